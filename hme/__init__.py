@@ -1,0 +1,8 @@
+"""Classical mixtures of experts: soft trees of gates over any experts, trained by EM, as scikit-learn estimators."""
+
+from . import experts, gates
+from .estimators import HMEClassifier, HMERegressor
+from .tree import Tree
+
+__all__ = ["HMEClassifier", "HMERegressor", "Tree", "experts", "gates"]
+__version__ = "0.1.0"

@@ -1,0 +1,796 @@
+"""Data for mixtures of experts: generators with known truth, a simulated robot arm, one real data set.
+
+Every generator returns ``(X, y, truth)``; ``truth`` is a :class:`sklearn.utils.Bunch` with the quantities a
+fitted model can be compared with.
+"""
+
+from importlib.resources import files
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.special import expit, softmax
+from sklearn.utils import Bunch, check_random_state
+
+__all__ = [
+    "arm_acceleration",
+    "arm_energy",
+    "arm_inverse_dynamics",
+    "arm_mass_matrix",
+    "load_motorcycle",
+    "make_heteroscedastic",
+    "make_inverse_problem",
+    "make_regimes",
+    "make_robot_arm",
+    "make_two_spirals",
+]
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Checks
+
+
+def _check_int(value, name, minimum=1):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral) or value < minimum:
+        raise ValueError(f"{name} must be an integer >= {minimum}, got {value!r}.")
+    return int(value)
+
+
+def _check_real(value, name, *, positive=False):
+    bound = "> 0" if positive else ">= 0"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not np.isfinite(value) or value < 0 \
+            or (positive and value == 0):
+        raise ValueError(f"{name} must be a finite number {bound}, got {value!r}.")
+    return float(value)
+
+
+def _check_array(value, name, shape, *, nonnegative=False):
+    """Broadcast `value` to `shape` as finite floats."""
+    try:
+        array = np.array(np.broadcast_to(np.asarray(value, dtype=float), shape))
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be numeric and broadcast to shape {shape}, got {value!r}.") from None
+    if not np.isfinite(array).all() or (nonnegative and (array < 0).any()):
+        allowed = "finite and >= 0" if nonnegative else "finite"
+        raise ValueError(f"{name} must be {allowed}, got {value!r}.")
+    return array
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Piecewise regimes
+
+
+def _random_tree_gate(reference, n_experts, sharpness, rng):
+    """Draw the splits of a balanced binary tree, in heap order (node i has children 2i+1 and 2i+2)."""
+    n_features = reference.shape[1]
+    coef = np.empty((n_experts - 1, n_features))
+    intercept = np.empty(n_experts - 1)
+    reach = [np.ones(len(reference))]  # probability that a reference point arrives at each node
+    for node in range(n_experts - 1):
+        direction = rng.standard_normal(n_features)
+        direction /= np.linalg.norm(direction)
+        position = reference @ direction
+        # A cut at the weighted median halves the mass of the node, so that no expert starves.
+        order = np.argsort(position)
+        mass = np.cumsum(reach[node][order])
+        cut = position[order[np.searchsorted(mass, 0.5 * mass[-1])]]
+        coef[node], intercept[node] = sharpness * direction, -sharpness * cut
+        right = expit(reference @ coef[node] + intercept[node])
+        reach += [reach[node] * (1 - right), reach[node] * right]
+    return coef, intercept
+
+
+def _tree_proba(X, coef, intercept):
+    right = expit(X @ coef.T + intercept)
+    proba = np.ones((len(X), 1))
+    for depth in range((len(intercept) + 1).bit_length() - 1):
+        split = right[:, 2**depth - 1:2 ** (depth + 1) - 1]
+        proba = np.stack([proba * (1 - split), proba * split], axis=2).reshape(len(X), -1)
+    return proba
+
+
+def _random_flat_gate(reference, n_experts, sharpness, rng):
+    """Draw softmax logits sharpness * (c_k.x - |c_k|^2 / 2): soft nearest-centre cells with spread centres."""
+    centers = reference[:1]
+    for _ in range(n_experts - 1):  # farthest-point rule keeps the centres apart
+        gap = ((reference[:, None] - centers) ** 2).sum(axis=2).min(axis=1)
+        centers = np.vstack([centers, reference[gap.argmax()]])
+    return sharpness * centers, -0.5 * sharpness * (centers**2).sum(axis=1)
+
+
+def make_regimes(n_samples=1000, n_features=2, n_experts=4, *, structure="auto", sharpness=10.0, noise=0.1,
+                 random_state=None):
+    """Draw a regression problem from a random hierarchical mixture of linear experts.
+
+    Inputs are uniform on ``[-1, 1]^n_features``. A gate gives each row a probability for each expert, one
+    expert is drawn, and the response is that expert's linear function plus Gaussian noise.
+
+    Parameters
+    ----------
+    n_samples : int, default=1000
+        Number of rows.
+    n_features : int, default=2
+        Number of inputs.
+    n_experts : int, default=4
+        Number of experts (regimes).
+    structure : {'auto', 'tree', 'flat'}, default='auto'
+        'tree' is a balanced binary tree of logistic gates and needs `n_experts` to be a power of two;
+        'flat' is one softmax over all experts; 'auto' takes the tree whenever it is possible.
+    sharpness : float, default=10.0
+        Steepness of the gates, > 0. For the tree it is the Euclidean norm of each split's weights. Large
+        values give regimes with hard borders.
+    noise : float or array-like of shape (n_experts,), default=0.1
+        Standard deviation of the noise of each expert, >= 0.
+    random_state : int, RandomState instance or None, default=None
+        Seed. The gates and the experts depend on the seed and not on `n_samples`.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_features)
+        Inputs.
+    y : ndarray of shape (n_samples,)
+        Responses.
+    truth : :class:`~sklearn.utils.Bunch`
+        - ``gate_proba`` (n_samples, n_experts): probability of each expert given the row.
+        - ``label`` (n_samples,): index of the expert that made the row.
+        - ``expert_mean`` (n_samples, n_experts): mean of each expert at the row.
+        - ``mean`` (n_samples,): regression function, the gate-weighted expert means.
+        - ``coef`` (n_experts, n_features), ``intercept`` (n_experts,): the linear experts.
+        - ``noise_std`` (n_experts,): noise standard deviations.
+        - ``structure``: 'tree' or 'flat'.
+        - ``gate_coef``, ``gate_intercept``: gate parameters. For 'tree', ``n_experts - 1`` rows in heap
+          order (node ``i`` has the children ``2i + 1`` and ``2i + 2``), where the logistic function of a row's
+          linear predictor is the probability of going to the second child; experts are the leaves from left
+          to right. For 'flat', ``n_experts`` rows of softmax logits.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range, or 'tree' is asked for with `n_experts` not a power of two.
+
+    References
+    ----------
+    M. I. Jordan and R. A. Jacobs (1994). Hierarchical mixtures of experts and the EM algorithm. Neural
+    Computation 6(2), 181-214.
+
+    Examples
+    --------
+    >>> from hme.datasets import make_regimes
+    >>> X, y, truth = make_regimes(500, n_experts=4, random_state=0)
+    >>> X.shape, y.shape, truth.gate_proba.shape, truth.structure
+    ((500, 2), (500,), (500, 4), 'tree')
+    """
+    n_samples = _check_int(n_samples, "n_samples")
+    n_features = _check_int(n_features, "n_features")
+    n_experts = _check_int(n_experts, "n_experts")
+    sharpness = _check_real(sharpness, "sharpness", positive=True)
+    noise_std = _check_array(noise, "noise", (n_experts,), nonnegative=True)
+    if structure not in ("auto", "tree", "flat"):
+        raise ValueError(f"structure must be 'auto', 'tree' or 'flat', got {structure!r}.")
+    power_of_two = n_experts & (n_experts - 1) == 0
+    if structure == "auto":
+        structure = "tree" if power_of_two else "flat"
+    elif structure == "tree" and not power_of_two:
+        raise ValueError(f"n_experts must be a power of two when structure='tree', got {n_experts}.")
+
+    rng = check_random_state(random_state)
+    # The model is drawn first, with a reference sample of fixed size, to be the same for every n_samples.
+    reference = rng.uniform(-1, 1, (2000, n_features))
+    random_gate = _random_tree_gate if structure == "tree" else _random_flat_gate
+    gate_coef, gate_intercept = random_gate(reference, n_experts, sharpness, rng)
+    coef = rng.standard_normal((n_experts, n_features))
+    intercept = rng.standard_normal(n_experts)
+
+    X = rng.uniform(-1, 1, (n_samples, n_features))
+    if structure == "tree":
+        gate_proba = _tree_proba(X, gate_coef, gate_intercept)
+    else:
+        gate_proba = softmax(X @ gate_coef.T + gate_intercept, axis=1)
+    # Inverse of the cumulative distribution; the minimum guards against a last sum just below one.
+    label = (rng.uniform(size=(n_samples, 1)) > gate_proba.cumsum(axis=1)).sum(axis=1)
+    label = np.minimum(label, n_experts - 1)
+    expert_mean = X @ coef.T + intercept
+    y = expert_mean[np.arange(n_samples), label] + noise_std[label] * rng.standard_normal(n_samples)
+    truth = Bunch(
+        gate_proba=gate_proba, label=label, expert_mean=expert_mean, mean=(gate_proba * expert_mean).sum(axis=1),
+        coef=coef, intercept=intercept, noise_std=noise_std, structure=structure,
+        gate_coef=gate_coef, gate_intercept=gate_intercept,
+    )
+    return X, y, truth
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Robot arm
+#
+# Link i turns about the fixed unit vector AXIS[i] of its own frame. At zero angles all frames are parallel
+# to the world frame (z upwards) and the arm is stretched out along x.
+
+_GRAVITY = 9.81
+_AXIS = np.array([[0.0, 0, 1], [0, 1, 0], [0, 1, 0], [0, 0, 1]])
+_SKEW = np.cross(np.eye(3), _AXIS[:, None])[:, None]  # (4, 1, 3, 3); _SKEW[i, 0] @ v equals cross(_AXIS[i], v)
+_ORIGIN = np.array([[0.0, 0, 0], [0, 0, 0], [0.30, 0, 0], [0.26, 0, 0]])  # joint i in the frame of link i - 1, m
+_CENTER = np.array([[0.0, 0, 0], [0.15, 0, 0], [0.13, 0, 0], [0.09, 0, 0]])  # centre of mass in the link's frame, m
+_MASS = np.array([1.0, 2.0, 1.2, 0.5])  # kg
+
+
+def _cylinder_inertia(mass, length, radius):
+    """Principal moments of a solid cylinder along x about its centre."""
+    across = mass * (3 * radius**2 + length**2) / 12
+    return [mass * radius**2 / 2, across, across]
+
+
+_INERTIA = np.array([  # principal moments about the centre of mass, kg m^2
+    [0.04, 0.04, 0.04],
+    _cylinder_inertia(2.0, 0.30, 0.05),
+    _cylinder_inertia(1.2, 0.26, 0.04),
+    _cylinder_inertia(0.5, 0.18, 0.03),
+])
+
+
+def _check_joints(**arrays):
+    """Return the arrays as (n, 4) floats, and whether all of them were single vectors."""
+    arrays = {name: np.asarray(value, dtype=float) for name, value in arrays.items()}
+    for name, array in arrays.items():
+        if array.ndim not in (1, 2) or array.shape[-1] != 4:
+            raise ValueError(f"{name} must have shape (4,) or (n, 4), got shape {array.shape}.")
+    try:
+        shape = np.broadcast_shapes((1, 4), *(array.shape for array in arrays.values()))
+    except ValueError:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in arrays.items())
+        raise ValueError(f"the arrays must have the same number of rows, got {shapes}.") from None
+    single = all(array.ndim == 1 for array in arrays.values())
+    return [np.broadcast_to(array, shape) for array in arrays.values()], single
+
+
+def _cross(a, b):
+    # np.cross spends most of its time on axis handling, which counts in an integrator's single-row calls.
+    a, b = np.broadcast_arrays(a, b)
+    return a[:, [1, 2, 0]] * b[:, [2, 0, 1]] - a[:, [2, 0, 1]] * b[:, [1, 2, 0]]
+
+
+def _rotations(q):
+    """Rotation matrices (4, n, 3, 3) from the frame of each link to the frame before it (Rodrigues' formula)."""
+    angle = q.T[:, :, None, None]
+    return np.eye(3) + np.sin(angle) * _SKEW + (1 - np.cos(angle)) * (_SKEW @ _SKEW)
+
+
+def _turn(rotation, vector):
+    return np.einsum("nij,nj->ni", rotation, vector)
+
+
+def _turn_back(rotation, vector):
+    return np.einsum("nji,nj->ni", rotation, vector)
+
+
+def _newton_euler(q, qd, qdd, gravity=_GRAVITY):
+    """Joint torques (n, 4) for a motion, by the recursive Newton-Euler method in link frames."""
+    rotations = _rotations(q)
+    omega = alpha = np.zeros((len(q), 3))
+    # A base that accelerates upwards with g stands for gravity.
+    accel = np.tile([0.0, 0.0, gravity], (len(q), 1))
+    forces, moments = [], []
+    for i, rotation in enumerate(rotations):  # outwards: velocities and accelerations of the links
+        accel = accel + _cross(alpha, _ORIGIN[i]) + _cross(omega, _cross(omega, _ORIGIN[i]))
+        omega, alpha, accel = (_turn_back(rotation, v) for v in (omega, alpha, accel))
+        spin = _AXIS[i] * qd[:, i:i + 1]
+        alpha = alpha + _cross(omega, spin) + _AXIS[i] * qdd[:, i:i + 1]
+        omega = omega + spin
+        center_accel = accel + _cross(alpha, _CENTER[i]) + _cross(omega, _cross(omega, _CENTER[i]))
+        forces.append(_MASS[i] * center_accel)
+        moments.append(_INERTIA[i] * alpha + _cross(omega, _INERTIA[i] * omega) + _cross(_CENTER[i], forces[-1]))
+
+    torque = np.empty(q.shape)
+    force = moment = np.zeros((len(q), 3))
+    for i in reversed(range(4)):  # inwards: what each joint must transmit
+        force, moment = force + forces[i], moment + moments[i]
+        torque[:, i] = moment @ _AXIS[i]
+        force, moment = _turn(rotations[i], force), _turn(rotations[i], moment)
+        moment = moment + _cross(_ORIGIN[i], force)
+    return torque
+
+
+def _mass_and_bias(q, qd, gravity=_GRAVITY):
+    """Mass matrices (n, 4, 4) and bias torques (n, 4) of torque = mass @ qdd + bias."""
+    # Torque is affine in the acceleration: zero acceleration shows the bias, unit vectors add the columns. All
+    # five go through one call, for the sake of single rows.
+    probes = np.tile(np.vstack([np.zeros(4), np.eye(4)]), (len(q), 1))
+    torque = _newton_euler(np.repeat(q, 5, axis=0), np.repeat(qd, 5, axis=0), probes, gravity).reshape(-1, 5, 4)
+    bias = torque[:, 0]
+    return (torque[:, 1:] - bias[:, None]).transpose(0, 2, 1), bias
+
+
+def arm_inverse_dynamics(q, qd, qdd):
+    """Joint torques that produce a given motion of the arm of :func:`make_robot_arm`.
+
+    Parameters
+    ----------
+    q, qd, qdd : array-like of shape (4,) or (n, 4)
+        Joint positions (rad), velocities (rad/s) and accelerations (rad/s^2).
+
+    Returns
+    -------
+    torque : ndarray of shape (4,) or (n, 4)
+        Joint torques (N m).
+
+    Raises
+    ------
+    ValueError
+        If an array does not have four columns or the numbers of rows disagree.
+
+    References
+    ----------
+    J. Y. S. Luh, M. W. Walker and R. P. C. Paul (1980). On-line computational scheme for mechanical
+    manipulators. Journal of Dynamic Systems, Measurement, and Control 102(2), 69-76.
+
+    Examples
+    --------
+    The shoulder of the arm at rest, stretched out level, carries the whole weight:
+
+    >>> import numpy as np
+    >>> from hme.datasets import arm_inverse_dynamics
+    >>> rest = np.zeros(4)
+    >>> print(arm_inverse_dynamics(rest, rest, rest).round(3))
+    [ 0.    -11.193  -2.806   0.   ]
+    """
+    (q, qd, qdd), single = _check_joints(q=q, qd=qd, qdd=qdd)
+    torque = _newton_euler(q, qd, qdd)
+    return torque[0] if single else torque
+
+
+def arm_mass_matrix(q):
+    """Joint-space mass matrix of the arm of :func:`make_robot_arm`.
+
+    Parameters
+    ----------
+    q : array-like of shape (4,) or (n, 4)
+        Joint positions (rad).
+
+    Returns
+    -------
+    mass : ndarray of shape (4, 4) or (n, 4, 4)
+        Symmetric positive definite matrices (kg m^2).
+
+    Raises
+    ------
+    ValueError
+        If `q` does not have four columns.
+
+    References
+    ----------
+    M. W. Walker and D. E. Orin (1982). Efficient dynamic computer simulation of robotic mechanisms. Journal
+    of Dynamic Systems, Measurement, and Control 104(3), 205-211.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.datasets import arm_mass_matrix
+    >>> mass = arm_mass_matrix(np.zeros(4))
+    >>> bool(np.allclose(mass, mass.T))
+    True
+    """
+    (q,), single = _check_joints(q=q)
+    mass, _ = _mass_and_bias(q, np.zeros(q.shape), gravity=0.0)
+    return mass[0] if single else mass
+
+
+def arm_acceleration(q, qd, torque):
+    """Forward dynamics of the arm of :func:`make_robot_arm`: joint accelerations caused by torques.
+
+    Parameters
+    ----------
+    q, qd, torque : array-like of shape (4,) or (n, 4)
+        Joint positions (rad), velocities (rad/s) and torques (N m).
+
+    Returns
+    -------
+    qdd : ndarray of shape (4,) or (n, 4)
+        Joint accelerations (rad/s^2).
+
+    Raises
+    ------
+    ValueError
+        If an array does not have four columns or the numbers of rows disagree.
+
+    References
+    ----------
+    M. W. Walker and D. E. Orin (1982). Efficient dynamic computer simulation of robotic mechanisms. Journal
+    of Dynamic Systems, Measurement, and Control 104(3), 205-211.
+
+    Examples
+    --------
+    Hanging straight down without torque, the arm stays at rest:
+
+    >>> import numpy as np
+    >>> from hme.datasets import arm_acceleration
+    >>> hanging = np.array([0.3, np.pi / 2, 0.0, 0.0])
+    >>> bool(np.allclose(arm_acceleration(hanging, np.zeros(4), np.zeros(4)), 0))
+    True
+    """
+    (q, qd, torque), single = _check_joints(q=q, qd=qd, torque=torque)
+    mass, bias = _mass_and_bias(q, qd)
+    qdd = np.linalg.solve(mass, (torque - bias)[:, :, None])[:, :, 0]
+    return qdd[0] if single else qdd
+
+
+def arm_energy(q, qd):
+    """Mechanical energy of the arm of :func:`make_robot_arm`, kinetic plus potential.
+
+    It is computed from the motion of each link, not from the mass matrix, so it checks the dynamics.
+
+    Parameters
+    ----------
+    q, qd : array-like of shape (4,) or (n, 4)
+        Joint positions (rad) and velocities (rad/s).
+
+    Returns
+    -------
+    energy : float or ndarray of shape (n,)
+        Energy (J); the potential energy is zero at the height of the shoulder.
+
+    Raises
+    ------
+    ValueError
+        If an array does not have four columns or the numbers of rows disagree.
+
+    References
+    ----------
+    J. J. Craig (2005). Introduction to Robotics: Mechanics and Control, 3rd edition, chapter 6. Pearson.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.datasets import arm_energy
+    >>> arm_energy(np.zeros(4), np.zeros(4))
+    0.0
+    """
+    (q, qd), single = _check_joints(q=q, qd=qd)
+    to_world = np.tile(np.eye(3), (len(q), 1, 1))
+    position = velocity = omega = np.zeros((len(q), 3))  # of the link frame; all but omega in the world frame
+    energy = np.zeros(len(q))
+    for i, rotation in enumerate(_rotations(q)):
+        position = position + to_world @ _ORIGIN[i]
+        velocity = velocity + _turn(to_world, _cross(omega, _ORIGIN[i]))
+        to_world = to_world @ rotation
+        omega = _turn_back(rotation, omega) + _AXIS[i] * qd[:, i:i + 1]
+        center_velocity = velocity + _turn(to_world, _cross(omega, _CENTER[i]))
+        height = (position + to_world @ _CENTER[i])[:, 2]
+        energy += _MASS[i] * (0.5 * (center_velocity**2).sum(axis=1) + _GRAVITY * height)
+        energy += 0.5 * (omega**2 @ _INERTIA[i])
+    return float(energy[0]) if single else energy
+
+
+_POSITION_RANGE = ((-np.pi / 2, np.pi / 2), (-np.pi / 2, np.pi / 2), (-2.0, -0.2), (-np.pi / 3, np.pi / 3))
+
+
+def make_robot_arm(n_samples=15000, *, position_range=_POSITION_RANGE, velocity_range=2.0,
+                   torque_range=(4.0, 4.0, 2.0, 0.5), noise=0.0, random_state=None):
+    """Forward dynamics of a four-joint robot arm that moves in three-dimensional space.
+
+    The task of Jordan and Jacobs (1994): predict the four joint accelerations from the joint positions,
+    velocities and torques. All twelve inputs are drawn uniformly and independently, and the accelerations
+    follow from rigid-body dynamics with gravity.
+
+    Parameters
+    ----------
+    n_samples : int, default=15000
+        Number of rows.
+    position_range : array-like of shape (4, 2)
+        Lowest and highest position of each joint (rad). By default -pi/2 to pi/2 for both shoulder joints
+        (the pitch runs from straight up to hanging down), -2.0 to -0.2 for the elbow, -pi/3 to pi/3 for the
+        wrist.
+    velocity_range : float or array-like of shape (4,), default=2.0
+        Velocities (rad/s) are drawn between minus and plus this value, >= 0.
+    torque_range : float or array-like of shape (4,), default=(4.0, 4.0, 2.0, 0.5)
+        Torques (N m) are drawn between minus and plus this value, >= 0.
+    noise : float, default=0.0
+        Standard deviation of Gaussian noise added to each acceleration, as a fraction of the standard
+        deviation of that acceleration without noise, >= 0.
+    random_state : int, RandomState instance or None, default=None
+        Seed.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, 12)
+        Positions (columns 0-3), velocities (4-7) and torques (8-11).
+    y : ndarray of shape (n_samples, 4)
+        Joint accelerations (rad/s^2).
+    truth : :class:`~sklearn.utils.Bunch`
+        - ``mean`` (n_samples, 4): accelerations without noise.
+        - ``noise_std`` (4,): standard deviation of the noise (rad/s^2).
+        - ``feature_names``, ``target_names``: names of the columns.
+        - ``position_range`` (4, 2), ``velocity_range`` (4,), ``torque_range`` (4,): ranges used.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range or has a wrong shape.
+
+    See Also
+    --------
+    arm_acceleration : the forward dynamics itself.
+    arm_inverse_dynamics : torques for given accelerations.
+    arm_energy : mechanical energy.
+
+    Notes
+    -----
+    The arm resembles a human one. The joints are shoulder yaw (axis z, upwards), shoulder pitch (axis y),
+    elbow pitch (axis y) and wrist yaw (axis z of the forearm); with all positions zero the arm is stretched
+    out level along x, and a positive shoulder pitch lowers it.
+
+    ==========  ========  ==========  ==========  ============================================
+    link        mass, kg  length, m   radius, m   principal moments about the centre, kg m^2
+    ==========  ========  ==========  ==========  ============================================
+    shoulder    1.0       0           -           turntable, 0.04 each
+    upper arm   2.0       0.30        0.05        solid cylinder, 0.0025, 0.0163, 0.0163
+    forearm     1.2       0.26        0.04        solid cylinder, 0.0010, 0.0072, 0.0072
+    hand        0.5       0.18        0.03        solid cylinder, 0.0002, 0.0015, 0.0015
+    ==========  ========  ==========  ==========  ============================================
+
+    Gravity is 9.81 m/s^2; there is no friction. Torques come from the recursive Newton-Euler method; its
+    response to unit accelerations gives the mass matrix, and one linear solve per row the accelerations.
+
+CALIB
+
+    References
+    ----------
+    M. I. Jordan and R. A. Jacobs (1994). Hierarchical mixtures of experts and the EM algorithm. Neural
+    Computation 6(2), 181-214.
+
+    Examples
+    --------
+    >>> from hme.datasets import make_robot_arm
+    >>> X, y, truth = make_robot_arm(100, random_state=0)
+    >>> X.shape, y.shape
+    ((100, 12), (100, 4))
+    """
+    n_samples = _check_int(n_samples, "n_samples")
+    position_range = _check_array(position_range, "position_range", (4, 2))
+    if (position_range[:, 0] > position_range[:, 1]).any():
+        raise ValueError(f"position_range must have low <= high in each row, got {position_range.tolist()}.")
+    velocity_range = _check_array(velocity_range, "velocity_range", (4,), nonnegative=True)
+    torque_range = _check_array(torque_range, "torque_range", (4,), nonnegative=True)
+    noise = _check_real(noise, "noise")
+
+    rng = check_random_state(random_state)
+    q = rng.uniform(*position_range.T, size=(n_samples, 4))
+    qd = rng.uniform(-velocity_range, velocity_range, size=(n_samples, 4))
+    torque = rng.uniform(-torque_range, torque_range, size=(n_samples, 4))
+    mean = arm_acceleration(q, qd, torque)
+    noise_std = noise * mean.std(axis=0)
+    y = mean + noise_std * rng.standard_normal(mean.shape)
+    names = ("shoulder_yaw", "shoulder_pitch", "elbow_pitch", "wrist_yaw")
+    truth = Bunch(
+        mean=mean, noise_std=noise_std,
+        feature_names=[f"{name}_{kind}" for kind in ("position", "velocity", "torque") for name in names],
+        target_names=[f"{name}_acceleration" for name in names],
+        position_range=position_range, velocity_range=velocity_range, torque_range=torque_range,
+    )
+    return np.hstack([q, qd, torque]), y, truth
+
+
+# ---------------------------------------------------------------------------------------------------------
+# One-dimensional problems and spirals
+
+
+def make_inverse_problem(n_samples=1000, *, noise=0.1, random_state=None):
+    """Bishop's inverse problem: a one-to-many regression with up to three branches.
+
+    ``x = t + 0.3 sin(2 pi t) + e`` with ``t`` uniform on ``[0, 1]`` and ``e`` uniform on ``[-noise, noise]``.
+    The task is to predict ``t`` from ``x``; in the middle of the range several values of ``t`` fit, and their
+    mean is none of them.
+
+    Parameters
+    ----------
+    n_samples : int, default=1000
+        Number of rows.
+    noise : float, default=0.1
+        Half width of the uniform noise, >= 0.
+    random_state : int, RandomState instance or None, default=None
+        Seed.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, 1)
+        Input x.
+    y : ndarray of shape (n_samples,)
+        Response t.
+    truth : :class:`~sklearn.utils.Bunch`
+        - ``forward`` (n_samples,): x without noise, ``t + 0.3 sin(2 pi t)``.
+        - ``noise`` (n_samples,): noise that was added, so that ``X[:, 0] == forward + noise``.
+        - ``half_width``: the parameter `noise`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range.
+
+    References
+    ----------
+    C. M. Bishop (1994). Mixture density networks. Technical report NCRG/94/004, Aston University.
+
+    Examples
+    --------
+    >>> from hme.datasets import make_inverse_problem
+    >>> X, y, truth = make_inverse_problem(200, random_state=0)
+    >>> X.shape, y.shape
+    ((200, 1), (200,))
+    """
+    n_samples = _check_int(n_samples, "n_samples")
+    half_width = _check_real(noise, "noise")
+    rng = check_random_state(random_state)
+    t = rng.uniform(size=n_samples)
+    error = rng.uniform(-half_width, half_width, size=n_samples)
+    forward = t + 0.3 * np.sin(2 * np.pi * t)
+    return (forward + error)[:, None], t, Bunch(forward=forward, noise=error, half_width=half_width)
+
+
+def make_heteroscedastic(n_samples=1000, *, noise=1.0, random_state=None):
+    """One-dimensional regression in which the noise depends on the input (Nix and Weigend, 1994).
+
+    ``x`` is uniform on ``[0, pi]``, the mean is ``sin(2.5 x) sin(1.5 x)`` and the variance is
+    ``0.01 + 0.25 (1 - sin(2.5 x))^2``.
+
+    Parameters
+    ----------
+    n_samples : int, default=1000
+        Number of rows.
+    noise : float, default=1.0
+        Factor on the standard deviation, >= 0; 1 is the published problem.
+    random_state : int, RandomState instance or None, default=None
+        Seed.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, 1)
+        Input x.
+    y : ndarray of shape (n_samples,)
+        Response.
+    truth : :class:`~sklearn.utils.Bunch`
+        - ``mean`` (n_samples,): mean of the response given x.
+        - ``std`` (n_samples,): standard deviation of the response given x.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range.
+
+    References
+    ----------
+    A. S. Weigend and D. A. Nix (1994). Predictions with confidence intervals (local error bars). Proceedings
+    of the International Conference on Neural Information Processing (ICONIP'94), 847-852.
+
+    D. A. Nix and A. S. Weigend (1994). Estimating the mean and variance of the target probability
+    distribution. Proceedings of the IEEE International Conference on Neural Networks, vol. 1, 55-60.
+
+    Examples
+    --------
+    >>> from hme.datasets import make_heteroscedastic
+    >>> X, y, truth = make_heteroscedastic(200, random_state=0)
+    >>> X.shape, float(truth.std.min()) >= 0.1
+    ((200, 1), True)
+    """
+    n_samples = _check_int(n_samples, "n_samples")
+    noise = _check_real(noise, "noise")
+    rng = check_random_state(random_state)
+    x = rng.uniform(0, np.pi, size=n_samples)
+    mean = np.sin(2.5 * x) * np.sin(1.5 * x)
+    std = noise * np.sqrt(0.01 + 0.25 * (1 - np.sin(2.5 * x)) ** 2)
+    return x[:, None], mean + std * rng.standard_normal(n_samples), Bunch(mean=mean, std=std)
+
+
+def make_two_spirals(n_samples=194, *, noise=0.0, random_state=None):
+    """Two intertwined spirals: a hard two-class problem in the plane.
+
+    Each class winds three times around the origin; one spiral is the other turned by half a circle.
+
+    Parameters
+    ----------
+    n_samples : int, default=194
+        Number of rows, >= 2. The default gives the classic 97 points per class; if odd, class 1 has one
+        row more.
+    noise : float, default=0.0
+        Standard deviation of Gaussian noise on both coordinates, >= 0. Neighbouring turns are about 1 apart.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the noise.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, 2)
+        Points; without noise their radius runs from 6.5 down to 0.5. The classes alternate row by row,
+        class 1 first.
+    y : ndarray of shape (n_samples,)
+        Class, 0 or 1.
+    truth : :class:`~sklearn.utils.Bunch`
+        - ``clean`` (n_samples, 2): points without noise.
+        - ``radius``, ``angle`` (n_samples,): polar coordinates along the spiral of class 1; the points of
+          class 0 lie at the angle plus pi. The angle is measured from the second axis.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is outside its range.
+
+    References
+    ----------
+    K. J. Lang and M. J. Witbrock (1988). Learning to tell two spirals apart. Proceedings of the 1988
+    Connectionist Models Summer School, 52-59. Morgan Kaufmann.
+
+    Examples
+    --------
+    >>> from hme.datasets import make_two_spirals
+    >>> X, y, truth = make_two_spirals()
+    >>> X.shape, int(y.sum())
+    ((194, 2), 97)
+    """
+    n_samples = _check_int(n_samples, "n_samples", minimum=2)
+    noise = _check_real(noise, "noise")
+    rng = check_random_state(random_state)
+    y = 1 - np.arange(n_samples) % 2
+    step = np.arange(n_samples) // 2
+    turn = 96 * step / max(step[-1], 1)  # 96 steps of pi / 16 are three turns, however many points there are
+    angle = turn * np.pi / 16
+    radius = 6.5 * (104 - turn) / 104
+    clean = np.where(y == 1, radius, -radius)[:, None] * np.column_stack([np.sin(angle), np.cos(angle)])
+    return clean + noise * rng.standard_normal(clean.shape), y, Bunch(clean=clean, radius=radius, angle=angle)
+
+
+# ---------------------------------------------------------------------------------------------------------
+# Real data
+
+
+def load_motorcycle(*, return_X_y=False, as_frame=False):
+    """Load the motorcycle impact data: head acceleration in a simulated crash (133 rows).
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(data, target)`` in place of a Bunch.
+    as_frame : bool, default=False
+        Return pandas objects; this needs pandas.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        - ``data`` (133, 1): time after the impact in milliseconds.
+        - ``target`` (133,): acceleration in g.
+        - ``feature_names``: ``['times']``, ``target_names``: ``['accel']``.
+        - ``frame``: DataFrame with both columns if `as_frame`, else None.
+        - ``DESCR``: description with source and licence.
+    (data, target) : tuple
+        If `return_X_y`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not a bool.
+    ImportError
+        If `as_frame` is asked for and pandas is missing.
+
+    References
+    ----------
+    B. W. Silverman (1985). Some aspects of the spline smoothing approach to non-parametric regression curve
+    fitting. Journal of the Royal Statistical Society, Series B 47(1), 1-52.
+
+    Examples
+    --------
+    >>> from hme.datasets import load_motorcycle
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> X.shape, y.shape
+    ((133, 1), (133,))
+    """
+    for name, value in (("return_X_y", return_X_y), ("as_frame", as_frame)):
+        if not isinstance(value, (bool, np.bool_)):
+            raise ValueError(f"{name} must be True or False, got {value!r}.")
+    folder = files("hme").joinpath("data")
+    lines = folder.joinpath("motorcycle.csv").read_text(encoding="utf-8").splitlines()
+    names = lines[0].split(",")
+    table = np.loadtxt(lines[1:], delimiter=",")
+    data, target, frame = table[:, :1], table[:, 1], None
+    if as_frame:
+        import pandas as pd  # only here: pandas is not needed for anything else
+
+        frame = pd.DataFrame(table, columns=names)
+        data, target = frame[names[:1]], frame[names[1]]
+    if return_X_y:
+        return data, target
+    return Bunch(data=data, target=target, frame=frame, feature_names=names[:1], target_names=names[1:],
+                 DESCR=folder.joinpath("README.md").read_text(encoding="utf-8"))

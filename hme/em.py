@@ -1,0 +1,108 @@
+"""The EM loop: sweep, guard, step, stop."""
+
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+
+__all__ = ["Fit", "History", "Options", "fit"]
+
+# The objective may fall by rounding; a fall beyond this share of its size is the step's fault.
+ROUNDING = 1e-13
+# Halvings of one step before the guard gives up: beyond them nothing of the step is left.
+MAX_HALVINGS = 40
+
+
+class Options(NamedTuple):
+    """How long to go on.
+
+    `tol` is the gain of the objective per sweep, in nats per unit of weight, below which the fit has converged,
+    provided that the scaled gradient is below its square root.
+    """
+
+    max_iter: int = 500
+    tol: float = 1e-5
+    callback: Callable | None = None  # callback(sweep, objective, params); True stops the fit
+    verbose: int = 0
+
+
+class History(NamedTuple):
+    """One entry a sweep."""
+
+    objective: np.ndarray  # mean penalised log-likelihood at the parameters that the sweep looked at
+    accepted: np.ndarray  # False where the guard turned the step back
+    gradient: np.ndarray  # largest entry of the scaled gradient; nan where turned back
+    load: np.ndarray  # (sweeps, K) weight of each leaf
+
+
+class Fit(NamedTuple):
+    """What a fit leaves: the best parameters seen and how it came to them."""
+
+    params: Any
+    objective: float
+    stats: Any
+    gradient: float
+    history: History
+    reason: str  # "converged", "max_iter", "stalled", "callback" or "interrupted"
+
+    @property
+    def n_iter(self):
+        return len(self.history.objective)
+
+    @property
+    def converged(self):
+        return self.reason == "converged"
+
+
+def fit(model, rows, params, options=Options(), reached=-np.inf):
+    """Run EM from `params` and return the best it saw.
+
+    Every sweep measures the step that led to it. Where the objective fell or is not a number, the next parameters are
+    half-way back to the last accepted ones, eq. (rollback), so the accepted objective never falls.
+
+    Parameters
+    ----------
+    model : Mixture
+    rows : Rows
+    params : Params
+        From ``model.init(rows, resp)`` or an earlier fit.
+    options : Options
+    reached : float
+        Objective that an earlier, converged fit has reached at `params`: where this one starts there, it stops there.
+
+    Returns
+    -------
+    Fit
+    """
+    best, history, halvings, reason = None, [], 0, "max_iter"
+    try:
+        for sweep in range(options.max_iter):
+            with np.errstate(all="ignore"):  # the guard sees to what overflows
+                objective, stats = model.sweep(params, rows)
+            gain = abs(objective - reached) if best is None else objective - best.objective
+            if best is not None and not gain >= -ROUNDING * max(1.0, abs(objective)):
+                history.append((objective, False, np.nan, stats.load))
+                halvings += 1
+                if halvings > MAX_HALVINGS:
+                    reason = "stalled"
+                    break
+                params = model.interpolate(best.params, params, 0.5)
+                continue
+            gradient = model.gradient(params, stats)
+            history.append((objective, True, gradient, stats.load))
+            best = Fit(params, objective, stats, gradient, None, None)
+            if options.verbose > 1 or (options.verbose and sweep % 10 == 0):
+                print(f"sweep {sweep:4d}  objective {objective:.6f}  gradient {gradient:.1e}")
+            if options.callback is not None and options.callback(sweep, objective, params):
+                reason = "callback"
+                break
+            # A step that the guard shortened proves nothing, unless the family has no shorter one.
+            if (halvings == 0 or not model.exact) and gain <= options.tol and gradient <= max(np.sqrt(options.tol), 1e-9):
+                reason = "converged"
+                break
+            halvings = 0
+            params = model.m_step(params, stats, rows)
+    except KeyboardInterrupt:
+        if best is None:
+            raise
+        reason = "interrupted"
+    return best._replace(history=History(*map(np.array, zip(*history, strict=True))), reason=reason)

@@ -1,0 +1,679 @@
+"""The scikit-learn suit: validate, build rows, choose a start, run EM, keep the attributes."""
+
+import warnings
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits  # scikit-learn brings it
+
+from . import em, starts
+from .chunks import Rows
+from .design import Design
+from .experts import ConstantExpert, Expert, LinearExpert, LogisticExpert, TreeExpert
+from .gates import ConstantGate, Gate, NodeGate, SoftmaxGate, TreeGate
+from .model import Mixture
+from .tree import Tree
+
+__all__ = ["HMEClassifier", "HMERegressor", "Restart"]
+
+GATES = {"softmax": SoftmaxGate, "constant": ConstantGate}
+MAX_AUTO_DEPTH = 5
+# A leaf with less than this share of an equal share of the weight is starving.
+STARVING = 1e-3
+
+
+class Restart(NamedTuple):
+    """What one start reached."""
+
+    start: str
+    objective: float
+    n_iter: int
+    reason: str
+
+
+class _BaseHME(BaseEstimator):
+    """What the regressor and the classifier share."""
+
+    def __init__(
+        self,
+        depth="auto",
+        branching=2,
+        *,
+        n_experts=None,
+        tree=None,
+        expert=None,
+        gate=None,
+        standardize=True,
+        start="model_tree",
+        n_init=1,
+        n_finalists=None,
+        max_iter=500,
+        tol=1e-5,
+        on_empty="warn",
+        warm_start=False,
+        callback=None,
+        random_state=None,
+        n_jobs=None,
+        verbose=0,
+    ):
+        self.depth = depth
+        self.branching = branching
+        self.n_experts = n_experts
+        self.tree = tree
+        self.expert = expert
+        self.gate = gate
+        self.standardize = standardize
+        self.start = start
+        self.n_init = n_init
+        self.n_finalists = n_finalists
+        self.max_iter = max_iter
+        self.tol = tol
+        self.on_empty = on_empty
+        self.warm_start = warm_start
+        self.callback = callback
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    # -- hyper-parameters --------------------------------------------------------------------------------------------
+
+    def set_params(self, **params):
+        """Set parameters; ``expert__alpha`` and ``gate__alpha`` also work where the family is a default or a name."""
+        for name in ("expert", "gate"):
+            nested = any(key.startswith(f"{name}__") for key in params)
+            if nested and (getattr(self, name) is None or isinstance(getattr(self, name), str)):
+                setattr(self, name, getattr(self, f"_make_{name}")())
+        return super().set_params(**params)
+
+    def _make_expert(self):
+        expert = self.expert
+        if expert is None or isinstance(expert, str):
+            if expert is not None and expert not in self._experts:
+                raise ValueError(f"expert = {expert!r} must be one of {sorted(self._experts)} or an expert object.")
+            return self._experts[expert or self._default_expert]()
+        if not isinstance(expert, Expert):
+            raise TypeError(
+                f"expert = {expert!r} must be None, one of {sorted(self._experts)} or an object from hme.experts."
+            )
+        if self._task not in expert.tasks:
+            raise ValueError(f"expert = {expert!r} is for {' and '.join(expert.tasks)}, not for {self._task}.")
+        return expert
+
+    def _make_gate(self):
+        gate = self.gate
+        if gate is None or isinstance(gate, str):
+            if gate is not None and gate not in GATES:
+                raise ValueError(f"gate = {gate!r} must be one of {sorted(GATES)} or a gate object.")
+            return GATES[gate or "softmax"]()
+        if not isinstance(gate, Gate | NodeGate):
+            raise TypeError(f"gate = {gate!r} must be None, one of {sorted(GATES)} or an object from hme.gates.")
+        return gate
+
+    def _make_tree(self, total_weight, n_columns):
+        if self.tree is not None or self.n_experts is not None:
+            if self.tree is not None and self.n_experts is not None:
+                raise ValueError("tree and n_experts both say what the tree is; give one of them.")
+            if not isinstance(self.depth, str) or self.branching != 2:
+                raise ValueError("depth and branching are for complete trees; leave them when tree or n_experts is given.")
+        if self.tree is not None:
+            if isinstance(self.tree, Tree):
+                return self.tree
+            return Tree.from_text(self.tree) if isinstance(self.tree, str) else Tree.from_nested(self.tree)
+        if self.n_experts is not None:
+            check_scalar(self.n_experts, "n_experts", Integral, min_val=1)
+            return Tree.flat(self.n_experts)
+        levels = self.branching if np.ndim(self.branching) else None
+        if isinstance(self.depth, str):
+            if self.depth != "auto":
+                raise ValueError(f"depth = {self.depth!r} must be 'auto' or an int >= 0.")
+            if levels is not None:
+                return Tree.complete(len(levels), levels)
+            check_scalar(self.branching, "branching", Integral, min_val=2)
+            # The deepest complete tree that keeps ten rows for each coefficient of a leaf.
+            most = max(total_weight / (10.0 * n_columns), 1.0)
+            return Tree.complete(min(MAX_AUTO_DEPTH, int(np.log(most) / np.log(self.branching) + 1e-9)), self.branching)
+        check_scalar(self.depth, "depth", Integral, min_val=0)
+        return Tree.complete(self.depth, self.branching)
+
+    def _check_settings(self):
+        check_scalar(self.n_init, "n_init", Integral, min_val=1)
+        check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
+        check_scalar(self.tol, "tol", Real, min_val=0)
+        if self.n_finalists is not None:
+            check_scalar(self.n_finalists, "n_finalists", Integral, min_val=1, max_val=self.n_init)
+        if self.on_empty not in ("reseed", "warn", "raise"):
+            raise ValueError(f"on_empty = {self.on_empty!r} must be 'reseed', 'warn' or 'raise'.")
+        if isinstance(self.start, str) and self.start not in starts.STARTS:
+            raise ValueError(f"start = {self.start!r} must be one of {sorted(starts.STARTS)}, labels or responsibilities.")
+        if self.callback is not None and not callable(self.callback):
+            raise TypeError(f"callback = {self.callback!r} must be None or a callable (sweep, objective, params).")
+
+    # -- fitting -----------------------------------------------------------------------------------------------------
+
+    def _fit(self, X, y, weight, kept):
+        """Fit to validated arrays; y is (n, T) or class codes, all weights positive, `kept` the rows that are left."""
+        self._check_settings()
+        expert, gate = self._make_expert(), self._make_gate()
+        if sp.issparse(X) and not expert.supports_sparse:
+            raise TypeError(f"{type(expert).__name__} does not take sparse X; use X.toarray().")
+        if y.ndim == 2 and y.shape[1] > 1 and not expert.supports_multioutput:
+            raise ValueError(f"{type(expert).__name__} does not take several outputs; y has {y.shape[1]}.")
+        if self.warm_start and hasattr(self, "params_"):
+            design, previous = self.design_, self.params_
+        else:
+            design, previous = Design.fit(X, weight, self.standardize), None
+        columns = design.transform(X)
+        rows = Rows(columns, columns, y, weight)
+        tree = self._make_tree(weight.sum(), columns.shape[1])
+        if isinstance(gate, NodeGate):
+            gate = TreeGate(gate, tree)
+        mixture = Mixture(gate.resolve(rows, design.penalty_scale), expert.resolve(rows, design.penalty_scale))
+        if previous is not None and (tree != self.tree_ or type(expert) is not type(self.model_.expert)):
+            raise ValueError(
+                f"warm_start: the earlier fit has the tree {self.tree_!r} and {type(self.model_.expert).__name__}; "
+                f"this one asks for {tree!r} and {type(expert).__name__}. Use warm_start=False."
+            )
+        fits = self._run_starts(mixture, rows, tree, previous, kept)
+        best = max((fit for _, fit in fits), key=lambda fit: fit.objective)
+        best, starving = self._feed(mixture, rows, best)
+        self._warn(mixture, best, starving)
+
+        self.model_, self.design_, self.tree_ = mixture, design, tree
+        self.params_ = best.params
+        self._reached = best.objective if best.converged else -np.inf
+        self.n_experts_ = tree.n_leaves
+        self.experts_ = mixture.expert.report(best.params.experts, design)
+        self.gate_ = mixture.gate.report(best.params.gate, design)
+        self.history_ = best.history
+        self.lower_bounds_ = best.history.objective[best.history.accepted]
+        self.n_iter_ = best.n_iter
+        self.converged_ = best.converged
+        self.stop_reason_ = best.reason
+        self.load_ = best.stats.load / best.stats.load.sum()
+        self.restarts_ = [Restart(name, fit.objective, fit.n_iter, fit.reason) for name, fit in fits]
+        return self
+
+    def _run_starts(self, mixture, rows, tree, previous, kept):
+        """(name, Fit) of every start; with `n_finalists` only the best few of the short runs go to the end."""
+        options = em.Options(self.max_iter, self.tol, self.callback, self.verbose)
+        if previous is not None:
+            with threadpool_limits(1, user_api="blas"):
+                return [("warm", em.fit(mixture, rows, previous, options, self._reached))]
+        first = self.start if isinstance(self.start, str) else "given"
+        names = starts.sequence(first, self.n_init, self._task == "classification")
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        given = None if isinstance(self.start, str) else self._given_start(tree.n_leaves, kept)
+        racing = self.n_finalists is not None and self.n_finalists < self.n_init
+        first_options = options._replace(max_iter=min(starts.RACE_SWEEPS, self.max_iter)) if racing else options
+        parallel = Parallel(n_jobs=self.n_jobs)
+        fits = parallel(
+            delayed(_run_start)(mixture, rows, tree, given if name == "given" else name, (seed, i), first_options)
+            for i, name in enumerate(names)
+        )
+        if racing:
+            order = sorted(range(len(fits)), key=lambda i: -fits[i].objective)[: self.n_finalists]
+            finals = parallel(delayed(_continue)(mixture, rows, fits[i].params, options) for i in order)
+            for i, final in zip(order, finals, strict=True):
+                fits[i] = final
+        return list(zip(names, fits, strict=True))
+
+    def _given_start(self, n_leaves, kept):
+        start = np.asarray(self.start)
+        if start.ndim == 1 and len(start) == len(kept) and start.dtype.kind in "iub":
+            if start.min() < 0 or start.max() >= n_leaves:
+                raise ValueError(f"start holds leaf numbers up to {start.max()}; the tree has leaves 0 to {n_leaves - 1}.")
+            return starts.from_labels(start[kept], n_leaves)
+        if start.shape == (len(kept), n_leaves) and (start >= 0).all() and np.allclose(start.sum(axis=1), 1.0):
+            return start[kept].astype(float)
+        raise ValueError(
+            f"start has shape {start.shape}; give the name of a start, one int leaf number per row ({len(kept)},) or "
+            f"responsibilities ({len(kept)}, {n_leaves}) whose rows sum to one."
+        )
+
+    def _feed(self, mixture, rows, best):
+        """See to leaves that hold next to no weight, as `on_empty` says."""
+        for _ in range(3 if self.on_empty == "reseed" else 0):
+            starving = _starving(best)
+            if not len(starving):
+                break
+            with threadpool_limits(1, user_api="blas"):
+                params = mixture.init(rows, starts.reseeded(mixture, best.params, rows, starving))
+                again = em.fit(mixture, rows, params, em.Options(self.max_iter, self.tol, None, self.verbose))
+            if again.objective <= best.objective:
+                break
+            best = again
+        starving = _starving(best)
+        if len(starving) and self.on_empty == "raise":
+            raise ValueError(
+                f"expert(s) {starving.tolist()} hold next to no weight; use fewer experts, n_init > 1 or on_empty='reseed'."
+            )
+        return best, starving
+
+    def _warn(self, mixture, best, starving):
+        """One warning, with every cause and its next step."""
+        stops = {
+            "max_iter": f"EM stopped after max_iter={self.max_iter} sweeps before it converged. Raise max_iter or tol",
+            "stalled": "EM stopped because no part of its last step raised the objective; the gradient is "
+            f"{best.gradient:.1g}. Raise alpha or look for columns of very different scale",
+            "interrupted": f"EM was interrupted; the best parameters of {best.n_iter} sweeps are kept. Set "
+            "warm_start=True and fit again to go on",
+        }
+        causes = [stops[best.reason]] if best.reason in stops else []
+        if len(starving):
+            causes.append(
+                f"expert(s) {starving.tolist()} hold next to no weight. Use fewer experts, n_init > 1 or on_empty='reseed'"
+            )
+        causes += mixture.warnings(best.params)
+        if causes:
+            warnings.warn(f"{type(self).__name__}: " + "; ".join(causes) + ".", ConvergenceWarning, stacklevel=4)
+
+    # -- the predict side --------------------------------------------------------------------------------------------
+
+    def _rows(self, X, y=None):
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        if y is not None:
+            y = self._encode(y)
+            if len(y) != X.shape[0]:
+                raise ValueError(f"X has {X.shape[0]} rows, y has {len(y)}.")
+        columns = self.design_.transform(X)
+        return Rows(columns, columns, y)
+
+    def _by_blocks(self, function, rows):
+        return np.concatenate([function(block) for _, block in rows.blocks()])
+
+    def gate_proba(self, X):
+        """Prior of every expert, from x alone, eq. (prior).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+        """
+        rows = self._rows(X)
+        return self._by_blocks(lambda block: self._prior(block), rows)
+
+    def _prior(self, rows):
+        return np.ascontiguousarray(np.exp(self.model_.gate.log_score(self.params_.gate, rows)))
+
+    def responsibilities(self, X, y):
+        """Posterior of every expert, having seen y, eq. (responsibility).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+        """
+        rows = self._rows(X, y)
+        return self._by_blocks(lambda block: np.ascontiguousarray(self.model_.e_step(self.params_, block)[1]), rows)
+
+    def log_likelihood(self, X, y):
+        """log p(y | x) of every row, eq. (evidence).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        rows = self._rows(X, y)
+        return self._by_blocks(lambda block: self.model_.e_step(self.params_, block)[0], rows)
+
+    def apply(self, X):
+        """The most probable leaf of every row, (n,), from x alone."""
+        return self.gate_proba(X).argmax(axis=1)
+
+    def decision_path(self, X):
+        """Path to the most probable leaf.
+
+        Returns
+        -------
+        sparse matrix of shape (n, M + K)
+            One where a row passes a gating node (first M columns) or ends in a leaf.
+        """
+        leaves = self.apply(X)
+        nodes = self.tree_.paths.sum(axis=1).T  # (K, M)
+        indicator = np.hstack([nodes, np.eye(self.n_experts_)])
+        return sp.csr_matrix(indicator[leaves])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        expert = self.expert if isinstance(self.expert, Expert) else self._experts.get(
+            self.expert or self._default_expert, LinearExpert)
+        tags.input_tags.sparse = expert.supports_sparse
+        tags.target_tags.multi_output = self._task == "regression" and expert.supports_multioutput
+        return tags
+
+
+def _starving(fit):
+    return np.flatnonzero(fit.stats.load < STARVING * fit.stats.load.mean())
+
+
+def _run_start(mixture, rows, tree, start, seed, options):
+    """Start number i: its random numbers depend on (seed, i) alone, so any backend gives the same fit."""
+    with threadpool_limits(1, user_api="blas"):
+        resp = starts.STARTS[start](rows, tree, np.random.default_rng(seed)) if isinstance(start, str) else start
+        return em.fit(mixture, rows, mixture.init(rows, resp), options)
+
+
+def _continue(mixture, rows, params, options):
+    with threadpool_limits(1, user_api="blas"):
+        return em.fit(mixture, rows, params, options)
+
+
+def _positive(X, y, weight):
+    """Rows of positive weight; the others must not touch anything."""
+    kept = weight > 0
+    if not kept.any():
+        raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")
+    return (X, y, weight, kept) if kept.all() else (X[kept], y[kept], weight[kept], kept)
+
+
+_PARAMETERS = """Parameters
+    ----------
+    depth : int or "auto", default="auto"
+        Levels of gates of a complete tree; 0 is one expert. "auto" is the deepest tree that keeps 10 (p + 1) units of
+        weight for each leaf, at most 5.
+    branching : int or sequence of int, default=2
+        Branches of every gating node, or one number for each level from the root down.
+    n_experts : int or None, default=None
+        Short for a flat tree: one gating node above so many experts.
+    tree : Tree, str, tuple or None, default=None
+        Any other shape: a `Tree`, its text such as ``"((. .) .)"``, or nested tuples.
+    expert : str, expert object or None, default=None
+        The family of experts: {experts}. None is the default family, "{default}".
+    gate : {{"softmax", "constant"}}, gate object or None, default=None
+        The family of gating nodes; None is "softmax".
+    standardize : bool, default=True
+        Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. The arithmetic is
+        done on standardised columns in any case, and coefficients are reported in the units of X.
+    start : str or array-like, default="model_tree"
+        "model_tree", "directions", "hyperplanes", "perturbed_model_tree" or "kmeans"; or one leaf number a row (n,),
+        or responsibilities (n, K).
+    n_init : int, default=1
+        Number of starts; the best fit is kept. Number 0 is `start`, the others are in turn "directions", {second},
+        "perturbed_model_tree".
+    n_finalists : int or None, default=None
+        With a number, all starts run for a few sweeps and only so many of the best run to the end.
+    max_iter : int, default=500
+        Most sweeps of a start.
+    tol : float, default=1e-5
+        A fit has converged when a sweep gains no more than this, in nats per unit of weight, and the scaled gradient is
+        below its square root.
+    on_empty : {{"warn", "reseed", "raise"}}, default="warn"
+        What to do about an expert that ends with less than a thousandth of an equal share of the weight.
+    warm_start : bool, default=False
+        Start from the parameters, and the standardisation, of the last fit.
+    callback : callable or None, default=None
+        ``callback(sweep, objective, params)``, called after every accepted sweep; a true answer stops the fit.
+    random_state : int, RandomState or None, default=None
+        For the starts that are drawn; the default start draws nothing.
+    n_jobs : int or None, default=None
+        Starts that run at the same time (joblib). The result does not depend on it.
+    verbose : int, default=0
+        1 prints every tenth sweep, 2 every one.
+
+    Attributes
+    ----------
+    experts_, gate_ : NamedTuple of arrays
+        Coefficients in the units of X (and y), first axis the expert or gating node.
+    tree_ : Tree
+    n_experts_ : int
+    params_ : Params
+        What EM learned, in standardised units.
+    load_ : ndarray of shape (K,)
+        Share of the weight that each expert answers for.
+    lower_bounds_ : ndarray
+        Mean penalised log-likelihood of each accepted sweep, eq. (objective); it does not fall.
+    history_ : History
+        Every sweep, also those that the guard turned back.
+    n_iter_ : int
+    converged_ : bool
+    stop_reason_ : str
+        "converged", "max_iter", "stalled", "callback" or "interrupted".
+    restarts_ : list of Restart
+        What each start reached.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where X has string column names.{classes}
+
+    References
+    ----------
+    Jordan, M. I. and Jacobs, R. A. (1994). Hierarchical mixtures of experts and the EM algorithm. Neural Computation
+    6(2), 181-214.
+"""
+
+
+class HMERegressor(RegressorMixin, _BaseHME):
+    __doc__ = (
+        """Hierarchical mixture of experts for regression, fitted by EM.
+
+    """
+        + _PARAMETERS.format(
+            experts='"linear", "constant", "tree"', default="linear", second='"hyperplanes"', classes=""
+        )
+        + """
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme import HMERegressor
+    >>> X = np.linspace(-1, 1, 200)[:, None]
+    >>> model = HMERegressor(depth=1).fit(X, np.abs(X[:, 0]))
+    >>> model.predict([[-0.5], [0.5]]).round(2)
+    array([0.5, 0.5])
+    """
+    )
+
+    _task, _default_expert = "regression", "linear"
+    _experts = {"linear": LinearExpert, "constant": ConstantExpert, "tree": TreeExpert}
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the mixture.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        sample_weight : array-like of shape (n,) or None
+            Not negative; a weight of 2 is the same as the row twice.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the parameter, its value and what is allowed.
+        """
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=np.float64, y_numeric=True, multi_output=True
+        )
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        flat = y.ndim == 1
+        X, Y, weight, kept = _positive(X, np.asarray(y, dtype=np.float64).reshape(len(y), -1), weight)
+        self._fit(X, Y, weight, kept)
+        self._flat_output = flat
+        return self
+
+    def _encode(self, y):
+        y = np.asarray(y, dtype=np.float64)
+        return y.reshape(len(y), -1)
+
+    def _output(self, Y):
+        """Outputs (..., T) as the user gave y."""
+        return Y[..., 0] if self._flat_output else Y
+
+    def predict(self, X, return_std=False):
+        """Mean of y given x, eq. (mean).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        return_std : bool, default=False
+            Also return the standard deviation: noise within experts and disagreement between them, eq. (variance).
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, T), or a pair of them
+        """
+        rows = self._rows(X)
+        mean = self._output(self._by_blocks(lambda block: self._moments(block)[0], rows))
+        if not return_std:
+            return mean
+        return mean, self._output(np.sqrt(self._by_blocks(lambda block: self._moments(block)[1], rows)))
+
+    def _moments(self, rows):
+        prior = self._prior(rows)[:, :, None]
+        means = self.model_.expert.predict(self.params_.experts, rows)
+        mean = (prior * means).sum(axis=1)
+        within = self.model_.expert.variance(self.params_.experts, rows)
+        return mean, (prior * (within + (means - mean[:, None]) ** 2)).sum(axis=1)
+
+    def predict_experts(self, X):
+        """Mean of every expert, (n, K), or (n, K, T) for several outputs."""
+        rows = self._rows(X)
+        return self._output(self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), rows))
+
+
+class HMEClassifier(ClassifierMixin, _BaseHME):
+    __doc__ = (
+        """Hierarchical mixture of experts for classification, fitted by EM.
+
+    """
+        + _PARAMETERS.format(
+            experts='"logistic", "constant"',
+            default="logistic",
+            second='"kmeans"',
+            classes="""
+    classes_ : ndarray of shape (C,)""",
+        ).replace(
+            """    random_state :""",
+            """    class_weight : dict, "balanced" or None, default=None
+        Factors on the weights of the rows of each class.
+    random_state :""",
+        )
+        + """
+    Examples
+    --------
+    >>> from hme import HMEClassifier
+    >>> X, y = [[-2.0], [-1.5], [-0.5], [0.5], [1.5], [2.0]] * 5, ["out", "out", "in", "in", "out", "out"] * 5
+    >>> model = HMEClassifier(depth=1).fit(X, y)
+    >>> model.predict([[-1.8], [0.0], [1.8]])
+    array(['out', 'in', 'out'], dtype='<U3')
+    """
+    )
+
+    _task, _default_expert = "classification", "logistic"
+    _experts = {"logistic": LogisticExpert, "constant": ConstantExpert}
+
+    def __init__(
+        self,
+        depth="auto",
+        branching=2,
+        *,
+        n_experts=None,
+        tree=None,
+        expert=None,
+        gate=None,
+        standardize=True,
+        start="model_tree",
+        n_init=1,
+        n_finalists=None,
+        max_iter=500,
+        tol=1e-5,
+        on_empty="warn",
+        warm_start=False,
+        callback=None,
+        class_weight=None,
+        random_state=None,
+        n_jobs=None,
+        verbose=0,
+    ):
+        settings = {name: value for name, value in locals().items() if name not in ("self", "class_weight", "__class__")}
+        super().__init__(**settings)
+        self.class_weight = class_weight
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the mixture.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,)
+            Class labels, at least two classes.
+        sample_weight : array-like of shape (n,) or None
+            Not negative; a weight of 2 is the same as the row twice.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the parameter, its value and what is allowed.
+        """
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+        check_classification_targets(y)
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if self.class_weight is not None:
+            weight = weight * compute_sample_weight(self.class_weight, y)
+        X, y, weight, kept = _positive(X, y, weight)
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
+        if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
+            raise ValueError(f"warm_start: y has the classes {classes}, the earlier fit {self.classes_}.")
+        self._fit(X, codes, weight, kept)
+        self.classes_ = classes
+        return self
+
+    def _encode(self, y):
+        y = np.asarray(y)
+        codes = np.searchsorted(self.classes_, y).clip(0, len(self.classes_) - 1)
+        unknown = self.classes_[codes] != y
+        if np.any(unknown):
+            raise ValueError(f"y holds {y[unknown][0]!r}, which is not among the fitted classes {self.classes_}.")
+        return codes
+
+    def predict(self, X):
+        """Most probable class of every row, (n,)."""
+        codes = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[codes]
+
+    def predict_proba(self, X):
+        """Class probabilities, (n, C), eq. (mean)."""
+        return self._by_blocks(self._probability, self._rows(X))
+
+    def _probability(self, rows):
+        prior = self._prior(rows)[:, :, None]
+        probability = (prior * self.model_.expert.predict(self.params_.experts, rows)).sum(axis=1)
+        return probability / probability.sum(axis=1, keepdims=True)
+
+    def predict_log_proba(self, X):
+        """Logarithm of the class probabilities, (n, C)."""
+        return np.log(self.predict_proba(X))
+
+    def predict_experts(self, X):
+        """Class probabilities of every expert, (n, K, C)."""
+        return self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), self._rows(X))

@@ -1,0 +1,131 @@
+"""What an expert is: K conditional densities p_k(y | x) of one family, computed together.
+
+A family object holds hyper-parameters only. `resolve` binds it to a training table, which turns settings that are
+relative to the data (a variance floor, the fit to shrink to) into numbers; what EM learns is a NamedTuple of arrays
+whose first axis is the expert.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from .. import statistics
+
+__all__ = ["AdditiveExpert", "Expert", "RefitExpert"]
+
+
+class Expert(BaseEstimator, ABC):
+    """A family of experts.
+
+    Attributes
+    ----------
+    tasks : tuple of str
+        "regression", "classification" or both.
+    exact : bool
+        The update never lets its part of the objective fall.
+    additive : bool
+        The update needs sums over rows only, so that rows can come in chunks.
+    supports_sparse, supports_multioutput : bool
+    """
+
+    tasks = ("regression",)
+    exact = additive = supports_sparse = supports_multioutput = False
+
+    def resolve(self, rows, penalty_scale):
+        """The family bound to a training table; `penalty_scale` (p,) multiplies the L2 strength of each column."""
+        return clone(self)
+
+    @abstractmethod
+    def init(self, rows, resp):
+        """Parameters from responsibilities (n, K) that carry the row weights."""
+
+    @abstractmethod
+    def log_prob(self, params, rows):
+        """log p_k(y | x), (n, K)."""
+
+    @abstractmethod
+    def predict(self, params, rows):
+        """Mean of every expert, (n, K) or (n, K, T); class probabilities (n, K, C)."""
+
+    @abstractmethod
+    def statistics(self, params, rows, resp):
+        """What `update` needs of a block of rows; the blocks' answers are joined by `add`."""
+
+    @abstractmethod
+    def update(self, params, stats, rows):
+        """The M-step."""
+
+    @abstractmethod
+    def n_parameters(self, params):
+        """Number of free parameters of all experts together."""
+
+    def variance(self, params, rows):
+        """Variance of y under every expert, in the shape of `predict`."""
+        raise NotImplementedError(f"{type(self).__name__} has no variance.")
+
+    def log_prior_density(self, params):
+        """Log-density of the penalties and priors, up to a constant; the objective adds it."""
+        return 0.0
+
+    def gradient(self, params, stats):
+        """Gradient of this family's part of the objective, scaled to be free of units; empty where there is none."""
+        return np.zeros(0)
+
+    def interpolate(self, old, new, step):
+        """Parameters between two that were visited, for the guard's way back."""
+        return statistics.interpolate(old, new, step)
+
+    def warnings(self, params):
+        """Sentences about parameters at a boundary, each with the next step to take."""
+        return []
+
+    def report(self, params, design):
+        """What the user is shown: a NamedTuple of arrays in the user's units, first axis the expert."""
+        return params
+
+    def equations(self, report, feature_names, target):
+        """One line of text for every expert."""
+        raise NotImplementedError
+
+
+class AdditiveExpert(Expert):
+    """A family whose statistics add over rows: linear, logistic, GLM, constant."""
+
+    exact = additive = supports_sparse = True
+
+    def start(self, n_experts):
+        """Parameters of `n_experts` identical experts, the point that the first update starts from."""
+        raise NotImplementedError
+
+    def init(self, rows, resp):
+        params, stats = self.start(resp.shape[1]), None
+        for index, block in rows.blocks():
+            stats = self.add(stats, self.statistics(params, block, resp[index]))
+        return self.update(params, stats, rows)
+
+    def add(self, a, b):
+        return statistics.add(a, b)
+
+
+class RefitExpert(Expert):
+    """A family that is fitted anew on all rows each sweep; its "statistics" are the responsibilities themselves."""
+
+    def statistics(self, params, rows, resp):
+        return resp.copy()
+
+    def add(self, a, b):
+        return b if a is None else np.concatenate([a, b])
+
+    def update(self, params, stats, rows):
+        return self.fit(rows, stats)
+
+    def init(self, rows, resp):
+        return self.fit(rows, resp)
+
+    @abstractmethod
+    def fit(self, rows, resp):
+        """Parameters from all rows and responsibilities (n, K) that carry the row weights."""
+
+    def interpolate(self, old, new, step):
+        return old  # fitted estimators cannot be mixed

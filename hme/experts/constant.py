@@ -1,0 +1,90 @@
+"""Constant experts: the same distribution of y everywhere in the expert's region."""
+
+import numpy as np
+
+from .base import AdditiveExpert
+from .linear import LinearExpert
+from .logistic import LogisticExpert
+
+__all__ = ["ConstantExpert"]
+
+
+class ConstantExpert(AdditiveExpert):
+    """An expert without columns: a mean and a variance for each output, or the frequencies of the classes.
+
+    It is the linear or logistic expert on the intercept alone, so a mixture of constant experts is a soft decision
+    tree.
+
+    Parameters
+    ----------
+    variance_prior, variance_floor, shared_variance
+        As in `LinearExpert`; used in regression only.
+
+    Examples
+    --------
+    >>> from hme import HMERegressor
+    >>> model = HMERegressor(n_experts=2, expert="constant").fit([[0.0], [1.0], [2.0], [3.0]], [0.0, 0.1, 1.0, 1.1])
+    >>> model.experts_.coef.shape
+    (2, 1)
+    """
+
+    tasks = ("regression", "classification")
+    supports_multioutput = True
+
+    def __init__(self, variance_prior=(1.0, 0.1), variance_floor="auto", shared_variance=False):
+        self.variance_prior = variance_prior
+        self.variance_floor = variance_floor
+        self.shared_variance = shared_variance
+
+    def resolve(self, rows, penalty_scale):
+        bound = super().resolve(rows, penalty_scale)
+        if rows.y.ndim == 1:  # class codes
+            family = LogisticExpert(alpha=0.0)
+        else:
+            family = LinearExpert(0.0, "zero", self.variance_prior, self.variance_floor, self.shared_variance)
+        bound.family_ = family.resolve(_intercept(rows), penalty_scale[-1:])
+        return bound
+
+    def start(self, n_experts):
+        return self.family_.start(n_experts)
+
+    def log_prob(self, params, rows):
+        return self.family_.log_prob(params, _intercept(rows))
+
+    def predict(self, params, rows):
+        return self.family_.predict(params, _intercept(rows))
+
+    def variance(self, params, rows):
+        return self.family_.variance(params, rows)
+
+    def statistics(self, params, rows, resp):
+        return self.family_.statistics(params, _intercept(rows), resp)
+
+    def update(self, params, stats, rows=None):
+        return self.family_.update(params, stats)
+
+    def log_prior_density(self, params):
+        return self.family_.log_prior_density(params)
+
+    def gradient(self, params, stats):
+        return self.family_.gradient(params, stats)
+
+    def n_parameters(self, params):
+        return self.family_.n_parameters(params)
+
+    def warnings(self, params):
+        return self.family_.warnings(params)
+
+    def report(self, params, design):
+        """The linear or logistic report, every slope zero."""
+        slopes = np.zeros((*params.coef.shape[:-1], len(design.center)))
+        return self.family_.report(params._replace(coef=np.concatenate([slopes, params.coef], axis=-1)), design)
+
+    def equations(self, report, feature_names, target):
+        none = report._replace(coef=report.coef[..., :0])
+        return self.family_.equations(none, feature_names[:0], target)
+
+
+def _intercept(rows):
+    """The same rows with the intercept as their only design column."""
+    return rows._replace(X=rows.X[:, -1:])

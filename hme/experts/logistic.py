@@ -1,0 +1,146 @@
+"""Logistic experts: class probabilities by a multinomial logit of their own."""
+
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from .. import multinomial
+from .base import AdditiveExpert
+
+__all__ = ["LogisticExpert"]
+
+
+class LogisticParams(NamedTuple):
+    coef: np.ndarray  # (K, C, p), symmetric coding, intercept last
+
+
+class LogisticReport(NamedTuple):
+    """Logistic experts in the user's units: `coef` (K, C, p) and `intercept` (K, C), as scikit-learn's multinomial
+    coding; for two classes (K, 1, p) and (K, 1), the log-odds of the second class."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+
+
+class LogisticExpert(AdditiveExpert):
+    """Binary or multinomial logistic regression.
+
+    Each M-step is one guarded Newton step of the weighted multinomial logit, eqs. (logit-gradient) to (guard).
+
+    Parameters
+    ----------
+    alpha : float, default=0.1
+        L2 strength, a total: 1 / C of scikit-learn's `LogisticRegression`, also for two classes; intercepts are free.
+    shrink_to : {"global", "zero"}, default="global"
+        What the slopes are drawn to: the logistic fit of all rows together, or zero.
+
+    References
+    ----------
+    Jordan, M. I. and Jacobs, R. A. (1994), appendix A. Boehning, D. (1992). Multinomial logistic regression algorithm.
+    Annals of the Institute of Statistical Mathematics 44, 197-200.
+
+    Examples
+    --------
+    >>> from hme import HMEClassifier
+    >>> from hme.experts import LogisticExpert
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]
+    >>> model = HMEClassifier(depth=0, expert=LogisticExpert(alpha=1.0, shrink_to="zero")).fit(X, y)
+    >>> model.predict_proba([[1.5]]).round(2)
+    array([[0.5, 0.5]])
+    """
+
+    tasks = ("classification",)
+
+    def __init__(self, alpha=0.1, shrink_to="global"):
+        self.alpha = alpha
+        self.shrink_to = shrink_to
+
+    def resolve(self, rows, penalty_scale):
+        check_scalar(self.alpha, "alpha", Real, min_val=0)
+        if self.shrink_to not in ("global", "zero"):
+            raise ValueError(f"shrink_to = {self.shrink_to!r} must be 'global' or 'zero'.")
+        bound = super().resolve(rows, penalty_scale)
+        bound.n_classes_ = int(rows.y.max()) + 1
+        # Two classes: alpha |d|^2 of the difference d is 2 alpha (|d/2|^2 + |d/2|^2) of the symmetric coding.
+        bound.penalty_ = self.alpha * penalty_scale * (2.0 if bound.n_classes_ == 2 else 1.0)
+        bound.moment_ = multinomial.second_moment(rows.X, rows.weight)
+        bound.target_ = np.zeros((1, bound.n_classes_, rows.X.shape[1]))
+        frequency = np.bincount(rows.y, rows.weight) / rows.weight.sum()
+        params = LogisticParams(np.zeros_like(bound.target_))
+        params.coef[..., -1] = np.log(frequency) - np.log(frequency).mean()
+        bound.start_ = params.coef
+        if self.shrink_to == "global" and self.alpha > 0:
+            bound.start_ = bound.target_ = _converge(bound, params, rows).coef
+        return bound
+
+    def start(self, n_experts):
+        return LogisticParams(np.repeat(self.start_, n_experts, axis=0))
+
+    def predict(self, params, rows):
+        return np.exp(multinomial.log_probability(params.coef, rows.X))
+
+    def log_prob(self, params, rows):
+        log_probability = multinomial.log_probability(params.coef, rows.X)
+        return np.take_along_axis(log_probability, rows.y[:, None, None], axis=2)[:, :, 0]
+
+    def statistics(self, params, rows, resp):
+        K, C, _ = params.coef.shape
+        target = np.zeros((C, K, rows.n_rows)).transpose(2, 1, 0)
+        np.put_along_axis(target, rows.y[:, None, None], resp[:, :, None], axis=2)
+        return multinomial.statistics(multinomial.log_probability(params.coef, rows.X), rows.X, target)
+
+    def update(self, params, stats, rows=None):
+        return LogisticParams(
+            multinomial.guarded_step(params.coef, stats, self.penalty_, self.target_, self.moment_)
+        )
+
+    def log_prior_density(self, params):
+        return -0.5 * (((params.coef - self.target_) ** 2) @ self.penalty_).sum()
+
+    def gradient(self, params, stats):
+        return multinomial.objective_gradient(params.coef, stats, self.penalty_, self.target_).ravel()
+
+    def n_parameters(self, params):
+        K, C, p = params.coef.shape
+        return K * (C - 1) * p
+
+    def warnings(self, params):
+        size = np.abs(params.coef[..., :-1]).max(axis=(1, 2), initial=0.0)
+        diverging = np.flatnonzero(size > multinomial.DIVERGING)
+        if not len(diverging):
+            return []
+        return [
+            f"the classes are separable for expert(s) {diverging.tolist()}, whose coefficients grow without bound. Use "
+            "alpha > 0"
+        ]
+
+    def report(self, params, design):
+        coef = params.coef
+        if coef.shape[1] == 2:
+            coef = coef[:, 1:] - coef[:, :1]
+        return LogisticReport(*design.to_user_units(coef))
+
+    def equations(self, report, feature_names, target):
+        lines = []
+        for coef, intercept in zip(*report, strict=True):
+            if len(coef) == 1:
+                terms = [f"{b:+.4g} {name}" for b, name in zip(coef[0], feature_names, strict=True)]
+                lines.append(f"log-odds({target}) = {intercept[0]:.4g} {' '.join(terms)}")
+            else:
+                lines.append(f"multinomial logit of {len(coef)} classes, intercepts {intercept.round(2).tolist()}")
+        return lines
+
+
+def _converge(family, params, rows, max_iter=100, tol=1e-10):
+    """The fit of all rows by one expert, by guarded steps."""
+    total = rows.weight.sum()
+    for _ in range(max_iter):
+        stats = None
+        for _, block in rows.blocks():
+            stats = family.add(stats, family.statistics(params, block, block.weight[:, None]))
+        if np.abs(family.gradient(params, stats)).max() <= tol * total:
+            break
+        params = family.update(params, stats)
+    return params

@@ -1,0 +1,105 @@
+"""Decision trees as experts: the smallest family that is fitted anew each sweep instead of updated."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.tree import DecisionTreeRegressor
+
+from .base import RefitExpert
+from .linear import LinearExpert
+
+__all__ = ["TreeExpert"]
+
+
+class TreeParams(NamedTuple):
+    estimator: np.ndarray  # (K,) of fitted trees
+    variance: np.ndarray  # (K, T)
+
+
+class TreeExpert(RefitExpert):
+    """Regression trees with Gaussian noise, one tree for each expert.
+
+    The responsibilities are computed in sample, so keep the trees small: large ones fit their own rows and report too
+    little noise.
+
+    Parameters
+    ----------
+    max_depth : int or None, default=3
+        As in scikit-learn's `DecisionTreeRegressor`.
+    min_weight_leaf : float, default=10.0
+        Least weight in a leaf: row weights times responsibilities, in units of rows.
+    variance_prior, variance_floor
+        As in `LinearExpert`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme import HMERegressor
+    >>> X = np.linspace(0, 1, 100)[:, None]
+    >>> model = HMERegressor(n_experts=2, expert="tree").fit(X, np.round(3 * X[:, 0]))
+    >>> model.experts_.estimator[0].get_depth() <= 3
+    True
+    """
+
+    tasks = ("regression",)
+    supports_sparse = supports_multioutput = True
+
+    def __init__(self, max_depth=3, min_weight_leaf=10.0, variance_prior=(1.0, 0.1), variance_floor="auto"):
+        self.max_depth = max_depth
+        self.min_weight_leaf = min_weight_leaf
+        self.variance_prior = variance_prior
+        self.variance_floor = variance_floor
+
+    def resolve(self, rows, penalty_scale):
+        bound = super().resolve(rows, penalty_scale)
+        # The noise is the linear family's: same prior, same floor, same scale.
+        bound.noise_ = LinearExpert(1.0, "zero", self.variance_prior, self.variance_floor).resolve(rows, penalty_scale)
+        return bound
+
+    def fit(self, rows, resp):
+        noise = self.noise_
+        estimators = np.empty(resp.shape[1], dtype=object)
+        variance = np.empty((resp.shape[1], rows.y.shape[1]))
+        for k, weight in enumerate(resp.T):
+            # An expert without weight keeps the fit of all rows until some rows come back to it.
+            fitted = weight if weight.sum() > 0 else rows.weight
+            tree = DecisionTreeRegressor(
+                max_depth=self.max_depth,
+                min_weight_fraction_leaf=min(0.5, self.min_weight_leaf / fitted.sum()),
+                random_state=0,
+            )
+            estimators[k] = tree.fit(rows.X[:, :-1], rows.y, sample_weight=fitted)
+            residual = rows.y - tree.predict(rows.X[:, :-1]).reshape(rows.y.shape)
+            square = fitted @ residual**2 + noise.prior_rows_ * noise.prior_variance_
+            variance[k] = np.maximum(square / (fitted.sum() + noise.prior_rows_), noise.floor_)
+        return TreeParams(estimators, variance)
+
+    def predict(self, params, rows):
+        T = params.variance.shape[1]
+        return np.stack(
+            [tree.predict(rows.X[:, :-1]).reshape(-1, T) for tree in params.estimator], axis=1
+        )
+
+    def log_prob(self, params, rows):
+        residual = rows.y[:, None] - self.predict(params, rows)
+        terms = residual**2 / params.variance + np.log(2.0 * np.pi * params.variance)
+        return -0.5 * terms.sum(axis=2)
+
+    def variance(self, params, rows):
+        return np.broadcast_to(params.variance, (rows.n_rows, *params.variance.shape))
+
+    def log_prior_density(self, params):
+        noise = self.noise_
+        return -0.5 * (noise.prior_rows_ * (np.log(params.variance) + noise.prior_variance_ / params.variance)).sum()
+
+    def n_parameters(self, params):
+        return sum(tree.get_n_leaves() for tree in params.estimator) * params.variance.shape[1] + params.variance.size
+
+    def warnings(self, params):
+        return self.noise_.warnings(params)
+
+    def equations(self, report, feature_names, target):
+        return [
+            f"{target} = tree of {tree.get_n_leaves()} leaves,  noise {np.sqrt(variance).round(3).tolist()}"
+            for tree, variance in zip(*report, strict=True)
+        ]

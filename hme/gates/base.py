@@ -1,0 +1,75 @@
+"""What a gate is: the prior distribution over leaves, given x. The same verbs as an expert."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+
+from .. import statistics
+
+__all__ = ["Gate", "NodeGate"]
+
+
+class Gate(BaseEstimator, ABC):
+    """A distribution over the K leaves. EM sees leaf scores and leaf responsibilities only."""
+
+    def resolve(self, rows, penalty_scale):
+        """The gate bound to a training table; `penalty_scale` (p,) multiplies the L2 strength of each column."""
+        return clone(self)
+
+    @abstractmethod
+    def init(self, rows, resp):
+        """Parameters from responsibilities (n, K) that carry the row weights."""
+
+    @abstractmethod
+    def log_score(self, params, rows):
+        """log g_k(x), (n, K)."""
+
+    @abstractmethod
+    def statistics(self, params, rows, resp):
+        """Additive statistics of a block, `resp` carrying the row weights."""
+
+    @abstractmethod
+    def update(self, params, stats, rows=None):
+        """The M-step."""
+
+    @abstractmethod
+    def n_parameters(self, params):
+        """Number of free parameters."""
+
+    def add(self, a, b):
+        return statistics.add(a, b)
+
+    def log_prior_density(self, params):
+        return 0.0
+
+    def gradient(self, params, stats):
+        return np.zeros(0)
+
+    def interpolate(self, old, new, step):
+        return statistics.interpolate(old, new, step)
+
+    def warnings(self, params):
+        return []
+
+    def report(self, params, design):
+        """What the user is shown: a NamedTuple of arrays in the user's units."""
+        return params
+
+
+class NodeGate(BaseEstimator, ABC):
+    """A family of gating nodes, computed together; `TreeGate` makes a gate over leaves of them.
+
+    `mass` is (n, M, B): the weight of each row that goes down each branch.
+    """
+
+    def resolve(self, rows, penalty_scale):
+        return clone(self)
+
+    @abstractmethod
+    def start(self, used, n_columns):
+        """Parameters that send a row down all branches in `used` (M, B) with the same probability."""
+
+    @abstractmethod
+    def log_branch(self, params, rows):
+        """log g(b | m, x), (n, M, B)."""

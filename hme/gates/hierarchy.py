@@ -1,0 +1,76 @@
+"""The H in HME: a bank of gating nodes on a tree becomes a distribution over its leaves."""
+
+from .base import Gate
+
+__all__ = ["TreeGate"]
+
+
+class TreeGate(Gate):
+    """Gate over the leaves of a tree, made of one family of gating nodes.
+
+    The log-prior of a leaf is the sum of the log branch probabilities on its path, eq. (prior); the mass of a branch
+    is the sum of the responsibilities of the leaves below it, eq. (mass). Both are products with one matrix of paths.
+
+    Parameters
+    ----------
+    node : NodeGate
+        The family of gating nodes.
+    tree : Tree
+    """
+
+    def __init__(self, node, tree):
+        self.node = node
+        self.tree = tree
+
+    def resolve(self, rows, penalty_scale):
+        bound = super().resolve(rows, penalty_scale)
+        bound.node = self.node.resolve(rows, penalty_scale)
+        return bound
+
+    def init(self, rows, resp, n_steps=5):
+        # A few steps: the nodes should tell the start's regions apart before the first E-step.
+        params = self.node.start(self.tree.children != 0, rows.Z.shape[1])
+        for _ in range(n_steps if self.tree.n_nodes else 0):
+            stats = None
+            for index, block in rows.blocks():
+                stats = self.add(stats, self.statistics(params, block, resp[index]))
+            params = self.update(params, stats)
+        return params
+
+    def log_score(self, params, rows):
+        log_branch = self.node.log_branch(params, rows)
+        n, M, B = log_branch.shape
+        if not params.used.all():
+            log_branch[:, ~params.used] = 0.0  # on no path; -inf times 0 would be nan
+        paths = self.tree.paths.transpose(1, 0, 2).reshape(B * M, self.tree.n_leaves)
+        return (paths.T @ log_branch.transpose(2, 1, 0).reshape(B * M, n)).T
+
+    def mass(self, resp):
+        """Responsibilities summed below each branch, (n, M, B)."""
+        M, B, K = self.tree.paths.shape
+        paths = self.tree.paths.transpose(1, 0, 2).reshape(B * M, K)
+        return (paths @ resp.T).reshape(B, M, len(resp)).transpose(2, 1, 0)
+
+    def statistics(self, params, rows, resp):
+        return self.node.statistics(self.node.log_branch(params, rows), rows, self.mass(resp))
+
+    def update(self, params, stats, rows=None):
+        return self.node.update(params, stats)
+
+    def n_parameters(self, params):
+        return self.node.n_parameters(params)
+
+    def log_prior_density(self, params):
+        return self.node.log_prior_density(params)
+
+    def gradient(self, params, stats):
+        return self.node.gradient(params, stats)
+
+    def interpolate(self, old, new, step):
+        return self.node.interpolate(old, new, step)
+
+    def warnings(self, params):
+        return self.node.warnings(params)
+
+    def report(self, params, design):
+        return self.node.report(params, design)

@@ -1,0 +1,99 @@
+"""Softmax gating nodes: branch probabilities by a multinomial logit of x."""
+
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import check_scalar
+
+from .. import multinomial
+from .base import NodeGate
+
+__all__ = ["SoftmaxGate"]
+
+
+class SoftmaxParams(NamedTuple):
+    coef: np.ndarray  # (M, B, p), symmetric coding, intercept last
+    used: np.ndarray  # (M, B) of bool, the branches that exist
+
+
+class SoftmaxReport(NamedTuple):
+    """Gating nodes in the user's units: `coef` (M, B, p) and `intercept` (M, B); rows sum to zero over the branches."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+
+
+class SoftmaxGate(NodeGate):
+    """Softmax of linear scores at every gating node.
+
+    Each M-step is one guarded Newton step of a weighted multinomial logit with soft targets, eqs. (logit-gradient) to
+    (guard).
+
+    Parameters
+    ----------
+    alpha : float, default=0.1
+        L2 strength on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off.
+
+    References
+    ----------
+    Jordan, M. I. and Jacobs, R. A. (1994). Hierarchical mixtures of experts and the EM algorithm. Neural Computation
+    6(2), 181-214, eqs. 25-26.
+
+    Examples
+    --------
+    >>> from hme import HMERegressor
+    >>> from hme.gates import SoftmaxGate
+    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> model = HMERegressor(n_experts=2, gate=SoftmaxGate(alpha=1.0)).fit(X, y)
+    >>> model.gate_.coef.shape
+    (1, 2, 1)
+    """
+
+    def __init__(self, alpha=0.1):
+        self.alpha = alpha
+
+    def resolve(self, rows, penalty_scale):
+        check_scalar(self.alpha, "alpha", Real, min_val=0)
+        bound = super().resolve(rows, penalty_scale)
+        bound.penalty_ = self.alpha * penalty_scale
+        bound.moment_ = multinomial.second_moment(rows.Z, rows.weight)
+        return bound
+
+    def start(self, used, n_columns):
+        return SoftmaxParams(np.zeros((*used.shape, n_columns)), used)
+
+    def log_branch(self, params, rows):
+        return multinomial.log_probability(params.coef, rows.Z, params.used)
+
+    def statistics(self, log_branch, rows, mass):
+        return multinomial.statistics(log_branch, rows.Z, mass)
+
+    def update(self, params, stats):
+        step = multinomial.guarded_step(params.coef, stats, self.penalty_, 0.0, self.moment_, params.used)
+        return params._replace(coef=step)
+
+    def interpolate(self, old, new, step):
+        return old._replace(coef=old.coef + step * (new.coef - old.coef))
+
+    def log_prior_density(self, params):
+        return -0.5 * (params.coef**2 @ self.penalty_).sum()
+
+    def gradient(self, params, stats):
+        return multinomial.objective_gradient(params.coef, stats, self.penalty_).ravel()
+
+    def n_parameters(self, params):
+        return int((params.used.sum(axis=1) - 1).sum()) * params.coef.shape[2]
+
+    def warnings(self, params):
+        size = np.abs(params.coef[..., :-1]).max(axis=(1, 2), initial=0.0)
+        diverging = np.flatnonzero(size > multinomial.DIVERGING)
+        if not len(diverging):
+            return []
+        return [
+            f"gating node(s) {diverging.tolist()} separate their branches, so that their slopes grow without bound. Use "
+            "gate alpha > 0 or fewer experts"
+        ]
+
+    def report(self, params, design):
+        return SoftmaxReport(*design.to_user_units(params.coef))

@@ -1,0 +1,106 @@
+"""The weighted multinomial logit with soft targets, for banks of Q systems at once: gating nodes and logistic experts.
+
+Q systems share the design X (n, p); system q has C slots (branches or classes) with coefficients ``coef[q, c]`` (p,) in
+the symmetric coding, so that they sum to zero over the slots. ``target[:, q, c]`` is the weight that each row gives to
+slot c, ``total[:, q]`` its sum over the slots. Every function is one of arrays; nothing here knows of trees or experts.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
+
+__all__ = ["LogitStatistics", "guarded_step", "log_probability", "objective_gradient", "second_moment", "statistics"]
+
+# A slope per standard deviation beyond which a system counts as separable rather than steep.
+DIVERGING = 30.0
+
+
+class LogitStatistics(NamedTuple):
+    """Additive statistics of a bank: enough for one Newton step."""
+
+    total: np.ndarray  # (Q,) weight seen by each system
+    gradient: np.ndarray  # (Q, C, p) of the log-likelihood, eq. (logit-gradient)
+    curvature: np.ndarray  # (Q, C or 1, p, p) block-diagonal bound of minus its Hessian, eq. (logit-majoriser)
+
+
+def log_probability(coef, X, used=None):
+    """Log-probabilities (n, Q, C) of the slots; `used` (Q, C) marks the slots that exist (None: all)."""
+    Q, C, p = coef.shape
+    # Scores relative to slot 0: one column less a system, and two slots cost one.
+    relative = linear_scores(X, (coef[:, 1:] - coef[:, :1]).reshape(Q * (C - 1), p))
+    scores = np.zeros((C, Q, X.shape[0]))  # slots and systems first: reductions run along contiguous rows
+    scores[1:] = relative.T.reshape(Q, C - 1, X.shape[0]).swapaxes(0, 1)
+    if used is not None and not used.all():
+        scores[~used.T] = -np.inf
+    top = scores.max(axis=0)
+    scores -= top
+    scores -= np.log(np.exp(scores).sum(axis=0))
+    return scores.transpose(2, 1, 0)
+
+
+def statistics(log_probability, X, target):
+    """Statistics from `log_probability` (n, Q, C) at the present coefficients and soft targets (n, Q, C)."""
+    _, Q, C = target.shape
+    total = target.sum(axis=2)
+    probability = np.exp(log_probability)
+    expected = total[:, :, None] * probability
+    gradient = weighted_cross(X, _flat(target - expected)).reshape(Q, C, X.shape[1])
+    if C == 2:  # both slots have the same curvature
+        weights = 2.0 * expected[:, :, 0] * probability[:, :, 1]
+    else:
+        # Both bounds hold for a row as a whole, not slot by slot: take the one with the smaller trace.
+        confident = probability.max(axis=2, keepdims=True) > 0.5
+        weights = np.where(confident, 2.0 * expected * (1.0 - probability), expected)
+    curvature = weighted_gram(X, _flat(weights)).reshape(Q, 1 if C == 2 else C, X.shape[1], X.shape[1])
+    return LogitStatistics(total.sum(axis=0), gradient, curvature)
+
+
+def _flat(a):
+    """(n, Q, C) or (n, Q) to (n, Q C) without losing the column order."""
+    return a.transpose(*range(1, a.ndim), 0).reshape(math.prod(a.shape[1:]), len(a)).T
+
+
+def second_moment(X, weight, block_rows=2048):
+    """Weighted second moments (p, p) of the design columns."""
+    total = 0.0
+    for start in range(0, X.shape[0], block_rows):
+        index = slice(start, start + block_rows)
+        total = total + weighted_gram(X[index], weight[index, None])[0]
+    return total / weight.sum()
+
+
+def objective_gradient(coef, stats, penalty, anchor=0.0):
+    """Gradient (Q, C, p) of the penalised log-likelihood; `penalty` (p,) is the L2 strength of each column."""
+    return stats.gradient - penalty * (coef - anchor)
+
+
+def guarded_step(coef, stats, penalty, anchor=0.0, moment=None, used=None):
+    """One damped Newton step that does not let the penalised likelihood of any system fall, eq. (guard).
+
+    Parameters
+    ----------
+    coef : ndarray of shape (Q, C, p)
+    stats : LogitStatistics
+    penalty : ndarray of shape (p,)
+    anchor : ndarray broadcast to (Q, C, p)
+        What the penalty draws the coefficients to.
+    moment : ndarray of shape (p, p) or None
+        Second moments of the design, for the typical change of a score that the damping is measured on.
+    used : ndarray of bool of shape (Q, C) or None
+        The slots that exist; the others stay at zero.
+    """
+    gradient = objective_gradient(coef, stats, penalty, anchor)
+    system = stats.curvature + np.diag(penalty)
+    step = solve_psd(system, np.broadcast_to(gradient, coef.shape)[..., None])[..., 0]
+    # Adding the same vector to all slots changes no probability.
+    step -= step.mean(axis=1, keepdims=True, where=True if used is None else used[:, :, None])
+    if used is not None:
+        step[~used] = 0.0
+    if moment is not None:
+        spread = 2.0 * np.sqrt(np.maximum(np.einsum("qcp,pr,qcr->qc", step, moment, step), 0.0).max(axis=1))
+        damping = np.divide(np.log1p(spread), spread, out=np.ones_like(spread), where=spread > 1e-12)
+        step *= damping[:, None, None]
+    return coef + step

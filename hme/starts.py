@@ -1,0 +1,296 @@
+"""Starts: initial responsibilities (n, K), drawn in feature space so that a repeated row is the same as a double weight.
+
+Every function takes the rows, the tree and a random generator and returns responsibilities whose rows sum to one.
+"""
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.cluster import KMeans
+
+from .kernels import log_normalize, solve_psd
+
+__all__ = [
+    "STARTS",
+    "directions",
+    "from_labels",
+    "hyperplanes",
+    "kmeans",
+    "model_tree",
+    "perturbed_model_tree",
+    "reseeded",
+    "sequence",
+]
+
+# Width of a softened split, in standard deviations of its column within the region.
+SOFTNESS = 0.2
+LEVELS = np.linspace(0.1, 0.9, 9)  # quantiles that are tried as thresholds
+TIE = 1e-9  # gains closer than this, relative to the weight, are ties: lowest column, then threshold wins
+MAX_COLUMNS = 32  # columns that the linear fits of a model tree use, the strongest of the global fit
+MAX_CANDIDATES = 16  # columns whose thresholds are tried in a region
+SPLIT_RIDGE = 0.1
+RACE_SWEEPS = 25  # sweeps of every start before the finalists are chosen
+
+
+def model_tree(rows, tree, rng=None):
+    """Greedy model tree: axis splits that lower the sum of n log s^2 of linear fits most, softened.
+
+    A node of B branches takes B - 1 such splits. Class codes are fitted as indicator columns.
+    """
+    return _grow(rows, tree, lambda shape: 1.0)
+
+
+def perturbed_model_tree(rows, tree, rng):
+    """A model tree whose gains are multiplied by log-normal noise, so that near-best splits get their turn."""
+    return _grow(rows, tree, lambda shape: np.exp(0.5 * rng.standard_normal(shape)))
+
+
+def directions(rows, tree, rng):
+    """Every gating node cuts its region at weighted quantiles of a random direction in standardised (X, y)."""
+    points = _points(rows)
+
+    def cut(region, n_pieces):
+        score = points @ rng.standard_normal(points.shape[1])
+        inside = region.hard
+        levels = np.arange(1, n_pieces) / n_pieces
+        thresholds = _quantile(score[inside], levels, rows.weight[inside])
+        pieces = []
+        for threshold in thresholds:
+            lower, region = region.cut(score, threshold, rows.weight)
+            pieces.append(lower)
+        return [*pieces, region]
+
+    return _recurse(rows, tree, cut)
+
+
+def hyperplanes(rows, tree, rng):
+    """Every leaf gets the regression plane through p + 1 rows next to points drawn in standardised (X, y)."""
+    X, points = _dense(rows.X), _points(rows)
+    squares = np.empty((rows.n_rows, tree.n_leaves))
+    for k in range(tree.n_leaves):
+        drawn = rng.standard_normal((X.shape[1], points.shape[1]))
+        nearest = [int(np.argmin(((points - point) ** 2).sum(axis=1))) for point in drawn]
+        coef = np.linalg.lstsq(X[nearest], points[nearest, -rows_outputs(rows) :], rcond=1e-6)[0]
+        squares[:, k] = ((points[:, -rows_outputs(rows) :] - X @ coef) ** 2).sum(axis=1)
+    scale = _quantile(squares.min(axis=1), [0.5], rows.weight)[0]
+    return log_normalize(-0.5 * squares / max(scale, 1e-6))[1]
+
+
+def kmeans(rows, tree, rng):
+    """k-means on the standardised columns of X, from the centres of a random directions start."""
+    columns = _dense(rows.X)[:, :-1]
+    if not columns.shape[1] or tree.n_leaves == 1:
+        return directions(rows, tree, rng)
+    first = directions(rows, tree, rng) * rows.weight[:, None]
+    centers = (first.T @ columns) / first.sum(axis=0)[:, None]
+    labels = (
+        KMeans(tree.n_leaves, init=centers, n_init=1, random_state=0).fit(columns, sample_weight=rows.weight).labels_
+    )
+    return from_labels(labels, tree.n_leaves, softness=0.1)
+
+
+def from_labels(labels, n_leaves, softness=0.0):
+    """Responsibilities from leaf numbers; a share `softness` is spread over all leaves."""
+    resp = np.full((len(labels), n_leaves), softness / n_leaves)
+    resp[np.arange(len(labels)), labels] += 1.0 - softness
+    return resp
+
+
+def reseeded(mixture, params, rows, starving):
+    """Responsibilities in which each starving leaf takes the worse-fitted half of the heaviest leaf's rows."""
+    resp = mixture.e_step(params, rows)[1]
+    log_prob = mixture.expert.log_prob(params.experts, rows)
+    for k in starving:
+        donor = int((rows.weight @ resp).argmax())
+        median = _quantile(log_prob[:, donor], [0.5], resp[:, donor] * rows.weight)[0]
+        moved = np.where(log_prob[:, donor] < median, resp[:, donor], 0.0)
+        resp[:, donor] -= moved
+        resp[:, k] += moved
+    return resp
+
+
+STARTS = {
+    "model_tree": model_tree,
+    "perturbed_model_tree": perturbed_model_tree,
+    "directions": directions,
+    "hyperplanes": hyperplanes,
+    "kmeans": kmeans,
+}
+
+
+def sequence(first, n_init, classification):
+    """Names of the starts number 0 .. n_init - 1: `first`, then the others in turn."""
+    cycle = ("directions", "kmeans", "perturbed_model_tree") if classification else (
+        "directions", "hyperplanes", "perturbed_model_tree")
+    return [first, *(cycle[i % 3] for i in range(n_init - 1))]
+
+
+# -- regions ---------------------------------------------------------------------------------------------------------
+
+
+class _Region:
+    """A part of feature space: its rows, and the log-probability of every row to be in its softened form."""
+
+    def __init__(self, hard, log_soft):
+        self.hard, self.log_soft = hard, log_soft
+
+    def cut(self, score, threshold, weight):
+        """The parts with score <= threshold and beyond."""
+        inside = score[self.hard]
+        mean = np.average(inside, weights=weight[self.hard])
+        width = SOFTNESS * np.sqrt(np.average((inside - mean) ** 2, weights=weight[self.hard]))
+        distance = (score - threshold) / (width if width > 0 else 1.0)
+        below = self.hard[inside <= threshold]
+        above = self.hard[inside > threshold]
+        return (
+            _Region(below, self.log_soft - np.logaddexp(0.0, distance)),
+            _Region(above, self.log_soft - np.logaddexp(0.0, -distance)),
+        )
+
+    def halve(self):
+        """Two copies with half the probability each, where nothing tells the rows apart."""
+        return _Region(self.hard, self.log_soft - np.log(2.0)), _Region(self.hard, self.log_soft - np.log(2.0))
+
+
+def _recurse(rows, tree, cut):
+    """Cut the whole space down the tree; `cut(region, n_pieces)` returns the pieces from left to right."""
+    log_soft = np.empty((rows.n_rows, tree.n_leaves))
+
+    def descend(child, region):
+        if child < 0:
+            log_soft[:, ~child] = region.log_soft
+            return
+        children = [c for c in tree.children[child] if c != 0]
+        for c, piece in zip(children, cut(region, len(children)), strict=True):
+            descend(c, piece)
+
+    whole = _Region(np.arange(rows.n_rows), np.zeros(rows.n_rows))
+    descend(0 if tree.n_nodes else ~0, whole)
+    return log_normalize(log_soft)[1]
+
+
+# -- the model tree --------------------------------------------------------------------------------------------------
+
+
+def _grow(rows, tree, noise):
+    X, Y, weight = _dense(rows.X), _targets(rows), rows.weight
+    fitted = X
+    if X.shape[1] - 1 > MAX_COLUMNS:
+        gram = X.T @ (X * weight[:, None])
+        coef = solve_psd(gram + SPLIT_RIDGE * np.eye(len(gram)), X.T @ (Y * weight[:, None]))
+        strongest = np.sort(np.argsort(-(coef[:-1] ** 2).sum(axis=1), kind="stable")[:MAX_COLUMNS])
+        fitted = X[:, np.append(strongest, X.shape[1] - 1)]
+    spread = np.average((Y - np.average(Y, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
+    floor = np.maximum(1e-6 * spread, np.finfo(float).tiny)
+
+    def cut(region, n_pieces):
+        # Best first: the piece whose best split gains most is cut next; pieces stay in order.
+        pieces = [(region, *_best_split(X, fitted, Y, weight, region.hard, floor, noise))]
+        while len(pieces) < n_pieces:
+            best = max(range(len(pieces)), key=lambda i: (pieces[i][1], -i))
+            piece, gain, column, threshold = pieces[best]
+            parts = piece.halve() if column is None else piece.cut(X[:, column], threshold, weight)
+            pieces[best : best + 1] = [
+                (part, *_best_split(X, fitted, Y, weight, part.hard, floor, noise)) for part in parts
+            ]
+        return [piece for piece, *_ in pieces]
+
+    return _recurse(rows, tree, cut)
+
+
+def _best_split(X, fitted, Y, weight, inside, floor, noise):
+    """Gain, column and threshold of a region's best split; (-inf, None, None) where it has none."""
+    for design in (fitted, fitted[:, -1:]):  # too few rows for linear fits on both sides: constants
+        split = _search(X, design, Y, weight, inside, floor, noise)
+        if split[1] is not None:
+            return split
+    return split
+
+
+def _search(X, design, Y, weight, inside, floor, noise):
+    w, Z, p = weight[inside], design[inside], design.shape[1]
+    total = w.sum()
+    if not total >= 2 * (p + 1):
+        return -np.inf, None, None
+    # Fits on the sides start from the region's own fit: residuals keep the sums of squares accurate.
+    gram = Z.T @ (Z * w[:, None])
+    ridge = SPLIT_RIDGE * np.eye(p)
+    ridge[-1, -1] = 1e-12 * total
+    R = Y[inside] - Z @ solve_psd(gram + ridge, Z.T @ (Y[inside] * w[:, None]))
+    A = np.column_stack([Z, R])
+    before = _cost(np.array([total]), (A.T @ (A * w[:, None]))[None], p, ridge, floor)[0]
+    columns = _candidates(X[inside, :-1], R / np.sqrt(floor), w)
+    jitter = noise((X.shape[1] - 1, len(LEVELS)))
+    best = (-np.inf, None, None)
+    for j in columns:
+        x = X[inside, j]
+        thresholds = np.unique(_quantile(x, LEVELS, w))
+        order = np.argsort(np.searchsorted(thresholds, x), kind="stable")
+        stops = np.cumsum(np.bincount(np.searchsorted(thresholds, x), minlength=len(thresholds) + 1))
+        grams, masses, start = [], [], 0
+        for stop in stops:
+            index = order[start:stop]
+            grams.append(A[index].T @ (A[index] * w[index, None]))
+            masses.append(w[index].sum())
+            start = stop
+        below, mass = np.cumsum(grams, axis=0), np.cumsum(masses)
+        left, right = mass[:-1], total - mass[:-1]
+        allowed = np.minimum(left, right) >= p + 1
+        if not allowed.any():
+            continue
+        after = _cost(left, below[:-1], p, ridge, floor) + _cost(right, below[-1] - below[:-1], p, ridge, floor)
+        gain = (before - after) * np.broadcast_to(jitter, (X.shape[1] - 1, len(LEVELS)))[j, : len(thresholds)]
+        gain[~allowed] = -np.inf
+        for value, threshold in zip(gain, thresholds, strict=True):
+            if value > best[0] + TIE * total:
+                best = (value, j, threshold)
+    return best
+
+
+def _cost(mass, grams, p, ridge, floor):
+    """n log s^2 of the ridge fits, summed over outputs, from Gram matrices of (design, targets)."""
+    cross = grams[:, :p, p:]
+    coef = solve_psd(grams[:, :p, :p] + ridge, cross)
+    square = np.diagonal(grams[:, p:, p:], axis1=1, axis2=2) - np.einsum("mpt,mpt->mt", coef, cross)
+    # Degrees of freedom: a side with hardly more rows than columns fits them by chance.
+    free = np.maximum(mass - p, 0.5)
+    return (mass[:, None] * np.log(np.maximum(square / free[:, None], floor))).sum(axis=1)
+
+
+def _candidates(X, R, w):
+    """Columns worth trying: those across whose median the residuals' slopes change most."""
+    if X.shape[1] <= MAX_CANDIDATES:
+        return range(X.shape[1])
+    medians = np.array([_quantile(x, [0.5], w)[0] for x in X.T])
+    side = np.where(X <= medians, -1.0, 1.0)
+    score = sum((((X * (w * r)[:, None]).T @ side) ** 2).sum(axis=0) + ((w * r) @ side) ** 2 for r in R.T)
+    return np.sort(np.argsort(-score, kind="stable")[:MAX_CANDIDATES])
+
+
+# -- arrays ----------------------------------------------------------------------------------------------------------
+
+
+def _dense(X):
+    return X.toarray() if sp.issparse(X) else X
+
+
+def _targets(rows):
+    """Outputs (n, T); indicator columns for class codes."""
+    if rows.y.ndim == 2:
+        return rows.y
+    return np.eye(int(rows.y.max()) + 1)[rows.y]
+
+
+def rows_outputs(rows):
+    return _targets(rows).shape[1]
+
+
+def _points(rows):
+    """Standardised (X, y) side by side."""
+    Y = _targets(rows)
+    mean = np.average(Y, axis=0, weights=rows.weight)
+    scale = np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=rows.weight))
+    return np.column_stack([_dense(rows.X)[:, :-1], (Y - mean) / np.where(scale > 0, scale, 1.0)])
+
+
+def _quantile(x, levels, weight):
+    return np.quantile(x, levels, weights=weight, method="inverted_cdf")
