@@ -37,8 +37,13 @@ def _check_int(value, name, minimum=1):
 
 def _check_real(value, name, *, positive=False):
     bound = "> 0" if positive else ">= 0"
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not np.isfinite(value) or value < 0 \
-            or (positive and value == 0):
+    if (
+        isinstance(value, (bool, np.bool_))
+        or not isinstance(value, Real)
+        or not np.isfinite(value)
+        or value < 0
+        or (positive and value == 0)
+    ):
         raise ValueError(f"{name} must be a finite number {bound}, got {value!r}.")
     return float(value)
 
@@ -83,7 +88,7 @@ def _tree_proba(X, coef, intercept):
     right = expit(X @ coef.T + intercept)
     proba = np.ones((len(X), 1))
     for depth in range((len(intercept) + 1).bit_length() - 1):
-        split = right[:, 2**depth - 1:2 ** (depth + 1) - 1]
+        split = right[:, 2**depth - 1 : 2 ** (depth + 1) - 1]
         proba = np.stack([proba * (1 - split), proba * split], axis=2).reshape(len(X), -1)
     return proba
 
@@ -97,8 +102,9 @@ def _random_flat_gate(reference, n_experts, sharpness, rng):
     return sharpness * centers, -0.5 * sharpness * (centers**2).sum(axis=1)
 
 
-def make_regimes(n_samples=1000, n_features=2, n_experts=4, *, structure="auto", sharpness=10.0, noise=0.1,
-                 random_state=None):
+def make_regimes(
+    n_samples=1000, n_features=2, n_experts=4, *, structure="auto", sharpness=10.0, noise=0.1, random_state=None
+):
     """Draw a regression problem from a random hierarchical mixture of linear experts.
 
     Inputs are uniform on ``[-1, 1]^n_features``. A gate gives each row a probability for each expert, one
@@ -191,9 +197,16 @@ def make_regimes(n_samples=1000, n_features=2, n_experts=4, *, structure="auto",
     expert_mean = X @ coef.T + intercept
     y = expert_mean[np.arange(n_samples), label] + noise_std[label] * rng.standard_normal(n_samples)
     truth = Bunch(
-        gate_proba=gate_proba, label=label, expert_mean=expert_mean, mean=(gate_proba * expert_mean).sum(axis=1),
-        coef=coef, intercept=intercept, noise_std=noise_std, structure=structure,
-        gate_coef=gate_coef, gate_intercept=gate_intercept,
+        gate_proba=gate_proba,
+        label=label,
+        expert_mean=expert_mean,
+        mean=(gate_proba * expert_mean).sum(axis=1),
+        coef=coef,
+        intercept=intercept,
+        noise_std=noise_std,
+        structure=structure,
+        gate_coef=gate_coef,
+        gate_intercept=gate_intercept,
     )
     return X, y, truth
 
@@ -218,12 +231,14 @@ def _cylinder_inertia(mass, length, radius):
     return [mass * radius**2 / 2, across, across]
 
 
-_INERTIA = np.array([  # principal moments about the centre of mass, kg m^2
-    [0.04, 0.04, 0.04],
-    _cylinder_inertia(2.0, 0.30, 0.05),
-    _cylinder_inertia(1.2, 0.26, 0.04),
-    _cylinder_inertia(0.5, 0.18, 0.03),
-])
+_INERTIA = np.array(
+    [  # principal moments about the centre of mass, kg m^2
+        [0.04, 0.04, 0.04],
+        _cylinder_inertia(2.0, 0.30, 0.05),
+        _cylinder_inertia(1.2, 0.26, 0.04),
+        _cylinder_inertia(0.5, 0.18, 0.03),
+    ]
+)
 
 
 def _check_joints(**arrays):
@@ -271,8 +286,8 @@ def _newton_euler(q, qd, qdd, gravity=_GRAVITY):
     for i, rotation in enumerate(rotations):  # outwards: velocities and accelerations of the links
         accel = accel + _cross(alpha, _ORIGIN[i]) + _cross(omega, _cross(omega, _ORIGIN[i]))
         omega, alpha, accel = (_turn_back(rotation, v) for v in (omega, alpha, accel))
-        spin = _AXIS[i] * qd[:, i:i + 1]
-        alpha = alpha + _cross(omega, spin) + _AXIS[i] * qdd[:, i:i + 1]
+        spin = _AXIS[i] * qd[:, i : i + 1]
+        alpha = alpha + _cross(omega, spin) + _AXIS[i] * qdd[:, i : i + 1]
         omega = omega + spin
         center_accel = accel + _cross(alpha, _CENTER[i]) + _cross(omega, _cross(omega, _CENTER[i]))
         forces.append(_MASS[i] * center_accel)
@@ -329,7 +344,7 @@ def arm_inverse_dynamics(q, qd, qdd):
     >>> from hme.datasets import arm_inverse_dynamics
     >>> rest = np.zeros(4)
     >>> print(arm_inverse_dynamics(rest, rest, rest).round(3))
-    [ 0.    -11.193  -2.806   0.   ]
+    [  0.    -11.193  -3.247   0.   ]
     """
     (q, qd, qdd), single = _check_joints(q=q, qd=qd, qdd=qdd)
     torque = _newton_euler(q, qd, qdd)
@@ -450,7 +465,7 @@ def arm_energy(q, qd):
         position = position + to_world @ _ORIGIN[i]
         velocity = velocity + _turn(to_world, _cross(omega, _ORIGIN[i]))
         to_world = to_world @ rotation
-        omega = _turn_back(rotation, omega) + _AXIS[i] * qd[:, i:i + 1]
+        omega = _turn_back(rotation, omega) + _AXIS[i] * qd[:, i : i + 1]
         center_velocity = velocity + _turn(to_world, _cross(omega, _CENTER[i]))
         height = (position + to_world @ _CENTER[i])[:, 2]
         energy += _MASS[i] * (0.5 * (center_velocity**2).sum(axis=1) + _GRAVITY * height)
@@ -461,8 +476,15 @@ def arm_energy(q, qd):
 _POSITION_RANGE = ((-np.pi / 2, np.pi / 2), (-np.pi / 2, np.pi / 2), (-2.0, -0.2), (-np.pi / 3, np.pi / 3))
 
 
-def make_robot_arm(n_samples=15000, *, position_range=_POSITION_RANGE, velocity_range=2.0,
-                   torque_range=(4.0, 4.0, 2.0, 0.5), noise=0.0, random_state=None):
+def make_robot_arm(
+    n_samples=15000,
+    *,
+    position_range=_POSITION_RANGE,
+    velocity_range=2.0,
+    torque_range=(4.0, 4.0, 2.0, 0.5),
+    noise=0.0,
+    random_state=None,
+):
     """Forward dynamics of a four-joint robot arm that moves in three-dimensional space.
 
     The task of Jordan and Jacobs (1994): predict the four joint accelerations from the joint positions,
@@ -519,7 +541,7 @@ def make_robot_arm(n_samples=15000, *, position_range=_POSITION_RANGE, velocity_
     ==========  ========  ==========  ==========  ============================================
     link        mass, kg  length, m   radius, m   principal moments about the centre, kg m^2
     ==========  ========  ==========  ==========  ============================================
-    shoulder    1.0       0           -           turntable, 0.04 each
+    shoulder    1.0       0           -           turntable, 0.04 each (only yaw counts)
     upper arm   2.0       0.30        0.05        solid cylinder, 0.0025, 0.0163, 0.0163
     forearm     1.2       0.26        0.04        solid cylinder, 0.0010, 0.0072, 0.0072
     hand        0.5       0.18        0.03        solid cylinder, 0.0002, 0.0015, 0.0015
@@ -528,7 +550,16 @@ def make_robot_arm(n_samples=15000, *, position_range=_POSITION_RANGE, velocity_
     Gravity is 9.81 m/s^2; there is no friction. Torques come from the recursive Newton-Euler method; its
     response to unit accelerations gives the mass matrix, and one linear solve per row the accelerations.
 
-CALIB
+    The paper does not give its arm or its ranges, so the ranges were calibrated, before any mixture was fitted,
+    with two other learners: on 15000 training and 5000 test rows, linear regression should have a relative
+    error (mean squared error over variance, averaged over the outputs) near the published 0.31, and CART near
+    0.17. The defaults give 0.305 for linear regression and 0.173 for one tree predicting all four outputs in
+    standard units (means of five seeds; the leaf size is chosen on a part of the training rows). The paper grew
+    one tree for each output. Four such trees reach 0.073 with the defaults, so that this way of using CART finds
+    the default task easier than the one of the paper. With ``velocity_range=(4.5, 6.0, 6.0, 6.0)`` and
+    ``torque_range=(8.0, 8.0, 4.0, 1.0)`` they have 0.163 and linear regression 0.317. The script
+    ``benchmarks/robot_arm_calibration.py`` repeats both measurements. The yaw position has no influence, because
+    the yaw axis is vertical.
 
     References
     ----------
@@ -559,10 +590,13 @@ CALIB
     y = mean + noise_std * rng.standard_normal(mean.shape)
     names = ("shoulder_yaw", "shoulder_pitch", "elbow_pitch", "wrist_yaw")
     truth = Bunch(
-        mean=mean, noise_std=noise_std,
+        mean=mean,
+        noise_std=noise_std,
         feature_names=[f"{name}_{kind}" for kind in ("position", "velocity", "torque") for name in names],
         target_names=[f"{name}_acceleration" for name in names],
-        position_range=position_range, velocity_range=velocity_range, torque_range=torque_range,
+        position_range=position_range,
+        velocity_range=velocity_range,
+        torque_range=torque_range,
     )
     return np.hstack([q, qd, torque]), y, truth
 
@@ -792,5 +826,11 @@ def load_motorcycle(*, return_X_y=False, as_frame=False):
         data, target = frame[names[:1]], frame[names[1]]
     if return_X_y:
         return data, target
-    return Bunch(data=data, target=target, frame=frame, feature_names=names[:1], target_names=names[1:],
-                 DESCR=folder.joinpath("README.md").read_text(encoding="utf-8"))
+    return Bunch(
+        data=data,
+        target=target,
+        frame=frame,
+        feature_names=names[:1],
+        target_names=names[1:],
+        DESCR=folder.joinpath("README.md").read_text(encoding="utf-8"),
+    )

@@ -1,6 +1,7 @@
 """The EM loop: sweep, guard, step, stop."""
 
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -96,7 +97,11 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
                 reason = "callback"
                 break
             # A step that the guard shortened proves nothing, unless the family has no shorter one.
-            if (halvings == 0 or not model.exact) and gain <= options.tol and gradient <= max(np.sqrt(options.tol), 1e-9):
+            if (
+                (halvings == 0 or not model.exact)
+                and gain <= options.tol
+                and gradient <= max(np.sqrt(options.tol), 1e-9)
+            ):
                 reason = "converged"
                 break
             halvings = 0

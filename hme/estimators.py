@@ -2,20 +2,17 @@
 
 import warnings
 from numbers import Integral, Real
-from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
-from . import em, starts
+from . import em, restarts, starts
 from .chunks import Rows
 from .design import Design
 from .experts import ConstantExpert, Expert, LinearExpert, LogisticExpert, TreeExpert
@@ -23,21 +20,9 @@ from .gates import ConstantGate, Gate, NodeGate, SoftmaxGate, TreeGate
 from .model import Mixture
 from .tree import Tree
 
-__all__ = ["HMEClassifier", "HMERegressor", "Restart"]
+__all__ = ["HMEClassifier", "HMERegressor"]
 
 GATES = {"softmax": SoftmaxGate, "constant": ConstantGate}
-MAX_AUTO_DEPTH = 5
-# A leaf with less than this share of an equal share of the weight is starving.
-STARVING = 1e-3
-
-
-class Restart(NamedTuple):
-    """What one start reached."""
-
-    start: str
-    objective: float
-    n_iter: int
-    reason: str
 
 
 class _BaseHME(BaseEstimator):
@@ -118,32 +103,6 @@ class _BaseHME(BaseEstimator):
             raise TypeError(f"gate = {gate!r} must be None, one of {sorted(GATES)} or an object from hme.gates.")
         return gate
 
-    def _make_tree(self, total_weight, n_columns):
-        if self.tree is not None or self.n_experts is not None:
-            if self.tree is not None and self.n_experts is not None:
-                raise ValueError("tree and n_experts both say what the tree is; give one of them.")
-            if not isinstance(self.depth, str) or self.branching != 2:
-                raise ValueError("depth and branching are for complete trees; leave them when tree or n_experts is given.")
-        if self.tree is not None:
-            if isinstance(self.tree, Tree):
-                return self.tree
-            return Tree.from_text(self.tree) if isinstance(self.tree, str) else Tree.from_nested(self.tree)
-        if self.n_experts is not None:
-            check_scalar(self.n_experts, "n_experts", Integral, min_val=1)
-            return Tree.flat(self.n_experts)
-        levels = self.branching if np.ndim(self.branching) else None
-        if isinstance(self.depth, str):
-            if self.depth != "auto":
-                raise ValueError(f"depth = {self.depth!r} must be 'auto' or an int >= 0.")
-            if levels is not None:
-                return Tree.complete(len(levels), levels)
-            check_scalar(self.branching, "branching", Integral, min_val=2)
-            # The deepest complete tree that keeps ten rows for each coefficient of a leaf.
-            most = max(total_weight / (10.0 * n_columns), 1.0)
-            return Tree.complete(min(MAX_AUTO_DEPTH, int(np.log(most) / np.log(self.branching) + 1e-9)), self.branching)
-        check_scalar(self.depth, "depth", Integral, min_val=0)
-        return Tree.complete(self.depth, self.branching)
-
     def _check_settings(self):
         check_scalar(self.n_init, "n_init", Integral, min_val=1)
         check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
@@ -153,7 +112,9 @@ class _BaseHME(BaseEstimator):
         if self.on_empty not in ("reseed", "warn", "raise"):
             raise ValueError(f"on_empty = {self.on_empty!r} must be 'reseed', 'warn' or 'raise'.")
         if isinstance(self.start, str) and self.start not in starts.STARTS:
-            raise ValueError(f"start = {self.start!r} must be one of {sorted(starts.STARTS)}, labels or responsibilities.")
+            raise ValueError(
+                f"start = {self.start!r} must be one of {sorted(starts.STARTS)}, labels or responsibilities."
+            )
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback = {self.callback!r} must be None or a callable (sweep, objective, params).")
 
@@ -173,7 +134,14 @@ class _BaseHME(BaseEstimator):
             design, previous = Design.fit(X, weight, self.standardize), None
         columns = design.transform(X)
         rows = Rows(columns, columns, y, weight)
-        tree = self._make_tree(weight.sum(), columns.shape[1])
+        tree = Tree.from_parameters(
+            self.depth,
+            self.branching,
+            self.n_experts,
+            self.tree,
+            rows_per_leaf=10 * columns.shape[1],
+            weight=weight.sum(),
+        )
         if isinstance(gate, NodeGate):
             gate = TreeGate(gate, tree)
         mixture = Mixture(gate.resolve(rows, design.penalty_scale), expert.resolve(rows, design.penalty_scale))
@@ -182,10 +150,19 @@ class _BaseHME(BaseEstimator):
                 f"warm_start: the earlier fit has the tree {self.tree_!r} and {type(self.model_.expert).__name__}; "
                 f"this one asks for {tree!r} and {type(expert).__name__}. Use warm_start=False."
             )
-        fits = self._run_starts(mixture, rows, tree, previous, kept)
-        best = max((fit for _, fit in fits), key=lambda fit: fit.objective)
-        best, starving = self._feed(mixture, rows, best)
-        self._warn(mixture, best, starving)
+        options = em.Options(self.max_iter, self.tol, self.callback, self.verbose)
+        if previous is not None:
+            names, fits = ["warm"], [restarts.continue_fit(mixture, rows, previous, options, self._reached)]
+        else:
+            given = None if isinstance(self.start, str) else self._given_start(tree.n_leaves, kept)
+            first = "given" if given is not None else self.start
+            names = starts.sequence(first, self.n_init, self._task == "classification")
+            seed = check_random_state(self.random_state).randint(2**31 - 1)
+            fits = restarts.run(mixture, rows, tree, names, seed, options, given, self.n_finalists, self.n_jobs)
+        best = max(fits, key=lambda fit: fit.objective)
+        if self.on_empty == "reseed":
+            best = restarts.feed(mixture, rows, best, options)
+        self._warn(mixture, best)
 
         self.model_, self.design_, self.tree_ = mixture, design, tree
         self.params_ = best.params
@@ -199,38 +176,18 @@ class _BaseHME(BaseEstimator):
         self.converged_ = best.converged
         self.stop_reason_ = best.reason
         self.load_ = best.stats.load / best.stats.load.sum()
-        self.restarts_ = [Restart(name, fit.objective, fit.n_iter, fit.reason) for name, fit in fits]
+        self.restarts_ = [
+            restarts.Restart(name, fit.objective, fit.n_iter, fit.reason) for name, fit in zip(names, fits, strict=True)
+        ]
         return self
-
-    def _run_starts(self, mixture, rows, tree, previous, kept):
-        """(name, Fit) of every start; with `n_finalists` only the best few of the short runs go to the end."""
-        options = em.Options(self.max_iter, self.tol, self.callback, self.verbose)
-        if previous is not None:
-            with threadpool_limits(1, user_api="blas"):
-                return [("warm", em.fit(mixture, rows, previous, options, self._reached))]
-        first = self.start if isinstance(self.start, str) else "given"
-        names = starts.sequence(first, self.n_init, self._task == "classification")
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        given = None if isinstance(self.start, str) else self._given_start(tree.n_leaves, kept)
-        racing = self.n_finalists is not None and self.n_finalists < self.n_init
-        first_options = options._replace(max_iter=min(starts.RACE_SWEEPS, self.max_iter)) if racing else options
-        parallel = Parallel(n_jobs=self.n_jobs)
-        fits = parallel(
-            delayed(_run_start)(mixture, rows, tree, given if name == "given" else name, (seed, i), first_options)
-            for i, name in enumerate(names)
-        )
-        if racing:
-            order = sorted(range(len(fits)), key=lambda i: -fits[i].objective)[: self.n_finalists]
-            finals = parallel(delayed(_continue)(mixture, rows, fits[i].params, options) for i in order)
-            for i, final in zip(order, finals, strict=True):
-                fits[i] = final
-        return list(zip(names, fits, strict=True))
 
     def _given_start(self, n_leaves, kept):
         start = np.asarray(self.start)
         if start.ndim == 1 and len(start) == len(kept) and start.dtype.kind in "iub":
             if start.min() < 0 or start.max() >= n_leaves:
-                raise ValueError(f"start holds leaf numbers up to {start.max()}; the tree has leaves 0 to {n_leaves - 1}.")
+                raise ValueError(
+                    f"start holds leaf numbers up to {start.max()}; the tree has leaves 0 to {n_leaves - 1}."
+                )
             return starts.from_labels(start[kept], n_leaves)
         if start.shape == (len(kept), n_leaves) and (start >= 0).all() and np.allclose(start.sum(axis=1), 1.0):
             return start[kept].astype(float)
@@ -239,26 +196,7 @@ class _BaseHME(BaseEstimator):
             f"responsibilities ({len(kept)}, {n_leaves}) whose rows sum to one."
         )
 
-    def _feed(self, mixture, rows, best):
-        """See to leaves that hold next to no weight, as `on_empty` says."""
-        for _ in range(3 if self.on_empty == "reseed" else 0):
-            starving = _starving(best)
-            if not len(starving):
-                break
-            with threadpool_limits(1, user_api="blas"):
-                params = mixture.init(rows, starts.reseeded(mixture, best.params, rows, starving))
-                again = em.fit(mixture, rows, params, em.Options(self.max_iter, self.tol, None, self.verbose))
-            if again.objective <= best.objective:
-                break
-            best = again
-        starving = _starving(best)
-        if len(starving) and self.on_empty == "raise":
-            raise ValueError(
-                f"expert(s) {starving.tolist()} hold next to no weight; use fewer experts, n_init > 1 or on_empty='reseed'."
-            )
-        return best, starving
-
-    def _warn(self, mixture, best, starving):
+    def _warn(self, mixture, best):
         """One warning, with every cause and its next step."""
         stops = {
             "max_iter": f"EM stopped after max_iter={self.max_iter} sweeps before it converged. Raise max_iter or tol",
@@ -268,10 +206,12 @@ class _BaseHME(BaseEstimator):
             "warm_start=True and fit again to go on",
         }
         causes = [stops[best.reason]] if best.reason in stops else []
-        if len(starving):
-            causes.append(
-                f"expert(s) {starving.tolist()} hold next to no weight. Use fewer experts, n_init > 1 or on_empty='reseed'"
-            )
+        starving = restarts.starving(best).tolist()
+        if starving:
+            cause = f"expert(s) {starving} hold next to no weight. Use fewer experts, n_init > 1 or on_empty='reseed'"
+            if self.on_empty == "raise":
+                raise ValueError(cause)
+            causes.append(cause)
         causes += mixture.warnings(best.params)
         if causes:
             warnings.warn(f"{type(self).__name__}: " + "; ".join(causes) + ".", ConvergenceWarning, stacklevel=4)
@@ -357,27 +297,14 @@ class _BaseHME(BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        expert = self.expert if isinstance(self.expert, Expert) else self._experts.get(
-            self.expert or self._default_expert, LinearExpert)
+        expert = (
+            self.expert
+            if isinstance(self.expert, Expert)
+            else self._experts.get(self.expert or self._default_expert, LinearExpert)
+        )
         tags.input_tags.sparse = expert.supports_sparse
         tags.target_tags.multi_output = self._task == "regression" and expert.supports_multioutput
         return tags
-
-
-def _starving(fit):
-    return np.flatnonzero(fit.stats.load < STARVING * fit.stats.load.mean())
-
-
-def _run_start(mixture, rows, tree, start, seed, options):
-    """Start number i: its random numbers depend on (seed, i) alone, so any backend gives the same fit."""
-    with threadpool_limits(1, user_api="blas"):
-        resp = starts.STARTS[start](rows, tree, np.random.default_rng(seed)) if isinstance(start, str) else start
-        return em.fit(mixture, rows, mixture.init(rows, resp), options)
-
-
-def _continue(mixture, rows, params, options):
-    with threadpool_limits(1, user_api="blas"):
-        return em.fit(mixture, rows, params, options)
 
 
 def _positive(X, y, weight):
@@ -505,9 +432,7 @@ class HMERegressor(RegressorMixin, _BaseHME):
         ValueError, TypeError
             Naming the parameter, its value and what is allowed.
         """
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", dtype=np.float64, y_numeric=True, multi_output=True
-        )
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, y_numeric=True, multi_output=True)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         flat = y.ndim == 1
         X, Y, weight, kept = _positive(X, np.asarray(y, dtype=np.float64).reshape(len(y), -1), weight)
@@ -552,7 +477,9 @@ class HMERegressor(RegressorMixin, _BaseHME):
     def predict_experts(self, X):
         """Mean of every expert, (n, K), or (n, K, T) for several outputs."""
         rows = self._rows(X)
-        return self._output(self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), rows))
+        return self._output(
+            self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), rows)
+        )
 
 
 class HMEClassifier(ClassifierMixin, _BaseHME):
@@ -609,7 +536,9 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
         n_jobs=None,
         verbose=0,
     ):
-        settings = {name: value for name, value in locals().items() if name not in ("self", "class_weight", "__class__")}
+        settings = {
+            name: value for name, value in locals().items() if name not in ("self", "class_weight", "__class__")
+        }
         super().__init__(**settings)
         self.class_weight = class_weight
 

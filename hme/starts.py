@@ -1,4 +1,4 @@
-"""Starts: initial responsibilities (n, K), drawn in feature space so that a repeated row is the same as a double weight.
+"""Starts: initial responsibilities (n, K), drawn in feature space: a repeated row is the same as a double weight.
 
 Every function takes the rows, the tree and a random generator and returns responsibilities whose rows sum to one.
 """
@@ -28,7 +28,6 @@ TIE = 1e-9  # gains closer than this, relative to the weight, are ties: lowest c
 MAX_COLUMNS = 32  # columns that the linear fits of a model tree use, the strongest of the global fit
 MAX_CANDIDATES = 16  # columns whose thresholds are tried in a region
 SPLIT_RIDGE = 0.1
-RACE_SWEEPS = 25  # sweeps of every start before the finalists are chosen
 
 
 def model_tree(rows, tree, rng=None):
@@ -69,8 +68,8 @@ def hyperplanes(rows, tree, rng):
     for k in range(tree.n_leaves):
         drawn = rng.standard_normal((X.shape[1], points.shape[1]))
         nearest = [int(np.argmin(((points - point) ** 2).sum(axis=1))) for point in drawn]
-        coef = np.linalg.lstsq(X[nearest], points[nearest, -rows_outputs(rows) :], rcond=1e-6)[0]
-        squares[:, k] = ((points[:, -rows_outputs(rows) :] - X @ coef) ** 2).sum(axis=1)
+        coef = np.linalg.lstsq(X[nearest], points[nearest, -_n_targets(rows) :], rcond=1e-6)[0]
+        squares[:, k] = ((points[:, -_n_targets(rows) :] - X @ coef) ** 2).sum(axis=1)
     scale = _quantile(squares.min(axis=1), [0.5], rows.weight)[0]
     return log_normalize(-0.5 * squares / max(scale, 1e-6))[1]
 
@@ -119,8 +118,11 @@ STARTS = {
 
 def sequence(first, n_init, classification):
     """Names of the starts number 0 .. n_init - 1: `first`, then the others in turn."""
-    cycle = ("directions", "kmeans", "perturbed_model_tree") if classification else (
-        "directions", "hyperplanes", "perturbed_model_tree")
+    cycle = (
+        ("directions", "kmeans", "perturbed_model_tree")
+        if classification
+        else ("directions", "hyperplanes", "perturbed_model_tree")
+    )
     return [first, *(cycle[i % 3] for i in range(n_init - 1))]
 
 
@@ -280,7 +282,7 @@ def _targets(rows):
     return np.eye(int(rows.y.max()) + 1)[rows.y]
 
 
-def rows_outputs(rows):
+def _n_targets(rows):
     return _targets(rows).shape[1]
 
 

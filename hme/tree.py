@@ -7,10 +7,14 @@ it is ``~k``, and 0, which no node can point to, where node m has no such branch
 
 import re
 from functools import cached_property
+from numbers import Integral
 
 import numpy as np
+from sklearn.utils import check_scalar
 
 __all__ = ["Tree"]
+
+MAX_AUTO_DEPTH = 5
 
 
 class Tree:
@@ -117,6 +121,34 @@ class Tree:
         if not done or len(stack) != 1 or len(stack[0]) != 1:
             raise ValueError(f"tree = {text!r} is not one balanced expression such as '((. .) .)'.")
         return cls.from_nested(stack[0][0])
+
+    @classmethod
+    def from_parameters(cls, depth, branching, n_experts, tree, *, rows_per_leaf, weight):
+        """Tree from an estimator's parameters; ``depth="auto"`` keeps `rows_per_leaf` of `weight` for every leaf."""
+        if tree is not None or n_experts is not None:
+            if tree is not None and n_experts is not None:
+                raise ValueError(
+                    f"tree = {tree!r} and n_experts = {n_experts!r} both give the tree; leave one of them."
+                )
+            if not _is_auto(depth) or np.ndim(branching) or branching != 2:
+                raise ValueError(
+                    f"depth = {depth!r} and branching = {branching!r} are for complete trees; leave them at their "
+                    "defaults when tree or n_experts is given."
+                )
+        if isinstance(tree, Tree):
+            return tree
+        if tree is not None:
+            return cls.from_text(tree) if isinstance(tree, str) else cls.from_nested(tree)
+        if n_experts is not None:
+            return cls.flat(check_scalar(n_experts, "n_experts", Integral, min_val=1))
+        for level in np.atleast_1d(np.asarray(branching, dtype=object)):
+            check_scalar(level, "branching", Integral, min_val=2)
+        if not _is_auto(depth):
+            return cls.complete(check_scalar(depth, "depth", Integral, min_val=0), branching)
+        if np.ndim(branching):
+            return cls.complete(len(branching), branching)
+        most = max(weight / rows_per_leaf, 1.0)
+        return cls.complete(min(MAX_AUTO_DEPTH, int(np.log(most) / np.log(branching) + 1e-9)), branching)
 
     # -- shape -------------------------------------------------------------------------------------------------------
 
@@ -245,6 +277,12 @@ class Tree:
 
     def __hash__(self):
         return hash((self.children.shape, self.children.tobytes()))
+
+
+def _is_auto(depth):
+    if isinstance(depth, str) and depth != "auto":
+        raise ValueError(f"depth = {depth!r} must be 'auto' or an int >= 0.")
+    return isinstance(depth, str)
 
 
 def _number_leaves(children):

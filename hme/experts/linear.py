@@ -190,7 +190,7 @@ class LinearExpert(AdditiveExpert):
         return stats.cross - np.einsum("ktp,kpr->ktr", shift, stats.gram) - self.penalty_ * (coef - self.target_)
 
     def _noise(self, coef, stats):
-        """Rows counted and squares summed for the variances, (K, T) each, with prior and penalty, eq. (variance-update)."""
+        """Rows counted and squares summed for the variances, (K, T) each, prior included, eq. (variance-update)."""
         shift = coef - self.anchor_
         fitted = np.einsum("ktp,kpr,ktr->kt", shift, stats.gram, shift)
         square = np.maximum(stats.square - 2.0 * np.einsum("ktp,ktp->kt", shift, stats.cross) + fitted, 0.0)
@@ -218,7 +218,9 @@ class LinearExpert(AdditiveExpert):
         return params.coef.size + (T if self.shared_variance else K * T)
 
     def warnings(self, params):
-        at_floor = np.flatnonzero((params.variance <= self.floor_ * (1 + 1e-9)).any(axis=1))
+        # Where even the global fit is exact, the data have no noise: nothing collapsed.
+        collapsed = (params.variance <= self.floor_ * (1 + 1e-9)) & (self.global_variance_ > self.floor_)
+        at_floor = np.flatnonzero(collapsed.any(axis=1))
         if not len(at_floor):
             return []
         return [

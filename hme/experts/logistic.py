@@ -92,9 +92,7 @@ class LogisticExpert(AdditiveExpert):
         return multinomial.statistics(multinomial.log_probability(params.coef, rows.X), rows.X, target)
 
     def update(self, params, stats, rows=None):
-        return LogisticParams(
-            multinomial.guarded_step(params.coef, stats, self.penalty_, self.target_, self.moment_)
-        )
+        return LogisticParams(multinomial.guarded_step(params.coef, stats, self.penalty_, self.target_, self.moment_))
 
     def log_prior_density(self, params):
         return -0.5 * (((params.coef - self.target_) ** 2) @ self.penalty_).sum()

@@ -35,8 +35,8 @@ class TreeExpert(RefitExpert):
     --------
     >>> import numpy as np
     >>> from hme import HMERegressor
-    >>> X = np.linspace(0, 1, 100)[:, None]
-    >>> model = HMERegressor(n_experts=2, expert="tree").fit(X, np.round(3 * X[:, 0]))
+    >>> X = np.linspace(0, 6, 100)[:, None]
+    >>> model = HMERegressor(n_experts=2, expert="tree").fit(X, np.sin(X[:, 0]))
     >>> model.experts_.estimator[0].get_depth() <= 3
     True
     """
@@ -76,9 +76,7 @@ class TreeExpert(RefitExpert):
 
     def predict(self, params, rows):
         T = params.variance.shape[1]
-        return np.stack(
-            [tree.predict(rows.X[:, :-1]).reshape(-1, T) for tree in params.estimator], axis=1
-        )
+        return np.stack([tree.predict(rows.X[:, :-1]).reshape(-1, T) for tree in params.estimator], axis=1)
 
     def log_prob(self, params, rows):
         residual = rows.y[:, None] - self.predict(params, rows)

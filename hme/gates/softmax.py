@@ -44,7 +44,7 @@ class SoftmaxGate(NodeGate):
     --------
     >>> from hme import HMERegressor
     >>> from hme.gates import SoftmaxGate
-    >>> X, y = [[-2.0], [-1.0], [1.0], [2.0]], [2.0, 1.0, 1.0, 2.0]
+    >>> X, y = [[-2.0], [-1.0], [0.1], [1.0], [2.0]], [2.0, 1.2, 0.0, 1.0, 2.1]
     >>> model = HMERegressor(n_experts=2, gate=SoftmaxGate(alpha=1.0)).fit(X, y)
     >>> model.gate_.coef.shape
     (1, 2, 1)
@@ -91,7 +91,7 @@ class SoftmaxGate(NodeGate):
         if not len(diverging):
             return []
         return [
-            f"gating node(s) {diverging.tolist()} separate their branches, so that their slopes grow without bound. Use "
+            f"gating node(s) {diverging.tolist()} separate their branches: their slopes grow without bound. Use "
             "gate alpha > 0 or fewer experts"
         ]
 

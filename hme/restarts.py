@@ -1,0 +1,87 @@
+"""Several starts: run them, race them, keep the best, and feed the leaves that starve."""
+
+from typing import NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from threadpoolctl import threadpool_limits  # scikit-learn brings it
+
+from . import em, starts
+
+__all__ = ["Restart", "continue_fit", "feed", "run", "starving"]
+
+RACE_SWEEPS = 25  # sweeps of every start before the finalists are chosen
+# A leaf with less than this share of an equal share of the weight is starving.
+STARVING = 1e-3
+MAX_RESEEDS = 3
+
+
+class Restart(NamedTuple):
+    """What one start reached."""
+
+    start: str
+    objective: float
+    n_iter: int
+    reason: str
+
+
+def run(mixture, rows, tree, names, seed, options, given=None, n_finalists=None, n_jobs=None):
+    """Fit from every start.
+
+    Parameters
+    ----------
+    names : list of str
+        The start of each run; "given" stands for the responsibilities `given`.
+    seed : int
+        Start number i draws from ``default_rng((seed, i))`` alone, so every backend and `n_jobs` gives the same fits.
+    n_finalists : int or None
+        With a number, every start runs for a few sweeps and only so many of the best run to the end.
+
+    Returns
+    -------
+    list of Fit
+    """
+    racing = n_finalists is not None and n_finalists < len(names)
+    first = options._replace(max_iter=min(RACE_SWEEPS, options.max_iter)) if racing else options
+    parallel = Parallel(n_jobs=n_jobs)
+    fits = parallel(
+        delayed(_run_start)(mixture, rows, tree, given if name == "given" else name, (seed, i), first)
+        for i, name in enumerate(names)
+    )
+    if racing:
+        finalists = sorted(range(len(fits)), key=lambda i: -fits[i].objective)[:n_finalists]
+        finals = parallel(delayed(continue_fit)(mixture, rows, fits[i].params, options) for i in finalists)
+        for i, final in zip(finalists, finals, strict=True):
+            fits[i] = final
+    return fits
+
+
+def _run_start(mixture, rows, tree, start, seed, options):
+    with threadpool_limits(1, user_api="blas"):
+        resp = starts.STARTS[start](rows, tree, np.random.default_rng(seed)) if isinstance(start, str) else start
+        return em.fit(mixture, rows, mixture.init(rows, resp), options)
+
+
+def continue_fit(mixture, rows, params, options, reached=-np.inf):
+    """Fit from parameters; see `em.fit` for `reached`."""
+    with threadpool_limits(1, user_api="blas"):
+        return em.fit(mixture, rows, params, options, reached)
+
+
+def starving(fit):
+    """Leaves that hold next to no weight."""
+    return np.flatnonzero(fit.stats.load < STARVING * fit.stats.load.mean())
+
+
+def feed(mixture, rows, fit, options):
+    """Give starving leaves the rows that the heaviest leaf fits worst, and fit again, as long as that helps."""
+    for _ in range(MAX_RESEEDS):
+        hungry = starving(fit)
+        if not len(hungry):
+            break
+        params = mixture.init(rows, starts.reseeded(mixture, fit.params, rows, hungry))
+        again = continue_fit(mixture, rows, params, options)
+        if again.objective <= fit.objective:
+            break
+        fit = again
+    return fit
