@@ -100,7 +100,7 @@ def guarded_step(coef, stats, penalty, anchor=0.0, moment=None, used=None):
     if used is not None:
         step[~used] = 0.0
     if moment is not None:
-        spread = 2.0 * np.sqrt(np.maximum(np.einsum("qcp,pr,qcr->qc", step, moment, step), 0.0).max(axis=1))
+        spread = np.sqrt(np.maximum(np.einsum("qcp,pr,qcr->qc", step, moment, step), 0.0).max(axis=1))
         damping = np.divide(np.log1p(spread), spread, out=np.ones_like(spread), where=spread > 1e-12)
         step *= damping[:, None, None]
     return coef + step
