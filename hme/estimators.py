@@ -38,7 +38,7 @@ class _BaseHME(BaseEstimator):
         expert=None,
         gate=None,
         standardize=True,
-        start="model_tree",
+        start="auto",
         n_init=1,
         n_finalists=None,
         max_iter=500,
@@ -111,9 +111,9 @@ class _BaseHME(BaseEstimator):
             check_scalar(self.n_finalists, "n_finalists", Integral, min_val=1, max_val=self.n_init)
         if self.on_empty not in ("reseed", "warn", "raise"):
             raise ValueError(f"on_empty = {self.on_empty!r} must be 'reseed', 'warn' or 'raise'.")
-        if isinstance(self.start, str) and self.start not in starts.STARTS:
+        if isinstance(self.start, str) and self.start not in ("auto", *starts.STARTS):
             raise ValueError(
-                f"start = {self.start!r} must be one of {sorted(starts.STARTS)}, labels or responsibilities."
+                f"start = {self.start!r} must be 'auto', one of {sorted(starts.STARTS)}, labels or responsibilities."
             )
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback = {self.callback!r} must be None or a callable (sweep, objective, params).")
@@ -333,12 +333,11 @@ _PARAMETERS = """Parameters
     standardize : bool, default=True
         Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. The arithmetic is
         done on standardised columns in any case, and coefficients are reported in the units of X.
-    start : str or array-like, default="model_tree"
+    start : str or array-like, default="auto"
         "model_tree", "directions", "hyperplanes", "perturbed_model_tree" or "kmeans"; or one leaf number a row (n,),
-        or responsibilities (n, K).
+        or responsibilities (n, K). "auto" is "{start}".
     n_init : int, default=1
-        Number of starts; the best fit is kept. Number 0 is `start`, the others are in turn "directions", {second},
-        "perturbed_model_tree".
+        Number of starts; the best fit is kept. Number 0 is `start`, the others are in turn {drawn}.
     n_finalists : int or None, default=None
         With a number, all starts run for a few sweeps and only so many of the best run to the end.
     max_iter : int, default=500
@@ -396,7 +395,8 @@ class HMERegressor(RegressorMixin, _BaseHME):
 
     """
         + _PARAMETERS.format(
-            experts='"linear", "constant", "tree"', default="linear", second='"hyperplanes"', classes=""
+            experts='"linear", "constant", "tree"', default="linear", start="model_tree",
+            drawn='"directions", "hyperplanes",\n        "perturbed_model_tree"', classes=""
         )
         + """
     Examples
@@ -490,7 +490,8 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
         + _PARAMETERS.format(
             experts='"logistic", "constant"',
             default="logistic",
-            second='"kmeans"',
+            start="kmeans",
+            drawn='"directions", "perturbed_model_tree"',
             classes="""
     classes_ : ndarray of shape (C,)""",
         ).replace(
@@ -523,7 +524,7 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
         expert=None,
         gate=None,
         standardize=True,
-        start="model_tree",
+        start="auto",
         n_init=1,
         n_finalists=None,
         max_iter=500,

@@ -52,7 +52,7 @@ def statistics(log_probability, X, target):
         weights = 2.0 * expected[:, :, 0] * probability[:, :, 1]
     else:
         # Both bounds hold for a row as a whole, not slot by slot: take the one with the smaller trace.
-        confident = probability.max(axis=2, keepdims=True) > 0.5
+        confident = (probability**2).sum(axis=2, keepdims=True) > 0.5
         weights = np.where(confident, 2.0 * expected * (1.0 - probability), expected)
     curvature = weighted_gram(X, _flat(weights)).reshape(Q, 1 if C == 2 else C, X.shape[1], X.shape[1])
     return LogitStatistics(total.sum(axis=0), gradient, curvature)
@@ -78,7 +78,7 @@ def objective_gradient(coef, stats, penalty, anchor=0.0):
 
 
 def guarded_step(coef, stats, penalty, anchor=0.0, moment=None, used=None):
-    """One damped Newton step that does not let the penalised likelihood of any system fall, eq. (guard).
+    """One Newton step of every system, damped by the typical change of its scores, eqs. (guard), (typical-spread).
 
     Parameters
     ----------

@@ -74,17 +74,27 @@ def hyperplanes(rows, tree, rng):
     return log_normalize(-0.5 * squares / max(scale, 1e-6))[1]
 
 
-def kmeans(rows, tree, rng):
-    """k-means on the standardised columns of X, from the centres of a random directions start."""
+def kmeans(rows, tree, rng=None):
+    """k-means on the standardised columns of X at every gating node, from cuts along the first principal axis."""
     columns = _dense(rows.X)[:, :-1]
-    if not columns.shape[1] or tree.n_leaves == 1:
-        return directions(rows, tree, rng)
-    first = directions(rows, tree, rng) * rows.weight[:, None]
-    centers = (first.T @ columns) / first.sum(axis=0)[:, None]
-    labels = (
-        KMeans(tree.n_leaves, init=centers, n_init=1, random_state=0).fit(columns, sample_weight=rows.weight).labels_
-    )
-    return from_labels(labels, tree.n_leaves, softness=0.1)
+
+    def cut(region, n_pieces):
+        inside = region.hard
+        X, weight = columns[inside], rows.weight[inside]
+        if not X.shape[1] or len(inside) < n_pieces:
+            return region.divide(np.arange(len(inside)) % n_pieces, n_pieces)
+        centered = X - np.average(X, axis=0, weights=weight)
+        axis = np.linalg.eigh(centered.T @ (centered * weight[:, None]))[1][:, -1]
+        score = centered @ axis
+        levels = (np.arange(n_pieces) + 0.5) / n_pieces
+        first = np.abs(score[:, None] - _quantile(score, levels, weight)).argmin(axis=1)
+        mass = np.bincount(first, weight, n_pieces)
+        sums = np.stack([np.bincount(first, weight * x, n_pieces) for x in X.T], axis=1)
+        centers = sums / np.maximum(mass, np.finfo(float).tiny)[:, None]
+        labels = KMeans(n_pieces, init=centers, n_init=1).fit(X, sample_weight=weight).labels_
+        return region.divide(labels, n_pieces)
+
+    return _recurse(rows, tree, cut)
 
 
 def from_labels(labels, n_leaves, softness=0.0):
@@ -117,13 +127,13 @@ STARTS = {
 
 
 def sequence(first, n_init, classification):
-    """Names of the starts number 0 .. n_init - 1: `first`, then the others in turn."""
-    cycle = (
-        ("directions", "kmeans", "perturbed_model_tree")
-        if classification
-        else ("directions", "hyperplanes", "perturbed_model_tree")
-    )
-    return [first, *(cycle[i % 3] for i in range(n_init - 1))]
+    """Names of the starts number 0 .. n_init - 1: `first`, then the drawn ones in turn."""
+    if first == "auto":
+        first = "kmeans" if classification else "model_tree"
+    drawn = ["directions", "perturbed_model_tree"]
+    if not classification:
+        drawn.insert(1, "hyperplanes")
+    return [first, *(drawn[i % len(drawn)] for i in range(n_init - 1))]
 
 
 # -- regions ---------------------------------------------------------------------------------------------------------
@@ -147,6 +157,12 @@ class _Region:
             _Region(below, self.log_soft - np.logaddexp(0.0, distance)),
             _Region(above, self.log_soft - np.logaddexp(0.0, -distance)),
         )
+
+    def divide(self, labels, n_pieces, softness=0.1):
+        """The parts by label of the inside rows; a share `softness` of each row is spread over all parts."""
+        log_share = np.full((len(self.log_soft), n_pieces), -np.log(n_pieces))  # rows outside belong to all alike
+        log_share[self.hard] = np.log(from_labels(labels, n_pieces, softness))
+        return [_Region(self.hard[labels == b], self.log_soft + log_share[:, b]) for b in range(n_pieces)]
 
     def halve(self):
         """Two copies with half the probability each, where nothing tells the rows apart."""

@@ -1,0 +1,130 @@
+"""Sphinx configuration. Needs the docs extra, an installed hme, and no network."""
+
+import re
+import shutil
+import sys
+import tomllib
+from itertools import zip_longest
+from pathlib import Path
+
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+sys.path.insert(0, str(ROOT))
+
+# -- What is made afresh before every build ----------------------------------------------------------------------------
+
+# Notebooks live at the top of the repository; Sphinx reads only below docs/. Copies keep their times, so that a second
+# build executes what has changed and nothing else.
+for folder in ("notebooks", "generated"):
+    shutil.rmtree(HERE / folder, ignore_errors=True)
+notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+for notebook in notebooks:
+    (HERE / "notebooks").mkdir(exist_ok=True)
+    shutil.copy2(notebook, HERE / "notebooks" / notebook.name)
+
+# -- Project -----------------------------------------------------------------------------------------------------------
+
+project = "hme"
+author = "The hme developers"
+copyright = "2026, The hme developers"
+release = version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_nb",  # brings the MyST parser
+]
+exclude_patterns = ["_build", "**.ipynb_checkpoints", "jupyter_execute"]
+templates_path = ["_templates"]
+
+# -- API pages ---------------------------------------------------------------------------------------------------------
+
+autosummary_generate = True
+autosummary_ignore_module_all = False  # __all__ is the contract
+autosummary_imported_members = True
+autodoc_typehints = "none"
+add_module_names = False
+numpydoc_show_class_members = False  # the class template lists them
+numpydoc_xref_param_type = False
+default_role = "code"  # `alpha` in a docstring is code
+
+
+def skip_member(app, what, name, obj, skip, options):
+    """Leave out what scikit-learn adds to every estimator: its texts point into its own user guide."""
+    if re.fullmatch(r"set_\w+_request|get_metadata_routing|set_output|get_params|set_params", name):
+        return True
+    return None
+
+
+def unlink_inherited(app, what, name, obj, options, lines):
+    """Turn references of inherited docstrings into scikit-learn's user guide into plain text."""
+    if (getattr(obj, "__module__", None) or "").startswith("sklearn."):
+        lines[:] = [re.sub(r":ref:`([^`<]+?)\s*(?:<[^`]*>)?`", r"\1", line) for line in lines]
+
+
+# -- Equations ---------------------------------------------------------------------------------------------------------
+
+
+def name_equations(app, docname, source):
+    """Fill the table of equation names of the theory page, and see that the code cites no other names."""
+    if docname != "theory":
+        return
+    names = re.findall(r"^\$\$ \(eq:([a-z-]+)\)$", source[0], re.MULTILINE)
+    table = ["| name | number | name | number |", "|---|---|---|---|"]
+    cells = [f"`{name}` | {{eq}}`eq:{name}`" for name in names]
+    half = (len(cells) + 1) // 2
+    for left, right in zip_longest(cells[:half], cells[half:], fillvalue=" | "):
+        table.append(f"| {left} | {right} |")
+    source[0] = source[0].replace("<!-- table of equation names -->", "\n".join(table))
+    for path in sorted((ROOT / "hme").rglob("*.py")):
+        for citation in re.findall(r"\beqs?\. (\([^)]*\)(?:(?:,| and| to)\s+\([^)]*\))*)", path.read_text("utf-8")):
+            for name in re.findall(r"\(([a-z-]+)\)", citation):
+                if name not in names:
+                    logger.warning("%s cites eq. (%s), which docs/theory.md lacks", path.relative_to(ROOT), name)
+
+
+def drop_empty_list(app, docname, source):
+    """No notebooks, no list of them."""
+    if docname == "notebooks" and not notebooks:
+        source[0] = source[0].partition("```")[0]
+
+
+def setup(app):
+    app.connect("autodoc-skip-member", skip_member)
+    app.connect("autodoc-process-docstring", unlink_inherited, priority=100)
+    app.connect("source-read", name_equations)
+    app.connect("source-read", drop_empty_list)
+    app.connect("env-get-outdated", lambda *_: ["notebooks", "theory"])  # they depend on more than their own text
+
+
+# -- Pages and notebooks -----------------------------------------------------------------------------------------------
+
+myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+myst_dmath_double_inline = False
+
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_execution_timeout = 300  # seconds a cell
+nb_kernel_rgx_aliases = {".*": "python3"}  # the kernel of this environment, whatever the author's was called
+nb_merge_streams = True
+
+# -- HTML --------------------------------------------------------------------------------------------------------------
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"hme {release}"
+html_show_sourcelink = False
+html_theme_options = {
+    "logo": {"text": "hme"},
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+}
+html_sidebars = {"get-started": [], "theory": [], "changelog": []}
