@@ -91,6 +91,8 @@ class Tree:
             if isinstance(item, (tuple, list)):
                 forks.append(item)
                 queue.extend(item)
+        if any(len(fork) < 2 for fork in forks):
+            raise ValueError(f"tree = {nested!r} has a gating node with fewer than two branches.")
         width = max((len(fork) for fork in forks), default=2)
         children = np.zeros((len(forks), width), dtype=int)
         for m, fork in enumerate(forks):
