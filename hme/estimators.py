@@ -162,7 +162,7 @@ class _BaseHME(BaseEstimator):
         best = max(fits, key=lambda fit: fit.objective)
         if self.on_empty == "reseed":
             best = restarts.feed(mixture, rows, best, options)
-        self._warn(mixture, best)
+        boundary = self._report_troubles(mixture, best)
 
         self.model_, self.design_, self.tree_ = mixture, design, tree
         self.params_ = best.params
@@ -175,6 +175,7 @@ class _BaseHME(BaseEstimator):
         self.n_iter_ = best.n_iter
         self.converged_ = best.converged
         self.stop_reason_ = best.reason
+        self.boundary_ = boundary
         self.load_ = best.stats.load / best.stats.load.sum()
         self.restarts_ = [
             restarts.Restart(name, fit.objective, fit.n_iter, fit.reason) for name, fit in zip(names, fits, strict=True)
@@ -196,8 +197,8 @@ class _BaseHME(BaseEstimator):
             f"responsibilities ({len(kept)}, {n_leaves}) whose rows sum to one."
         )
 
-    def _warn(self, mixture, best):
-        """One warning, with every cause and its next step."""
+    def _report_troubles(self, mixture, best):
+        """Give one warning, with every cause and its next step; return what is at a boundary."""
         stops = {
             "max_iter": f"EM stopped after max_iter={self.max_iter} sweeps before it converged. Raise max_iter or tol",
             "stalled": "EM stopped because no part of its last step raised the objective; the gradient is "
@@ -212,9 +213,11 @@ class _BaseHME(BaseEstimator):
             if self.on_empty == "raise":
                 raise ValueError(cause)
             causes.append(cause)
-        causes += mixture.warnings(best.params)
+        boundary = mixture.warnings(best.params, best.stats)
+        causes += boundary
         if causes:
             warnings.warn(f"{type(self).__name__}: " + "; ".join(causes) + ".", ConvergenceWarning, stacklevel=4)
+        return boundary
 
     # -- the predict side --------------------------------------------------------------------------------------------
 
@@ -376,6 +379,8 @@ _PARAMETERS = """Parameters
     converged_ : bool
     stop_reason_ : str
         "converged", "max_iter", "stalled", "callback" or "interrupted".
+    boundary_ : list of str
+        Parameters at the edge of what is possible: separating gates or experts, variances at their floor.
     restarts_ : list of Restart
         What each start reached.
     n_features_in_ : int

@@ -95,6 +95,6 @@ class Mixture:
     def n_parameters(self, params):
         return self.gate.n_parameters(params.gate) + self.expert.n_parameters(params.experts)
 
-    def warnings(self, params):
+    def warnings(self, params, stats):
         """What is at a boundary, in sentences."""
-        return self.gate.warnings(params.gate) + self.expert.warnings(params.experts)
+        return self.gate.warnings(params.gate, stats.gate) + self.expert.warnings(params.experts, stats.experts)

@@ -12,10 +12,22 @@ import numpy as np
 
 from .kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
 
-__all__ = ["LogitStatistics", "guarded_step", "log_probability", "objective_gradient", "second_moment", "statistics"]
+__all__ = [
+    "LogitStatistics",
+    "diverging",
+    "guarded_step",
+    "log_probability",
+    "newton_step",
+    "objective_gradient",
+    "second_moment",
+    "statistics",
+    "typical_spread",
+]
 
-# A slope per standard deviation beyond which a system counts as separable rather than steep.
-DIVERGING = 30.0
+# A system counts as separable where a slope per standard deviation is larger than this,
+STEEP = 30.0
+# or where its next step changes scores by more than this while fewer rows than this are undecided along it.
+MOVING = 0.05
 
 
 class LogitStatistics(NamedTuple):
@@ -77,7 +89,25 @@ def objective_gradient(coef, stats, penalty, anchor=0.0):
     return stats.gradient - penalty * (coef - anchor)
 
 
-def guarded_step(coef, stats, penalty, anchor=0.0, moment=None, used=None):
+def newton_step(coef, stats, penalty, anchor=0.0, used=None):
+    """Undamped step (Q, C, p) of every system, centred, and the decrement lambda^2 (Q,) of each, eq. (decrement)."""
+    gradient = objective_gradient(coef, stats, penalty, anchor)
+    system = stats.curvature + np.diag(penalty)
+    step = solve_psd(system, np.broadcast_to(gradient, coef.shape)[..., None])[..., 0]
+    decrement = (step * gradient).sum(axis=(1, 2))
+    # Adding the same vector to all slots changes no probability.
+    step -= step.mean(axis=1, keepdims=True, where=True if used is None else used[:, :, None])
+    if used is not None:
+        step[~used] = 0.0
+    return step, decrement
+
+
+def typical_spread(step, moment):
+    """Root mean square change (Q,) that a step makes to the score of a slot, at most, eq. (typical-spread)."""
+    return np.sqrt(np.maximum(np.einsum("qcp,pr,qcr->qc", step, moment, step), 0.0).max(axis=1))
+
+
+def guarded_step(coef, stats, penalty, anchor, moment, used=None):
     """One Newton step of every system, damped by the typical change of its scores, eqs. (guard), (typical-spread).
 
     Parameters
@@ -87,20 +117,29 @@ def guarded_step(coef, stats, penalty, anchor=0.0, moment=None, used=None):
     penalty : ndarray of shape (p,)
     anchor : ndarray broadcast to (Q, C, p)
         What the penalty draws the coefficients to.
-    moment : ndarray of shape (p, p) or None
-        Second moments of the design, for the typical change of a score that the damping is measured on.
+    moment : ndarray of shape (p, p)
+        Second moments of the design.
     used : ndarray of bool of shape (Q, C) or None
         The slots that exist; the others stay at zero.
+
+    Returns
+    -------
+    ndarray of shape (Q, C, p)
+        The new coefficients.
     """
-    gradient = objective_gradient(coef, stats, penalty, anchor)
-    system = stats.curvature + np.diag(penalty)
-    step = solve_psd(system, np.broadcast_to(gradient, coef.shape)[..., None])[..., 0]
-    # Adding the same vector to all slots changes no probability.
-    step -= step.mean(axis=1, keepdims=True, where=True if used is None else used[:, :, None])
-    if used is not None:
-        step[~used] = 0.0
-    if moment is not None:
-        spread = np.sqrt(np.maximum(np.einsum("qcp,pr,qcr->qc", step, moment, step), 0.0).max(axis=1))
-        damping = np.divide(np.log1p(spread), spread, out=np.ones_like(spread), where=spread > 1e-12)
-        step *= damping[:, None, None]
-    return coef + step
+    step, _ = newton_step(coef, stats, penalty, anchor, used)
+    spread = typical_spread(step, moment)
+    damping = np.divide(np.log1p(spread), spread, out=np.ones_like(spread), where=spread > 1e-12)
+    return coef + damping[:, None, None] * step
+
+
+def diverging(coef, stats, penalty, anchor, moment, used=None):
+    """Systems whose slots are separable, so that their coefficients grow without bound.
+
+    Either a slope is beyond every plausible size, or the next Newton step is still a large one although the rows
+    along it are decided: its decrement is next to nothing for its size.
+    """
+    step, decrement = newton_step(coef, stats, penalty, anchor, used)
+    spread = typical_spread(step, moment)
+    moving = (spread > MOVING) & (decrement < MOVING * spread**2)
+    return np.flatnonzero(moving | (np.abs(coef[..., :-1]).max(axis=(1, 2), initial=0.0) > STEEP))

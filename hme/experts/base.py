@@ -76,7 +76,7 @@ class Expert(BaseEstimator, ABC):
         """Parameters between two that were visited, for the guard's way back."""
         return statistics.interpolate(old, new, step)
 
-    def warnings(self, params):
+    def warnings(self, params, stats):
         """Sentences about parameters at a boundary, each with the next step to take."""
         return []
 

@@ -72,8 +72,8 @@ class ConstantExpert(AdditiveExpert):
     def n_parameters(self, params):
         return self.family_.n_parameters(params)
 
-    def warnings(self, params):
-        return self.family_.warnings(params)
+    def warnings(self, params, stats):
+        return self.family_.warnings(params, stats)
 
     def report(self, params, design):
         """The linear or logistic report, every slope zero."""

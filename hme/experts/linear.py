@@ -217,7 +217,7 @@ class LinearExpert(AdditiveExpert):
         K, T, _ = params.coef.shape
         return params.coef.size + (T if self.shared_variance else K * T)
 
-    def warnings(self, params):
+    def warnings(self, params, stats):
         # Where even the global fit is exact, the data have no noise: nothing collapsed.
         collapsed = (params.variance <= self.floor_ * (1 + 1e-9)) & (self.global_variance_ > self.floor_)
         at_floor = np.flatnonzero(collapsed.any(axis=1))

@@ -104,9 +104,8 @@ class LogisticExpert(AdditiveExpert):
         K, C, p = params.coef.shape
         return K * (C - 1) * p
 
-    def warnings(self, params):
-        size = np.abs(params.coef[..., :-1]).max(axis=(1, 2), initial=0.0)
-        diverging = np.flatnonzero(size > multinomial.DIVERGING)
+    def warnings(self, params, stats):
+        diverging = multinomial.diverging(params.coef, stats, self.penalty_, self.target_, self.moment_)
         if not len(diverging):
             return []
         return [

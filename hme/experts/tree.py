@@ -93,8 +93,8 @@ class TreeExpert(RefitExpert):
     def n_parameters(self, params):
         return sum(tree.get_n_leaves() for tree in params.estimator) * params.variance.shape[1] + params.variance.size
 
-    def warnings(self, params):
-        return self.noise_.warnings(params)
+    def warnings(self, params, stats):
+        return self.noise_.warnings(params, stats)
 
     def equations(self, report, feature_names, target):
         return [

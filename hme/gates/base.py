@@ -49,7 +49,7 @@ class Gate(BaseEstimator, ABC):
     def interpolate(self, old, new, step):
         return statistics.interpolate(old, new, step)
 
-    def warnings(self, params):
+    def warnings(self, params, stats):
         return []
 
     def report(self, params, design):

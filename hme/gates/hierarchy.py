@@ -69,8 +69,8 @@ class TreeGate(Gate):
     def interpolate(self, old, new, step):
         return self.node.interpolate(old, new, step)
 
-    def warnings(self, params):
-        return self.node.warnings(params)
+    def warnings(self, params, stats):
+        return self.node.warnings(params, stats)
 
     def report(self, params, design):
         return self.node.report(params, design)

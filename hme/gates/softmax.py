@@ -85,9 +85,8 @@ class SoftmaxGate(NodeGate):
     def n_parameters(self, params):
         return int((params.used.sum(axis=1) - 1).sum()) * params.coef.shape[2]
 
-    def warnings(self, params):
-        size = np.abs(params.coef[..., :-1]).max(axis=(1, 2), initial=0.0)
-        diverging = np.flatnonzero(size > multinomial.DIVERGING)
+    def warnings(self, params, stats):
+        diverging = multinomial.diverging(params.coef, stats, self.penalty_, 0.0, self.moment_, params.used)
         if not len(diverging):
             return []
         return [
