@@ -75,7 +75,7 @@ def fit_record(record, folder, n_starts, short, n_long):
         model for i, model in enumerate(racing)
         if not i or racing[i - 1].lower_bounds_[-1] - model.lower_bounds_[-1] > 1e-6
     ]  # fmt: skip
-    finals = [model.set_params(max_iter=5000, tol=1e-11).fit(X, y) for model in distinct[:n_long]]
+    finals = [model.set_params(max_iter=3000, tol=1e-9).fit(X, y) for model in distinct[:n_long]]
     inside = [model for model in finals if is_interior(model, y)] or finals
     best = max(inside, key=lambda model: model.lower_bounds_[-1])
     return best, float(best.log_likelihood(X, y).sum()), y

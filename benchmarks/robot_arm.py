@@ -52,7 +52,8 @@ def main():
         return lambda Z: np.column_stack([tree.predict(Z) for tree in fitted])
 
     rows["CART, a tree for each output"] = timed(trees, X_test, y_test)[0]
-    net = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(60,), early_stopping=True, max_iter=300, random_state=0))
+    net = MLPRegressor(hidden_layer_sizes=(60,), early_stopping=True, max_iter=300, random_state=0)
+    net = make_pipeline(StandardScaler(), net)
     rows["network of 60 units"] = timed(lambda: net.fit(X, y), X_test, y_test)[0]
     print(json.dumps(rows, indent=1), flush=True)
 
@@ -73,7 +74,8 @@ def main():
         "converged": sum(row["converged"] for row in starts),
         "mean error after 35 sweeps": round(float(np.mean([row["after 35 sweeps"] for row in starts])), 4),
     }
-    print(json.dumps({key: result[key] for key in ("best by objective", "converged", "mean error after 35 sweeps")}, indent=1))
+    shown = ("best by objective", "converged", "mean error after 35 sweeps")
+    print(json.dumps({key: result[key] for key in shown}, indent=1))
     if arguments.out:
         with open(arguments.out, "w") as file:
             json.dump(result, file, indent=1)

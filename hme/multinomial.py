@@ -24,7 +24,7 @@ __all__ = [
     "typical_spread",
 ]
 
-# A system counts as separable where a slope per standard deviation is larger than this,
+# A system counts as separable where the slopes of two slots differ by more than this per standard deviation,
 STEEP = 30.0
 # or where its next step changes scores by more than this while fewer rows than this are undecided along it.
 MOVING = 0.05
@@ -134,7 +134,7 @@ def guarded_step(coef, stats, penalty, anchor, moment, used=None):
 
 
 def diverging(coef, stats, penalty, anchor, moment, used=None):
-    """Systems whose slots are separable, so that their coefficients grow without bound.
+    """Systems whose slots are separable, or all but: coefficients grow without bound, or are too steep to tell.
 
     Either a slope is beyond every plausible size, or the next Newton step is still a large one although the rows
     along it are decided: its decrement is next to nothing for its size.
@@ -142,4 +142,4 @@ def diverging(coef, stats, penalty, anchor, moment, used=None):
     step, decrement = newton_step(coef, stats, penalty, anchor, used)
     spread = typical_spread(step, moment)
     moving = (spread > MOVING) & (decrement < MOVING * spread**2)
-    return np.flatnonzero(moving | (np.abs(coef[..., :-1]).max(axis=(1, 2), initial=0.0) > STEEP))
+    return np.flatnonzero(moving | (np.ptp(coef[..., :-1], axis=1).max(axis=1, initial=0.0) > STEEP))

@@ -109,7 +109,7 @@ class LogisticExpert(AdditiveExpert):
         if not len(diverging):
             return []
         return [
-            f"the classes are separable for expert(s) {diverging.tolist()}, whose coefficients grow without bound. Use "
+            f"the classes are separable for expert(s) {diverging.tolist()}, or all but: slopes grow without bound. Use "
             "alpha > 0"
         ]
 

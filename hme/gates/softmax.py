@@ -90,7 +90,7 @@ class SoftmaxGate(NodeGate):
         if not len(diverging):
             return []
         return [
-            f"gating node(s) {diverging.tolist()} separate their branches: their slopes grow without bound. Use "
+            f"gating node(s) {diverging.tolist()} separate their branches: slopes grow without bound, or all but. Use "
             "gate alpha > 0 or fewer experts"
         ]
 
