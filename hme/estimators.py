@@ -154,7 +154,7 @@ class _BaseHME(BaseEstimator):
         if previous is not None:
             names, fits = ["warm"], [restarts.continue_fit(mixture, rows, previous, options, self._reached)]
         else:
-            given = None if isinstance(self.start, str) else self._given_start(tree.n_leaves, kept)
+            given = None if isinstance(self.start, str) else starts.given(self.start, kept, tree.n_leaves)
             first = "given" if given is not None else self.start
             names = starts.sequence(first, self.n_init, self._task == "classification")
             seed = check_random_state(self.random_state).randint(2**31 - 1)
@@ -182,41 +182,17 @@ class _BaseHME(BaseEstimator):
         ]
         return self
 
-    def _given_start(self, n_leaves, kept):
-        start = np.asarray(self.start)
-        if start.ndim == 1 and len(start) == len(kept) and start.dtype.kind in "iub":
-            if start.min() < 0 or start.max() >= n_leaves:
-                raise ValueError(
-                    f"start holds leaf numbers up to {start.max()}; the tree has leaves 0 to {n_leaves - 1}."
-                )
-            return starts.from_labels(start[kept], n_leaves)
-        if start.shape == (len(kept), n_leaves) and (start >= 0).all() and np.allclose(start.sum(axis=1), 1.0):
-            return start[kept].astype(float)
-        raise ValueError(
-            f"start has shape {start.shape}; give the name of a start, one int leaf number per row ({len(kept)},) or "
-            f"responsibilities ({len(kept)}, {n_leaves}) whose rows sum to one."
-        )
-
     def _report_troubles(self, mixture, best):
         """Give one warning, with every cause and its next step; return what is at a boundary."""
-        stops = {
-            "max_iter": f"EM stopped after max_iter={self.max_iter} sweeps before it converged. Raise max_iter or tol",
-            "stalled": "EM stopped because no part of its last step raised the objective; the gradient is "
-            f"{best.gradient:.1g}. Raise alpha or look for columns of very different scale",
-            "interrupted": f"EM was interrupted; the best parameters of {best.n_iter} sweeps are kept. Set "
-            "warm_start=True and fit again to go on",
-        }
-        causes = [stops[best.reason]] if best.reason in stops else []
         starving = restarts.starving(best).tolist()
-        if starving:
-            cause = f"expert(s) {starving} hold next to no weight. Use fewer experts, n_init > 1 or on_empty='reseed'"
-            if self.on_empty == "raise":
-                raise ValueError(cause)
-            causes.append(cause)
+        if starving and self.on_empty == "raise":
+            raise ValueError(f"{restarts.STARVED.format(starving)} (on_empty='raise').")
         boundary = mixture.warnings(best.params, best.stats)
-        causes += boundary
-        if causes:
-            warnings.warn(f"{type(self).__name__}: " + "; ".join(causes) + ".", ConvergenceWarning, stacklevel=4)
+        causes = [restarts.STOPS[best.reason].format(self.max_iter, best.gradient)] if best.reason in restarts.STOPS else []
+        causes += [restarts.STARVED.format(starving)] if starving else []
+        if causes or boundary:
+            message = f"{type(self).__name__}: " + "; ".join(causes + boundary) + "."
+            warnings.warn(message, ConvergenceWarning, stacklevel=4)
         return boundary
 
     # -- the predict side --------------------------------------------------------------------------------------------

@@ -14,6 +14,15 @@ RACE_SWEEPS = 25  # sweeps of every start before the finalists are chosen
 # A leaf with less than this share of an equal share of the weight is starving.
 STARVING = 1e-3
 MAX_RESEEDS = 3
+# What ended a fit before it converged, and what to do about it; {0} is max_iter, {1} the gradient.
+STOPS = {
+    "max_iter": "EM stopped after max_iter={0} sweeps before it converged. Raise max_iter or tol",
+    "stalled": "EM stopped because no part of its last step raised the objective; the gradient is {1:.1g}. Raise alpha "
+    "or look for columns of very different scale",
+    "interrupted": "EM was interrupted; the best parameters so far are kept. Set warm_start=True and fit again to go "
+    "on",
+}
+STARVED = "expert(s) {0} hold next to no weight. Use fewer experts, n_init > 1 or on_empty='reseed'"
 
 
 class Restart(NamedTuple):

@@ -13,6 +13,7 @@ __all__ = [
     "STARTS",
     "directions",
     "from_labels",
+    "given",
     "hyperplanes",
     "kmeans",
     "model_tree",
@@ -102,6 +103,21 @@ def from_labels(labels, n_leaves, softness=0.0):
     resp = np.full((len(labels), n_leaves), softness / n_leaves)
     resp[np.arange(len(labels)), labels] += 1.0 - softness
     return resp
+
+
+def given(start, kept, n_leaves):
+    """A start that the user gives: one leaf number a row or responsibilities; `kept` marks the rows in use."""
+    start = np.asarray(start)
+    if start.shape == (len(kept),) and start.dtype.kind in "iub":
+        if start.min() < 0 or start.max() >= n_leaves:
+            raise ValueError(f"start holds leaf numbers up to {start.max()}; the tree has leaves 0 to {n_leaves - 1}.")
+        return from_labels(start[kept], n_leaves)
+    if start.shape == (len(kept), n_leaves) and (start >= 0).all() and np.allclose(start.sum(axis=1), 1.0):
+        return start[kept].astype(float)
+    raise ValueError(
+        f"start has shape {start.shape}; give the name of a start, one int leaf number per row ({len(kept)},) or "
+        f"responsibilities ({len(kept)}, {n_leaves}) whose rows sum to one."
+    )
 
 
 def reseeded(mixture, params, rows, starving):

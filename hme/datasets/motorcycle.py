@@ -1,0 +1,73 @@
+"""The one real data set that ships with the package."""
+
+from importlib.resources import files
+
+import numpy as np
+from sklearn.utils import Bunch
+
+__all__ = ["load_motorcycle"]
+
+
+def load_motorcycle(*, return_X_y=False, as_frame=False):
+    """Load the motorcycle impact data: head acceleration in a simulated crash (133 rows).
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Return ``(data, target)`` in place of a Bunch.
+    as_frame : bool, default=False
+        Return pandas objects; this needs pandas.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        - ``data`` (133, 1): time after the impact in milliseconds.
+        - ``target`` (133,): acceleration in g.
+        - ``feature_names``: ``['times']``, ``target_names``: ``['accel']``.
+        - ``frame``: DataFrame with both columns if `as_frame`, else None.
+        - ``DESCR``: description with source and licence.
+    (data, target) : tuple
+        If `return_X_y`.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not a bool.
+    ImportError
+        If `as_frame` is asked for and pandas is missing.
+
+    References
+    ----------
+    B. W. Silverman (1985). Some aspects of the spline smoothing approach to non-parametric regression curve
+    fitting. Journal of the Royal Statistical Society, Series B 47(1), 1-52.
+
+    Examples
+    --------
+    >>> from hme.datasets import load_motorcycle
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> X.shape, y.shape
+    ((133, 1), (133,))
+    """
+    for name, value in (("return_X_y", return_X_y), ("as_frame", as_frame)):
+        if not isinstance(value, (bool, np.bool_)):
+            raise ValueError(f"{name} must be True or False, got {value!r}.")
+    folder = files("hme").joinpath("data")
+    lines = folder.joinpath("motorcycle.csv").read_text(encoding="utf-8").splitlines()
+    names = lines[0].split(",")
+    table = np.loadtxt(lines[1:], delimiter=",")
+    data, target, frame = table[:, :1], table[:, 1], None
+    if as_frame:
+        import pandas as pd  # only here: pandas is not needed for anything else
+
+        frame = pd.DataFrame(table, columns=names)
+        data, target = frame[names[:1]], frame[names[1]]
+    if return_X_y:
+        return data, target
+    return Bunch(
+        data=data,
+        target=target,
+        frame=frame,
+        feature_names=names[:1],
+        target_names=names[1:],
+        DESCR=folder.joinpath("README.md").read_text(encoding="utf-8"),
+    )
