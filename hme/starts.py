@@ -63,16 +63,23 @@ def directions(rows, tree, rng):
 
 
 def hyperplanes(rows, tree, rng):
-    """Every leaf gets the regression plane through p + 1 rows next to points drawn in standardised (X, y)."""
+    """Every leaf gets the regression plane through p + 1 rows near a point drawn in standardised (X, y).
+
+    Each plane has a width of its own, such that about half of a leaf's share of the rows lies within it: tight regimes
+    are then not washed out by wide ones.
+    """
     X, points = _dense(rows.X), _points(rows)
-    squares = np.empty((rows.n_rows, tree.n_leaves))
+    Y = points[:, X.shape[1] - 1 :]
+    log_resp = np.empty((rows.n_rows, tree.n_leaves))
     for k in range(tree.n_leaves):
-        drawn = rng.standard_normal((X.shape[1], points.shape[1]))
+        near = rng.standard_normal(points.shape[1])
+        drawn = near + 0.5 * rng.standard_normal((X.shape[1], points.shape[1]))
         nearest = [int(np.argmin(((points - point) ** 2).sum(axis=1))) for point in drawn]
-        coef = np.linalg.lstsq(X[nearest], points[nearest, -_n_targets(rows) :], rcond=1e-6)[0]
-        squares[:, k] = ((points[:, -_n_targets(rows) :] - X @ coef) ** 2).sum(axis=1)
-    scale = _quantile(squares.min(axis=1), [0.5], rows.weight)[0]
-    return log_normalize(-0.5 * squares / max(scale, 1e-6))[1]
+        coef = np.linalg.lstsq(X[nearest], Y[nearest], rcond=1e-6)[0]
+        squares = ((Y - X @ coef) ** 2).sum(axis=1)
+        width = _quantile(squares, [0.5 / tree.n_leaves], rows.weight)[0]
+        log_resp[:, k] = -0.5 * squares / max(width, 1e-9)
+    return log_normalize(log_resp)[1]
 
 
 def kmeans(rows, tree, rng=None):
@@ -312,10 +319,6 @@ def _targets(rows):
     if rows.y.ndim == 2:
         return rows.y
     return np.eye(int(rows.y.max()) + 1)[rows.y]
-
-
-def _n_targets(rows):
-    return _targets(rows).shape[1]
 
 
 def _points(rows):
