@@ -1,0 +1,42 @@
+"""scikit-learn's own checks, no expected failure, in every kind of parameterisation."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from hme import HMEClassifier, HMERegressor, Tree
+from hme.experts import LinearExpert, LogisticExpert
+from hme.gates import SoftmaxGate
+
+# Some checks fit ten rows and some fit noise; the short fits below stop early on purpose. Such a fit says rightly
+# that it did not converge or that an expert is left without weight. Every other warning stays an error.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+SHORT = {"max_iter": 25, "tol": 1e-3}
+SHAPES = [
+    {},
+    {"depth": 0},
+    {"depth": 1},
+    {"depth": 2, **SHORT},
+    {"n_experts": 3, **SHORT},
+    {"tree": Tree.from_text("((. .) .)"), **SHORT},
+    {"depth": 1, "warm_start": True, **SHORT},
+    {"depth": 1, "gate": "constant", **SHORT},
+    {"depth": 2, "expert": "constant", **SHORT},
+    {"depth": 1, "standardize": False, **SHORT},
+    {"depth": 1, "n_init": 3, "n_finalists": 1, "random_state": 0, "on_empty": "reseed", **SHORT},
+]
+REGRESSORS = [
+    HMERegressor(depth=1, expert="tree", max_iter=10),
+    HMERegressor(depth=1, expert=LinearExpert(alpha=1.0, shrink_to="zero", variance_prior=None), gate=SoftmaxGate(1.0)),
+]
+CLASSIFIERS = [HMEClassifier(depth=1, expert=LogisticExpert(alpha=1.0, shrink_to="zero"), gate=SoftmaxGate(1.0))]
+
+
+@parametrize_with_checks(
+    [HMERegressor(**shape) for shape in SHAPES]
+    + REGRESSORS
+    + [HMEClassifier(**shape) for shape in SHAPES]
+    + CLASSIFIERS
+)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
