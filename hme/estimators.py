@@ -1,18 +1,18 @@
 """The scikit-learn suit: validate, build rows, choose a start, run EM, keep the attributes."""
 
 import warnings
-from numbers import Integral, Real
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from . import em, restarts, starts
+from .checks import check_choice, check_int, check_real
 from .chunks import Rows
 from .design import Design
 from .experts import ConstantExpert, Expert, LinearExpert, LogisticExpert, TreeExpert
@@ -104,13 +104,14 @@ class _BaseHME(BaseEstimator):
         return gate
 
     def _check_settings(self):
-        check_scalar(self.n_init, "n_init", Integral, min_val=1)
-        check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
-        check_scalar(self.tol, "tol", Real, min_val=0)
+        check_int(self.n_init, "n_init")
+        check_int(self.max_iter, "max_iter")
+        check_real(self.tol, "tol")
         if self.n_finalists is not None:
-            check_scalar(self.n_finalists, "n_finalists", Integral, min_val=1, max_val=self.n_init)
-        if self.on_empty not in ("reseed", "warn", "raise"):
-            raise ValueError(f"on_empty = {self.on_empty!r} must be 'reseed', 'warn' or 'raise'.")
+            check_int(self.n_finalists, "n_finalists", 1, self.n_init)
+        check_choice(self.on_empty, "on_empty", ("reseed", "warn", "raise"))
+        check_choice(self.standardize, "standardize", (True, False))
+        check_choice(self.warm_start, "warm_start", (True, False))
         if isinstance(self.start, str) and self.start not in ("auto", *starts.STARTS):
             raise ValueError(
                 f"start = {self.start!r} must be 'auto', one of {sorted(starts.STARTS)}, labels or responsibilities."
@@ -188,8 +189,11 @@ class _BaseHME(BaseEstimator):
         if starving and self.on_empty == "raise":
             raise ValueError(f"{restarts.STARVED.format(starving)} (on_empty='raise').")
         boundary = mixture.warnings(best.params, best.stats)
-        causes = [restarts.STOPS[best.reason].format(self.max_iter, best.gradient)] if best.reason in restarts.STOPS else []
-        causes += [restarts.STARVED.format(starving)] if starving else []
+        causes = []
+        if best.reason in restarts.STOPS:
+            causes.append(restarts.STOPS[best.reason].format(self.max_iter, best.gradient))
+        if starving:
+            causes.append(restarts.STARVED.format(starving))
         if causes or boundary:
             message = f"{type(self).__name__}: " + "; ".join(causes + boundary) + "."
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
@@ -276,11 +280,10 @@ class _BaseHME(BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        expert = (
-            self.expert
-            if isinstance(self.expert, Expert)
-            else self._experts.get(self.expert or self._default_expert, LinearExpert)
-        )
+        expert = self.expert
+        if not isinstance(expert, Expert):  # a name that does not exist is refused in fit
+            named = isinstance(expert, str) and expert in self._experts
+            expert = self._experts[expert if named else self._default_expert]
         tags.input_tags.sparse = expert.supports_sparse
         tags.target_tags.multi_output = self._task == "regression" and expert.supports_multioutput
         return tags
@@ -418,12 +421,15 @@ class HMERegressor(RegressorMixin, _BaseHME):
         flat = y.ndim == 1
         X, Y, weight, kept = _positive(X, np.asarray(y, dtype=np.float64).reshape(len(y), -1), weight)
         self._fit(X, Y, weight, kept)
-        self._flat_output = flat
+        self._flat_output, self._n_outputs = flat, Y.shape[1]
         return self
 
     def _encode(self, y):
         y = np.asarray(y, dtype=np.float64)
-        return y.reshape(len(y), -1)
+        Y = y.reshape(len(y), -1)
+        if Y.shape[1] != self._n_outputs:
+            raise ValueError(f"y has {Y.shape[1]} outputs, the model was fitted to {self._n_outputs}.")
+        return Y
 
     def _output(self, Y):
         """Outputs (..., T) as the user gave y."""
@@ -582,8 +588,14 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
         return probability / probability.sum(axis=1, keepdims=True)
 
     def predict_log_proba(self, X):
-        """Logarithm of the class probabilities, (n, C)."""
-        return np.log(self.predict_proba(X))
+        """Logarithm of the class probabilities, (n, C), without the underflow of their product."""
+        rows = self._rows(X)
+
+        def log_probability(block):
+            codes = (np.full(block.n_rows, c) for c in range(len(self.classes_)))
+            return np.stack([self.model_.e_step(self.params_, block._replace(y=y))[0] for y in codes], axis=1)
+
+        return self._by_blocks(log_probability, rows)
 
     def predict_experts(self, X):
         """Class probabilities of every expert, (n, K, C)."""

@@ -140,6 +140,7 @@ def diverging(coef, stats, penalty, anchor, moment, used=None):
     along it are decided: its decrement is next to nothing for its size.
     """
     step, decrement = newton_step(coef, stats, penalty, anchor, used)
+    step[..., -1] = 0.0  # an intercept alone runs away where a slot has no rows, which is another matter
     spread = typical_spread(step, moment)
     moving = (spread > MOVING) & (decrement < MOVING * spread**2)
     return np.flatnonzero(moving | (np.ptp(coef[..., :-1], axis=1).max(axis=1, initial=0.0) > STEEP))

@@ -1,5 +1,7 @@
 """A fitted tree as text: what each gate asks, what each expert says."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy.special import softmax
 from sklearn.utils import check_scalar
@@ -60,7 +62,7 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     """
     check_is_fitted(model)
     if max_terms is not None:
-        check_scalar(max_terms, "max_terms", int, min_val=1)
+        check_scalar(max_terms, "max_terms", Integral, min_val=1)
     names = _names(model, feature_names)
     leaves = _leaves(model, names, target, max_terms)
     if model.n_experts_ == 1:
@@ -77,11 +79,11 @@ def _names(model, feature_names):
     if feature_names is None:
         feature_names = getattr(model, "feature_names_in_", [f"x{j}" for j in range(model.n_features_in_)])
     if len(feature_names) != model.n_features_in_:
-        raise ValueError(f"feature_names has {len(feature_names)} names, the model has {model.n_features_in_} features.")
+        raise ValueError(f"feature_names has {len(feature_names)} names for {model.n_features_in_} features.")
     return np.array(feature_names, dtype=object)
 
 
-# -- leaves ------------------------------------------------------------------------------------------------------------
+# -- leaves -------------------------------------------------------------------------------------------------------------
 
 
 def _leaves(model, names, target, max_terms):
@@ -131,7 +133,7 @@ def _strongest(coef, max_terms):
     return np.sort(order[size[order] > 0])
 
 
-# -- gates ---------------------------------------------------------------------------------------------------------------
+# -- gates --------------------------------------------------------------------------------------------------------------
 
 
 def _branch(model, m, leaves, names, max_terms):

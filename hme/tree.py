@@ -7,10 +7,10 @@ it is ``~k``, and 0, which no node can point to, where node m has no such branch
 
 import re
 from functools import cached_property
-from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_scalar
+
+from .checks import check_int
 
 __all__ = ["Tree"]
 
@@ -142,11 +142,11 @@ class Tree:
         if tree is not None:
             return cls.from_text(tree) if isinstance(tree, str) else cls.from_nested(tree)
         if n_experts is not None:
-            return cls.flat(check_scalar(n_experts, "n_experts", Integral, min_val=1))
+            return cls.flat(check_int(n_experts, "n_experts"))
         for level in np.atleast_1d(np.asarray(branching, dtype=object)):
-            check_scalar(level, "branching", Integral, min_val=2)
+            check_int(level, "branching", 2)
         if not _is_auto(depth):
-            return cls.complete(check_scalar(depth, "depth", Integral, min_val=0), branching)
+            return cls.complete(check_int(depth, "depth", 0), branching)
         if np.ndim(branching):
             return cls.complete(len(branching), branching)
         most = max(weight / rows_per_leaf, 1.0)

@@ -1,11 +1,10 @@
 """Linear-Gaussian experts: y = b_k' x + noise of variance phi_k, for one or several outputs."""
 
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import check_scalar
 
+from ..checks import check_choice, check_real
 from ..kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
 from .base import AdditiveExpert
 
@@ -92,11 +91,11 @@ class LinearExpert(AdditiveExpert):
     # -- binding to data ---------------------------------------------------------------------------------------------
 
     def _check(self):
-        check_scalar(self.alpha, "alpha", Real, min_val=0)
-        if self.shrink_to not in ("global", "zero"):
-            raise ValueError(f"shrink_to = {self.shrink_to!r} must be 'global' or 'zero'.")
+        check_real(self.alpha, "alpha")
+        check_choice(self.shrink_to, "shrink_to", ("global", "zero"))
+        check_choice(self.shared_variance, "shared_variance", (True, False))
         if self.variance_floor != "auto":
-            check_scalar(self.variance_floor, "variance_floor", Real, min_val=0, include_boundaries="neither")
+            check_real(self.variance_floor, "variance_floor", positive=True)
         if self.variance_prior is not None:
             try:
                 rows, fraction = map(float, self.variance_prior)

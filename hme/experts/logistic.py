@@ -1,12 +1,11 @@
 """Logistic experts: class probabilities by a multinomial logit of their own."""
 
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import check_scalar
 
 from .. import multinomial
+from ..checks import check_choice, check_real
 from .base import AdditiveExpert
 
 __all__ = ["LogisticExpert"]
@@ -58,9 +57,8 @@ class LogisticExpert(AdditiveExpert):
         self.shrink_to = shrink_to
 
     def resolve(self, rows, penalty_scale):
-        check_scalar(self.alpha, "alpha", Real, min_val=0)
-        if self.shrink_to not in ("global", "zero"):
-            raise ValueError(f"shrink_to = {self.shrink_to!r} must be 'global' or 'zero'.")
+        check_real(self.alpha, "alpha")
+        check_choice(self.shrink_to, "shrink_to", ("global", "zero"))
         bound = super().resolve(rows, penalty_scale)
         bound.n_classes_ = int(rows.y.max()) + 1
         # Two classes: alpha |d|^2 of the difference d is 2 alpha (|d/2|^2 + |d/2|^2) of the symmetric coding.

@@ -1,12 +1,11 @@
 """Softmax gating nodes: branch probabilities by a multinomial logit of x."""
 
-from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import check_scalar
 
 from .. import multinomial
+from ..checks import check_real
 from .base import NodeGate
 
 __all__ = ["SoftmaxGate"]
@@ -54,7 +53,7 @@ class SoftmaxGate(NodeGate):
         self.alpha = alpha
 
     def resolve(self, rows, penalty_scale):
-        check_scalar(self.alpha, "alpha", Real, min_val=0)
+        check_real(self.alpha, "alpha")
         bound = super().resolve(rows, penalty_scale)
         bound.penalty_ = self.alpha * penalty_scale
         bound.moment_ = multinomial.second_moment(rows.Z, rows.weight)

@@ -1,0 +1,46 @@
+"""Arguments checked, with an error that names the parameter, the value and what is allowed."""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+__all__ = ["check_array", "check_choice", "check_int", "check_real"]
+
+
+def check_int(value, name, minimum=1, maximum=np.inf):
+    """An int between `minimum` and `maximum`."""
+    bound = f">= {minimum}" if maximum == np.inf else f"between {minimum} and {maximum}"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be an integer {bound}, got {value!r}.")
+    if not minimum <= value <= maximum:
+        raise ValueError(f"{name} must be an integer {bound}, got {value!r}.")
+    return int(value)
+
+
+def check_real(value, name, *, positive=False):
+    """A finite float that is not negative, or positive."""
+    bound = "> 0" if positive else ">= 0"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a finite number {bound}, got {value!r}.")
+    if not np.isfinite(value) or value < 0 or (positive and value == 0):
+        raise ValueError(f"{name} must be a finite number {bound}, got {value!r}.")
+    return float(value)
+
+
+def check_choice(value, name, choices):
+    """One of some strings or other constants."""
+    if not any(type(value) is type(choice) and value == choice for choice in choices):
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
+    return value
+
+
+def check_array(value, name, shape, *, nonnegative=False):
+    """Broadcast `value` to `shape` as finite floats."""
+    try:
+        array = np.array(np.broadcast_to(np.asarray(value, dtype=float), shape))
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be numeric and broadcast to shape {shape}, got {value!r}.") from None
+    if not np.isfinite(array).all() or (nonnegative and (array < 0).any()):
+        allowed = "finite and >= 0" if nonnegative else "finite"
+        raise ValueError(f"{name} must be {allowed}, got {value!r}.")
+    return array
