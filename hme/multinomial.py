@@ -16,6 +16,7 @@ __all__ = [
     "LogitStatistics",
     "diverging",
     "guarded_step",
+    "hessian",
     "log_probability",
     "newton_step",
     "objective_gradient",
@@ -24,6 +25,8 @@ __all__ = [
     "typical_spread",
 ]
 
+# Slots times columns up to which the Newton step of a system is exact; beyond, each slot has a system of its own.
+EXACT_SIZE = 100
 # A system counts as separable where the slopes of two slots differ by more than this per standard deviation,
 STEEP = 30.0
 # or where its next step changes scores by more than this while fewer rows than this are undecided along it.
@@ -35,7 +38,7 @@ class LogitStatistics(NamedTuple):
 
     total: np.ndarray  # (Q,) weight seen by each system
     gradient: np.ndarray  # (Q, C, p) of the log-likelihood, eq. (logit-gradient)
-    curvature: np.ndarray  # (Q, C or 1, p, p) block-diagonal bound of minus its Hessian, eq. (logit-majoriser)
+    curvature: np.ndarray  # (Q, -, p, p) minus its Hessian, by pairs of slots, or a bound of it, by slots; see `_exact`
 
 
 def log_probability(coef, X, used=None):
@@ -60,14 +63,36 @@ def statistics(log_probability, X, target):
     probability = np.exp(log_probability)
     expected = total[:, :, None] * probability
     gradient = weighted_cross(X, _flat(target - expected)).reshape(Q, C, X.shape[1])
-    if C == 2:  # both slots have the same curvature
-        weights = 2.0 * expected[:, :, 0] * probability[:, :, 1]
+    if _exact(C, X.shape[1]):
+        first, second = np.triu_indices(C, k=1)
+        weights = expected[:, :, first] * probability[:, :, second]
     else:
         # Both bounds hold for a row as a whole, not slot by slot: take the one with the smaller trace.
         confident = (probability**2).sum(axis=2, keepdims=True) > 0.5
         weights = np.where(confident, 2.0 * expected * (1.0 - probability), expected)
-    curvature = weighted_gram(X, _flat(weights)).reshape(Q, 1 if C == 2 else C, X.shape[1], X.shape[1])
+    curvature = weighted_gram(X, _flat(weights)).reshape(Q, weights.shape[2], X.shape[1], X.shape[1])
     return LogitStatistics(total.sum(axis=0), gradient, curvature)
+
+
+def _exact(C, p):
+    """Whether the slots of a system are solved together, with the exact Hessian: where that is cheap."""
+    return C == 2 or C * p <= EXACT_SIZE
+
+
+def hessian(curvature, C):
+    """Minus the Hessian of every system, (Q, C, p, C, p), eq. (logit-hessian), or its bound, eq. (logit-majoriser)."""
+    Q, _, p, _ = curvature.shape
+    full = np.zeros((Q, C, p, C, p))
+    slots = np.arange(C)
+    if not _exact(C, p):
+        full[:, slots, :, slots, :] = curvature.swapaxes(0, 1)
+        return full
+    first, second = np.triu_indices(C, k=1)
+    pairs = curvature.swapaxes(0, 1)
+    full[:, first, :, second, :] = -pairs
+    full[:, second, :, first, :] = -pairs
+    full[:, slots, :, slots, :] = -full.sum(axis=3).transpose(1, 0, 2, 3)  # the rows of the matrix sum to zero
+    return full
 
 
 def _flat(a):
@@ -91,9 +116,15 @@ def objective_gradient(coef, stats, penalty, anchor=0.0):
 
 def newton_step(coef, stats, penalty, anchor=0.0, used=None):
     """Undamped step (Q, C, p) of every system, centred, and the decrement lambda^2 (Q,) of each, eq. (decrement)."""
+    Q, C, p = coef.shape
     gradient = objective_gradient(coef, stats, penalty, anchor)
-    system = stats.curvature + np.diag(penalty)
-    step = solve_psd(system, np.broadcast_to(gradient, coef.shape)[..., None])[..., 0]
+    if C > 2 and _exact(C, p):
+        system = hessian(stats.curvature, C).reshape(Q, C * p, C * p) + np.diag(np.tile(penalty, C))
+        step = solve_psd(system, gradient.reshape(Q, C * p, 1)).reshape(Q, C, p)
+    else:
+        # Two slots move against each other, which doubles what they have in common: their systems separate exactly.
+        system = (2.0 if C == 2 else 1.0) * stats.curvature + np.diag(penalty)
+        step = solve_psd(system, gradient[..., None])[..., 0]
     decrement = (step * gradient).sum(axis=(1, 2))
     # Adding the same vector to all slots changes no probability.
     step -= step.mean(axis=1, keepdims=True, where=True if used is None else used[:, :, None])
