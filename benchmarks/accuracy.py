@@ -110,7 +110,8 @@ def main():
         measure = "accuracy" if classification else "rmse"
         columns = (measure, "log_likelihood", "seconds")
         results[name] = {
-            label: dict(zip(columns, np.mean(row, axis=0).round(4).tolist(), strict=True)) for label, row in rows.items()
+            label: dict(zip(columns, np.mean(row, axis=0).round(4).tolist(), strict=True))
+            for label, row in rows.items()
         }
         print(f"\n{name}: {measure}, mean test log-likelihood, seconds of a fit; {n_splits} splits")
         for label, row in results[name].items():

@@ -61,11 +61,14 @@ class Mixture:
         """One pass over the rows: the objective at `params`, and the statistics for the step that follows."""
         log_likelihood, gate, experts, load = 0.0, None, None, 0.0
         for _, block in rows.blocks():
-            log_density, resp = self.e_step(params, block)
+            log_joint, seen_gate = self.gate.evaluate(params.gate, block)
+            log_prob, seen_experts = self.expert.evaluate(params.experts, block)
+            log_joint += log_prob
+            log_density, resp = log_normalize(log_joint)
             resp *= block.weight[:, None]
             log_likelihood += block.weight @ log_density
-            gate = self.gate.add(gate, self.gate.statistics(params.gate, block, resp))
-            experts = self.expert.add(experts, self.expert.statistics(params.experts, block, resp))
+            gate = self.gate.add(gate, self.gate.statistics(params.gate, block, resp, seen_gate))
+            experts = self.expert.add(experts, self.expert.statistics(params.experts, block, resp, seen_experts))
             load = load + resp.sum(axis=0)
         objective = (log_likelihood + self.log_prior_density(params)) / load.sum()
         return objective, Statistics(gate, experts, load)

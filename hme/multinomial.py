@@ -64,8 +64,9 @@ def statistics(log_probability, X, target):
     expected = total[:, :, None] * probability
     gradient = weighted_cross(X, _flat(target - expected)).reshape(Q, C, X.shape[1])
     if _exact(C, X.shape[1]):
-        first, second = np.triu_indices(C, k=1)
-        weights = expected[:, :, first] * probability[:, :, second]
+        pairs = zip(*np.triu_indices(C, k=1), strict=True)
+        by_pair = [expected[:, :, b].T * probability[:, :, c].T for b, c in pairs]  # along contiguous memory
+        weights = np.stack(by_pair).transpose(2, 1, 0)
     else:
         # Both bounds hold for a row as a whole, not slot by slot: take the one with the smaller trace.
         confident = (probability**2).sum(axis=2, keepdims=True) > 0.5

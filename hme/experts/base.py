@@ -48,9 +48,13 @@ class Expert(BaseEstimator, ABC):
     def predict(self, params, rows):
         """Mean of every expert, (n, K) or (n, K, T); class probabilities (n, K, C)."""
 
+    def evaluate(self, params, rows):
+        """`log_prob`, and whatever of the way there `statistics` can use again for the same rows."""
+        return self.log_prob(params, rows), None
+
     @abstractmethod
-    def statistics(self, params, rows, resp):
-        """What `update` needs of a block of rows; the blocks' answers are joined by `add`."""
+    def statistics(self, params, rows, resp, seen=None):
+        """What `update` needs of a block of rows, `seen` from `evaluate`; the blocks' answers are joined by `add`."""
 
     @abstractmethod
     def update(self, params, stats, rows):
@@ -111,7 +115,7 @@ class AdditiveExpert(Expert):
 class RefitExpert(Expert):
     """A family that is fitted anew on all rows each sweep; its "statistics" are the responsibilities themselves."""
 
-    def statistics(self, params, rows, resp):
+    def statistics(self, params, rows, resp, seen=None):
         return resp.copy()
 
     def add(self, a, b):

@@ -57,8 +57,11 @@ class ConstantExpert(AdditiveExpert):
     def variance(self, params, rows):
         return self.family_.variance(params, rows)
 
-    def statistics(self, params, rows, resp):
-        return self.family_.statistics(params, _intercept(rows), resp)
+    def evaluate(self, params, rows):
+        return self.family_.evaluate(params, _intercept(rows))
+
+    def statistics(self, params, rows, resp, seen=None):
+        return self.family_.statistics(params, _intercept(rows), resp, seen)
 
     def update(self, params, stats, rows=None):
         return self.family_.update(params, stats)

@@ -165,7 +165,7 @@ class LinearExpert(AdditiveExpert):
     def variance(self, params, rows):
         return np.broadcast_to(params.variance, (rows.n_rows, *params.variance.shape))
 
-    def statistics(self, params, rows, resp):
+    def statistics(self, params, rows, resp, seen=None):
         residual = rows.y - linear_scores(rows.X, self.anchor_[0])
         weighted = [resp * residual[:, t, None] for t in range(residual.shape[1])]
         return LinearStatistics(

@@ -80,14 +80,18 @@ class LogisticExpert(AdditiveExpert):
         return np.exp(multinomial.log_probability(params.coef, rows.X))
 
     def log_prob(self, params, rows):
-        log_probability = multinomial.log_probability(params.coef, rows.X)
-        return np.take_along_axis(log_probability, rows.y[:, None, None], axis=2)[:, :, 0]
+        return self.evaluate(params, rows)[0]
 
-    def statistics(self, params, rows, resp):
+    def evaluate(self, params, rows):
+        log_probability = multinomial.log_probability(params.coef, rows.X)
+        return np.take_along_axis(log_probability, rows.y[:, None, None], axis=2)[:, :, 0], log_probability
+
+    def statistics(self, params, rows, resp, seen=None):
         K, C, _ = params.coef.shape
         target = np.zeros((C, K, rows.n_rows)).transpose(2, 1, 0)
         np.put_along_axis(target, rows.y[:, None, None], resp[:, :, None], axis=2)
-        return multinomial.statistics(multinomial.log_probability(params.coef, rows.X), rows.X, target)
+        seen = multinomial.log_probability(params.coef, rows.X) if seen is None else seen
+        return multinomial.statistics(seen, rows.X, target)
 
     def update(self, params, stats, rows=None):
         return LogisticParams(multinomial.guarded_step(params.coef, stats, self.penalty_, self.target_, self.moment_))

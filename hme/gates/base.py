@@ -25,9 +25,13 @@ class Gate(BaseEstimator, ABC):
     def log_score(self, params, rows):
         """log g_k(x), (n, K)."""
 
+    def evaluate(self, params, rows):
+        """`log_score`, and whatever of the way there `statistics` can use again for the same rows."""
+        return self.log_score(params, rows), None
+
     @abstractmethod
-    def statistics(self, params, rows, resp):
-        """Additive statistics of a block, `resp` carrying the row weights."""
+    def statistics(self, params, rows, resp, seen=None):
+        """Additive statistics of a block, `resp` carrying the row weights, `seen` from `evaluate`."""
 
     @abstractmethod
     def update(self, params, stats, rows=None):

@@ -32,7 +32,7 @@ class ConstantGate(Gate):
         with np.errstate(divide="ignore"):
             return np.repeat(np.log(params.proportion)[:, None], rows.n_rows, axis=1).T
 
-    def statistics(self, params, rows, resp):
+    def statistics(self, params, rows, resp, seen=None):
         return ConstantParams(resp.sum(axis=0))
 
     def update(self, params, stats, rows=None):

@@ -1,5 +1,7 @@
 """The H in HME: a bank of gating nodes on a tree becomes a distribution over its leaves."""
 
+import numpy as np
+
 from .base import Gate
 
 __all__ = ["TreeGate"]
@@ -38,12 +40,15 @@ class TreeGate(Gate):
         return params
 
     def log_score(self, params, rows):
-        log_branch = self.node.log_branch(params, rows)
+        return self.evaluate(params, rows)[0]
+
+    def evaluate(self, params, rows):
+        log_branch = seen = self.node.log_branch(params, rows)
         n, M, B = log_branch.shape
         if not params.used.all():
-            log_branch[:, ~params.used] = 0.0  # on no path; -inf times 0 would be nan
+            log_branch = np.where(params.used, log_branch, 0.0)  # on no path; -inf times 0 would be nan
         paths = self.tree.paths.transpose(1, 0, 2).reshape(B * M, self.tree.n_leaves)
-        return (paths.T @ log_branch.transpose(2, 1, 0).reshape(B * M, n)).T
+        return (paths.T @ log_branch.transpose(2, 1, 0).reshape(B * M, n)).T, seen
 
     def mass(self, resp):
         """Responsibilities summed below each branch, (n, M, B)."""
@@ -51,8 +56,9 @@ class TreeGate(Gate):
         paths = self.tree.paths.transpose(1, 0, 2).reshape(B * M, K)
         return (paths @ resp.T).reshape(B, M, len(resp)).transpose(2, 1, 0)
 
-    def statistics(self, params, rows, resp):
-        return self.node.statistics(self.node.log_branch(params, rows), rows, self.mass(resp))
+    def statistics(self, params, rows, resp, seen=None):
+        seen = self.node.log_branch(params, rows) if seen is None else seen
+        return self.node.statistics(seen, rows, self.mass(resp))
 
     def update(self, params, stats, rows=None):
         return self.node.update(params, stats)
