@@ -2,7 +2,8 @@
 
 from . import experts, gates
 from .estimators import HMEClassifier, HMERegressor
+from .text import export_text
 from .tree import Tree
 
-__all__ = ["HMEClassifier", "HMERegressor", "Tree", "experts", "gates"]
+__all__ = ["HMEClassifier", "HMERegressor", "Tree", "experts", "export_text", "gates"]
 __version__ = "0.1.0"

@@ -61,7 +61,8 @@ def run(mixture, rows, tree, names, seed, options, given=None, n_finalists=None,
         finalists = sorted(range(len(fits)), key=lambda i: -fits[i].objective)[:n_finalists]
         finals = parallel(delayed(continue_fit)(mixture, rows, fits[i].params, options) for i in finalists)
         for i, final in zip(finalists, finals, strict=True):
-            fits[i] = final
+            history = em.History(*map(np.concatenate, zip(fits[i].history, final.history, strict=True)))
+            fits[i] = final._replace(history=history)
     return fits
 
 
