@@ -5,7 +5,10 @@ import scipy.sparse as sp
 
 from .kernels import moments
 
-__all__ = ["Design"]
+__all__ = ["LARGEST", "Design"]
+
+LARGEST = 1e100  # beyond this size, or below its inverse, squares and their products leave the range of a double
+FARTHEST = 1e5  # standard deviations from zero of a column that is not centred
 
 
 class Design:
@@ -27,15 +30,31 @@ class Design:
 
     @classmethod
     def fit(cls, X, weight, standardize):
+        largest = np.asarray(abs(X).max(axis=0).toarray() if sp.issparse(X) else np.abs(X).max(axis=0)).ravel()
+        odd = np.flatnonzero((largest > LARGEST) | ((largest > 0) & (largest < 1.0 / LARGEST)))
+        if len(odd):
+            raise ValueError(
+                f"X has values of a size beyond {LARGEST:g} or below {1 / LARGEST:g} in column(s) {odd.tolist()}: "
+                "their squares are out of range; change their units."
+            )
         mean, scale = moments(X, weight)
         # A column that is constant up to rounding carries nothing: centring it leaves noise that must not be blown up.
         size = np.sqrt(mean**2 + scale**2)
+        if sp.issparse(X):
+            far = np.flatnonzero((np.abs(mean) > FARTHEST * scale) & (scale > 1e-12 * size))
+            if len(far):
+                raise ValueError(
+                    f"X is sparse and its column(s) {far.tolist()} lie more than {FARTHEST:g} standard deviations from "
+                    "zero; sparse columns are not centred. Use X.toarray() or subtract their means."
+                )
         scale = np.where(scale > 1e-12 * size, scale, np.where(size > 0, size, 1.0))
         center = np.zeros_like(mean) if sp.issparse(X) else mean
         return cls(center, scale, standardize)
 
     def transform(self, X):
         """Design matrix of shape (n, p + 1), dense column by column, or sparse rows."""
+        if sp.issparse(X) and self.center.any():  # fitted to a dense table
+            X = X.toarray()
         if sp.issparse(X):
             ones = sp.csr_matrix(np.ones((X.shape[0], 1)))
             return sp.hstack([X @ sp.diags(1.0 / self.scale), ones], format="csr")

@@ -1,12 +1,13 @@
 """The scikit-learn suit: validate, build rows, choose a start, run EM, keep the attributes."""
 
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -14,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from . import em, restarts, starts
 from .checks import check_choice, check_int, check_real
 from .chunks import Rows
-from .design import Design
+from .design import LARGEST, Design
 from .experts import ConstantExpert, Expert, LinearExpert, LogisticExpert, TreeExpert
 from .gates import ConstantGate, Gate, NodeGate, SoftmaxGate, TreeGate
 from .model import Mixture
@@ -73,14 +74,13 @@ class _BaseHME(BaseEstimator):
 
     def set_params(self, **params):
         """Set parameters; ``expert__alpha`` and ``gate__alpha`` also work where the family is a default or a name."""
-        for name in ("expert", "gate"):
-            nested = any(key.startswith(f"{name}__") for key in params)
-            if nested and (getattr(self, name) is None or isinstance(getattr(self, name), str)):
-                setattr(self, name, getattr(self, f"_make_{name}")())
+        for name, make in (("expert", self._make_expert), ("gate", self._make_gate)):
+            family = params.get(name, getattr(self, name))
+            if any(key.startswith(f"{name}__") for key in params) and (family is None or isinstance(family, str)):
+                params[name] = make(family)
         return super().set_params(**params)
 
-    def _make_expert(self):
-        expert = self.expert
+    def _make_expert(self, expert):
         if expert is None or isinstance(expert, str):
             if expert is not None and expert not in self._experts:
                 raise ValueError(f"expert = {expert!r} must be one of {sorted(self._experts)} or an expert object.")
@@ -93,8 +93,7 @@ class _BaseHME(BaseEstimator):
             raise ValueError(f"expert = {expert!r} is for {' and '.join(expert.tasks)}, not for {self._task}.")
         return expert
 
-    def _make_gate(self):
-        gate = self.gate
+    def _make_gate(self, gate):
         if gate is None or isinstance(gate, str):
             if gate is not None and gate not in GATES:
                 raise ValueError(f"gate = {gate!r} must be one of {sorted(GATES)} or a gate object.")
@@ -112,6 +111,8 @@ class _BaseHME(BaseEstimator):
         check_choice(self.on_empty, "on_empty", ("reseed", "warn", "raise"))
         check_choice(self.standardize, "standardize", (True, False))
         check_choice(self.warm_start, "warm_start", (True, False))
+        if not isinstance(self.verbose, bool):
+            check_int(self.verbose, "verbose", 0)
         if isinstance(self.start, str) and self.start not in ("auto", *starts.STARTS):
             raise ValueError(
                 f"start = {self.start!r} must be 'auto', one of {sorted(starts.STARTS)}, labels or responsibilities."
@@ -119,18 +120,33 @@ class _BaseHME(BaseEstimator):
         if self.callback is not None and not callable(self.callback):
             raise TypeError(f"callback = {self.callback!r} must be None or a callable (sweep, objective, params).")
 
+    def _seed(self):
+        try:
+            return check_random_state(self.random_state).randint(2**31 - 1)
+        except ValueError:
+            raise ValueError(
+                f"random_state = {self.random_state!r} must be None, an int from 0 to 2**32 - 1 or a RandomState."
+            ) from None
+
     # -- fitting -----------------------------------------------------------------------------------------------------
 
     def _fit(self, X, y, weight, kept):
         """Fit to validated arrays; y is (n, T) or class codes, all weights positive, `kept` the rows that are left."""
         self._check_settings()
-        expert, gate = self._make_expert(), self._make_gate()
+        expert, gate = self._make_expert(self.expert), self._make_gate(self.gate)
         if sp.issparse(X) and not expert.supports_sparse:
             raise TypeError(f"{type(expert).__name__} does not take sparse X; use X.toarray().")
         if y.ndim == 2 and y.shape[1] > 1 and not expert.supports_multioutput:
             raise ValueError(f"{type(expert).__name__} does not take several outputs; y has {y.shape[1]}.")
+        # What a warm start must share with the fit it goes on from.
+        kind = (X.shape[1], y.shape[1:], type(expert).__name__, type(gate).__name__)
         if self.warm_start and hasattr(self, "params_"):
             design, previous = self.design_, self.params_
+            if kind != self._kind:
+                raise ValueError(
+                    f"warm_start: the earlier fit has (features, outputs, expert, gate) {self._kind}, this one has "
+                    f"{kind}. Use warm_start=False."
+                )
         else:
             design, previous = Design.fit(X, weight, self.standardize), None
         columns = design.transform(X)
@@ -145,12 +161,11 @@ class _BaseHME(BaseEstimator):
         )
         if isinstance(gate, NodeGate):
             gate = TreeGate(gate, tree)
+        elif isinstance(gate, TreeGate) and gate.tree != tree:
+            raise ValueError(f"gate has the tree {gate.tree!r}, the model {tree!r}; give the gate's nodes alone.")
         mixture = Mixture(gate.resolve(rows, design.penalty_scale), expert.resolve(rows, design.penalty_scale))
-        if previous is not None and (tree != self.tree_ or type(expert) is not type(self.model_.expert)):
-            raise ValueError(
-                f"warm_start: the earlier fit has the tree {self.tree_!r} and {type(self.model_.expert).__name__}; "
-                f"this one asks for {tree!r} and {type(expert).__name__}. Use warm_start=False."
-            )
+        if previous is not None and tree != self.tree_:
+            raise ValueError(f"warm_start: the earlier fit has {self.tree_!r}, not {tree!r}. Use warm_start=False.")
         options = em.Options(self.max_iter, self.tol, self.callback, self.verbose)
         if previous is not None:
             names, fits = ["warm"], [restarts.continue_fit(mixture, rows, previous, options, self._reached)]
@@ -158,15 +173,14 @@ class _BaseHME(BaseEstimator):
             given = None if isinstance(self.start, str) else starts.given(self.start, kept, tree.n_leaves)
             first = "given" if given is not None else self.start
             names = starts.sequence(first, self.n_init, self._task == "classification")
-            seed = check_random_state(self.random_state).randint(2**31 - 1)
-            fits = restarts.run(mixture, rows, tree, names, seed, options, given, self.n_finalists, self.n_jobs)
+            fits = restarts.run(mixture, rows, tree, names, self._seed(), options, given, self.n_finalists, self.n_jobs)
         best = max(fits, key=lambda fit: fit.objective)
         if self.on_empty == "reseed":
             best = restarts.feed(mixture, rows, best, options)
         boundary = self._report_troubles(mixture, best)
 
         self.model_, self.design_, self.tree_ = mixture, design, tree
-        self.params_ = best.params
+        self.params_, self._kind = best.params, kind
         self._reached = best.objective if best.converged else -np.inf
         self.n_experts_ = tree.n_leaves
         self.experts_ = mixture.expert.report(best.params.experts, design)
@@ -201,15 +215,17 @@ class _BaseHME(BaseEstimator):
 
     # -- the predict side --------------------------------------------------------------------------------------------
 
-    def _rows(self, X, y=None):
+    def _rows(self, X):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
-        if y is not None:
-            y = self._encode(y)
-            if len(y) != X.shape[0]:
-                raise ValueError(f"X has {X.shape[0]} rows, y has {len(y)}.")
         columns = self.design_.transform(X)
-        return Rows(columns, columns, y)
+        return Rows(columns, columns)
+
+    def _labelled_rows(self, X, y):
+        rows, y = self._rows(X), self._encode(y)
+        if len(y) != rows.n_rows:
+            raise ValueError(f"X has {rows.n_rows} rows, y has {len(y)}.")
+        return rows._replace(y=y)
 
     def _by_blocks(self, function, rows):
         return np.concatenate([function(block) for _, block in rows.blocks()])
@@ -243,7 +259,7 @@ class _BaseHME(BaseEstimator):
         -------
         ndarray of shape (n, K)
         """
-        rows = self._rows(X, y)
+        rows = self._labelled_rows(X, y)
         return self._by_blocks(lambda block: np.ascontiguousarray(self.model_.e_step(self.params_, block)[1]), rows)
 
     def log_likelihood(self, X, y):
@@ -258,7 +274,7 @@ class _BaseHME(BaseEstimator):
         -------
         ndarray of shape (n,)
         """
-        rows = self._rows(X, y)
+        rows = self._labelled_rows(X, y)
         return self._by_blocks(lambda block: self.model_.e_step(self.params_, block)[0], rows)
 
     def apply(self, X):
@@ -287,6 +303,18 @@ class _BaseHME(BaseEstimator):
         tags.input_tags.sparse = expert.supports_sparse
         tags.target_tags.multi_output = self._task == "regression" and expert.supports_multioutput
         return tags
+
+
+@contextmanager
+def _unchanged_on_error(estimator):
+    """A fit that fails leaves an earlier one as it was."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
 
 
 def _positive(X, y, weight):
@@ -416,16 +444,24 @@ class HMERegressor(RegressorMixin, _BaseHME):
         ValueError, TypeError
             Naming the parameter, its value and what is allowed.
         """
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, y_numeric=True, multi_output=True)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        flat = y.ndim == 1
-        X, Y, weight, kept = _positive(X, np.asarray(y, dtype=np.float64).reshape(len(y), -1), weight)
-        self._fit(X, Y, weight, kept)
-        self._flat_output, self._n_outputs = flat, Y.shape[1]
+        with _unchanged_on_error(self):
+            X, y = validate_data(
+                self, X, y, accept_sparse="csr", dtype=np.float64, y_numeric=True, multi_output=True
+            )
+            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            flat = y.ndim == 1
+            X, Y, weight, kept = _positive(X, np.asarray(y, dtype=np.float64).reshape(len(y), -1), weight)
+            size = np.abs(Y).max()
+            if size > LARGEST or 0 < size < 1.0 / LARGEST:
+                raise ValueError(f"y has values of size {size:g}, whose squares are out of range; change its units.")
+            self._fit(X, Y, weight, kept)
+            self._flat_output, self._n_outputs = flat, Y.shape[1]
         return self
 
     def _encode(self, y):
-        y = np.asarray(y, dtype=np.float64)
+        if np.ndim(y) not in (1, 2):
+            raise ValueError(f"y has {np.ndim(y)} dimensions; it must have one value or one row of outputs a row.")
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         Y = y.reshape(len(y), -1)
         if Y.shape[1] != self._n_outputs:
             raise ValueError(f"y has {Y.shape[1]} outputs, the model was fitted to {self._n_outputs}.")
@@ -550,23 +586,34 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
         ValueError, TypeError
             Naming the parameter, its value and what is allowed.
         """
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
-        check_classification_targets(y)
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if self.class_weight is not None:
-            weight = weight * compute_sample_weight(self.class_weight, y)
-        X, y, weight, kept = _positive(X, y, weight)
-        classes, codes = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
-        if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
-            raise ValueError(f"warm_start: y has the classes {classes}, the earlier fit {self.classes_}.")
-        self._fit(X, codes, weight, kept)
-        self.classes_ = classes
+        with _unchanged_on_error(self):
+            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+            try:
+                check_classification_targets(y)
+            except TypeError:
+                raise TypeError("y holds labels of different types, which cannot be sorted; use one type.") from None
+            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            weight = weight * self._class_factor(y)
+            X, y, weight, kept = _positive(X, y, weight)
+            classes, codes = np.unique(y, return_inverse=True)
+            if len(classes) < 2:
+                raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
+            if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
+                raise ValueError(f"warm_start: y has the classes {classes}, the earlier fit {self.classes_}.")
+            self._fit(X, codes, weight, kept)
+            self.classes_ = classes
         return self
 
+    def _class_factor(self, y):
+        if self.class_weight is None:
+            return 1.0
+        factor = compute_sample_weight(self.class_weight, y)
+        if not (np.isfinite(factor).all() and (factor >= 0).all()):
+            raise ValueError(f"class_weight = {self.class_weight!r} must hold finite numbers >= 0.")
+        return factor
+
     def _encode(self, y):
-        y = np.asarray(y)
+        y = column_or_1d(y)
         codes = np.searchsorted(self.classes_, y).clip(0, len(self.classes_) - 1)
         unknown = self.classes_[codes] != y
         if np.any(unknown):

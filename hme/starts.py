@@ -84,18 +84,23 @@ def hyperplanes(rows, tree, rng):
 
 def kmeans(rows, tree, rng=None):
     """k-means on the standardised columns of X at every gating node, from cuts along the first principal axis."""
-    columns = _dense(rows.X)[:, :-1]
+    columns, targets = _dense(rows.X)[:, :-1], _targets(rows)
 
     def cut(region, n_pieces):
         inside = region.hard
         X, weight = columns[inside], rows.weight[inside]
-        if not X.shape[1] or len(inside) < n_pieces:
-            return region.divide(np.arange(len(inside)) % n_pieces, n_pieces)
+        distinct, labels = np.unique(X, axis=0, return_inverse=True)
+        if len(distinct) < n_pieces:  # the outputs must tell apart what X does not, or pieces stay equal for ever
+            labels = np.unique(np.column_stack([X, targets[inside]]), axis=0, return_inverse=True)[1]
+        if len(distinct) <= n_pieces:
+            return region.divide(labels.ravel() % n_pieces, n_pieces)
         centered = X - np.average(X, axis=0, weights=weight)
         axis = np.linalg.eigh(centered.T @ (centered * weight[:, None]))[1][:, -1]
-        score = centered @ axis
+        # An eigenvector has no sign of its own: its first large entry is made positive.
+        score = centered @ axis * np.sign(axis[np.argmax(np.abs(axis) > 0.5 * np.abs(axis).max())])
         levels = (np.arange(n_pieces) + 0.5) / n_pieces
-        first = np.abs(score[:, None] - _quantile(score, levels, weight)).argmin(axis=1)
+        distance = np.abs(score[:, None] - _quantile(score, levels, weight)) / np.abs(score).max()
+        first = distance.round(9).argmin(axis=1)  # ties go to the lower piece, whatever the rounding
         mass = np.bincount(first, weight, n_pieces)
         sums = np.stack([np.bincount(first, weight * x, n_pieces) for x in X.T], axis=1)
         centers = sums / np.maximum(mass, np.finfo(float).tiny)[:, None]
@@ -115,16 +120,19 @@ def from_labels(labels, n_leaves, softness=0.0):
 def given(start, kept, n_leaves):
     """A start that the user gives: one leaf number a row or responsibilities; `kept` marks the rows in use."""
     start = np.asarray(start)
+    wanted = (
+        f"start has shape {start.shape} and dtype {start.dtype}; give the name of a start, one int leaf number per row "
+        f"({len(kept)},) or responsibilities ({len(kept)}, {n_leaves}) whose rows sum to one."
+    )
+    if start.dtype.kind not in "iufb":
+        raise TypeError(wanted)
     if start.shape == (len(kept),) and start.dtype.kind in "iub":
         if start.min() < 0 or start.max() >= n_leaves:
             raise ValueError(f"start holds leaf numbers up to {start.max()}; the tree has leaves 0 to {n_leaves - 1}.")
         return from_labels(start[kept], n_leaves)
     if start.shape == (len(kept), n_leaves) and (start >= 0).all() and np.allclose(start.sum(axis=1), 1.0):
         return start[kept].astype(float)
-    raise ValueError(
-        f"start has shape {start.shape}; give the name of a start, one int leaf number per row ({len(kept)},) or "
-        f"responsibilities ({len(kept)}, {n_leaves}) whose rows sum to one."
-    )
+    raise ValueError(wanted)
 
 
 def reseeded(mixture, params, rows, starving):
@@ -170,6 +178,8 @@ class _Region:
 
     def cut(self, score, threshold, weight):
         """The parts with score <= threshold and beyond."""
+        if not len(self.hard):
+            return self.halve()
         inside = score[self.hard]
         mean = np.average(inside, weights=weight[self.hard])
         width = SOFTNESS * np.sqrt(np.average((inside - mean) ** 2, weights=weight[self.hard]))
@@ -201,7 +211,11 @@ def _recurse(rows, tree, cut):
             log_soft[:, ~child] = region.log_soft
             return
         children = [c for c in tree.children[child] if c != 0]
-        for c, piece in zip(children, cut(region, len(children)), strict=True):
+        if len(region.hard):
+            pieces = cut(region, len(children))
+        else:
+            pieces = region.divide(np.zeros(0, dtype=int), len(children))
+        for c, piece in zip(children, pieces, strict=True):
             descend(c, piece)
 
     whole = _Region(np.arange(rows.n_rows), np.zeros(rows.n_rows))
@@ -229,13 +243,25 @@ def _grow(rows, tree, noise):
         while len(pieces) < n_pieces:
             best = max(range(len(pieces)), key=lambda i: (pieces[i][1], -i))
             piece, gain, column, threshold = pieces[best]
-            parts = piece.halve() if column is None else piece.cut(X[:, column], threshold, weight)
+            if column is not None:
+                parts = piece.cut(X[:, column], threshold, weight)
+            else:  # nothing in X tells the rows apart; the outputs may, or the pieces would stay equal for ever
+                parts = _cut_outputs(piece, Y, weight)
             pieces[best : best + 1] = [
                 (part, *_best_split(X, fitted, Y, weight, part.hard, floor, noise)) for part in parts
             ]
         return [piece for piece, *_ in pieces]
 
     return _recurse(rows, tree, cut)
+
+
+def _cut_outputs(piece, Y, weight):
+    """The parts of a region below and above the weighted median of its most varied output."""
+    if not len(piece.hard):
+        return piece.halve()
+    inside = Y[piece.hard]
+    output = Y[:, int(np.ptp(inside, axis=0).argmax())]
+    return piece.cut(output, _quantile(output[piece.hard], [0.5], weight[piece.hard])[0], weight)
 
 
 def _best_split(X, fitted, Y, weight, inside, floor, noise):

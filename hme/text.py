@@ -1,12 +1,10 @@
 """A fitted tree as text: what each gate asks, what each expert says."""
 
-from numbers import Integral
-
 import numpy as np
 from scipy.special import softmax
-from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
+from .checks import check_int
 from .gates import TreeGate
 
 __all__ = ["export_text"]
@@ -50,8 +48,7 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     Examples
     --------
     >>> import numpy as np
-    >>> from hme import HMERegressor
-    >>> from hme.text import export_text
+    >>> from hme import HMERegressor, export_text
     >>> rng = np.random.default_rng(0)
     >>> X = rng.uniform(-1, 1, (300, 1))
     >>> y = np.where(X[:, 0] < 0, 2.0 - X[:, 0], 3.0 * X[:, 0]) + 0.1 * rng.standard_normal(300)
@@ -62,7 +59,7 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     """
     check_is_fitted(model)
     if max_terms is not None:
-        check_scalar(max_terms, "max_terms", Integral, min_val=1)
+        check_int(max_terms, "max_terms")
     names = _names(model, feature_names)
     leaves = _leaves(model, names, target, max_terms)
     if model.n_experts_ == 1:
@@ -83,7 +80,7 @@ def _names(model, feature_names):
     return np.array(feature_names, dtype=object)
 
 
-# -- leaves -------------------------------------------------------------------------------------------------------------
+# -- leaves ------------------------------------------------------------------------------------------------------------
 
 
 def _leaves(model, names, target, max_terms):
@@ -133,7 +130,7 @@ def _strongest(coef, max_terms):
     return np.sort(order[size[order] > 0])
 
 
-# -- gates --------------------------------------------------------------------------------------------------------------
+# -- gates -------------------------------------------------------------------------------------------------------------
 
 
 def _branch(model, m, leaves, names, max_terms):

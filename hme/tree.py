@@ -140,9 +140,13 @@ class Tree:
         if isinstance(tree, Tree):
             return tree
         if tree is not None:
+            if not isinstance(tree, str | tuple | list):
+                raise TypeError(f"tree = {tree!r} must be a Tree, its text such as '((. .) .)', or nested tuples.")
             return cls.from_text(tree) if isinstance(tree, str) else cls.from_nested(tree)
         if n_experts is not None:
             return cls.flat(check_int(n_experts, "n_experts"))
+        if np.ndim(branching) and not len(branching):
+            raise ValueError(f"branching = {branching!r} must be an integer >= 2 or one for every level.")
         for level in np.atleast_1d(np.asarray(branching, dtype=object)):
             check_int(level, "branching", 2)
         if not _is_auto(depth):

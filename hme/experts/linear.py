@@ -101,7 +101,7 @@ class LinearExpert(AdditiveExpert):
                 rows, fraction = map(float, self.variance_prior)
             except (TypeError, ValueError):
                 rows = fraction = -1.0
-            if rows < 0 or fraction <= 0:
+            if not (0 <= rows < np.inf and 0 < fraction < np.inf):
                 raise ValueError(
                     f"variance_prior = {self.variance_prior!r} must be None or a pair (rows >= 0, fraction > 0)."
                 )

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.tree import DecisionTreeRegressor
 
+from ..checks import check_int, check_real
 from .base import RefitExpert
 from .linear import LinearExpert
 
@@ -51,6 +52,9 @@ class TreeExpert(RefitExpert):
         self.variance_floor = variance_floor
 
     def resolve(self, rows, penalty_scale):
+        check_real(self.min_weight_leaf, "min_weight_leaf", positive=True)
+        if self.max_depth is not None:
+            check_int(self.max_depth, "max_depth")
         bound = super().resolve(rows, penalty_scale)
         # The noise is the linear family's: same prior, same floor, same scale.
         bound.noise_ = LinearExpert(1.0, "zero", self.variance_prior, self.variance_floor).resolve(rows, penalty_scale)

@@ -1,0 +1,342 @@
+"""`python -m hme`: fit a table, print the tree, score it beside other models, save model and picture."""
+
+import argparse
+import sys
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import KFold, RepeatedKFold, cross_val_predict, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from .datasets import load_motorcycle
+from .estimators import HMEClassifier, HMERegressor
+from .plot import ExpertsDisplay
+from .table import Table, TableError, read_csv
+from .text import export_text
+
+MIN_ROWS = 20
+MAX_CODES = 10  # a column of so few different whole numbers holds classes, for --task auto
+MAX_LEVELS = 20  # of a text column; rarer ones share a code
+
+
+class Problem(NamedTuple):
+    """What is to be fitted, and the rows that each fit is scored on."""
+
+    title: str
+    task: str
+    table: Table  # features
+    y: np.ndarray
+    target: str
+    splits: list  # of (train, test)
+    scoring: str  # how the rows were held out, in words
+
+
+def main(argv=None):
+    """Run the command; see ``python -m hme --help``.
+
+    Parameters
+    ----------
+    argv : list of str or None, default=None
+        Arguments; by default those of the command line.
+
+    Returns
+    -------
+    int
+        0, or 2 after a message about what is wrong.
+    """
+    parser = _parser()
+    try:
+        options = parser.parse_args(argv)
+        try:
+            problem = _example(options) if options.data is None else _problem(options)
+            options.out.mkdir(parents=True, exist_ok=True)
+        except TableError as error:
+            parser.error(str(error))
+        except OSError as error:
+            parser.error(f"--out {options.out}: {error.strerror}")
+    except SystemExit as stop:  # argparse has said why
+        return stop.code
+    run(problem, options)
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="python -m hme",
+        description="Fit a hierarchical mixture of experts to a table, print its tree with each leaf's equation, and "
+        "compare it with a linear model and gradient boosting on held-out rows. Without a table: an example.",
+    )
+    parser.add_argument("data", nargs="?", type=Path, metavar="data.csv", help="table whose first line names columns")
+    parser.add_argument("--target", help="column to predict")
+    parser.add_argument("--task", choices=["auto", "regression", "classification"], default="auto")
+    parser.add_argument("--depth", type=_depth, default="auto", help="levels of gates, or auto (the default)")
+    parser.add_argument("--out", type=Path, default=Path("hme_out"), help="folder for model and picture")
+    parser.add_argument("--test-size", type=_share, default=0.25, help="share of held-out rows (default 0.25)")
+    parser.add_argument("--random-state", type=_seed, default=0, help="seed (default 0)")
+    return parser
+
+
+def _depth(text):
+    if text != "auto" and not (text.isdecimal() and int(text) <= 10):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither 'auto' nor a number from 0 to 10")
+    return text if text == "auto" else int(text)
+
+
+def _seed(text):
+    if not text.isdecimal() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2**32 - 1")
+    return int(text)
+
+
+def _share(text):
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0.0 < share < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1")
+    return share
+
+
+# -- the problem -------------------------------------------------------------------------------------------------------
+
+
+def _example(options):
+    if options.target is not None:
+        raise TableError("--target needs a table: python -m hme data.csv --target COLUMN")
+    data = load_motorcycle()
+    folds = RepeatedKFold(n_splits=5, n_repeats=4, random_state=options.random_state)
+    return Problem(
+        "motorcycle: head acceleration (g) against time (ms) after a crash, 133 rows",
+        "regression",
+        Table({"times": data.data[:, 0]}),
+        data.target,
+        "accel",
+        list(folds.split(data.data)),
+        "5-fold cross-validation, 4 times: so few rows make a single split a matter of luck",
+    )
+
+
+def _problem(options):
+    table = read_csv(options.data)
+    columns = f"the columns are {', '.join(table.names)}"
+    if options.target is None:
+        raise TableError(f"--target is missing; {columns}")
+    if options.target not in table.names:
+        raise TableError(f"--target {options.target}: there is no such column; {columns}")
+    table = _without_gaps(table, options.target)
+    y = table.columns[options.target]
+    if table.n_rows < MIN_ROWS:
+        raise TableError(f"{options.data} has {table.n_rows} rows with a target; at least {MIN_ROWS} are needed")
+    if len(set(y)) == 1:
+        raise TableError(f"--target {options.target} is {y[0]} in every row; there is nothing to predict")
+    features = table.drop([options.target])
+    empty = [name for name in features.names if features.is_missing(name).all()]
+    if empty:
+        print(f"note: nothing is known of {', '.join(empty)}; left out")
+    features = features.drop(empty)
+    if not features.names:
+        raise TableError(f"{options.data} has no column beside the target")
+    task = _task(options, table)
+    if task == "classification":
+        y, kept = _classes(y, options)
+        features = features.take(kept)
+    left = len(y) - int(np.ceil(options.test_size * len(y)))
+    if left < MIN_ROWS // 2:
+        raise TableError(f"--test-size {options.test_size} leaves {left} of {len(y)} rows to fit")
+    train, test = train_test_split(
+        np.arange(len(y)),
+        test_size=options.test_size,
+        random_state=options.random_state,
+        stratify=y if task == "classification" else None,
+    )
+    title = f"{options.data.name}: {len(y)} rows, {len(features.names)} feature{'s' * (len(features.names) > 1)}"
+    scoring = f"{len(test)} rows drawn at random; the fits that are scored have not seen them"
+    return Problem(title, task, features, y, options.target, [(train, test)], scoring)
+
+
+def _without_gaps(table, target):
+    missing = table.is_missing(target)
+    if missing.any():
+        print(f"note: {missing.sum()} of {table.n_rows} rows have no {target}; left out")
+    return table.take(~missing)
+
+
+def _task(options, table):
+    """Classification for text and for a few whole numbers, unless the user says otherwise."""
+    numeric, y = table.is_numeric(options.target), table.columns[options.target]
+    if options.task == "regression" and not numeric:
+        raise TableError(f"--task regression, but --target {options.target} holds text, for example {y[0]!r}")
+    if options.task != "auto":
+        return options.task
+    few = numeric and len(set(y)) <= MAX_CODES and (y == np.round(y)).all()
+    return "classification" if few or not numeric else "regression"
+
+
+def _classes(y, options):
+    """Class labels, whole numbers as ints, and the rows kept: each class must be on both sides of the split."""
+    whole = y.dtype.kind == "f" and (y == np.round(y)).all()
+    y = y.astype(int) if whole else y.astype(str)
+    classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+    single, kept = classes[counts == 1], counts[codes] > 1
+    n_classes = len(classes) - len(single)
+    if n_classes < 2 or n_classes > min(options.test_size, 1.0 - options.test_size) * kept.sum():
+        raise TableError(
+            f"--target {options.target} has {len(classes)} classes in {len(y)} rows, {len(single)} of them in one row "
+            "only; at least two classes and several rows of each are needed"
+        )
+    if len(single):
+        print(f"note: the classes {', '.join(map(str, single))} have one row only; left out")
+    return y[kept], kept
+
+
+# -- the models --------------------------------------------------------------------------------------------------------
+
+
+def preprocessing(table):
+    """Median and most frequent value for what is missing, one column for each level of a text."""
+    numeric = [j for j, name in enumerate(table.names) if table.is_numeric(name)]
+    text = [j for j, name in enumerate(table.names) if not table.is_numeric(name)]
+    code = make_pipeline(
+        SimpleImputer(missing_values=None, strategy="most_frequent", keep_empty_features=True),
+        OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MAX_LEVELS, sparse_output=False),
+    )
+    fill = SimpleImputer(strategy="median", keep_empty_features=True)
+    return ColumnTransformer([("number", fill, numeric), ("text", code, text)])
+
+
+def models(problem, options):
+    """The mixture and its rivals: pipelines by name."""
+    seed = options.random_state
+    if problem.task == "regression":
+        mixture = HMERegressor(options.depth, random_state=seed)
+        linear, boosting = make_pipeline(LinearRegression()), HistGradientBoostingRegressor(random_state=seed)
+    else:
+        mixture = HMEClassifier(options.depth, random_state=seed)
+        linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        boosting = HistGradientBoostingClassifier(random_state=seed)
+    steps = {type(mixture).__name__: mixture, type(linear[-1]).__name__: linear, type(boosting).__name__: boosting}
+    return {name: make_pipeline(preprocessing(problem.table), model) for name, model in steps.items()}
+
+
+def score(model, problem):
+    """Two scores on all held-out rows together: RMSE and log-likelihood, or accuracy and log loss."""
+    X, first, log_density = problem.table.to_array(), [], []
+    for train, test in problem.splits:
+        fitted = clone(model).fit(X[train], problem.y[train])
+        if problem.task == "regression":
+            first.append((fitted.predict(X[test]) - problem.y[test]) ** 2)
+            log_density.append(_log_density(fitted, X, problem.y, train, test))
+        else:
+            probability = fitted.predict_proba(X[test])
+            seen = np.searchsorted(fitted.classes_, problem.y[test])
+            first.append(fitted.predict(X[test]) == problem.y[test])
+            tiny = np.finfo(float).eps
+            log_density.append(np.log(np.maximum(probability[np.arange(len(test)), seen], tiny)))
+    first, second = np.concatenate(first).mean(), np.concatenate(log_density).mean()
+    return (np.sqrt(first), second) if problem.task == "regression" else (first, -second)
+
+
+def _log_density(fitted, X, y, train, test):
+    """log p(y | x) of held-out rows; a rival is a Gaussian whose variance is that of its cross-validated residuals."""
+    if hasattr(fitted[-1], "log_likelihood"):
+        return fitted[-1].log_likelihood(fitted[:-1].transform(X[test]), y[test])
+    folds = KFold(5, shuffle=True, random_state=0)
+    residual = y[train] - cross_val_predict(clone(fitted), X[train], y[train], cv=folds)
+    variance = max(np.mean(residual**2), 1e-12 * np.var(y[train]))
+    return -0.5 * (np.log(2.0 * np.pi * variance) + (y[test] - fitted.predict(X[test])) ** 2 / variance)
+
+
+# -- the run -----------------------------------------------------------------------------------------------------------
+
+
+def run(problem, options):
+    """Fit, print, score and save."""
+    print(f"{problem.title}; {problem.task} of {problem.target}\n")
+    pipelines = models(problem, options)
+    name, mixture = next(iter(pipelines.items()))
+    with _notes() as caught:
+        begin = time.perf_counter()
+        mixture.fit(problem.table.to_array(), problem.y)
+        seconds = time.perf_counter() - begin
+    model = mixture[-1]
+    print(f"{name}, all rows: {model.n_experts_} experts, {model.n_iter_} sweeps, {seconds:.2f} s")
+    _say(caught)
+    # Without "number__" and "text__", the names of the steps.
+    names = [name.partition("__")[2] for name in mixture[:-1].get_feature_names_out(problem.table.names)]
+    _print_tree(export_text(model, names, problem.target))
+    _print_scores(problem, pipelines)
+    path = options.out / "model.joblib"
+    joblib.dump(mixture, path)
+    print(f"\nfitted pipeline: {path} (joblib.load; columns {', '.join(problem.table.names)})")
+    _save_picture(model, mixture[:-1].transform(problem.table.to_array()), names, problem, options.out / "experts.png")
+
+
+def _print_tree(text):
+    print(f"\n{text}\n")
+    if " +/- " in text:
+        print("gate x < 5 +/- 2: even odds of yes and no at x = 5, nine to one at 3 and at 7")
+    elif "gate 0" in text:
+        print("gate a + b > 5: a + b - 5 is the log-odds of yes")
+    print("load: share of the rows that a leaf answers for; noise: standard deviation around its equation\n")
+
+
+def _print_scores(problem, pipelines):
+    first, second = ("RMSE", "log-likelihood") if problem.task == "regression" else ("accuracy", "log loss")
+    print(f"held-out score: {problem.scoring}")
+    print(f"{'':30}  {first:>10}  {second:>14}  seconds")
+    for name, pipeline in pipelines.items():
+        with _notes() as caught:
+            begin = time.perf_counter()
+            a, b = score(pipeline, problem)
+        print(f"{name:30}  {a:10.4g}  {b:14.3f}  {time.perf_counter() - begin:7.1f}", flush=True)
+        _say(caught)
+    if problem.task == "regression":
+        print("(log-likelihood: nats per row, more is better; the rivals as Gaussians of constant width)")
+
+
+def _save_picture(model, columns, names, problem, path):
+    """The experts along the feature that the gates look at most, where there is matplotlib."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print("picture: none, matplotlib is not installed")
+        return
+    size = np.abs(getattr(model.gate_, "coef", np.zeros((0, 1, len(names)))) * model.design_.scale).sum(axis=(0, 1))
+    j = int(size.argmax())
+    if np.ptp(columns[:, j]) == 0.0:
+        print(f"picture: none, {names[j]} has one value only")
+        return
+    figure = Figure(figsize=(8, 6), layout="constrained")
+    axes = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
+    labels = {} if problem.task == "classification" else {"target_name": problem.target}
+    ExpertsDisplay.from_estimator(model, columns, problem.y, feature=j, feature_name=str(names[j]), ax=axes, **labels)
+    figure.savefig(path)
+    others = "" if len(names) == 1 else ", the other features at their medians"
+    print(f"picture: {path} (experts and gate along {names[j]}{others})")
+
+
+def _notes():
+    """A context that keeps warnings of convergence for `_say`."""
+    return warnings.catch_warnings(record=True, action="always", category=ConvergenceWarning)
+
+
+def _say(caught):
+    for text, count in Counter(str(warning.message) for warning in caught).items():
+        print(f"note: {text}" + (f" ({count} fits)" if count > 1 else ""))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,196 @@
+"""`python -m hme` from the outside: what it prints, what it saves, what it refuses."""
+
+import re
+import sys
+from functools import partial
+
+import joblib
+import numpy as np
+import pytest
+
+from hme import HMERegressor
+from hme.__main__ import main
+from hme.datasets import load_motorcycle
+from hme.table import TableError, read_csv
+
+
+def write(path, header, rows):
+    path.write_text("\n".join([header] + [",".join(map(str, row)) for row in rows]) + "\n")
+    return str(path)
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Text, numbers, gaps in both, a column without values and a target with gaps."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(120):
+        x, colour = rng.normal(), ["red", "green"][i % 2]
+        y = (3 if colour == "red" else -2) * x + 0.1 * rng.normal()
+        rows.append(
+            ["" if i % 11 == 3 else x, "NA" if i % 13 == 5 else colour, "nan", "" if i % 40 == 7 else y, int(y > 0)]
+        )
+    return write(tmp_path / "table.csv", "x,colour,void,y,side", rows)
+
+
+def scores(text):
+    """Scores by the name of the model."""
+    lines = re.findall(r"^(\w+) +(-?[\d.]+) +(-?[\d.]+) +[\d.]+$", text, flags=re.MULTILINE)
+    return {name: (float(a), float(b)) for name, a, b in lines}
+
+
+def test_example(tmp_path, capsys):
+    assert main(["--out", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "gate 0: times < 2" in text and len(re.findall(r"leaf \d \(load .*\): accel = .*,  noise", text)) == 4
+    assert "5-fold cross-validation, 4 times" in text
+    found = scores(text)
+    assert list(found) == ["HMERegressor", "LinearRegression", "HistGradientBoostingRegressor"]
+    rmse, log_likelihood = zip(*found.values(), strict=True)
+    assert min(rmse) == rmse[0] < 26 and max(log_likelihood) == log_likelihood[0] > -4.5
+    X, y = load_motorcycle(return_X_y=True)
+    assert joblib.load(tmp_path / "model.joblib").score(X, y) > 0.7
+    assert (tmp_path / "experts.png").stat().st_size > 10_000
+
+
+def test_table_of_text_and_gaps(table, tmp_path, capsys):
+    assert main([table, "--target", "y", "--depth", "1", "--out", str(tmp_path / "new" / "out")]) == 0
+    text = capsys.readouterr().out
+    assert "note: 3 of 120 rows have no y; left out" in text and "note: nothing is known of void; left out" in text
+    assert "regression of y" in text and "2 experts" in text and "colour_red" in text
+    assert "30 rows drawn at random" in text
+    assert scores(text)["HMERegressor"][1] > scores(text)["LinearRegression"][1]
+    model = joblib.load(tmp_path / "new" / "out" / "model.joblib")
+    unseen = np.array([[1.0, "violet", 1.0], [np.nan, None, 0.0]], dtype=object)
+    assert np.isfinite(model.predict(unseen)).all()
+
+
+@pytest.mark.parametrize("target, task", [("side", "auto"), ("colour", "auto"), ("side", "classification")])
+def test_classification(table, tmp_path, capsys, target, task):
+    assert main([table, "--target", target, "--task", task, "--out", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert f"classification of {target}" in text and "log loss" in text
+    found = scores(text)
+    assert list(found) == ["HMEClassifier", "LogisticRegression", "HistGradientBoostingClassifier"]
+    accuracy, log_loss = found["HMEClassifier"]
+    assert 0.8 < accuracy <= 1 and 0 < log_loss < 0.4
+
+
+def test_same_seed_same_scores(table, tmp_path, capsys):
+    found = []
+    for seed in ("1", "1", "2"):
+        assert main([table, "--target", "y", "--depth", "0", "--random-state", seed, "--out", str(tmp_path)]) == 0
+        found.append(scores(capsys.readouterr().out))
+    assert found[0] == found[1] != found[2]
+
+
+def test_no_matplotlib_no_picture(table, tmp_path, capsys, monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main([table, "--target", "y", "--depth", "0", "--out", str(tmp_path)]) == 0
+    assert "matplotlib is not installed" in capsys.readouterr().out
+    assert not (tmp_path / "experts.png").exists() and (tmp_path / "model.joblib").exists()
+
+
+def test_convergence_warning_is_a_note(table, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("hme.__main__.HMERegressor", partial(HMERegressor, max_iter=2))
+    assert main([table, "--target", "y", "--depth", "1", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.count("note: HMERegressor: EM stopped after max_iter=2 sweeps") == 2
+
+
+def test_class_of_one_row_is_left_out(tmp_path, capsys):
+    path = write(tmp_path / "table.csv", "x,y", [(i, "ab"[i > 15]) for i in range(30)] + [(3, "rare")])
+    assert main([path, "--target", "y", "--depth", "0", "--out", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert "note: the classes rare have one row only; left out" in text and "30 rows, 1 feature;" in text
+
+
+# Errors ---------------------------------------------------------------------------------------------------------------
+
+GOOD = [(i, i * i % 7 + 0.5) for i in range(30)]
+
+
+@pytest.mark.parametrize(
+    "header, rows, arguments, message",
+    [
+        ("x,y", GOOD, [], "--target is missing; the columns are x, y"),
+        ("x,y", GOOD, ["--target", "z"], "--target z: there is no such column; the columns are x, y"),
+        ("x,y", [], ["--target", "y"], "has a line of column names and no rows"),
+        ("", [], ["--target", "y"], "table.csv is empty"),
+        ("x,y", [(i, 3) for i in range(30)], ["--target", "y"], "--target y is 3.0 in every row"),
+        ("x,y", GOOD[:19], ["--target", "y"], "has 19 rows with a target; at least 20 are needed"),
+        ("x,y", [(i, "") for i in range(30)], ["--target", "y"], "has 0 rows with a target"),
+        ("y", [(i,) for i in range(30)], ["--target", "y"], "has no column beside the target"),
+        ("x,y", [(i, "ab"[i % 2]) for i in range(30)], ["--target", "y", "--task", "regression"], "holds text"),
+        (
+            "x,y",
+            [(i, f"name {i}") for i in range(30)],
+            ["--target", "y"],
+            "has 30 classes in 30 rows, 30 of them in one row only",
+        ),
+        ("x,y", [(i, f"name {i // 2}") for i in range(30)], ["--target", "y"], "has 15 classes in 30 rows"),
+        ("x,y", [*GOOD, (1,)], ["--target", "y"], "line 32: 1 cells, but the first line names 2 columns"),
+        ("x,x", GOOD, ["--target", "x"], "names 'x' more than once"),
+        ("1,2", GOOD, ["--target", "2"], "the first line must name the columns, but it holds numbers"),
+        ("x,y", GOOD, ["--target", "y", "--test-size", "0.9"], "leaves 3 of 30 rows to fit"),
+        ("x,y", GOOD, ["--target", "y", "--test-size", "0.9999"], "leaves 0 of 30"),
+        ("x,y", GOOD, ["--target", "y", "--test-size", "2"], "'2' is not a number between 0 and 1"),
+        ("x,y", GOOD, ["--target", "y", "--depth", "deep"], "'deep' is neither 'auto' nor a number"),
+        ("x,y", GOOD, ["--target", "y", "--random-state", "-1"], "'-1' is not a whole number"),
+        ("x,y", GOOD, ["--target", "y", "--task", "ranking"], "invalid choice: 'ranking'"),
+    ],
+)
+def test_errors(tmp_path, capsys, header, rows, arguments, message):
+    path = write(tmp_path / "table.csv", header, rows)
+    assert main([path, *arguments, "--out", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "python -m hme: error: " in error and "Traceback" not in error
+    assert message in " ".join(error.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_such_file(tmp_path, capsys):
+    assert main([str(tmp_path / "none.csv"), "--target", "y"]) == 2
+    assert "none.csv: No such file" in capsys.readouterr().err
+    assert main([str(tmp_path), "--target", "y"]) == 2
+    assert main(["--target", "y"]) == 2
+    assert "--target needs a table" in capsys.readouterr().err
+
+
+def test_file_in_the_place_of_the_folder(table, capsys):
+    assert main([table, "--target", "y", "--out", table]) == 2
+    assert "--out" in capsys.readouterr().err
+
+
+def test_not_text(tmp_path, capsys):
+    (tmp_path / "table.csv").write_bytes(b"\xff\xfe\x00x")
+    assert main([str(tmp_path / "table.csv"), "--target", "y"]) == 2
+    assert "is not a text file in UTF-8" in capsys.readouterr().err
+
+
+def test_help(capsys):
+    assert main(["--help"]) == 0
+    assert "--target" in capsys.readouterr().out
+
+
+# Tables ---------------------------------------------------------------------------------------------------------------
+
+
+def test_columns_are_numbers_or_text(tmp_path):
+    text = '\ufeffa;b; c ;\n1;x;"p;q"; \n\nNA;NaN;inf;null\n-2e3; y ;1_0;7\n'
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    table = read_csv(tmp_path / "t.csv")
+    assert table.names == ["a", "b", "c", "column 4"] and table.n_rows == 3
+    np.testing.assert_array_equal(table.columns["a"], [1.0, np.nan, -2000.0])
+    assert list(table.columns["b"]) == ["x", None, "y"]
+    assert list(table.columns["c"]) == ["p;q", "inf", "1_0"]
+    np.testing.assert_array_equal(table.columns["column 4"], [np.nan, np.nan, 7.0])
+    assert list(table.is_missing("b")) == [False, True, False] and list(table.is_missing("a")) == [False, True, False]
+    assert table.drop(["c"]).take([2]).to_array().tolist() == [[-2000.0, "y", 7.0]]
+
+
+def test_quote_without_end(tmp_path):
+    (tmp_path / "t.csv").write_text('a,b\n"1,2\n')
+    with pytest.raises(TableError, match="t.csv, line 2"):
+        read_csv(tmp_path / "t.csv")

@@ -1,0 +1,193 @@
+"""Displays hold what the model says, and draw it."""
+
+import numpy as np
+import pytest
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from sklearn.datasets import load_diabetes, load_iris  # noqa: E402
+from sklearn.exceptions import NotFittedError  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+
+from hme import HMEClassifier, HMERegressor  # noqa: E402
+from hme.datasets import load_motorcycle  # noqa: E402
+from hme.plot import ExpertsDisplay, GateDisplay  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def motorcycle():
+    X, y = load_motorcycle(return_X_y=True)
+    return HMERegressor(depth=2).fit(X, y), X, y
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    classes = np.array(["setosa", "versicolor", "virginica"])[y]
+    return HMEClassifier(depth=1).fit(X, classes), X, classes
+
+
+def test_experts_display_holds_the_models_curves(motorcycle):
+    model, X, y = motorcycle
+    display = ExpertsDisplay.from_estimator(model, X, y, n_points=50)
+    grid = display.x[:, None]
+    mean, std = model.predict(grid, return_std=True)
+    assert display.x[0] == X.min() and display.x[-1] == X.max()
+    np.testing.assert_array_equal(display.mean, mean)
+    np.testing.assert_array_equal(display.std, std)
+    np.testing.assert_array_equal(display.prior, model.gate_proba(grid))
+    np.testing.assert_array_equal(display.experts, model.predict_experts(grid))
+    np.testing.assert_array_equal(display.points_.get_offsets(), np.column_stack([X[:, 0], y]))
+
+
+def test_experts_fade_with_their_prior(motorcycle):
+    display = ExpertsDisplay.from_estimator(*motorcycle, n_points=50)
+    assert len(display.experts_) == 4
+    for k, lines in enumerate(display.experts_):
+        np.testing.assert_allclose(lines.get_colors()[:, 3], display.prior[:-1, k])
+
+
+def test_stacked_priors_fill_the_lower_axes(motorcycle):
+    display = ExpertsDisplay.from_estimator(*motorcycle)
+    assert display.axes_.shape == (2,) and display.axes_[1].get_ylim() == (0.0, 1.0)
+    assert len(display.axes_[1].collections) == 4
+    assert display.axes_[1].get_xlabel() == "x0"
+
+
+def test_styles_are_passed_on(motorcycle):
+    model, X, y = motorcycle
+    display = ExpertsDisplay.from_estimator(
+        model,
+        X,
+        y,
+        feature_name="time",
+        target_name="g",
+        mean_kwargs={"color": "red"},
+        band_kwargs={"alpha": 0.5},
+        experts_kwargs={"linewidths": 7.0},
+        scatter_kwargs={"s": 3},
+        gate_kwargs={"alpha": 0.4},
+    )
+    assert display.mean_.get_color() == "red" and display.band_.get_alpha() == 0.5
+    assert display.experts_[0].get_linewidths()[0] == 7.0 and display.points_.get_sizes()[0] == 3
+    assert display.axes_[0].get_ylabel() == "g" and display.axes_[1].get_xlabel() == "time"
+
+
+def test_axes_of_the_caller(motorcycle):
+    model, X, y = motorcycle
+    axes = Figure().subplots(2, 1)  # pyplot is not needed
+    assert ExpertsDisplay.from_estimator(model, X, ax=axes).figure_ is axes[0].figure
+    ax = Figure().subplots()
+    display = ExpertsDisplay.from_estimator(model, X, ax=ax)
+    assert display.axes_.shape == (1,) and display.points_ is None
+    with pytest.raises(ValueError, match="ax has shape"):
+        ExpertsDisplay.from_estimator(model, X, ax=Figure().subplots(3, 1))
+    assert not plt.get_fignums()
+
+
+def test_other_features_are_held():
+    frame = load_diabetes(as_frame=True)
+    model = HMERegressor(depth=1).fit(frame.data, frame.target)
+    display = ExpertsDisplay.from_estimator(model, frame.data, frame.target, feature="bmi", n_points=5)
+    held = np.tile(frame.data.median(), (5, 1))
+    held[:, 2] = display.x
+    expected = model.predict(frame.data.iloc[:5].set_axis(range(5)) * 0 + held)
+    np.testing.assert_allclose(display.mean, expected)
+    assert display.axes_[1].get_xlabel() == "bmi"
+    other = ExpertsDisplay.from_estimator(model, frame.data, feature=2, values=np.full(10, 0.05), n_points=5)
+    assert not np.allclose(other.mean, display.mean)
+
+
+def test_classifier_shows_one_class(iris):
+    model, X, classes = iris
+    display = ExpertsDisplay.from_estimator(model, X, classes, feature=2, output="versicolor", n_points=20)
+    grid = np.tile(np.median(X, axis=0), (20, 1))
+    grid[:, 2] = display.x
+    np.testing.assert_allclose(display.mean, model.predict_proba(grid)[:, 1])
+    np.testing.assert_array_equal(display.data_y, classes == "versicolor")
+    assert display.band_ is None and display.axes_[0].get_ylabel() == "P(versicolor)"
+
+
+def test_one_of_several_outputs(motorcycle):
+    _, X, y = motorcycle
+    model = HMERegressor(depth=1).fit(X, np.column_stack([y, -y]))
+    display = ExpertsDisplay.from_estimator(model, X, np.column_stack([y, -y]), output=1)
+    np.testing.assert_allclose(display.mean, model.predict(display.x[:, None])[:, 1])
+    np.testing.assert_array_equal(display.data_y, -y)
+    with pytest.raises(ValueError, match="output = None must be a number from 0 to 1"):
+        ExpertsDisplay.from_estimator(model, X)
+
+
+def test_gate_display_holds_the_priors(iris):
+    model, X, classes = iris
+    display = GateDisplay.from_estimator(model, X, classes, features=(2, 3), n_points=30)
+    assert display.prior.shape == (30, 30, 2)
+    row = np.median(X, axis=0)
+    row[2], row[3] = display.x0[7], display.x1[11]
+    np.testing.assert_allclose(display.prior[11, 7], model.gate_proba(row[None])[0])
+    assert display.image_.get_array().shape == (30, 30, 4)
+    np.testing.assert_array_equal(display.points_.get_offsets(), X[:, 2:])
+    assert display.ax_.get_xlabel() == "x2"
+
+
+def test_gate_display_of_two_features(iris):
+    _, X, classes = iris
+    model = HMEClassifier(n_experts=3).fit(X[:, 2:], classes)
+    ax = Figure().subplots()
+    assert GateDisplay.from_estimator(model, X[:, 2:], ax=ax, n_points=10).ax_ is ax
+    assert GateDisplay.from_estimator(HMEClassifier(depth=0).fit(X[:, 2:], classes), X[:, 2:], n_points=10)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({}, r"X has 4 features; feature must say which"),
+        ({"feature": 4}, "feature = 4 must be a number from 0 to 3"),
+        ({"feature": "petal"}, "feature = 'petal'"),
+        ({"feature": 0, "values": [1.0]}, r"values has shape \(1,\)"),
+        ({"feature": 0, "output": "rose"}, "output = 'rose' must be one of the classes"),
+        ({"feature": 0, "n_points": 1}, "n_points"),
+    ],
+)
+def test_experts_display_errors(iris, settings, message):
+    model, X, _ = iris
+    with pytest.raises(ValueError, match=message):
+        ExpertsDisplay.from_estimator(model, X, **settings)
+
+
+@pytest.mark.parametrize(
+    "features, message",
+    [(None, "X has 4 feature"), ((0,), "two different"), ((1, 1), "two different"), ((0, 9), "feature = 9")],
+)
+def test_gate_display_errors(iris, features, message):
+    model, X, _ = iris
+    with pytest.raises(ValueError, match=message):
+        GateDisplay.from_estimator(model, X, features=features)
+
+
+def test_model_errors(motorcycle):
+    model, X, y = motorcycle
+    with pytest.raises(TypeError, match="of a pipeline give the last step"):
+        ExpertsDisplay.from_estimator(make_pipeline(model), X, y)
+    with pytest.raises(NotFittedError):
+        GateDisplay.from_estimator(HMERegressor(), X, y)
+    with pytest.raises(ValueError, match="one value only"):
+        ExpertsDisplay.from_estimator(model, np.ones((3, 1)))
+
+
+@pytest.mark.parametrize("n_experts", [12, 25])
+def test_many_experts_have_their_own_colours(motorcycle, n_experts):
+    _, X, _ = motorcycle
+    x = X[:, 0]
+    display = ExpertsDisplay(x, np.full((len(x), n_experts), 1 / n_experts), np.zeros((len(x), n_experts)), 0.0 * x)
+    colors = {tuple(lines.get_colors()[0]) for lines in display.plot().experts_}
+    assert len(colors) == n_experts
