@@ -114,7 +114,8 @@ def main():
         tolerance = 0.05 if flagged else 1e-3
         results.append(
             {
-                "record": label, "target": round(target, 4), "found since": record.get("found_since"),
+                "record": label, "target": round(target, 4),
+                "found since": record.get("found_since"),
                 "reached": round(value, 4), "difference": round(value - target, 5), "ok": bool(interior and value > target - tolerance),
                 "interior": bool(interior), "least load": round(float(model.load_.min()), 3),
                 "separation": "reported" if diverging else ("MISSING" if flagged else "none"),
