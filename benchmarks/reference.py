@@ -69,8 +69,7 @@ def fit_record(record, folder, n_starts, short, n_long):
         runs.append(model.set_params(warm_start=True).fit(X, y))
     # Where no maximum is known that has all experts above 5 %, the record is one with a tiny expert.
     load = 0.0 if record.get("best_with_all_experts_above_5pct") is None and not hierarchy else INTERIOR_LOAD
-    # Short runs on their way to a boundary may still be inside, so the race asks for less than the end does.
-    racing = [model for model in runs if is_interior(model, y, 0.5 * load)] or runs
+    racing = [model for model in runs if is_interior(model, y, load)] or runs
     racing.sort(key=lambda model: -model.lower_bounds_[-1])
     # Runs that have come to the same value are on their way to the same maximum: one of them is enough.
     distinct = [
@@ -116,7 +115,8 @@ def main():
             {
                 "record": label, "target": round(target, 4),
                 "found since": record.get("found_since"),
-                "reached": round(value, 4), "difference": round(value - target, 5), "ok": bool(interior and value > target - tolerance),
+                "reached": round(value, 4), "difference": round(value - target, 5),
+                "ok": bool(interior and value > target - tolerance),
                 "interior": bool(interior), "least load": round(float(model.load_.min()), 3),
                 "separation": "reported" if diverging else ("MISSING" if flagged else "none"),
                 "gradient": float(f"{model.history_.gradient[model.history_.accepted][-1]:.1e}"),
