@@ -210,7 +210,7 @@ def preprocessing(table):
     numeric = [j for j, name in enumerate(table.names) if table.is_numeric(name)]
     text = [j for j, name in enumerate(table.names) if not table.is_numeric(name)]
     code = make_pipeline(
-        SimpleImputer(missing_values=None, strategy="most_frequent", keep_empty_features=True),
+        SimpleImputer(strategy="most_frequent", keep_empty_features=True),
         OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=MAX_LEVELS, sparse_output=False),
     )
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
@@ -280,7 +280,7 @@ def run(problem, options):
     _print_scores(problem, pipelines)
     path = options.out / "model.joblib"
     joblib.dump(mixture, path)
-    print(f"\nfitted pipeline: {path} (joblib.load; columns {', '.join(problem.table.names)})")
+    print(f"\nfitted pipeline: {path} (joblib.load; its X has the columns {', '.join(problem.table.names)})")
     _save_picture(model, mixture[:-1].transform(problem.table.to_array()), names, problem, options.out / "experts.png")
 
 

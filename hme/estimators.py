@@ -177,25 +177,26 @@ class _BaseHME(BaseEstimator):
         best = max(fits, key=lambda fit: fit.objective)
         if self.on_empty == "reseed":
             best = restarts.feed(mixture, rows, best, options)
-        boundary = self._report_troubles(mixture, best)
+        self.boundary_ = self._report_troubles(mixture, best)
+        self.model_, self.design_, self.tree_, self._kind = mixture, design, tree, kind
+        self.restarts_ = [
+            restarts.Restart(name, fit.objective, fit.n_iter, fit.reason) for name, fit in zip(names, fits, strict=True)
+        ]
+        self._keep(best)
 
-        self.model_, self.design_, self.tree_ = mixture, design, tree
-        self.params_, self._kind = best.params, kind
+    def _keep(self, best):
+        """Fitted attributes from the best fit."""
+        self.params_ = best.params
         self._reached = best.objective if best.converged else -np.inf
-        self.n_experts_ = tree.n_leaves
-        self.experts_ = mixture.expert.report(best.params.experts, design)
-        self.gate_ = mixture.gate.report(best.params.gate, design)
+        self.n_experts_ = self.tree_.n_leaves
+        self.experts_ = self.model_.expert.report(best.params.experts, self.design_)
+        self.gate_ = self.model_.gate.report(best.params.gate, self.design_)
         self.history_ = best.history
         self.lower_bounds_ = best.history.objective[best.history.accepted]
         self.n_iter_ = best.n_iter
         self.converged_ = best.converged
         self.stop_reason_ = best.reason
-        self.boundary_ = boundary
         self.load_ = best.stats.load / best.stats.load.sum()
-        self.restarts_ = [
-            restarts.Restart(name, fit.objective, fit.n_iter, fit.reason) for name, fit in zip(names, fits, strict=True)
-        ]
-        return self
 
     def _report_troubles(self, mixture, best):
         """Give one warning, with every cause and its next step; return what is at a boundary."""

@@ -47,10 +47,10 @@ class Table(NamedTuple):
         return Table({name: column for name, column in self.columns.items() if name not in names})
 
     def to_array(self):
-        """Object array (n, p), the form in which scikit-learn takes numbers and text together."""
+        """Object array (n, p), the form in which scikit-learn takes numbers and text together; nan where missing."""
         array = np.empty((self.n_rows, len(self.columns)), dtype=object)
-        for j, column in enumerate(self.columns.values()):
-            array[:, j] = column
+        for j, (name, column) in enumerate(self.columns.items()):
+            array[:, j] = np.where(self.is_missing(name), np.nan, column)
         return array
 
 

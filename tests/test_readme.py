@@ -50,6 +50,7 @@ def test_ten_lines():
     assert len([line for line in code.splitlines() if line]) <= 10
 
 
+@pytest.mark.slow
 def test_scores_of_the_command(tmp_path):
     """README shows the scores of the command; the seconds are of one machine."""
     (shown,) = re.findall(r"```text\n(held-out score.*?)```", (ROOT / "README.md").read_text("utf-8"), flags=re.S)
