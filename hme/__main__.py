@@ -62,13 +62,13 @@ def main(argv=None):
         try:
             problem = _example(options) if options.data is None else _problem(options)
             options.out.mkdir(parents=True, exist_ok=True)
+            run(problem, options)
         except TableError as error:
             parser.error(str(error))
         except OSError as error:
-            parser.error(f"--out {options.out}: {error.strerror}")
+            parser.error(f"--out {options.out}: {error.strerror or error}")
     except SystemExit as stop:  # argparse has said why
         return stop.code
-    run(problem, options)
     return 0
 
 
@@ -269,7 +269,10 @@ def run(problem, options):
     name, mixture = next(iter(pipelines.items()))
     with _notes() as caught:
         begin = time.perf_counter()
-        mixture.fit(problem.table.to_array(), problem.y)
+        try:
+            mixture.fit(problem.table.to_array(), problem.y)
+        except ValueError as error:  # it names what is wrong with the numbers
+            raise TableError(str(error)) from error
         seconds = time.perf_counter() - begin
     model = mixture[-1]
     print(f"{name}, all rows: {model.n_experts_} experts, {model.n_iter_} sweeps, {seconds:.2f} s")
@@ -290,7 +293,8 @@ def _print_tree(text):
         print("gate x < 5 +/- 2: even odds of yes and no at x = 5, nine to one at 3 and at 7")
     elif "gate 0" in text:
         print("gate a + b > 5: a + b - 5 is the log-odds of yes")
-    print("load: share of the rows that a leaf answers for; noise: standard deviation around its equation\n")
+    noise = "; noise: standard deviation around its equation" if "noise" in text else ""
+    print(f"load: share of the rows that a leaf answers for{noise}\n")
 
 
 def _print_scores(problem, pipelines):

@@ -169,6 +169,12 @@ def test_no_such_file(tmp_path, capsys):
     assert "--target needs a table" in capsys.readouterr().err
 
 
+def test_numbers_that_the_model_refuses(tmp_path, capsys):
+    path = write(tmp_path / "table.csv", "x,y", [(f"{i}e300", i % 7 + 0.5) for i in range(30)])
+    assert main([path, "--target", "y", "--out", str(tmp_path)]) == 2
+    assert "error: X has values of a size beyond" in capsys.readouterr().err
+
+
 def test_file_in_the_place_of_the_folder(table, capsys):
     assert main([table, "--target", "y", "--out", table]) == 2
     assert "--out" in capsys.readouterr().err
