@@ -12,7 +12,8 @@ class Rows(NamedTuple):
     """Aligned arrays of a table, None where unused; ``rows[i:j]`` is a block of them.
 
     X and Z are the design columns of experts and gate (the same object where they coincide), the intercept's ones
-    last. Dense designs are kept column by column.
+    last. Dense designs are kept column by column. `active` (n, k) names the leaves that a sparse gate has frozen for
+    each row.
     """
 
     X: Any
@@ -24,6 +25,7 @@ class Rows(NamedTuple):
     group: Any = None
     label_prior: Any = None
     fold: Any = None
+    active: Any = None
 
     @property
     def n_rows(self):

@@ -22,14 +22,16 @@ class Design:
     center, scale : ndarray of shape (p,)
     penalty_scale : ndarray of shape (p + 1,)
         What the L2 strength of each design column is multiplied with; zero for the intercept.
+    names : sequence of str or None
+        Names of the columns, for those who refer to them by name.
     """
 
-    def __init__(self, center, scale, standardize):
-        self.center, self.scale = center, scale
+    def __init__(self, center, scale, standardize, names=None):
+        self.center, self.scale, self.names = center, scale, names
         self.penalty_scale = np.append(np.ones_like(scale) if standardize else scale**-2.0, 0.0)
 
     @classmethod
-    def fit(cls, X, weight, standardize):
+    def fit(cls, X, weight, standardize, names=None):
         largest = np.asarray(abs(X).max(axis=0).toarray() if sp.issparse(X) else np.abs(X).max(axis=0)).ravel()
         odd = np.flatnonzero((largest > LARGEST) | ((largest > 0) & (largest < 1.0 / LARGEST)))
         if len(odd):
@@ -49,7 +51,11 @@ class Design:
                 )
         scale = np.where(scale > 1e-12 * size, scale, np.where(size > 0, size, 1.0))
         center = np.zeros_like(mean) if sp.issparse(X) else mean
-        return cls(center, scale, standardize)
+        return cls(center, scale, standardize, names)
+
+    def intercept(self):
+        """The design that has no column but the intercept's."""
+        return Design(self.center[:0], self.scale[:0], True, None if self.names is None else self.names[:0])
 
     def transform(self, X):
         """Design matrix of shape (n, p + 1), dense column by column, or sparse rows."""

@@ -163,7 +163,7 @@ class _BaseHME(BaseEstimator):
             gate = TreeGate(gate, tree)
         elif isinstance(gate, TreeGate) and gate.tree != tree:
             raise ValueError(f"gate has the tree {gate.tree!r}, the model {tree!r}; give the gate's nodes alone.")
-        mixture = Mixture(gate.resolve(rows, design.penalty_scale), expert.resolve(rows, design.penalty_scale))
+        mixture = Mixture(gate.resolve(rows, design), expert.resolve(rows, design))
         if previous is not None and tree != self.tree_:
             raise ValueError(f"warm_start: the earlier fit has {self.tree_!r}, not {tree!r}. Use warm_start=False.")
         options = em.Options(self.max_iter, self.tol, self.callback, self.verbose)
@@ -246,7 +246,7 @@ class _BaseHME(BaseEstimator):
         return self._by_blocks(lambda block: self._prior(block), rows)
 
     def _prior(self, rows):
-        return np.ascontiguousarray(np.exp(self.model_.gate.log_score(self.params_.gate, rows)))
+        return np.ascontiguousarray(np.exp(self.model_.gate.log_prior(self.params_.gate, rows)))
 
     def responsibilities(self, X, y):
         """Posterior of every expert, having seen y, eq. (responsibility).

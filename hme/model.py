@@ -49,7 +49,7 @@ class Mixture:
 
     def log_joint(self, params, rows):
         """log g_k(x) + log p_k(y | x), (n, K), eq. (joint)."""
-        log_joint = self.gate.log_score(params.gate, rows)
+        log_joint = self.gate.log_prior(params.gate, rows)
         log_joint += self.expert.log_prob(params.experts, rows)
         return log_joint
 

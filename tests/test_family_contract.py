@@ -8,11 +8,12 @@ from sklearn.base import clone
 
 from hme import Tree, statistics
 from hme.chunks import Rows
+from hme.design import Design
 from hme.experts import ConstantExpert, LinearExpert, LogisticExpert, TreeExpert
 from hme.gates import ConstantGate, SoftmaxGate, TreeGate
 
 K, P = 3, 4
-PENALTY_SCALE = np.array([1.0, 1.0, 1.0, 0.0])
+DESIGN = Design(np.zeros(P - 1), np.ones(P - 1), True)
 EXACT = dict(alpha=0.0, variance_prior=None, variance_floor=1e-8)
 
 EXPERTS = [
@@ -56,7 +57,7 @@ def make_resp(rows, seed=1, n_leaves=K):
 
 
 def fit_once(family, rows, resp):
-    family = family.resolve(rows, PENALTY_SCALE)
+    family = family.resolve(rows, DESIGN)
     params = family.init(rows, resp)
     if getattr(family, "additive", True):  # a second step, so that nothing rests on the starting point
         params = family.update(params, family.statistics(params, rows, resp), rows)
@@ -125,7 +126,7 @@ def test_one_hot_responsibilities_are_separate_fits(expert, kind):
     if getattr(expert, "shared_variance", False):
         pytest.skip("a shared variance ties the experts")
     rows = make_rows(kind)
-    expert = expert.resolve(rows, PENALTY_SCALE)
+    expert = expert.resolve(rows, DESIGN)
     label = np.arange(rows.n_rows) % K
     resp = np.eye(K)[label] * rows.weight[:, None]
     together = expert.log_prob(expert.init(rows, resp), rows)

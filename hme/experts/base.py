@@ -32,8 +32,8 @@ class Expert(BaseEstimator, ABC):
     tasks = ("regression",)
     exact = additive = supports_sparse = supports_multioutput = False
 
-    def resolve(self, rows, penalty_scale):
-        """The family bound to a training table; `penalty_scale` (p,) multiplies the L2 strength of each column."""
+    def resolve(self, rows, design):
+        """The family bound to a training table whose columns X come from `design` (a `Design`)."""
         return clone(self)
 
     @abstractmethod

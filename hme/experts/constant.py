@@ -36,13 +36,13 @@ class ConstantExpert(AdditiveExpert):
         self.variance_floor = variance_floor
         self.shared_variance = shared_variance
 
-    def resolve(self, rows, penalty_scale):
-        bound = super().resolve(rows, penalty_scale)
+    def resolve(self, rows, design):
+        bound = super().resolve(rows, design)
         if rows.y.ndim == 1:  # class codes
             family = LogisticExpert(alpha=0.0)
         else:
             family = LinearExpert(0.0, "zero", self.variance_prior, self.variance_floor, self.shared_variance)
-        bound.family_ = family.resolve(_intercept(rows), penalty_scale[-1:])
+        bound.family_ = family.resolve(_intercept(rows), design.intercept())
         return bound
 
     def start(self, n_experts):

@@ -106,13 +106,13 @@ class LinearExpert(AdditiveExpert):
                     f"variance_prior = {self.variance_prior!r} must be None or a pair (rows >= 0, fraction > 0)."
                 )
 
-    def resolve(self, rows, penalty_scale):
+    def resolve(self, rows, design):
         self._check()
-        bound = super().resolve(rows, penalty_scale)
+        bound = super().resolve(rows, design)
         y, weight = rows.y, rows.weight
         total = weight.sum()
         mean = weight @ y / total
-        bound.penalty_ = self.alpha * penalty_scale
+        bound.penalty_ = self.alpha * design.penalty_scale
         bound.anchor_ = np.zeros((1, y.shape[1], rows.X.shape[1]))  # (1, T, p)
         bound.anchor_[0, :, -1] = mean
         for _ in range(2):  # the second round takes the first one's rounding error away

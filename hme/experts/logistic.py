@@ -56,13 +56,13 @@ class LogisticExpert(AdditiveExpert):
         self.alpha = alpha
         self.shrink_to = shrink_to
 
-    def resolve(self, rows, penalty_scale):
+    def resolve(self, rows, design):
         check_real(self.alpha, "alpha")
         check_choice(self.shrink_to, "shrink_to", ("global", "zero"))
-        bound = super().resolve(rows, penalty_scale)
+        bound = super().resolve(rows, design)
         bound.n_classes_ = int(rows.y.max()) + 1
         # Two classes: alpha |d|^2 of the difference d is 2 alpha (|d/2|^2 + |d/2|^2) of the symmetric coding.
-        bound.penalty_ = self.alpha * penalty_scale * (2.0 if bound.n_classes_ == 2 else 1.0)
+        bound.penalty_ = self.alpha * design.penalty_scale * (2.0 if bound.n_classes_ == 2 else 1.0)
         bound.moment_ = multinomial.second_moment(rows.X, rows.weight)
         bound.target_ = np.zeros((1, bound.n_classes_, rows.X.shape[1]))
         frequency = np.bincount(rows.y, rows.weight) / rows.weight.sum()

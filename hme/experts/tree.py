@@ -51,13 +51,13 @@ class TreeExpert(RefitExpert):
         self.variance_prior = variance_prior
         self.variance_floor = variance_floor
 
-    def resolve(self, rows, penalty_scale):
+    def resolve(self, rows, design):
         check_real(self.min_weight_leaf, "min_weight_leaf", positive=True)
         if self.max_depth is not None:
             check_int(self.max_depth, "max_depth")
-        bound = super().resolve(rows, penalty_scale)
+        bound = super().resolve(rows, design)
         # The noise is the linear family's: same prior, same floor, same scale.
-        bound.noise_ = LinearExpert(1.0, "zero", self.variance_prior, self.variance_floor).resolve(rows, penalty_scale)
+        bound.noise_ = LinearExpert(1.0, "zero", self.variance_prior, self.variance_floor).resolve(rows, design)
         return bound
 
     def fit(self, rows, resp):

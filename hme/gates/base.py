@@ -11,10 +11,20 @@ __all__ = ["Gate", "NodeGate"]
 
 
 class Gate(BaseEstimator, ABC):
-    """A distribution over the K leaves. EM sees leaf scores and leaf responsibilities only."""
+    """A distribution over the K leaves. EM sees leaf scores and leaf responsibilities only.
 
-    def resolve(self, rows, penalty_scale):
-        """The gate bound to a training table; `penalty_scale` (p,) multiplies the L2 strength of each column."""
+    Attributes
+    ----------
+    generative : bool
+        The scores are log p(x, k), so that EM climbs the joint likelihood of x and y.
+    supports_sparse : bool
+    """
+
+    generative = False
+    supports_sparse = True
+
+    def resolve(self, rows, design):
+        """The gate bound to a training table whose columns Z come from `design` (a `Design`)."""
         return clone(self)
 
     @abstractmethod
@@ -23,7 +33,11 @@ class Gate(BaseEstimator, ABC):
 
     @abstractmethod
     def log_score(self, params, rows):
-        """log g_k(x), (n, K)."""
+        """What EM adds to the experts' log-densities, (n, K): log g_k(x), or log p(x, k) of a generative gate."""
+
+    def log_prior(self, params, rows):
+        """log g_k(x), (n, K), eq. (prior)."""
+        return self.log_score(params, rows)
 
     def evaluate(self, params, rows):
         """`log_score`, and whatever of the way there `statistics` can use again for the same rows."""
@@ -67,7 +81,9 @@ class NodeGate(BaseEstimator, ABC):
     `mass` is (n, M, B): the weight of each row that goes down each branch.
     """
 
-    def resolve(self, rows, penalty_scale):
+    supports_sparse = True
+
+    def resolve(self, rows, design):
         return clone(self)
 
     @abstractmethod

@@ -52,10 +52,10 @@ class SoftmaxGate(NodeGate):
     def __init__(self, alpha=0.1):
         self.alpha = alpha
 
-    def resolve(self, rows, penalty_scale):
+    def resolve(self, rows, design):
         check_real(self.alpha, "alpha")
-        bound = super().resolve(rows, penalty_scale)
-        bound.penalty_ = self.alpha * penalty_scale
+        bound = super().resolve(rows, design)
+        bound.penalty_ = self.alpha * design.penalty_scale
         bound.moment_ = multinomial.second_moment(rows.Z, rows.weight)
         return bound
 
