@@ -318,7 +318,8 @@ def _save_picture(model, columns, names, problem, path):
     except ImportError:
         print("picture: none, matplotlib is not installed")
         return
-    size = np.abs(getattr(model.gate_, "coef", np.zeros((0, 1, len(names)))) * model.design_.scale).sum(axis=(0, 1))
+    slopes = getattr(model.gate_, "coef", np.zeros((0, 1, len(names))))
+    size = np.abs(slopes * model.columns_.gate.design.scale).sum(axis=(0, 1))
     j = int(size.argmax())
     if np.ptp(columns[:, j]) == 0.0:
         print(f"picture: none, {names[j]} has one value only")

@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-__all__ = ["check_array", "check_choice", "check_int", "check_real"]
+__all__ = ["check_array", "check_choice", "check_int", "check_prior", "check_real"]
 
 
 def check_int(value, name, minimum=1, maximum=np.inf):
@@ -32,6 +32,19 @@ def check_choice(value, name, choices):
     if not any(type(value) is type(choice) and value == choice for choice in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
     return value
+
+
+def check_prior(value, name):
+    """None, or a pair (rows >= 0, fraction > 0) of a prior that reads as so many more rows."""
+    if value is None:
+        return None
+    try:
+        rows, fraction = map(float, value)
+    except (TypeError, ValueError):
+        rows = fraction = -1.0
+    if not (0 <= rows < np.inf and 0 < fraction < np.inf):
+        raise ValueError(f"{name} = {value!r} must be None or a pair (rows >= 0, fraction > 0).")
+    return rows, fraction
 
 
 def check_array(value, name, shape, *, nonnegative=False):

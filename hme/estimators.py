@@ -2,29 +2,30 @@
 
 import warnings
 from contextlib import contextmanager
+from textwrap import wrap
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array, check_random_state, column_or_1d
+from sklearn.metrics import r2_score
+from sklearn.utils import _safe_indexing, check_array, check_random_state, check_X_y, column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from . import em, restarts, starts
+from .checks import check_array as check_numbers
 from .checks import check_choice, check_int, check_real
-from .chunks import Rows
-from .design import LARGEST, Design
-from .experts import ConstantExpert, Expert, LinearExpert, LogisticExpert, TreeExpert
-from .gates import ConstantGate, Gate, NodeGate, SoftmaxGate, TreeGate
+from .design import LARGEST
+from .experts import MixedExpert
+from .features import Columns
+from .gates import NodeGate, TreeGate
 from .model import Mixture
+from .registry import EXPERTS, check_support, check_target, expert_names, make_expert, make_gate
 from .tree import Tree
 
 __all__ = ["HMEClassifier", "HMERegressor"]
-
-GATES = {"softmax": SoftmaxGate, "constant": ConstantGate}
-
 
 class _BaseHME(BaseEstimator):
     """What the regressor and the classifier share."""
@@ -38,6 +39,8 @@ class _BaseHME(BaseEstimator):
         tree=None,
         expert=None,
         gate=None,
+        expert_features=None,
+        gate_features=None,
         standardize=True,
         start="auto",
         n_init=1,
@@ -57,6 +60,8 @@ class _BaseHME(BaseEstimator):
         self.tree = tree
         self.expert = expert
         self.gate = gate
+        self.expert_features = expert_features
+        self.gate_features = gate_features
         self.standardize = standardize
         self.start = start
         self.n_init = n_init
@@ -73,34 +78,18 @@ class _BaseHME(BaseEstimator):
     # -- hyper-parameters --------------------------------------------------------------------------------------------
 
     def set_params(self, **params):
-        """Set parameters; ``expert__alpha`` and ``gate__alpha`` also work where the family is a default or a name."""
-        for name, make in (("expert", self._make_expert), ("gate", self._make_gate)):
+        """Set parameters; ``expert__alpha`` and ``gate__alpha`` also work where the family is a default or a name.
+
+        Those of a list of experts go by their names: ``expert__line__alpha``.
+        """
+        for name, make in (("expert", self._make_expert), ("gate", make_gate)):
             family = params.get(name, getattr(self, name))
-            if any(key.startswith(f"{name}__") for key in params) and (family is None or isinstance(family, str)):
+            if any(key.startswith(f"{name}__") for key in params) and not hasattr(family, "get_params"):
                 params[name] = make(family)
         return super().set_params(**params)
 
     def _make_expert(self, expert):
-        if expert is None or isinstance(expert, str):
-            if expert is not None and expert not in self._experts:
-                raise ValueError(f"expert = {expert!r} must be one of {sorted(self._experts)} or an expert object.")
-            return self._experts[expert or self._default_expert]()
-        if not isinstance(expert, Expert):
-            raise TypeError(
-                f"expert = {expert!r} must be None, one of {sorted(self._experts)} or an object from hme.experts."
-            )
-        if self._task not in expert.tasks:
-            raise ValueError(f"expert = {expert!r} is for {' and '.join(expert.tasks)}, not for {self._task}.")
-        return expert
-
-    def _make_gate(self, gate):
-        if gate is None or isinstance(gate, str):
-            if gate is not None and gate not in GATES:
-                raise ValueError(f"gate = {gate!r} must be one of {sorted(GATES)} or a gate object.")
-            return GATES[gate or "softmax"]()
-        if not isinstance(gate, Gate | NodeGate):
-            raise TypeError(f"gate = {gate!r} must be None, one of {sorted(GATES)} or an object from hme.gates.")
-        return gate
+        return make_expert(expert, self._task, self._default_expert)
 
     def _check_settings(self):
         check_int(self.n_init, "n_init")
@@ -130,40 +119,30 @@ class _BaseHME(BaseEstimator):
 
     # -- fitting -----------------------------------------------------------------------------------------------------
 
-    def _fit(self, X, y, weight, kept):
+    def _fit(self, tables, y, weight, kept, **arguments):
         """Fit to validated arrays; y is (n, T) or class codes, all weights positive, `kept` the rows that are left."""
         self._check_settings()
-        expert, gate = self._make_expert(self.expert), self._make_gate(self.gate)
-        if sp.issparse(X) and not expert.supports_sparse:
-            raise TypeError(f"{type(expert).__name__} does not take sparse X; use X.toarray().")
-        if y.ndim == 2 and y.shape[1] > 1 and not expert.supports_multioutput:
-            raise ValueError(f"{type(expert).__name__} does not take several outputs; y has {y.shape[1]}.")
+        expert, gate = self._make_expert(self.expert), make_gate(self.gate)
         # What a warm start must share with the fit it goes on from.
-        kind = (X.shape[1], y.shape[1:], type(expert).__name__, type(gate).__name__)
+        kind = (self.n_features_in_, y.shape[1:], _kind(expert), _kind(gate))
+        kind += (repr(self.expert_features), repr(self.gate_features))
         if self.warm_start and hasattr(self, "params_"):
-            design, previous = self.design_, self.params_
+            columns, previous = self.columns_, self.params_
             if kind != self._kind:
                 raise ValueError(
-                    f"warm_start: the earlier fit has (features, outputs, expert, gate) {self._kind}, this one has "
-                    f"{kind}. Use warm_start=False."
+                    "warm_start: the earlier fit has (features, outputs, expert, gate, expert_features, gate_features) "
+                    f"{self._kind}, this one has {kind}. Use warm_start=False."
                 )
         else:
-            design, previous = Design.fit(X, weight, self.standardize), None
-        columns = design.transform(X)
-        rows = Rows(columns, columns, y, weight)
-        tree = Tree.from_parameters(
-            self.depth,
-            self.branching,
-            self.n_experts,
-            self.tree,
-            rows_per_leaf=10 * columns.shape[1],
-            weight=weight.sum(),
-        )
+            columns, previous = self._new_columns(tables, weight), None
+        rows = columns.rows(tables, y=y, weight=weight, **arguments)
+        check_support(expert, gate, rows)
+        tree = self._make_tree(expert, rows)
         if isinstance(gate, NodeGate):
             gate = TreeGate(gate, tree)
         elif isinstance(gate, TreeGate) and gate.tree != tree:
             raise ValueError(f"gate has the tree {gate.tree!r}, the model {tree!r}; give the gate's nodes alone.")
-        mixture = Mixture(gate.resolve(rows, design), expert.resolve(rows, design))
+        mixture = Mixture(gate.resolve(rows, columns.gate.design), expert.resolve(rows, columns.expert.design))
         if previous is not None and tree != self.tree_:
             raise ValueError(f"warm_start: the earlier fit has {self.tree_!r}, not {tree!r}. Use warm_start=False.")
         options = em.Options(self.max_iter, self.tol, self.callback, self.verbose)
@@ -178,19 +157,43 @@ class _BaseHME(BaseEstimator):
         if self.on_empty == "reseed":
             best = restarts.feed(mixture, rows, best, options)
         self.boundary_ = self._report_troubles(mixture, best)
-        self.model_, self.design_, self.tree_, self._kind = mixture, design, tree, kind
+        self.model_, self.columns_, self.tree_, self._kind = mixture, columns, tree, kind
         self.restarts_ = [
             restarts.Restart(name, fit.objective, fit.n_iter, fit.reason) for name, fit in zip(names, fits, strict=True)
         ]
         self._keep(best)
+
+    def _new_columns(self, tables, weight):
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
+        return Columns.fit(self.expert_features, self.gate_features, tables, names, weight, self.standardize)
+
+    def _make_tree(self, expert, rows):
+        if isinstance(expert, MixedExpert) and self.tree is None and self.n_experts is None:
+            if isinstance(self.depth, str) and np.ndim(self.branching) == 0:
+                raise ValueError(
+                    f"expert is a list of {len(expert.experts)} experts, one for each leaf: say which tree, for "
+                    f"example n_experts={len(expert.experts)}."
+                )
+        tree = Tree.from_parameters(
+            self.depth,
+            self.branching,
+            self.n_experts,
+            self.tree,
+            rows_per_leaf=10 * rows.X.shape[1],
+            weight=rows.weight.sum(),
+        )
+        if isinstance(expert, MixedExpert):
+            expert.check(tree.n_leaves)
+        return tree
 
     def _keep(self, best):
         """Fitted attributes from the best fit."""
         self.params_ = best.params
         self._reached = best.objective if best.converged else -np.inf
         self.n_experts_ = self.tree_.n_leaves
-        self.experts_ = self.model_.expert.report(best.params.experts, self.design_)
-        self.gate_ = self.model_.gate.report(best.params.gate, self.design_)
+        self.objective_ = "joint" if self.model_.gate.generative else "conditional"
+        self.experts_ = self.model_.expert.report(best.params.experts, self.columns_.expert.design)
+        self.gate_ = self.model_.gate.report(best.params.gate, self.columns_.gate.design)
         self.history_ = best.history
         self.lower_bounds_ = best.history.objective[best.history.accepted]
         self.n_iter_ = best.n_iter
@@ -216,17 +219,43 @@ class _BaseHME(BaseEstimator):
 
     # -- the predict side --------------------------------------------------------------------------------------------
 
-    def _rows(self, X):
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
-        columns = self.design_.transform(X)
-        return Rows(columns, columns)
+    def _tables(self, X, y=None, *, reset):
+        """The tables that experts and gate take their columns from, and y, validated.
 
-    def _labelled_rows(self, X, y):
-        rows, y = self._rows(X), self._encode(y)
+        A side with all columns wants numbers; one that picks or transforms them sees the table as it came.
+        """
+        picks = (self.expert_features is not None, self.gate_features is not None)
+        given = X if hasattr(X, "shape") else np.asarray(X)
+        if all(picks):
+            if reset:  # scikit-learn's checks of a target, without a table of numbers
+                y = check_X_y(np.zeros((given.shape[0], 1)), y, **self._target_checks)[1]
+            validate_data(self, given, reset=reset, skip_check_array=True)
+            numbers = None
+        elif reset:
+            numbers, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, **self._target_checks)
+        else:
+            numbers = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        return tuple(given if pick else numbers for pick in picks), y
+
+    def _rows(self, X, **arguments):
+        check_is_fitted(self)
+        tables, _ = self._tables(X, reset=False)
+        n_rows = tables[0].shape[0]
+        arrays = {name: _row_argument(name, value, n_rows) for name, value in arguments.items()}
+        for name, array in arrays.items():
+            if array is None and name in self._row_arguments:
+                raise ValueError(f"the model was fitted with {name}; give {name} here too, {_NEUTRAL[name]}.")
+            if array is not None and name not in self.model_.expert.row_arguments:
+                raise ValueError(f"{name} is given, but {type(self.model_.expert).__name__} takes no {name}.")
+        return self.columns_.rows(tables, **arrays)
+
+    def _labelled_rows(self, X, y, **arguments):
+        rows, y = self._rows(X, **arguments), self._encode(y)
         if len(y) != rows.n_rows:
             raise ValueError(f"X has {rows.n_rows} rows, y has {len(y)}.")
-        return rows._replace(y=y)
+        rows = rows._replace(y=y)
+        check_target(self.model_.expert, rows)
+        return rows
 
     def _by_blocks(self, function, rows):
         return np.concatenate([function(block) for _, block in rows.blocks()])
@@ -260,7 +289,9 @@ class _BaseHME(BaseEstimator):
         -------
         ndarray of shape (n, K)
         """
-        rows = self._labelled_rows(X, y)
+        return self._responsibilities(self._labelled_rows(X, y))
+
+    def _responsibilities(self, rows):
         return self._by_blocks(lambda block: np.ascontiguousarray(self.model_.e_step(self.params_, block)[1]), rows)
 
     def log_likelihood(self, X, y):
@@ -275,7 +306,9 @@ class _BaseHME(BaseEstimator):
         -------
         ndarray of shape (n,)
         """
-        rows = self._labelled_rows(X, y)
+        return self._log_likelihood(self._labelled_rows(X, y))
+
+    def _log_likelihood(self, rows):
         return self._by_blocks(lambda block: self.model_.e_step(self.params_, block)[0], rows)
 
     def apply(self, X):
@@ -297,12 +330,13 @@ class _BaseHME(BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        expert = self.expert
-        if not isinstance(expert, Expert):  # a name that does not exist is refused in fit
-            named = isinstance(expert, str) and expert in self._experts
-            expert = self._experts[expert if named else self._default_expert]
-        tags.input_tags.sparse = expert.supports_sparse
+        try:
+            expert, gate = self._make_expert(self.expert), make_gate(self.gate)
+        except (TypeError, ValueError):  # refused in fit
+            expert, gate = EXPERTS[self._default_expert](), make_gate(None)
+        tags.input_tags.sparse = expert.supports_sparse and gate.supports_sparse
         tags.target_tags.multi_output = self._task == "regression" and expert.supports_multioutput
+        tags.target_tags.positive_only = expert.positive_only
         return tags
 
 
@@ -318,12 +352,36 @@ def _unchanged_on_error(estimator):
         raise
 
 
-def _positive(X, y, weight):
-    """Rows of positive weight; the others must not touch anything."""
+def _positive(weight, tables, *arrays):
+    """Rows of positive weight, as a mask, and the others' tables and arrays: they must not touch anything."""
     kept = weight > 0
     if not kept.any():
         raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")
-    return (X, y, weight, kept) if kept.all() else (X[kept], y[kept], weight[kept], kept)
+    if kept.all():
+        return kept, tables, *arrays
+    index = np.flatnonzero(kept)
+    tables = tuple(_safe_indexing(table, index) for table in tables)
+    return kept, tables, *(None if array is None else array[kept] for array in arrays)
+
+
+# What a row argument is where it changes nothing.
+_NEUTRAL = {"offset": "0 for a rate per unit of exposure", "trials": "1 for the probability of a success"}
+
+
+def _row_argument(name, value, n_rows):
+    """A number for each row, or None."""
+    if value is None:
+        return None
+    array = check_numbers(value, name, (n_rows,), nonnegative=name == "trials")
+    if name == "trials" and (array == 0).any():
+        raise ValueError(f"trials must be > 0, got {value!r}.")
+    return array
+
+
+def _kind(family):
+    """What a family is, as far as its parameters go: its class, or those of its members."""
+    members = getattr(family, "members", None)
+    return type(family).__name__ if members is None else tuple(type(member).__name__ for member in members)
 
 
 _PARAMETERS = """Parameters
@@ -338,9 +396,15 @@ _PARAMETERS = """Parameters
     tree : Tree, str, tuple or None, default=None
         Any other shape: a `Tree`, its text such as ``"((. .) .)"``, or nested tuples.
     expert : str, expert object or None, default=None
-        The family of experts: {experts}. None is the default family, "{default}".
-    gate : {{"softmax", "constant"}}, gate object or None, default=None
-        The family of gating nodes; None is "softmax".
+        The family of experts: {experts}.
+        None is the default family, "{default}". A list of (name, expert) pairs gives every leaf its own, from left to
+        right.
+    gate : {{"softmax", "constant", "gaussian", "topk"}}, gate object or None, default=None
+        The gate, or the family of its nodes; None is "softmax".
+    expert_features, gate_features : None, columns or transformer, default=None
+        What experts and gate see of X: all columns; some of them, by names, numbers, a mask, a slice or a callable as
+        in scikit-learn's `ColumnTransformer`; or a transformer that is fitted with the model. With both given, X may
+        hold columns that are no numbers.
     standardize : bool, default=True
         Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. The arithmetic is
         done on standardised columns in any case, and coefficients are reported in the units of X.
@@ -383,6 +447,8 @@ _PARAMETERS = """Parameters
         Mean penalised log-likelihood of each accepted sweep, eq. (objective); it does not fall.
     history_ : History
         Every sweep, also those that the guard turned back.
+    objective_ : str
+        "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate).
     n_iter_ : int
     converged_ : bool
     stop_reason_ : str
@@ -402,13 +468,18 @@ _PARAMETERS = """Parameters
 """
 
 
+def _in_quotes(names):
+    """Names as a list in a docstring."""
+    return "\n        ".join(wrap(", ".join(f'"{name}"' for name in names), 100))
+
+
 class HMERegressor(RegressorMixin, _BaseHME):
     __doc__ = (
         """Hierarchical mixture of experts for regression, fitted by EM.
 
     """
         + _PARAMETERS.format(
-            experts='"linear", "constant", "tree"', default="linear", start="model_tree",
+            experts=_in_quotes(expert_names("regression")), default="linear", start="model_tree",
             drawn='"directions", "hyperplanes",\n        "perturbed_model_tree"', classes=""
         )
         + """
@@ -424,9 +495,9 @@ class HMERegressor(RegressorMixin, _BaseHME):
     )
 
     _task, _default_expert = "regression", "linear"
-    _experts = {"linear": LinearExpert, "constant": ConstantExpert, "tree": TreeExpert}
+    _target_checks = {"y_numeric": True, "multi_output": True}
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, offset=None, trials=None):
         """Fit the mixture.
 
         Parameters
@@ -435,6 +506,10 @@ class HMERegressor(RegressorMixin, _BaseHME):
         y : array-like of shape (n,) or (n, T)
         sample_weight : array-like of shape (n,) or None
             Not negative; a weight of 2 is the same as the row twice.
+        offset : array-like of shape (n,), float or None
+            Known part of every expert's linear predictor, such as the logarithm of an exposure.
+        trials : array-like of shape (n,), float or None
+            Trials of which y counts the successes, for binomial experts.
 
         Returns
         -------
@@ -446,17 +521,20 @@ class HMERegressor(RegressorMixin, _BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with _unchanged_on_error(self):
-            X, y = validate_data(
-                self, X, y, accept_sparse="csr", dtype=np.float64, y_numeric=True, multi_output=True
-            )
-            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            tables, y = self._tables(X, y, reset=True)
+            weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
             flat = y.ndim == 1
-            X, Y, weight, kept = _positive(X, np.asarray(y, dtype=np.float64).reshape(len(y), -1), weight)
+            arguments = {name: _row_argument(name, value, len(y)) for name, value in
+                         (("offset", offset), ("trials", trials))}
+            Y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+            kept, tables, Y, weight, *values = _positive(weight, tables, Y, weight, *arguments.values())
+            arguments = dict(zip(arguments, values, strict=True))
             size = np.abs(Y).max()
             if size > LARGEST or 0 < size < 1.0 / LARGEST:
                 raise ValueError(f"y has values of size {size:g}, whose squares are out of range; change its units.")
-            self._fit(X, Y, weight, kept)
+            self._fit(tables, Y, weight, kept, **arguments)
             self._flat_output, self._n_outputs = flat, Y.shape[1]
+            self._row_arguments = {name for name, value in arguments.items() if value is not None}
         return self
 
     def _encode(self, y):
@@ -472,20 +550,72 @@ class HMERegressor(RegressorMixin, _BaseHME):
         """Outputs (..., T) as the user gave y."""
         return Y[..., 0] if self._flat_output else Y
 
-    def predict(self, X, return_std=False):
+    def responsibilities(self, X, y, *, offset=None, trials=None):
+        """Posterior of every expert, having seen y, (n, K), eq. (responsibility).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+        """
+        return self._responsibilities(self._labelled_rows(X, y, offset=offset, trials=trials))
+
+    def log_likelihood(self, X, y, *, offset=None, trials=None):
+        """log p(y | x) of every row, (n,), eq. (evidence).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        return self._log_likelihood(self._labelled_rows(X, y, offset=offset, trials=trials))
+
+    def score(self, X, y, sample_weight=None, *, offset=None, trials=None):
+        """R^2 of the predicted means, as of any scikit-learn regressor.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        sample_weight : array-like of shape (n,) or None
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        float
+        """
+        return r2_score(y, self.predict(X, offset=offset, trials=trials), sample_weight=sample_weight)
+
+    def predict(self, X, return_std=False, *, offset=None, trials=None):
         """Mean of y given x, eq. (mean).
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, p)
         return_std : bool, default=False
-            Also return the standard deviation: noise within experts and disagreement between them, eq. (variance).
+            Also return the standard deviation: noise within experts and disagreement between them, eq. (variance). It
+            is inf where an expert has none (Student-t with two or fewer degrees of freedom).
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
 
         Returns
         -------
         ndarray of shape (n,) or (n, T), or a pair of them
         """
-        rows = self._rows(X)
+        rows = self._rows(X, offset=offset, trials=trials)
         mean = self._output(self._by_blocks(lambda block: self._moments(block)[0], rows))
         if not return_std:
             return mean
@@ -498,9 +628,20 @@ class HMERegressor(RegressorMixin, _BaseHME):
         within = self.model_.expert.variance(self.params_.experts, rows)
         return mean, (prior * (within + (means - mean[:, None]) ** 2)).sum(axis=1)
 
-    def predict_experts(self, X):
-        """Mean of every expert, (n, K), or (n, K, T) for several outputs."""
-        rows = self._rows(X)
+    def predict_experts(self, X, *, offset=None, trials=None):
+        """Mean of every expert, (n, K), or (n, K, T) for several outputs.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, K) or (n, K, T)
+        """
+        rows = self._rows(X, offset=offset, trials=trials)
         return self._output(
             self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), rows)
         )
@@ -512,7 +653,7 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
 
     """
         + _PARAMETERS.format(
-            experts='"logistic", "constant"',
+            experts=_in_quotes(expert_names("classification")),
             default="logistic",
             start="kmeans",
             drawn='"directions", "perturbed_model_tree"',
@@ -536,7 +677,8 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
     )
 
     _task, _default_expert = "classification", "logistic"
-    _experts = {"logistic": LogisticExpert, "constant": ConstantExpert}
+    _target_checks = {}
+    _row_arguments = frozenset()
 
     def __init__(
         self,
@@ -547,6 +689,8 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
         tree=None,
         expert=None,
         gate=None,
+        expert_features=None,
+        gate_features=None,
         standardize=True,
         start="auto",
         n_init=1,
@@ -588,20 +732,19 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with _unchanged_on_error(self):
-            X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64)
+            tables, y = self._tables(X, y, reset=True)
             try:
                 check_classification_targets(y)
             except TypeError:
                 raise TypeError("y holds labels of different types, which cannot be sorted; use one type.") from None
-            weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            weight = weight * self._class_factor(y)
-            X, y, weight, kept = _positive(X, y, weight)
+            weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+            kept, tables, y, weight = _positive(weight * self._class_factor(y), tables, y, weight)
             classes, codes = np.unique(y, return_inverse=True)
             if len(classes) < 2:
                 raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
             if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
                 raise ValueError(f"warm_start: y has the classes {classes}, the earlier fit {self.classes_}.")
-            self._fit(X, codes, weight, kept)
+            self._fit(tables, codes, weight, kept)
             self.classes_ = classes
         return self
 

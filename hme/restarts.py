@@ -68,7 +68,11 @@ def run(mixture, rows, tree, names, seed, options, given=None, n_finalists=None,
 
 def _run_start(mixture, rows, tree, start, seed, options):
     with threadpool_limits(1, user_api="blas"):
-        resp = starts.STARTS[start](rows, tree, np.random.default_rng(seed)) if isinstance(start, str) else start
+        resp = start
+        if isinstance(start, str):
+            scaled = rows._replace(y=mixture.expert.start_target(rows))
+            resp = starts.STARTS[start](scaled, tree, np.random.default_rng(seed))
+            resp = mixture.expert.start_responsibilities(rows, resp)
         return em.fit(mixture, rows, mixture.init(rows, resp), options)
 
 

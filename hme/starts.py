@@ -69,7 +69,7 @@ def hyperplanes(rows, tree, rng):
     are then not washed out by wide ones.
     """
     X, points = _dense(rows.X), _points(rows)
-    Y = points[:, X.shape[1] - 1 :]
+    Y = points[:, -_targets(rows).shape[1] :]
     log_resp = np.empty((rows.n_rows, tree.n_leaves))
     for k in range(tree.n_leaves):
         near = rng.standard_normal(points.shape[1])
@@ -83,12 +83,14 @@ def hyperplanes(rows, tree, rng):
 
 
 def kmeans(rows, tree, rng=None):
-    """k-means on the standardised columns of X at every gating node, from cuts along the first principal axis."""
-    columns, targets = _dense(rows.X)[:, :-1], _targets(rows)
+    """k-means on the gate's standardised columns at every gating node, from cuts along the first principal axis."""
+    columns, targets = _dense(rows.Z)[:, :-1], _targets(rows)
 
     def cut(region, n_pieces):
         inside = region.hard
         X, weight = columns[inside], rows.weight[inside]
+        if not X.shape[1]:  # the gate sees no column: the outputs must do
+            X = targets[inside]
         distinct, labels = np.unique(X, axis=0, return_inverse=True)
         if len(distinct) < n_pieces:  # the outputs must tell apart what X does not, or pieces stay equal for ever
             labels = np.unique(np.column_stack([X, targets[inside]]), axis=0, return_inverse=True)[1]
@@ -227,13 +229,13 @@ def _recurse(rows, tree, cut):
 
 
 def _grow(rows, tree, noise):
-    X, Y, weight = _dense(rows.X), _targets(rows), rows.weight
-    fitted = X
-    if X.shape[1] - 1 > MAX_COLUMNS:
-        gram = X.T @ (X * weight[:, None])
-        coef = solve_psd(gram + SPLIT_RIDGE * np.eye(len(gram)), X.T @ (Y * weight[:, None]))
+    # Splits are the gate's business, fits are the experts'.
+    X, fitted, Y, weight = _dense(rows.Z), _dense(rows.X), _targets(rows), rows.weight
+    if fitted.shape[1] - 1 > MAX_COLUMNS:
+        gram = fitted.T @ (fitted * weight[:, None])
+        coef = solve_psd(gram + SPLIT_RIDGE * np.eye(len(gram)), fitted.T @ (Y * weight[:, None]))
         strongest = np.sort(np.argsort(-(coef[:-1] ** 2).sum(axis=1), kind="stable")[:MAX_COLUMNS])
-        fitted = X[:, np.append(strongest, X.shape[1] - 1)]
+        fitted = fitted[:, np.append(strongest, fitted.shape[1] - 1)]
     spread = np.average((Y - np.average(Y, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
     floor = np.maximum(1e-6 * spread, np.finfo(float).tiny)
 
@@ -348,11 +350,12 @@ def _targets(rows):
 
 
 def _points(rows):
-    """Standardised (X, y) side by side."""
+    """Standardised (X, y) side by side, with the gate's columns where it has its own."""
     Y = _targets(rows)
     mean = np.average(Y, axis=0, weights=rows.weight)
     scale = np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=rows.weight))
-    return np.column_stack([_dense(rows.X)[:, :-1], (Y - mean) / np.where(scale > 0, scale, 1.0)])
+    own = [] if rows.Z is rows.X else [_dense(rows.Z)[:, :-1]]
+    return np.column_stack([_dense(rows.X)[:, :-1], *own, (Y - mean) / np.where(scale > 0, scale, 1.0)])
 
 
 def _quantile(x, levels, weight):

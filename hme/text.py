@@ -103,7 +103,7 @@ def _equations(model, k, names, target, max_terms):
         return [f"{target} is " + ", ".join(f"{c} ({p:.2f})" for c, p in zip(classes, softmax(scores), strict=True))]
     if classes is not None and len(classes) > 2:
         lines = zip(classes, report.coef[0], report.intercept[0], strict=True)
-        scores = [f"{c}: {b:.4g}{_terms(a, names, model.design_.scale, max_terms)}" for c, a, b in lines]
+        scores = [f"{c}: {b:.4g}{_terms(a, names, model.columns_.expert.design.scale, max_terms)}" for c, a, b in lines]
         return [f"{target} by the softmax of", *scores]
     if classes is not None:  # the equation gives the log-odds of the second class
         return [_equation(model, report, names, f"{target} = {classes[1]}", max_terms)]
@@ -116,7 +116,7 @@ def _equations(model, k, names, target, max_terms):
 
 def _equation(model, report, names, target, max_terms):
     """The family's own equation in the strongest terms, with the number of those left out."""
-    shown = _strongest(report.coef * model.design_.scale, max_terms)
+    shown = _strongest(report.coef * model.columns_.expert.design.scale, max_terms)
     part = report._replace(coef=report.coef[..., shown])
     (equation,) = model.model_.expert.equations(part, names[shown], target)
     left_out = np.count_nonzero(report.coef) - len(shown)
@@ -157,7 +157,7 @@ def _gate(model, m, names, max_terms):
     if not hasattr(model.gate_, "coef"):
         return type(model.model_.gate.node).__name__, [f"branch {b}" for b in range(n_branches)]
     coef, intercept = model.gate_.coef[m, :n_branches], model.gate_.intercept[m, :n_branches]
-    scale = model.design_.scale
+    scale = model.columns_.gate.design.scale
     if n_branches > 2:
         scores = [f"{c:.3g}{_terms(b, names, scale, max_terms)}" for b, c in zip(coef, intercept, strict=True)]
         return "softmax of the scores", scores

@@ -27,10 +27,27 @@ class Expert(BaseEstimator, ABC):
     additive : bool
         The update needs sums over rows only, so that rows can come in chunks.
     supports_sparse, supports_multioutput : bool
+    row_arguments : tuple of str
+        Which of "offset" and "trials" the family takes.
+    measure : str
+        What `log_prob` is a density of: "density" with respect to length, "mass" of points, "classes".
+    positive_only : bool
+        No target is negative.
+    domain : str
+        The targets that the family can produce, in words; `possible` tells them apart.
+    atoms : tuple of float
+        Points that have all of the probability; beside densities they belong to this family alone.
+    start_share : float
+        What every start gives the family of each row, in the place of a region of its own; 0 is a region.
     """
 
     tasks = ("regression",)
-    exact = additive = supports_sparse = supports_multioutput = False
+    exact = additive = supports_sparse = supports_multioutput = positive_only = False
+    row_arguments = ()
+    measure = "density"
+    domain = "any finite number"
+    atoms = ()
+    start_share = 0.0
 
     def resolve(self, rows, design):
         """The family bound to a training table whose columns X come from `design` (a `Design`)."""
@@ -47,6 +64,18 @@ class Expert(BaseEstimator, ABC):
     @abstractmethod
     def predict(self, params, rows):
         """Mean of every expert, (n, K) or (n, K, T); class probabilities (n, K, C)."""
+
+    def possible(self, rows):
+        """Which targets the family can produce, (n,) of bool; the estimator refuses rows that no expert can."""
+        return np.ones(rows.n_rows, dtype=bool)
+
+    def start_target(self, rows):
+        """Targets (n, T) on the scale of the linear predictors, for starts that fit regressions; codes of classes."""
+        return rows.y
+
+    def start_responsibilities(self, rows, resp):
+        """A start's responsibilities (n, K), changed where the family knows better."""
+        return resp
 
     def evaluate(self, params, rows):
         """`log_prob`, and whatever of the way there `statistics` can use again for the same rows."""
@@ -76,6 +105,14 @@ class Expert(BaseEstimator, ABC):
         """Gradient of this family's part of the objective, scaled to be free of units; empty where there is none."""
         return np.zeros(0)
 
+    def take(self, params, index):
+        """Parameters of the experts in `index`, in that order."""
+        return statistics.take(params, index)
+
+    def family(self, k):
+        """The family of leaf k: this one, where all leaves have the same."""
+        return self
+
     def interpolate(self, old, new, step):
         """Parameters between two that were visited, for the guard's way back."""
         return statistics.interpolate(old, new, step)
@@ -103,13 +140,43 @@ class AdditiveExpert(Expert):
         raise NotImplementedError
 
     def init(self, rows, resp):
-        params, stats = self.start(resp.shape[1]), None
-        for index, block in rows.blocks():
-            stats = self.add(stats, self.statistics(params, block, resp[index]))
-        return self.update(params, stats, rows)
+        return self.steps(self.start(resp.shape[1]), rows, resp)
 
     def add(self, a, b):
         return statistics.add(a, b)
+
+    def gather(self, params, rows, resp):
+        """Statistics of all rows."""
+        stats = None
+        for index, block in rows.blocks():
+            stats = self.add(stats, self.statistics(params, block, resp[index]))
+        return stats
+
+    def steps(self, params, rows, resp, n_steps=1):
+        """Parameters after some updates with the same responsibilities."""
+        for _ in range(n_steps):
+            params = self.update(params, self.gather(params, rows, resp), rows)
+        return params
+
+    def converge(self, params, rows, max_iter=100, tol=1e-10):
+        """The fit of all rows by one expert; steps that overshoot are halved."""
+        resp, total = rows.weight[:, None], rows.weight.sum()
+        best, halvings = (-np.inf, params), 0
+        for _ in range(max_iter):
+            with np.errstate(all="ignore"):
+                reached = self.log_prior_density(params)
+                reached += sum(block.weight @ self.log_prob(params, block)[:, 0] for _, block in rows.blocks())
+            if not reached >= best[0] - tol * total:
+                params, halvings = self.interpolate(best[1], params, 0.5), halvings + 1
+                if halvings > 30:
+                    break
+                continue
+            best, halvings = (reached, params), 0
+            stats = self.gather(params, rows, resp)
+            if np.abs(self.gradient(params, stats)).max(initial=0.0) <= tol * total:
+                break
+            params = self.update(params, stats, rows)
+        return best[1]
 
 
 class RefitExpert(Expert):

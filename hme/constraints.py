@@ -1,0 +1,186 @@
+"""Coefficients that are shared by all experts, held at a value, or kept from being negative.
+
+The coefficients of all experts together are ``base + A theta`` with fewer free numbers theta: one for a shared column,
+none for a fixed one. What is meant are coefficients in the user's units. Slopes of standardised columns differ from
+those by a positive factor only; the intercept also by the slopes times the columns' means, which enter A where the
+intercept itself is constrained.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import lsq_linear
+
+from .kernels import solve_psd
+
+__all__ = ["INTERCEPT", "Constraints"]
+
+INTERCEPT = "intercept"
+
+
+class _Space(NamedTuple):
+    """The free numbers of K experts: coefficients are ``base + A theta``, and theta is ``B coef``."""
+
+    base: np.ndarray  # (K, p)
+    A: np.ndarray  # (K, p, q)
+    B: np.ndarray  # (q, K, p)
+    nonnegative: np.ndarray  # (q,) of bool
+
+
+class Constraints:
+    """What the user asks of the coefficients, bound to a design.
+
+    Parameters
+    ----------
+    shared : None, True or sequence of columns
+        Columns with one coefficient for all experts; True is every slope.
+    fixed : None or dict
+        Columns and the value of their coefficient, one number or one for each expert.
+    nonnegative : bool or sequence of columns
+        Columns whose coefficients stay >= 0; True is every slope.
+    design : Design
+        Columns are named by its `names` or by their number; "intercept" is the intercept.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For a column that does not exist, or that is fixed and shared.
+    """
+
+    def __init__(self, shared, fixed, nonnegative, design):
+        self.design = design
+        n_slopes = len(design.center)
+        self.shared = self._columns(shared, "shared_coef", range(n_slopes))
+        self.nonnegative = self._columns(nonnegative, "nonnegative", range(n_slopes))
+        if fixed is not None and not isinstance(fixed, Mapping):
+            raise TypeError(f"fixed_coef = {fixed!r} must be None or a dict of columns and values.")
+        self.fixed = {}
+        for column, value in (fixed or {}).items():
+            try:
+                values = np.asarray(value, dtype=float)
+            except (TypeError, ValueError):
+                values = np.array(np.nan)
+            if values.ndim > 1 or not np.isfinite(values).all():
+                raise ValueError(f"fixed_coef[{column!r}] = {value!r} must be a finite number, or one for each expert.")
+            self.fixed[self._column(column, "fixed_coef")] = values
+        both = set(self.fixed) & (set(self.shared) | set(self.nonnegative))
+        if both:
+            raise ValueError(
+                f"column(s) {sorted(both)} of fixed_coef are in shared_coef or nonnegative too; a fixed coefficient is "
+                "neither."
+            )
+        self.space = lru_cache(maxsize=4)(self._space)
+
+    def none(self):
+        """No constraints on the same columns."""
+        return Constraints(None, None, False, self.design)
+
+    def __getstate__(self):
+        return {name: value for name, value in vars(self).items() if name != "space"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.space = lru_cache(maxsize=4)(self._space)
+
+    def __bool__(self):
+        return bool(self.shared or self.fixed or self.nonnegative)
+
+    def _columns(self, columns, name, everything):
+        if columns is None or columns is False:
+            return []
+        if columns is True:
+            return list(everything)
+        if isinstance(columns, str) or not isinstance(columns, Iterable):
+            columns = [columns]
+        return sorted({self._column(column, name) for column in columns})
+
+    def _column(self, column, name):
+        """Number of a design column; the intercept is the last one."""
+        n_slopes = len(self.design.center)
+        names = [] if self.design.names is None else list(self.design.names)
+        if isinstance(column, str):
+            if column in names:
+                return names.index(column)
+            if column == INTERCEPT:
+                return n_slopes
+        elif isinstance(column, int | np.integer) and not isinstance(column, bool) and -n_slopes <= column < n_slopes:
+            return int(column) % n_slopes
+        known = f"{names}, " if names else ""
+        raise ValueError(f"{name} names column {column!r}; it must be {known}a number below {n_slopes} or 'intercept'.")
+
+    def _space(self, K):
+        p = len(self.design.center) + 1
+        ratio = self.design.center / self.design.scale  # what a slope's unit adds to the intercept of the design
+        base, columns, nonnegative = np.zeros((K, p)), [], []
+        constrained = {*self.fixed, *self.shared, *self.nonnegative}
+        carry = p - 1 in constrained  # the intercept in the user's units is the free number, not the design's
+        for j in range(p):
+            unit = 1.0 if j == p - 1 else self.design.scale[j]
+            if j in self.fixed:
+                if self.fixed[j].ndim and len(self.fixed[j]) != K:
+                    raise ValueError(f"fixed_coef has {len(self.fixed[j])} values for a column, but {K} experts.")
+                base[:, j] = unit * self.fixed[j]
+                continue
+            members = [range(K)] if j in self.shared else [[k] for k in range(K)]
+            for experts in members:
+                column = np.zeros((K, p))
+                column[experts, j] = 1.0
+                if carry and j < p - 1:
+                    column[experts, -1] = ratio[j]
+                columns.append(column)
+                nonnegative.append(j in self.nonnegative)
+        if carry:
+            base[:, -1] += base[:, :-1] @ ratio
+        A = np.stack(columns, axis=2) if columns else np.zeros((K, p, 0))
+        q = A.shape[2]
+        B = np.linalg.pinv(A.reshape(K * p, q)).reshape(q, K, p)
+        return _Space(base, A, B, np.array(nonnegative, dtype=bool))
+
+    # -- what a family needs -----------------------------------------------------------------------------------------
+
+    def n_free(self, shape):
+        """Free numbers among coefficients of shape (K, p)."""
+        return self.space(shape[0]).A.shape[2] if self else shape[0] * shape[1]
+
+    def feasible(self, coef):
+        """The coefficients (K, p) moved to where they may be."""
+        if not self:
+            return coef
+        space = self.space(len(coef))
+        theta = np.tensordot(space.B, coef - space.base, axes=2)
+        theta = np.where(space.nonnegative, np.maximum(theta, 0.0), theta)
+        return space.base + space.A @ theta
+
+    def step(self, system, force, coef):
+        """Step (K, p) to the maximum of ``force'd - d'system d / 2``, system (K, p, p), from feasible coefficients."""
+        if not self:
+            return solve_psd(system, force[..., None])[..., 0]
+        space = self.space(len(coef))
+        reduced = np.einsum("kpq,kpr,krs->qs", space.A, system, space.A, optimize=True)
+        slope = np.tensordot(space.A, force, axes=([0, 1], [0, 1]))
+        if not space.nonnegative.any():
+            return space.A @ solve_psd(reduced, slope[:, None])[:, 0]
+        theta = np.tensordot(space.B, coef - space.base, axes=2)
+        # The quadratic as a least-squares problem with bounds; null directions stay where they are.
+        scale = np.sqrt(np.maximum(np.diagonal(reduced), np.finfo(float).tiny))
+        values, vectors = np.linalg.eigh(reduced / scale / scale[:, None])
+        root = np.sqrt(np.maximum(values, 1e-12 * values[-1]))
+        target = root * (vectors.T @ (theta * scale)) + (vectors.T @ (slope / scale)) / root
+        lower = np.where(space.nonnegative, 0.0, -np.inf)
+        solved = lsq_linear(root[:, None] * vectors.T, target, bounds=(lower, np.inf), method="bvls", tol=1e-14)
+        return space.A @ (solved.x / scale - theta)
+
+    def gradient(self, gradient, coef):
+        """The gradient (K, p) along what is free; where a bound holds the coefficient back it does not count."""
+        if not self:
+            return gradient
+        space = self.space(len(coef))
+        slope = np.tensordot(space.A, gradient, axes=([0, 1], [0, 1]))
+        theta = np.tensordot(space.B, coef - space.base, axes=2)
+        return np.where(space.nonnegative & (theta <= 1e-12) & (slope < 0), 0.0, slope)
+
+    def common(self, damping):
+        """Step lengths (K,): one for all where experts share coefficients, or the step would tear them apart."""
+        return np.full_like(damping, damping.min()) if self.shared else damping

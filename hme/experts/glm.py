@@ -1,0 +1,384 @@
+"""Generalised linear experts: one linear predictor, a link, a variance function, and guarded IRLS for all experts."""
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import multinomial
+from ..checks import check_choice, check_prior, check_real
+from ..kernels import linear_scores, weighted_cross, weighted_gram
+from ..links import LINKS
+from .linear import _rounding_step as rounding_step
+from .predictor import LinearPredictorExpert, with_offset
+
+__all__ = ["GLMExpert", "GLMParams", "GLMReport", "ScaledGLMExpert"]
+
+AUTO_FLOOR = 1e-6  # of the spread of y, for dispersion_floor="auto"
+INIT_STEPS = 5  # IRLS steps from the global fit that turn a start's responsibilities into coefficients
+# A fit runs away where its next step still moves linear predictors by more than this, although next to nothing is left
+# to gain by it.
+MOVING = 0.05
+
+
+class GLMParams(NamedTuple):
+    coef: np.ndarray  # (K, p), of the design columns, intercept last
+    dispersion: np.ndarray  # (K,); ones where the family has none
+
+
+class GLMStatistics(NamedTuple):
+    """Additive statistics: enough for one IRLS step of every expert."""
+
+    weight: np.ndarray  # (K,)
+    gradient: np.ndarray  # (K, p) of the log-likelihood, eq. (irls-gradient)
+    curvature: np.ndarray  # (K, p, p) its expected information, eq. (irls-information)
+    dispersion: np.ndarray  # (K, s), what the dispersion's update needs
+
+
+class GLMReport(NamedTuple):
+    """GLM experts in the user's units: `coef` (K, p), `intercept` (K,) of the linear predictor, `dispersion` (K,)."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    dispersion: np.ndarray
+
+
+class GLMExpert(LinearPredictorExpert):
+    """A generalised linear model for each expert; a family says its density, its variance function and its dispersion.
+
+    Methods of a family get arrays that broadcast to (n, K): targets `y` and `trials` (n, 1), linear predictors `eta`
+    and means `mean` (n, K), dispersions (K,).
+
+    Attributes
+    ----------
+    links : tuple of str
+        The links that the family offers.
+    """
+
+    links = ("log",)
+    supports_multioutput = False
+
+    # -- what a family says ------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def log_density(self, y, eta, mean, dispersion, trials):
+        """log p(y | eta), (n, K)."""
+
+    @abstractmethod
+    def variance_function(self, mean, dispersion, trials):
+        """Variance of y at a mean, (n, K)."""
+
+    def expectation(self, mean, dispersion, trials):
+        """Mean of y, (n, K), where it is not the link's."""
+        return mean
+
+    def working(self, y, eta, mean, dispersion, trials):
+        """Derivative of the log-density by eta, and the expected negative second one, eq. (irls-weights)."""
+        slope = self.link_.slope(mean, eta, self.largest_)
+        ratio = slope / self.variance_function(mean, dispersion, trials)
+        return (y - mean) * ratio, slope * ratio
+
+    def dispersion_statistics(self, y, eta, mean, dispersion, trials):
+        """List of (n, K) arrays whose weighted sums the dispersion's update needs."""
+        return []
+
+    def update_dispersion(self, dispersion, weight, sums, ridge):
+        """New dispersions (K,) from weights (K,), sums (K, s) and the ridge's squares (K,)."""
+        return dispersion
+
+    def dispersion_gradient(self, dispersion, weight, sums, ridge):
+        """Derivative (K,) of this family's part of Q by the log-dispersion; empty for a family without one."""
+        return np.zeros(0)
+
+    def penalty_scale(self, dispersion):
+        """What the penalty is divided by, (K,): the dispersion where that only scales the log-density, else one."""
+        return np.ones_like(dispersion)
+
+    def interior(self, y, trials):
+        """Targets moved to where the link has finite values; shares of the trials where there are trials."""
+        return y
+
+    # -- binding to data ---------------------------------------------------------------------------------------------
+
+    def _check(self):
+        check_choice(self.link, "link", self.links)
+
+    def resolve(self, rows, design):
+        self._check()
+        bound = super().resolve(rows, design)
+        bound._bind_predictor(design)
+        bound.link_ = LINKS[self.link]
+        y, trials, weight = rows.y, self._trials(rows), rows.weight
+        bound.largest_ = float(np.abs(y).max()) or 1.0
+        bound.moment_ = multinomial.second_moment(rows.X, weight)
+        mean = weight @ bound.interior(y, trials) / weight.sum()  # (1,)
+        bound._bind_dispersion(rows, mean)
+        # The size in which a linear predictor is large makes its gradient free of units.
+        sizes = {"identity": float(np.sqrt(bound.start_dispersion_[0])), "inverse": 1.0 / float(mean[0])}
+        bound.unit_ = sizes.get(self.link, 1.0)
+        # The fit of all rows by one expert: what slopes shrink to, and where every expert starts.
+        bound.anchor_ = np.zeros((1, rows.X.shape[1]))
+        start = bound.anchor_.copy()
+        start[0, -1] = bound.link_.eta(mean)[0]
+        if rows.offset is not None:
+            start[0, -1] -= np.average(rows.offset, weights=weight)
+        unbound, bound.constraints_ = bound.constraints_, bound.constraints_.none()
+        fit = bound.converge(GLMParams(start, bound.start_dispersion_), rows)
+        bound.constraints_ = unbound
+        bound.start_ = fit
+        if self.shrink_to == "global":
+            bound.anchor_ = fit.coef
+        bound._bind_prior(fit.dispersion)
+        return bound
+
+    def _bind_dispersion(self, rows, mean):
+        self.start_dispersion_ = np.ones(1)
+
+    def _bind_prior(self, dispersion):
+        pass
+
+    def _trials(self, rows):
+        """Trials (n, 1), or None for a family without."""
+        return None
+
+    def start(self, n_experts):
+        coef = np.repeat(self.start_.coef, n_experts, axis=0)
+        return GLMParams(self.constraints_.feasible(coef), np.repeat(self.start_.dispersion, n_experts))
+
+    def init(self, rows, resp):
+        return self.steps(self.start(resp.shape[1]), rows, resp, INIT_STEPS)
+
+    def start_target(self, rows):
+        eta = LINKS[self.link].eta(self.interior(rows.y, self._trials(rows)))
+        return eta if rows.offset is None else eta - rows.offset[:, None]
+
+    # -- the family --------------------------------------------------------------------------------------------------
+
+    def _eta(self, params, rows):
+        return with_offset(linear_scores(rows.X, params.coef), rows.offset)
+
+    def _arguments(self, params, rows, eta=None):
+        """The arguments that a family's functions take after y."""
+        eta = self._eta(params, rows) if eta is None else eta
+        return eta, self.link_.mean(eta, self.largest_), params.dispersion, self._trials(rows)
+
+    def log_prob(self, params, rows):
+        return self.evaluate(params, rows)[0]
+
+    def evaluate(self, params, rows):
+        eta = self._eta(params, rows)
+        return self.log_density(rows.y, *self._arguments(params, rows, eta)), eta
+
+    def predict(self, params, rows):
+        _, *arguments = self._arguments(params, rows)
+        return self.expectation(*arguments)[:, :, None]
+
+    def variance(self, params, rows):
+        _, *arguments = self._arguments(params, rows)
+        return self.variance_function(*arguments)[:, :, None]
+
+    def statistics(self, params, rows, resp, seen=None):
+        arguments = self._arguments(params, rows, seen)
+        score, information = self.working(rows.y, *arguments)
+        sums = [(resp * term).sum(axis=0) for term in self.dispersion_statistics(rows.y, *arguments)]
+        return GLMStatistics(
+            resp.sum(axis=0),
+            weighted_cross(rows.X, resp * score),
+            weighted_gram(rows.X, resp * information),
+            np.stack(sums, axis=1) if sums else np.zeros((len(params.coef), 0)),
+        )
+
+    def update(self, params, stats, rows=None):
+        step, _ = self._newton(params, stats)
+        damping = self.constraints_.common(self.damping(step, params, stats))
+        weight, sums, ridge = self._for_dispersion(params, stats)
+        dispersion = self.update_dispersion(params.dispersion, weight, sums, ridge)
+        seen = (stats.weight > 0) | (weight != stats.weight)
+        return GLMParams(params.coef + damping[:, None] * step, np.where(seen, dispersion, params.dispersion))
+
+    def _force(self, params, stats):
+        """Gradient (K, p) of the penalised log-likelihood."""
+        shrink = self.penalty_ * (params.coef - self.anchor_)
+        return stats.gradient - shrink / self.penalty_scale(params.dispersion)[:, None]
+
+    def _newton(self, params, stats):
+        """Undamped steps (K, p) and their decrements (K,)."""
+        force = self._force(params, stats)
+        ridge = self.penalty_ / self.penalty_scale(params.dispersion)[:, None]
+        system = stats.curvature + ridge[:, :, None] * np.eye(force.shape[1])
+        step = self.constraints_.step(system, force, params.coef)
+        return step, (step * force).sum(axis=1)
+
+    def change(self, step, params, stats):
+        """Typical size (K,) of what steps (K, p) do to the linear predictors; about one is much."""
+        if self.link == "identity":
+            return np.zeros(len(step))  # the log-likelihood is a quadratic: no step is too long
+        if self.link == "inverse":  # relative to eta: the information is the sum of (x / eta)^2 / dispersion
+            squares = np.einsum("kp,kpr,kr->k", step, stats.curvature, step) * params.dispersion
+            squares = squares / np.maximum(stats.weight, np.finfo(float).tiny)
+        else:
+            squares = np.einsum("kp,pr,kr->k", step, self.moment_, step)
+        return np.sqrt(np.maximum(squares, 0.0))
+
+    def damping(self, step, params, stats):
+        """Step lengths (K,), eqs. (guard), (log-link)."""
+        change = self.change(step, params, stats)
+        return np.divide(np.log1p(change), change, out=np.ones_like(change), where=change > 1e-12)
+
+    def _for_dispersion(self, params, stats):
+        """Weights, sums and ridge's squares for the dispersions, of all experts together where they share one."""
+        ridge = (params.coef - self.anchor_) ** 2 @ self.penalty_
+        parts = (stats.weight, stats.dispersion, ridge)
+        if getattr(self, "shared_dispersion", False):
+            parts = tuple(np.broadcast_to(a.sum(axis=0), a.shape) for a in parts)
+        return parts
+
+    def log_prior_density(self, params):
+        ridge = (params.coef - self.anchor_) ** 2 @ self.penalty_
+        return -0.5 * (ridge / self.penalty_scale(params.dispersion)).sum()
+
+    def gradient(self, params, stats):
+        slopes = self.constraints_.gradient(self._force(params, stats) * self.unit_, params.coef)
+        return np.append(slopes, self.dispersion_gradient(params.dispersion, *self._for_dispersion(params, stats)))
+
+    def n_parameters(self, params):
+        return self.constraints_.n_free(params.coef.shape)
+
+    def warnings(self, params, stats):
+        step, decrement = self._newton(params, stats)
+        step[:, -1] = 0.0 if step.shape[1] > 1 else step[:, -1]
+        change = self.change(step, params, stats)
+        weight = np.maximum(stats.weight, np.finfo(float).tiny)
+        running = np.flatnonzero((change > MOVING) & (decrement < MOVING * change**2 * weight))
+        if not len(running):
+            return []
+        return [
+            f"the coefficients of expert(s) {running.tolist()} grow without bound, or all but: their mean goes to the "
+            "edge of its range on some rows. Use alpha > 0 or fewer experts"
+        ]
+
+    def report(self, params, design):
+        return GLMReport(*design.to_user_units(params.coef), params.dispersion)
+
+    def equations(self, report, feature_names, target):
+        left = target if self.link == "identity" else f"{self.link}({target})"
+        return [
+            f"{left} = {self._equation(coef, intercept, feature_names)}{self.dispersion_text(dispersion)}"
+            for coef, intercept, dispersion in zip(*report, strict=True)
+        ]
+
+    def dispersion_text(self, dispersion):
+        return ""
+
+
+class ScaledGLMExpert(GLMExpert):
+    """GLM experts whose dispersion phi scales the variance: Gaussian, gamma, inverse Gaussian.
+
+    A family says its `deviance`: log p = -deviance / (2 phi) + terms without the mean. So a step that lowers the
+    deviance is right for every phi, and phi's maximiser at the old deviance is right after it: the joint update never
+    lets Q fall, eq. (dispersion-update).
+    """
+
+    exact = True
+
+    def __init__(
+        self,
+        link="log",
+        alpha=0.1,
+        shrink_to="global",
+        dispersion_prior=(1.0, 0.1),
+        dispersion_floor="auto",
+        shared_dispersion=False,
+        shared_coef=None,
+        fixed_coef=None,
+        nonnegative=False,
+    ):
+        self.link = link
+        self.alpha = alpha
+        self.shrink_to = shrink_to
+        self.dispersion_prior = dispersion_prior
+        self.dispersion_floor = dispersion_floor
+        self.shared_dispersion = shared_dispersion
+        self.shared_coef = shared_coef
+        self.fixed_coef = fixed_coef
+        self.nonnegative = nonnegative
+
+    def _check(self):
+        super()._check()
+        check_prior(self.dispersion_prior, "dispersion_prior")
+        check_choice(self.shared_dispersion, "shared_dispersion", (True, False))
+        if self.dispersion_floor != "auto":
+            check_real(self.dispersion_floor, "dispersion_floor", positive=True)
+
+    @abstractmethod
+    def unit_variance(self, mean):
+        """Variance of y where the dispersion is one, (n, K)."""
+
+    @abstractmethod
+    def deviance(self, y, mean):
+        """Deviance of a row, (n, K)."""
+
+    def variance_function(self, mean, dispersion, trials):
+        return dispersion * self.unit_variance(mean)
+
+    def dispersion_statistics(self, y, eta, mean, dispersion, trials):
+        return [self.deviance(y, mean)]
+
+    def penalty_scale(self, dispersion):
+        return dispersion
+
+    def _bind_dispersion(self, rows, mean):
+        y, total = rows.y[:, 0], rows.weight.sum()
+        center, unit = mean[0], self.unit_variance(mean)[0]
+        spread = rows.weight @ (y - center) ** 2 / total / unit
+        # A constant target has no scale of its own: take the size of its values.
+        spread = spread if spread > 1e-28 * center**2 / unit else center**2 / unit or 1.0
+        self.start_dispersion_ = np.array([spread])
+        if self.dispersion_floor == "auto":
+            self.floor_ = max(AUTO_FLOOR * spread, rounding_step(y) ** 2 / 12.0 / unit)
+        else:
+            self.floor_ = self.dispersion_floor * spread
+        self.prior_rows_ = self.prior_dispersion_ = 0.0
+
+    def _bind_prior(self, dispersion):
+        count, fraction = (0.0, 1.0) if self.dispersion_prior is None else self.dispersion_prior
+        self.prior_rows_, self.prior_dispersion_ = count, fraction * float(dispersion[0])
+        self.global_dispersion_ = float(dispersion[0])
+
+    def solve_dispersion(self, count, deviance):
+        """Maximiser (K,) of -count / 2 log phi - deviance / (2 phi), or what stands for it in the family."""
+        return deviance / count
+
+    def update_dispersion(self, dispersion, weight, sums, ridge):
+        count, deviance = self._with_prior(weight, sums, ridge)
+        solved = self.solve_dispersion(np.where(count > 0, count, 1.0), deviance)
+        return np.where(count > 0, np.maximum(solved, self.floor_), dispersion)
+
+    def _with_prior(self, weight, sums, ridge):
+        return weight + self.prior_rows_, sums[:, 0] + ridge + self.prior_rows_ * self.prior_dispersion_
+
+    def log_prior_density(self, params):
+        dispersion = params.dispersion[:1] if self.shared_dispersion else params.dispersion
+        prior = self.prior_rows_ * (np.log(dispersion) + self.prior_dispersion_ / dispersion)
+        return super().log_prior_density(params) - 0.5 * prior.sum()
+
+    def dispersion_gradient(self, dispersion, weight, sums, ridge):
+        count, deviance = self._with_prior(weight, sums, ridge)
+        return np.where(dispersion > self.floor_, 0.5 * (deviance / dispersion - count), 0.0)
+
+    def n_parameters(self, params):
+        return super().n_parameters(params) + (1 if self.shared_dispersion else len(params.dispersion))
+
+    def warnings(self, params, stats):
+        found = super().warnings(params, stats)
+        if self.global_dispersion_ > self.floor_:
+            at_floor = np.flatnonzero(params.dispersion <= self.floor_ * (1 + 1e-9))
+            if len(at_floor):
+                found.append(
+                    f"the dispersion of expert(s) {at_floor.tolist()} is at its floor: they fit rows exactly. Use a "
+                    "dispersion_prior, raise dispersion_floor or use fewer experts"
+                )
+        return found
+
+    def dispersion_text(self, dispersion):
+        return f",  dispersion {dispersion:.3g}"

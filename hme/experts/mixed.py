@@ -1,0 +1,318 @@
+"""Experts of different families under one likelihood: a name and a family for every leaf."""
+
+import re
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+
+from .base import Expert
+
+__all__ = ["MixedExpert"]
+
+
+class MixedParams(NamedTuple):
+    """Leaf k is expert ``place[k]`` of ``parts[group[k]]``; equal families are one group, computed together."""
+
+    group: np.ndarray  # (K,) of int
+    place: np.ndarray  # (K,) of int
+    parts: tuple  # parameters of each group
+
+
+class MixedExpert(Expert):
+    """A list of named experts, one for each leaf from left to right; an estimator's ``expert=[...]`` is short for it.
+
+    Leaves whose families and hyper-parameters are equal are computed together, and what such a family ties over its
+    experts (a shared variance, shared coefficients) is tied among those leaves. All families must give densities with
+    respect to the same measure: probabilities of counts do not go with densities of numbers. A `PointMassExpert` goes
+    with both: beside densities its point belongs to it alone, since they give a single point no probability.
+
+    Parameters
+    ----------
+    experts : list of (str, expert)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme import HMERegressor
+    >>> from hme.experts import BackgroundExpert, LinearExpert
+    >>> X = np.linspace(0, 1, 50)[:, None]
+    >>> y = 2 * X[:, 0]
+    >>> y[::10] = 8.0
+    >>> experts = [("line", LinearExpert(alpha=0.0)), ("outliers", BackgroundExpert())]
+    >>> model = HMERegressor(n_experts=2, expert=experts, gate="constant").fit(X, y)
+    >>> model.experts_["line"].coef.round(2)
+    array([2.])
+    """
+
+    def __init__(self, experts):
+        self.experts = experts
+
+    # -- hyper-parameters, by name as in scikit-learn's VotingRegressor -----------------------------------------------
+
+    def get_params(self, deep=True):
+        params = super().get_params(deep=False)
+        if deep and _is_list_of_pairs(self.experts):
+            for name, expert in self.experts:
+                params[name] = expert
+                params.update({f"{name}__{key}": value for key, value in expert.get_params(deep=True).items()})
+        return params
+
+    def set_params(self, **params):
+        if "experts" in params:
+            self.experts = params.pop("experts")
+        members = dict(self.experts)
+        for key, value in params.items():
+            name, _, rest = key.partition("__")
+            if name not in members:
+                raise ValueError(f"{key!r} is not a parameter of MixedExpert; its experts are {sorted(members)}.")
+            members[name] = clone(members[name]).set_params(**{rest: value}) if rest else value
+        self.experts = list(members.items())
+        return self
+
+    @property
+    def members(self):
+        """The families, leaf by leaf."""
+        return [expert for _, expert in self.experts]
+
+    @property
+    def names(self):
+        return [name for name, _ in self.experts]
+
+    def check(self, n_leaves=None):
+        """Refuse what is no list of named experts, or mixes what cannot be compared."""
+        if not _is_list_of_pairs(self.experts) or not self.experts:
+            raise TypeError(f"expert = {self.experts!r} must be a list of (name, expert) pairs, one for each leaf.")
+        if len(set(self.names)) < len(self.names) or any("__" in name or name == "experts" for name in self.names):
+            raise ValueError(f"expert has the names {self.names}; they must differ, have no '__', not be 'experts'.")
+        if n_leaves is not None and n_leaves != len(self.experts):
+            raise ValueError(f"expert is a list of {len(self.experts)} experts, but the tree has {n_leaves} leaves.")
+        classes = [name for name, member in self.experts if "regression" not in member.tasks]
+        if classes and len(classes) < len(self.names):
+            raise ValueError(f"expert mixes families for classes, {classes}, with families for numbers.")
+        counts = [name for name, member in self.experts if member.measure == "mass" and not member.atoms]
+        lengths = [name for name, member in self.experts if member.measure == "density"]
+        if counts and lengths:
+            raise ValueError(
+                f"expert mixes probabilities of counts, {counts}, with densities of numbers, {lengths}: they cannot be "
+                "compared under one likelihood."
+            )
+
+    # -- what the members say together --------------------------------------------------------------------------------
+
+    def _all(self, name):
+        return all(getattr(member, name) for member in self.members)
+
+    @property
+    def tasks(self):
+        return tuple(task for task in ("regression", "classification") if all(task in m.tasks for m in self.members))
+
+    @property
+    def exact(self):
+        return self._all("exact")
+
+    @property
+    def additive(self):
+        return self._all("additive")
+
+    @property
+    def supports_sparse(self):
+        return self._all("supports_sparse")
+
+    @property
+    def supports_multioutput(self):
+        return self._all("supports_multioutput")
+
+    @property
+    def positive_only(self):
+        return self._all("positive_only")
+
+    @property
+    def row_arguments(self):
+        return tuple(sorted({argument for member in self.members for argument in member.row_arguments}))
+
+    @property
+    def domain(self):
+        return " or ".join(dict.fromkeys(member.domain for member in self.members))
+
+    # -- binding to data -----------------------------------------------------------------------------------------------
+
+    def resolve(self, rows, design):
+        bound = clone(self)
+        families = []
+        for member in self.members:
+            key = (type(member), repr(sorted(member.get_params().items(), key=str)))
+            families.append(key)
+        keys = list(dict.fromkeys(families))
+        bound.group_ = np.array([keys.index(key) for key in families])
+        bound.atoms_ = np.unique([atom for member in self.members for atom in member.atoms])
+        # The points that belong to a point mass alone, and what a family sees in the place of a target that it cannot
+        # produce: the responsibility for such a row is zero.
+        bound.families_, bound.stand_in_ = [], []
+        for g in range(len(keys)):
+            member = self.members[int(np.flatnonzero(bound.group_ == g)[0])]
+            possible = bound._possible(member, rows)
+            if not possible.any():
+                name = self.names[int(np.flatnonzero(bound.group_ == g)[0])]
+                raise ValueError(f"expert {name!r} can produce no row of y: it is for {member.domain}.")
+            first = int(np.argmax(possible))
+            bound.stand_in_.append(rows.y[first])
+            bound.families_.append(member.resolve(rows if possible.all() else rows[possible], design))
+        return bound
+
+    def _possible(self, family, rows):
+        possible = family.possible(rows)
+        if len(self.atoms_) and family.measure == "density":
+            possible = possible & ~np.isin(rows.y, self.atoms_).any(axis=1)
+        return possible
+
+    def _safe(self, g, rows):
+        """The rows as group g may see them, and where it can produce them."""
+        if rows.y is None:
+            return rows, np.ones(rows.n_rows, dtype=bool)
+        possible = self._possible(self.families_[g], rows)
+        if possible.all():
+            return rows, possible
+        return rows._replace(y=np.where(possible[:, None], rows.y, self.stand_in_[g])), possible
+
+    def possible(self, rows):
+        families = self.families_ if hasattr(self, "families_") else self.members
+        return np.any([family.possible(rows) for family in families], axis=0)
+
+    def start_target(self, rows):
+        """The linear predictors' scale of the first family that has one."""
+        learning = [g for g, family in enumerate(self.families_) if not (family.atoms or family.start_share)]
+        g = learning[0] if learning else 0
+        return self.families_[g].start_target(self._safe(g, rows)[0])
+
+    def start_responsibilities(self, rows, resp):
+        """A fixed share for backgrounds, and for nobody the rows that it cannot produce."""
+        resp = resp.copy()
+        shares = np.array([self.families_[g].start_share for g in self.group_])
+        possible = np.stack([self._safe(g, rows)[1] for g in self.group_], axis=1)
+        atoms = np.array([bool(self.families_[g].atoms) for g in self.group_])
+        # A point mass takes its part of the rows it can have at all.
+        resp[:, atoms] = 0.5
+        resp[:, shares > 0] = 0.0
+        resp *= possible
+        total = resp.sum(axis=1, keepdims=True)
+        resp = np.where(total > 1e-12, resp / np.where(total > 0, total, 1.0), possible / possible.sum(axis=1)[:, None])
+        background = np.where(possible, shares, 0.0)
+        return resp * (1.0 - background.sum(axis=1, keepdims=True)) + background
+
+    # -- the family, group by group ------------------------------------------------------------------------------------
+
+    def family(self, k):
+        return self.families_[self.group_[k]]
+
+    def _groups(self, params):
+        """(g, leaves, parameters) of every group that has leaves."""
+        for g, family in enumerate(self.families_):
+            leaves = np.flatnonzero(params.group == g)
+            if len(leaves):
+                yield g, leaves, family.take(params.parts[g], params.place[leaves])
+
+    def _joined(self, parts):
+        place = np.zeros(len(self.group_), dtype=int)
+        for g in range(len(self.families_)):
+            leaves = np.flatnonzero(self.group_ == g)
+            place[leaves] = np.arange(len(leaves))
+        return MixedParams(self.group_, place, tuple(parts))
+
+    def take(self, params, index):
+        index = np.asarray(index)
+        return params._replace(group=params.group[index], place=params.place[index])
+
+    def init(self, rows, resp):
+        parts = [
+            family.init(self._safe(g, rows)[0], resp[:, self.group_ == g]) for g, family in enumerate(self.families_)
+        ]
+        return self._joined(parts)
+
+    def log_prob(self, params, rows):
+        return self.evaluate(params, rows)[0]
+
+    def evaluate(self, params, rows):
+        out, seen = np.full((len(params.group), rows.n_rows), -np.inf).T, {}
+        for g, leaves, part in self._groups(params):
+            safe, possible = self._safe(g, rows)
+            log_prob, seen[g] = self.families_[g].evaluate(part, safe)
+            out[:, leaves] = np.where(possible[:, None], log_prob, -np.inf)
+        return out, seen
+
+    def _fill(self, method, params, rows):
+        out = None
+        for g, leaves, part in self._groups(params):
+            values = getattr(self.families_[g], method)(part, self._safe(g, rows)[0])
+            if out is None:
+                out = np.empty((rows.n_rows, len(params.group), *values.shape[2:]))
+            out[:, leaves] = values
+        return out
+
+    def predict(self, params, rows):
+        return self._fill("predict", params, rows)
+
+    def variance(self, params, rows):
+        return self._fill("variance", params, rows)
+
+    def statistics(self, params, rows, resp, seen=None):
+        return tuple(
+            self.families_[g].statistics(part, self._safe(g, rows)[0], resp[:, leaves], seen[g] if seen else None)
+            for g, leaves, part in self._groups(params)
+        )
+
+    def add(self, a, b):
+        if a is None:
+            return b
+        return tuple(family.add(u, v) for family, u, v in zip(self.families_, a, b, strict=True))
+
+    def update(self, params, stats, rows=None):
+        return self._joined(
+            self.families_[g].update(part, stats[g], None if rows is None else self._safe(g, rows)[0])
+            for g, _, part in self._groups(params)
+        )
+
+    def log_prior_density(self, params):
+        return sum(self.families_[g].log_prior_density(part) for g, _, part in self._groups(params))
+
+    def gradient(self, params, stats):
+        parts = [self.families_[g].gradient(part, stats[g]) for g, _, part in self._groups(params)]
+        return np.concatenate([np.ravel(part) for part in parts])
+
+    def interpolate(self, old, new, step):
+        return self._joined(
+            family.interpolate(old.parts[g], new.parts[g], step) for g, family in enumerate(self.families_)
+        )
+
+    def n_parameters(self, params):
+        return sum(self.families_[g].n_parameters(part) for g, _, part in self._groups(params))
+
+    def warnings(self, params, stats):
+        found = []
+        for g, leaves, part in self._groups(params):
+            for sentence in self.families_[g].warnings(part, stats[g]):
+                names = [repr(self.names[k]) for k in leaves]
+                found.append(re.sub(r"expert\(s\) \[([\d, ]+)\]", partial(_called, names), sentence))
+        return found
+
+    def report(self, params, design):
+        """A dict: the name of each leaf and the report of its family, without the axis of the experts."""
+        reports = {}
+        for k, name in enumerate(self.names):
+            family = self.family(k)
+            report = family.report(family.take(params.parts[params.group[k]], [params.place[k]]), design)
+            reports[name] = type(report)(*(field[0] for field in report))
+        return reports
+
+
+def _called(names, match):
+    """Experts by their names, where their family speaks of numbers."""
+    return "expert(s) " + ", ".join(names[int(i)] for i in match.group(1).split(","))
+
+
+def _is_list_of_pairs(experts):
+    return isinstance(experts, list | tuple) and all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], Expert)
+        for pair in experts
+    )

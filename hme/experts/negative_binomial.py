@@ -1,0 +1,124 @@
+"""Negative binomial experts: counts that vary more than Poisson's, by a dispersion that is estimated."""
+
+import numpy as np
+from scipy.special import digamma, gammaln, polygamma
+
+from ..checks import check_choice
+from .count import CountExpert
+
+__all__ = ["NegativeBinomialExpert"]
+
+LEAST, MOST = 1e-7, 1e4  # bounds of the dispersion; at the lower one the distribution is Poisson's
+LONGEST = 2.0  # Newton step of a log-dispersion
+
+
+class NegativeBinomialExpert(CountExpert):
+    """Negative binomial regression with a log link: variance = mean + dispersion mean^2, eq. (negative-binomial).
+
+    Coefficients take a Fisher step and the log-dispersion a Newton step in each sweep.
+
+    Parameters
+    ----------
+    alpha : float, default=0.1
+        L2 strength, a total; intercepts are free. 0 switches it off.
+    shrink_to : {"global", "zero"}, default="global"
+        What the slopes are drawn to: the fit of all rows together, or zero.
+    zero_truncated : bool, default=False
+        The distribution given that y is not zero: with a `PointMassExpert` it makes a hurdle model.
+    shared_dispersion : bool, default=False
+        One dispersion for all experts.
+    {constraints}
+
+    References
+    ----------
+    Lawless, J. F. (1987). Negative binomial and mixed Poisson regression. Canadian Journal of Statistics 15, 209-225.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme import HMERegressor
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.uniform(0, 2, (400, 1))
+    >>> y = rng.poisson(np.exp(1 + X[:, 0]) * rng.gamma(2.0, 0.5, 400))  # dispersion 1 / 2
+    >>> model = HMERegressor(depth=0, expert="negative_binomial").fit(X, y)
+    >>> model.experts_.dispersion.round(1)
+    array([0.5])
+    """
+
+    exact = False  # the dispersion's step is Newton's, not the maximiser's
+
+    def __init__(
+        self,
+        alpha=0.1,
+        shrink_to="global",
+        zero_truncated=False,
+        shared_dispersion=False,
+        shared_coef=None,
+        fixed_coef=None,
+        nonnegative=False,
+    ):
+        super().__init__(alpha, shrink_to, zero_truncated, shared_coef, fixed_coef, nonnegative)
+        self.shared_dispersion = shared_dispersion
+
+    def _check(self):
+        super()._check()
+        check_choice(self.shared_dispersion, "shared_dispersion", (True, False))
+
+    def _bind_dispersion(self, rows, mean):
+        y = rows.y[:, 0]
+        variance = rows.weight @ (y - mean) ** 2 / rows.weight.sum()
+        self.start_dispersion_ = np.clip((variance - mean) / mean**2, 1e-2, 1e2)
+
+    def log_mass(self, y, eta, mean, dispersion):
+        size = 1.0 / dispersion
+        log_total = np.logaddexp(eta, np.log(size))  # log(mean + size)
+        return gammaln(y + size) - gammaln(size) - gammaln(y + 1.0) + y * (eta - log_total) + size * (
+            np.log(size) - log_total
+        )  # fmt: skip
+
+    def count_variance(self, mean, dispersion):
+        return mean + dispersion * mean**2
+
+    def _by_log_size(self, y, mean, size):
+        """First and second derivatives of the log-mass before truncation by the log of the size 1 / dispersion."""
+        total = mean + size
+        first = digamma(y + size) - digamma(size) + np.log(size / total) + (mean - y) / total
+        second = polygamma(1, y + size) - polygamma(1, size) + 1.0 / size - 2.0 / total + (y + size) / total**2
+        return size * first, size * first + size**2 * second
+
+    def dispersion_statistics(self, y, eta, mean, dispersion, trials):
+        size = 1.0 / dispersion
+        first, second = self._by_log_size(y, mean, size)
+        if self.zero_truncated:
+            odds, _ = self.zero_odds(eta, mean, dispersion)
+            zero_first, zero_second = self._by_log_size(0.0, mean, size)
+            second = second + odds * (zero_first**2 + zero_second) + (odds * zero_first) ** 2
+            first = first + odds * zero_first
+        return [first, second]
+
+    def update_dispersion(self, dispersion, weight, sums, ridge):
+        first, second = sums.T
+        step = np.divide(first, np.abs(second), out=np.sign(first), where=np.abs(second) > 1e-12 * np.abs(first))
+        step = np.clip(step, -LONGEST, LONGEST)
+        return np.clip(dispersion * np.exp(-step), LEAST, MOST)
+
+    def dispersion_gradient(self, dispersion, weight, sums, ridge):
+        slope = -sums[:, 0]
+        held = ((dispersion <= LEAST) & (slope < 0)) | ((dispersion >= MOST) & (slope > 0))
+        return np.where(held, 0.0, slope)
+
+    def n_parameters(self, params):
+        return super().n_parameters(params) + (1 if self.shared_dispersion else len(params.dispersion))
+
+    def warnings(self, params, stats):
+        found = super().warnings(params, stats)
+        poisson = np.flatnonzero(params.dispersion <= LEAST * (1 + 1e-9))
+        if len(poisson):
+            found.append(
+                f"the dispersion of expert(s) {poisson.tolist()} is at its lower bound: they are Poisson. Use "
+                "PoissonExpert"
+            )
+        return found
+
+    def dispersion_text(self, dispersion):
+        return f",  dispersion {dispersion:.3g}"

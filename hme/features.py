@@ -1,0 +1,125 @@
+"""Which columns experts or gate see: all of them, some of them, or what a transformer makes of them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.utils import check_array
+from sklearn.utils.validation import has_fit_parameter
+
+from .chunks import Rows
+from .design import Design
+
+__all__ = ["Columns", "Features"]
+
+
+class Features:
+    """A map from the user's table to the numeric columns of one side of the model.
+
+    Parameters
+    ----------
+    transformer : fitted transformer or None
+        None keeps every column.
+    names : ndarray of str
+        Names of the columns that come out.
+    label : str
+        The parameter that it stands for, for error messages.
+    """
+
+    def __init__(self, transformer, names, label):
+        self.transformer, self.names, self.label = transformer, names, label
+
+    @classmethod
+    def fit(cls, spec, X, names, weight, label):
+        """Fit `spec`: None, columns (names, numbers, a slice, a mask or a callable), or a transformer.
+
+        Parameters
+        ----------
+        spec : None, columns or transformer
+        X : array, sparse matrix or data frame of shape (n, p)
+        names : sequence of str of length p
+        weight : ndarray of shape (n,)
+            Handed to the transformer where its `fit` takes a sample_weight.
+        label : str
+            "expert_features" or "gate_features".
+        """
+        if spec is None:
+            return cls(None, np.asarray(names, dtype=object), label)
+        if hasattr(spec, "transform"):
+            transformer = clone(spec)
+        elif spec is False or isinstance(spec, int | float | dict) or isinstance(spec, type):
+            raise TypeError(
+                f"{label} = {spec!r} must be None, a list of column names or numbers, a callable, or a transformer."
+            )
+        else:
+            columns = [spec] if isinstance(spec, str) else spec
+            transformer = ColumnTransformer([("columns", "passthrough", columns)], verbose_feature_names_out=False)
+        arguments = {"sample_weight": weight} if has_fit_parameter(transformer, "sample_weight") else {}
+        try:
+            transformer.fit(X, **arguments)
+            self = cls(transformer, None, label)
+            n_columns = self.transform(X).shape[1]
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise type(error)(f"{label} = {spec!r}: {error}") from error
+        try:
+            self.names = np.asarray(transformer.get_feature_names_out(), dtype=object)
+        except (AttributeError, ValueError, TypeError):
+            self.names = None
+        if self.names is None or len(self.names) != n_columns:
+            self.names = np.array([f"{label[0]}{j}" for j in range(n_columns)], dtype=object)
+        return self
+
+    def transform(self, X):
+        """Columns (n, q) as floats, dense or sparse rows."""
+        if self.transformer is None:
+            return X
+        columns = self.transformer.transform(X)
+        n_columns = columns.shape[1] if hasattr(columns, "shape") else len(columns[0])
+        if not n_columns:  # a side that sees nothing but the intercept
+            return np.empty((columns.shape[0], 0))
+        return check_array(columns, accept_sparse="csr", dtype=np.float64, input_name=self.label)
+
+    def renamed(self, given, names):
+        """Names of the columns that come out where the user's columns are called `names` instead of `given`."""
+        if self.transformer is None:
+            return np.asarray(names, dtype=object)
+        translation = dict(zip(given, names, strict=True))
+        return np.array([translation.get(name, name) for name in self.names], dtype=object)
+
+
+
+class Side(NamedTuple):
+    """What experts or gate see of a table."""
+
+    features: Features
+    design: Design
+
+    @classmethod
+    def fit(cls, spec, X, names, weight, standardize, label):
+        features = Features.fit(spec, X, names, weight, label)
+        return cls(features, Design.fit(features.transform(X), weight, standardize, features.names))
+
+    def transform(self, X):
+        """Design columns of a table."""
+        return self.design.transform(self.features.transform(X))
+
+
+class Columns(NamedTuple):
+    """Both sides; where the gate has no columns of its own it sees the experts', and they are kept once."""
+
+    expert: Side
+    gate: Side
+
+    @classmethod
+    def fit(cls, expert_features, gate_features, tables, names, weight, standardize):
+        """Fit both sides; `tables` are what each of them takes its columns from."""
+        expert = Side.fit(expert_features, tables[0], names, weight, standardize, "expert_features")
+        if expert_features is None and gate_features is None:
+            return cls(expert, expert)
+        return cls(expert, Side.fit(gate_features, tables[1], names, weight, standardize, "gate_features"))
+
+    def rows(self, tables, **arrays):
+        """Rows of a table, with whatever else belongs to them."""
+        X = self.expert.transform(tables[0])
+        return Rows(X, X if self.gate is self.expert else self.gate.transform(tables[1]), **arrays)

@@ -1,0 +1,90 @@
+"""Link functions: how the mean of y hangs on the linear predictor eta. Functions of arrays, one object a link."""
+
+import numpy as np
+from scipy.special import expit, logit
+
+__all__ = ["LINKS", "Link"]
+
+# Linear predictors of a log or logit link are kept within this size: the exponential's powers stay inside a double.
+LARGEST_ETA = 200.0
+# An inverse link meets no eta below this share of the least that a mean of the largest target would need.
+LEAST_ETA_SHARE = 1e-3
+
+
+class Link:
+    """A link; `scale` is the size of the largest mean that the training table asks for.
+
+    `relative` says that a step is large when it is large beside eta, not when it is large by itself.
+    """
+
+    relative = False
+
+    def mean(self, eta, scale=1.0):
+        """The mean at eta."""
+        raise NotImplementedError
+
+    def slope(self, mean, eta, scale=1.0):
+        """Derivative of the mean with respect to eta."""
+        raise NotImplementedError
+
+    def eta(self, mean):
+        """The linear predictor of a mean."""
+        raise NotImplementedError
+
+    def size(self, step):
+        """Size of a step of eta whose root mean square is `step`, in units in which one is large."""
+        return step
+
+
+class _Identity(Link):
+    def mean(self, eta, scale=1.0):
+        return eta
+
+    def slope(self, mean, eta, scale=1.0):
+        return np.ones_like(eta)
+
+    def eta(self, mean):
+        return mean
+
+    def size(self, step):
+        return np.zeros_like(step)  # the log-likelihood is a quadratic: no step is too large
+
+
+class _Log(Link):
+    def mean(self, eta, scale=1.0):
+        return np.exp(np.clip(eta, -LARGEST_ETA, LARGEST_ETA))
+
+    def slope(self, mean, eta, scale=1.0):
+        return mean
+
+    def eta(self, mean):
+        return np.log(mean)
+
+
+class _Inverse(Link):
+    """1 / mean; below a small positive eta the mean stays at a thousand times the largest target."""
+
+    relative = True
+
+    def mean(self, eta, scale=1.0):
+        return 1.0 / np.maximum(eta, LEAST_ETA_SHARE / scale)
+
+    def slope(self, mean, eta, scale=1.0):
+        return np.where(eta > LEAST_ETA_SHARE / scale, -(mean**2), 0.0)
+
+    def eta(self, mean):
+        return 1.0 / mean
+
+
+class _Logit(Link):
+    def mean(self, eta, scale=1.0):
+        return expit(np.clip(eta, -LARGEST_ETA, LARGEST_ETA))
+
+    def slope(self, mean, eta, scale=1.0):
+        return mean * (1.0 - mean)
+
+    def eta(self, mean):
+        return logit(mean)
+
+
+LINKS = {"identity": _Identity(), "log": _Log(), "inverse": _Inverse(), "logit": _Logit()}

@@ -1,0 +1,109 @@
+"""The families by name, what each supports, and what stands for what in an estimator's parameters."""
+
+import scipy.sparse as sp
+
+from .experts import (
+    BinomialExpert,
+    ConstantExpert,
+    Expert,
+    GammaExpert,
+    GaussianExpert,
+    InverseGaussianExpert,
+    LinearExpert,
+    LogisticExpert,
+    MixedExpert,
+    NegativeBinomialExpert,
+    PoissonExpert,
+    TreeExpert,
+)
+from .gates import ConstantGate, Gate, NodeGate, SoftmaxGate
+
+__all__ = ["EXPERTS", "GATES", "check_support", "expert_names", "make_expert", "make_gate"]
+
+EXPERTS = {
+    "linear": LinearExpert,
+    "constant": ConstantExpert,
+    "gaussian": GaussianExpert,
+    "poisson": PoissonExpert,
+    "negative_binomial": NegativeBinomialExpert,
+    "binomial": BinomialExpert,
+    "gamma": GammaExpert,
+    "inverse_gaussian": InverseGaussianExpert,
+    "logistic": LogisticExpert,
+    "tree": TreeExpert,
+}
+GATES = {"softmax": SoftmaxGate, "constant": ConstantGate}
+
+
+def expert_names(task):
+    """Names of the families for "regression" or "classification"."""
+    return [name for name, family in EXPERTS.items() if task in family.tasks]
+
+
+def make_expert(expert, task, default):
+    """The family that a parameter stands for: None, a name, a list of (name, family) pairs, or an object."""
+    names = expert_names(task)
+    if expert is None:
+        return EXPERTS[default]()
+    if isinstance(expert, str):
+        if expert not in names:
+            raise ValueError(f"expert = {expert!r} must be one of {names} or an expert object.")
+        return EXPERTS[expert]()
+    if isinstance(expert, list | tuple):
+        pairs = [
+            (pair[0], make_expert(pair[1], task, default))
+            if isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[1], str)
+            else pair
+            for pair in expert
+        ]
+        expert = MixedExpert(pairs)
+    if not isinstance(expert, Expert):
+        raise TypeError(
+            f"expert = {expert!r} must be None, one of {names}, an object from hme.experts, or a list of (name, "
+            "expert) pairs."
+        )
+    if isinstance(expert, MixedExpert):
+        expert.check()
+    if task not in expert.tasks:
+        raise ValueError(f"expert = {expert!r} is for {' and '.join(expert.tasks)}, not for {task}.")
+    return expert
+
+
+def make_gate(gate):
+    """The gate that a parameter stands for: None, a name, or an object."""
+    if gate is None:
+        return SoftmaxGate()
+    if isinstance(gate, str):
+        if gate not in GATES:
+            raise ValueError(f"gate = {gate!r} must be one of {sorted(GATES)} or a gate object.")
+        return GATES[gate]()
+    if not isinstance(gate, Gate | NodeGate):
+        raise TypeError(f"gate = {gate!r} must be None, one of {sorted(GATES)} or an object from hme.gates.")
+    return gate
+
+
+def check_support(expert, gate, rows):
+    """Refuse, by name, rows that a family cannot take."""
+    name = type(expert).__name__
+    if sp.issparse(rows.X) and not expert.supports_sparse:
+        raise TypeError(f"{name} does not take sparse X; use X.toarray().")
+    if sp.issparse(rows.Z) and not gate.supports_sparse:
+        raise TypeError(f"{type(gate).__name__} does not take sparse X; use X.toarray().")
+    if rows.y.ndim == 2 and rows.y.shape[1] > 1 and not expert.supports_multioutput:
+        raise ValueError(f"{name} does not take several outputs; y has {rows.y.shape[1]}.")
+    for argument in ("offset", "trials"):
+        if getattr(rows, argument) is not None and argument not in expert.row_arguments:
+            raise ValueError(f"{argument} is given, but {name} takes no {argument}.")
+    check_target(expert, rows)
+
+
+def check_target(expert, rows):
+    """Refuse targets that no expert can produce."""
+    possible = expert.possible(rows)
+    if not possible.all():
+        first = rows.y[int((~possible).argmax())]
+        value = first.item() if first.size == 1 else first.tolist()
+        raise ValueError(
+            f"y holds {value!r}, in {int((~possible).sum())} row(s) something that {type(expert).__name__} cannot "
+            f"produce: it is for {expert.domain}."
+        )
