@@ -153,6 +153,10 @@ class Constraints:
         theta = np.where(space.nonnegative, np.maximum(theta, 0.0), theta)
         return space.base + space.A @ theta
 
+    def move(self, coef, step):
+        """Coefficients after a step; rounding takes none of them out of bounds."""
+        return self.feasible(coef + step)
+
     def step(self, system, force, coef):
         """Step (K, p) to the maximum of ``force'd - d'system d / 2``, system (K, p, p), from feasible coefficients."""
         if not self:

@@ -61,7 +61,9 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     if max_terms is not None:
         check_int(max_terms, "max_terms")
     names = _names(model, feature_names)
-    leaves = _leaves(model, names, target, max_terms)
+    given = getattr(model, "feature_names_in_", names)
+    expert_names, names = (side.features.renamed(given, names) for side in model.columns_)
+    leaves = _leaves(model, expert_names, target, max_terms)
     if model.n_experts_ == 1:
         return "\n".join(leaves[0])
     gate = model.model_.gate
@@ -88,16 +90,22 @@ def _leaves(model, names, target, max_terms):
     leaves = []
     for k, load in enumerate(model.load_):
         first, *more = _equations(model, k, names, target, max_terms)
-        leaves.append([f"leaf {k} (load {load:.2f}): {first}", *(f"    {line}" for line in more)])
+        name = f" {list(model.experts_)[k]}" if isinstance(model.experts_, dict) else ""
+        leaves.append([f"leaf {k}{name} (load {load:.2f}): {first}", *(f"    {line}" for line in more)])
     return leaves
 
 
 def _equations(model, k, names, target, max_terms):
     """What expert k says, in one line or in one for each class or output."""
-    report = type(model.experts_)(*(field[k : k + 1] for field in model.experts_))
+    family = model.model_.expert.family(k)
+    if isinstance(model.experts_, dict):
+        report = list(model.experts_.values())[k]
+        report = type(report)(*(np.asarray(field)[None] for field in report))
+    else:
+        report = type(model.experts_)(*(field[k : k + 1] for field in model.experts_))
     classes = getattr(model, "classes_", None)
     if not hasattr(report, "coef"):
-        return model.model_.expert.equations(report, names, target)
+        return family.equations(report, names, target)
     if classes is not None and not report.coef.any():
         scores = report.intercept[0] if len(classes) > 2 else np.append(0.0, report.intercept[0])
         return [f"{target} is " + ", ".join(f"{c} ({p:.2f})" for c, p in zip(classes, softmax(scores), strict=True))]
@@ -106,19 +114,19 @@ def _equations(model, k, names, target, max_terms):
         scores = [f"{c}: {b:.4g}{_terms(a, names, model.columns_.expert.design.scale, max_terms)}" for c, a, b in lines]
         return [f"{target} by the softmax of", *scores]
     if classes is not None:  # the equation gives the log-odds of the second class
-        return [_equation(model, report, names, f"{target} = {classes[1]}", max_terms)]
+        return [_equation(model, family, report, names, f"{target} = {classes[1]}", max_terms)]
     if report.coef.ndim == 2:
-        return [_equation(model, report, names, target, max_terms)]
+        return [_equation(model, family, report, names, target, max_terms)]
     outputs = [type(report)(*(field[:, t] for field in report)) for t in range(report.coef.shape[1])]
-    lines = [_equation(model, part, names, f"{target}[{t}]", max_terms) for t, part in enumerate(outputs)]
+    lines = [_equation(model, family, part, names, f"{target}[{t}]", max_terms) for t, part in enumerate(outputs)]
     return [f"{len(outputs)} outputs", *lines]
 
 
-def _equation(model, report, names, target, max_terms):
+def _equation(model, family, report, names, target, max_terms):
     """The family's own equation in the strongest terms, with the number of those left out."""
     shown = _strongest(report.coef * model.columns_.expert.design.scale, max_terms)
     part = report._replace(coef=report.coef[..., shown])
-    (equation,) = model.model_.expert.equations(part, names[shown], target)
+    (equation,) = family.equations(part, names[shown], target)
     left_out = np.count_nonzero(report.coef) - len(shown)
     return f"{equation}  ({left_out} weaker terms)" if left_out else equation
 

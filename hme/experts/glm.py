@@ -194,7 +194,8 @@ class GLMExpert(LinearPredictorExpert):
         weight, sums, ridge = self._for_dispersion(params, stats)
         dispersion = self.update_dispersion(params.dispersion, weight, sums, ridge)
         seen = (stats.weight > 0) | (weight != stats.weight)
-        return GLMParams(params.coef + damping[:, None] * step, np.where(seen, dispersion, params.dispersion))
+        coef = self.constraints_.move(params.coef, damping[:, None] * step)
+        return GLMParams(coef, np.where(seen, dispersion, params.dispersion))
 
     def _force(self, params, stats):
         """Gradient (K, p) of the penalised log-likelihood."""

@@ -70,7 +70,7 @@ class LogisticExpert(AdditiveExpert):
         params.coef[..., -1] = np.log(frequency) - np.log(frequency).mean()
         bound.start_ = params.coef
         if self.shrink_to == "global" and self.alpha > 0:
-            bound.start_ = bound.target_ = _converge(bound, params, rows).coef
+            bound.start_ = bound.target_ = bound.converge(params, rows).coef
         return bound
 
     def start(self, n_experts):
@@ -130,16 +130,3 @@ class LogisticExpert(AdditiveExpert):
             else:
                 lines.append(f"multinomial logit of {len(coef)} classes, intercepts {intercept.round(2).tolist()}")
         return lines
-
-
-def _converge(family, params, rows, max_iter=100, tol=1e-10):
-    """The fit of all rows by one expert, by guarded steps."""
-    total = rows.weight.sum()
-    for _ in range(max_iter):
-        stats = None
-        for _, block in rows.blocks():
-            stats = family.add(stats, family.statistics(params, block, block.weight[:, None]))
-        if np.abs(family.gradient(params, stats)).max() <= tol * total:
-            break
-        params = family.update(params, stats)
-    return params
