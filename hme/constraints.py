@@ -1,6 +1,6 @@
 """Coefficients that are shared by all experts, held at a value, or kept from being negative.
 
-The coefficients of all experts together are ``base + A theta`` with fewer free numbers theta: one for a shared column,
+The coefficients of all experts together are ``base + A theta``, eq. (constraints), with fewer free numbers theta: one for a shared column,
 none for a fixed one. What is meant are coefficients in the user's units. Slopes of standardised columns differ from
 those by a positive factor only; the intercept also by the slopes times the columns' means, which enter A where the
 intercept itself is constrained.

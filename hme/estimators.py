@@ -228,11 +228,11 @@ class _BaseHME(BaseEstimator):
         given = X if hasattr(X, "shape") else np.asarray(X)
         if all(picks):
             if reset:  # scikit-learn's checks of a target, without a table of numbers
-                y = check_X_y(np.zeros((given.shape[0], 1)), y, **self._target_checks)[1]
+                y = check_X_y(np.zeros((given.shape[0], 1)), y, **self._target_checks(y))[1]
             validate_data(self, given, reset=reset, skip_check_array=True)
             numbers = None
         elif reset:
-            numbers, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, **self._target_checks)
+            numbers, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, **self._target_checks(y))
         else:
             numbers = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         return tuple(given if pick else numbers for pick in picks), y
@@ -495,7 +495,12 @@ class HMERegressor(RegressorMixin, _BaseHME):
     )
 
     _task, _default_expert = "regression", "linear"
-    _target_checks = {"y_numeric": True, "multi_output": True}
+
+    def _target_checks(self, y):
+        """What scikit-learn checks of a target: one column is no row of outputs to a family of one output."""
+        shape = np.asarray(y).shape
+        several = len(shape) == 2 and shape[1] > 1  # refused by the family's name later on
+        return {"y_numeric": True, "multi_output": several or self._make_expert(self.expert).supports_multioutput}
 
     def fit(self, X, y, sample_weight=None, *, offset=None, trials=None):
         """Fit the mixture.
@@ -677,7 +682,6 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
     )
 
     _task, _default_expert = "classification", "logistic"
-    _target_checks = {}
     _row_arguments = frozenset()
 
     def __init__(
@@ -755,6 +759,9 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
         if not (np.isfinite(factor).all() and (factor >= 0).all()):
             raise ValueError(f"class_weight = {self.class_weight!r} must hold finite numbers >= 0.")
         return factor
+
+    def _target_checks(self, y):
+        return {}
 
     def _encode(self, y):
         y = column_or_1d(y)

@@ -34,6 +34,10 @@ class GaussianExpert(ScaledGLMExpert):
 
     links = ("log", "identity")
 
+    @property
+    def positive_only(self):
+        return self.link == "log"  # rows below zero are possible, a mean below zero is not
+
     def interior(self, y, trials):
         if self.link == "identity":
             return y

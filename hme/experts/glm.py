@@ -211,7 +211,7 @@ class GLMExpert(LinearPredictorExpert):
         return step, (step * force).sum(axis=1)
 
     def change(self, step, params, stats):
-        """Typical size (K,) of what steps (K, p) do to the linear predictors; about one is much."""
+        """Typical size (K,) of what steps do to the linear predictors, eqs. (typical-spread), (relative-change)."""
         if self.link == "identity":
             return np.zeros(len(step))  # the log-likelihood is a quadratic: no step is too long
         if self.link == "inverse":  # relative to eta: the information is the sum of (x / eta)^2 / dispersion

@@ -10,6 +10,7 @@ __all__ = ["NegativeBinomialExpert"]
 
 LEAST, MOST = 1e-7, 1e4  # bounds of the dispersion; at the lower one the distribution is Poisson's
 LONGEST = 2.0  # Newton step of a log-dispersion
+LARGE = 50.0  # size beyond which differences of gamma functions lose their digits, and Stirling's series has them all
 
 
 class NegativeBinomialExpert(CountExpert):
@@ -71,19 +72,18 @@ class NegativeBinomialExpert(CountExpert):
 
     def log_mass(self, y, eta, mean, dispersion):
         size = 1.0 / dispersion
-        log_total = np.logaddexp(eta, np.log(size))  # log(mean + size)
-        return gammaln(y + size) - gammaln(size) - gammaln(y + 1.0) + y * (eta - log_total) + size * (
-            np.log(size) - log_total
-        )  # fmt: skip
+        return _rising(y, size)[0] - gammaln(y + 1.0) + y * eta - (y + size) * np.log1p(mean * dispersion)
 
     def count_variance(self, mean, dispersion):
         return mean + dispersion * mean**2
 
     def _by_log_size(self, y, mean, size):
         """First and second derivatives of the log-mass before truncation by the log of the size 1 / dispersion."""
+        _, first, second = _rising(y, size)
         total = mean + size
-        first = digamma(y + size) - digamma(size) + np.log(size / total) + (mean - y) / total
-        second = polygamma(1, y + size) - polygamma(1, size) + 1.0 / size - 2.0 / total + (y + size) / total**2
+        share = mean / total
+        first = first - np.log1p(mean / size) + share * (y / size + 1.0)
+        second = second + share * (1.0 / size - 1.0 / total) - share * y / size * (1.0 / size + 1.0 / total)
         return size * first, size * first + size**2 * second
 
     def dispersion_statistics(self, y, eta, mean, dispersion, trials):
@@ -94,11 +94,13 @@ class NegativeBinomialExpert(CountExpert):
             zero_first, zero_second = self._by_log_size(0.0, mean, size)
             second = second + odds * (zero_first**2 + zero_second) + (odds * zero_first) ** 2
             first = first + odds * zero_first
-        return [first, second]
+        return [first, second, first**2]
 
     def update_dispersion(self, dispersion, weight, sums, ridge):
-        first, second = sums.T
-        step = np.divide(first, np.abs(second), out=np.sign(first), where=np.abs(second) > 1e-12 * np.abs(first))
+        first, second, outer = sums.T
+        # Where the log-likelihood is not concave, the mean square of the score stands for its curvature.
+        curvature = np.maximum(-second, 0.25 * outer)
+        step = np.divide(first, curvature, out=np.zeros_like(first), where=curvature > 0)
         step = np.clip(step, -LONGEST, LONGEST)
         return np.clip(dispersion * np.exp(-step), LEAST, MOST)
 
@@ -122,3 +124,37 @@ class NegativeBinomialExpert(CountExpert):
 
     def dispersion_text(self, dispersion):
         return f",  dispersion {dispersion:.3g}"
+
+
+def _rising(y, size):
+    """log(Gamma(size + y) / Gamma(size)) - y log(size), and its first two derivatives by the size."""
+    small = np.minimum(size, LARGE)
+    exact = (
+        gammaln(small + y) - gammaln(small) - y * np.log(small),
+        digamma(small + y) - digamma(small) - y / small,
+        polygamma(1, small + y) - polygamma(1, small) + y / small**2,
+    )
+    if np.all(size <= LARGE):
+        return exact
+    large = np.maximum(size, LARGE)
+    end = large + y
+    growth = np.log1p(y / large)
+    series = (
+        (end - 0.5) * growth - y + _stirling(end)[0] - _stirling(large)[0],
+        growth - y / large + 0.5 * y / (large * end) + _stirling(end)[1] - _stirling(large)[1],
+        y**2 / (large**2 * end)
+        - 0.5 * y * (large + end) / (large * end) ** 2
+        + _stirling(end)[2]
+        - _stirling(large)[2],
+    )
+    return tuple(np.where(size > LARGE, s, e) for s, e in zip(series, exact, strict=True))
+
+
+def _stirling(z):
+    """The rest of Stirling's formula for log Gamma(z), and its first two derivatives."""
+    i, i2 = 1.0 / z, 1.0 / z**2
+    return (
+        i * (1 / 12 - i2 * (1 / 360 - i2 * (1 / 1260 - i2 / 1680))),
+        -i2 * (1 / 12 - i2 * (1 / 120 - i2 * (1 / 252 - i2 / 240))),
+        i * i2 * (1 / 6 - i2 * (1 / 30 - i2 * (1 / 42 - i2 / 30))),
+    )

@@ -31,7 +31,7 @@ PARAMETERS = {
 
 
 class LinearPredictorExpert(AdditiveExpert):
-    """A family whose experts see x through eta_k = b_k'x, with coefficients (K, p).
+    """A family whose experts see x through eta_k = b_k'x + offset, eq. (predictor), with coefficients (K, p).
 
     Subclasses have the hyper-parameters `alpha`, `shrink_to`, `shared_coef`, `fixed_coef` and `nonnegative`.
     """
