@@ -89,6 +89,36 @@ def name_equations(app, docname, source):
                     logger.warning("%s cites eq. (%s), which docs/theory.md lacks", path.relative_to(ROOT), name)
 
 
+# -- Tables of families ------------------------------------------------------------------------------------------------
+
+
+def tabulate_families(app, docname, source):
+    """Fill the tables of the page of families from what the families say of themselves."""
+    if docname != "families":
+        return
+    from hme.registry import EXPERTS, GATES, supports
+
+    def reference(kind, family):
+        return f"{{class}}`~hme.{kind}.{family.__name__}`"
+
+    def yes(value):
+        return "yes" if value else ""
+
+    experts = ["| name | class | y | exact | blocks | ties |", "|---|---|---|---|---|---|"]
+    for name, family in EXPERTS.items():
+        cells = [f"`{name!r}`", reference("experts", family), family().domain, yes(family.exact), yes(family.additive)]
+        experts.append("| " + " | ".join([*cells, yes("shared_coef" in family().get_params())]) + " |")
+    gates = ["| name | class | the objective is |", "|---|---|---|"]
+    for name, family in GATES.items():
+        kind = "log p(x, y)" if getattr(family, "generative", False) else "log p(y given x)"
+        gates.append(f"| `{name!r}` | {reference('gates', family)} | {kind} |")
+    pairs = ["| expert | " + " | ".join(GATES) + " |", "|---|" + "---|" * len(GATES)]
+    for name, expert in EXPERTS.items():
+        pairs.append(f"| `{name}` | " + " | ".join(supports(expert, gate) for gate in GATES.values()) + " |")
+    for kind, table in (("experts", experts), ("gates", gates), ("pairs", pairs)):
+        source[0] = source[0].replace(f"<!-- table of {kind} -->", "\n".join(table))
+
+
 def drop_empty_list(app, docname, source):
     """No notebooks, no list of them."""
     if docname == "notebooks" and not notebooks:
@@ -99,6 +129,7 @@ def setup(app):
     app.connect("autodoc-skip-member", skip_member)
     app.connect("autodoc-process-docstring", unlink_inherited, priority=100)
     app.connect("source-read", name_equations)
+    app.connect("source-read", tabulate_families)
     app.connect("source-read", drop_empty_list)
     app.connect("env-get-outdated", lambda *_: ["notebooks", "theory"])  # they depend on more than their own text
 

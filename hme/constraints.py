@@ -1,9 +1,9 @@
 """Coefficients that are shared by all experts, held at a value, or kept from being negative.
 
-The coefficients of all experts together are ``base + A theta``, eq. (constraints), with fewer free numbers theta: one for a shared column,
-none for a fixed one. What is meant are coefficients in the user's units. Slopes of standardised columns differ from
-those by a positive factor only; the intercept also by the slopes times the columns' means, which enter A where the
-intercept itself is constrained.
+The coefficients of all experts together are ``base + A theta``, eq. (constraints), with fewer free numbers theta: one
+for a shared column, none for a fixed one. What is meant are coefficients in the user's units. Slopes of standardised
+columns differ from those by a positive factor only; the intercept also by the slopes times the columns' means, which
+enter A where the intercept itself is constrained.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import lsq_linear
 
-from .kernels import solve_psd
+from .kernels import NULL_EIGENVALUE, solve_psd
 
 __all__ = ["INTERCEPT", "Constraints"]
 
@@ -64,7 +64,10 @@ class Constraints:
                 values = np.array(np.nan)
             if values.ndim > 1 or not np.isfinite(values).all():
                 raise ValueError(f"fixed_coef[{column!r}] = {value!r} must be a finite number, or one for each expert.")
-            self.fixed[self._column(column, "fixed_coef")] = values
+            number = self._column(column, "fixed_coef")
+            if number in self.fixed:
+                raise ValueError(f"fixed_coef has the column {column!r} twice, by name and by number.")
+            self.fixed[number] = values
         both = set(self.fixed) & (set(self.shared) | set(self.nonnegative))
         if both:
             raise ValueError(
@@ -167,14 +170,16 @@ class Constraints:
         if not space.nonnegative.any():
             return space.A @ solve_psd(reduced, slope[:, None])[:, 0]
         theta = np.tensordot(space.B, coef - space.base, axes=2)
-        # The quadratic as a least-squares problem with bounds; null directions stay where they are.
+        # The quadratic as a least-squares problem with bounds. Null directions have no say in it, and the second rows
+        # keep the step from going along them.
         scale = np.sqrt(np.maximum(np.diagonal(reduced), np.finfo(float).tiny))
         values, vectors = np.linalg.eigh(reduced / scale / scale[:, None])
-        root = np.sqrt(np.maximum(values, 1e-12 * values[-1]))
-        target = root * (vectors.T @ (theta * scale)) + (vectors.T @ (slope / scale)) / root
-        lower = np.where(space.nonnegative, 0.0, -np.inf)
-        solved = lsq_linear(root[:, None] * vectors.T, target, bounds=(lower, np.inf), method="bvls", tol=1e-14)
-        return space.A @ (solved.x / scale - theta)
+        kept = values > NULL_EIGENVALUE * values[-1]
+        root, vectors = np.sqrt(values[kept]), vectors[:, kept]
+        matrix = np.vstack([root[:, None] * vectors.T, np.sqrt(NULL_EIGENVALUE) * np.eye(len(scale))])
+        target = np.append(vectors.T @ (slope / scale) / root, np.zeros(len(scale)))
+        lower = np.where(space.nonnegative, -np.maximum(theta, 0.0) * scale, -np.inf)
+        return space.A @ (lsq_linear(matrix, target, bounds=(lower, np.inf), method="bvls", tol=1e-14).x / scale)
 
     def gradient(self, gradient, coef):
         """The gradient (K, p) along what is free; where a bound holds the coefficient back it does not count."""

@@ -44,6 +44,7 @@ class Fit(NamedTuple):
     gradient: float
     history: History
     reason: str  # "converged", "max_iter", "stalled", "callback" or "interrupted"
+    stages: tuple = ()  # of a fit in stages, what each one reached
 
     @property
     def n_iter(self):

@@ -226,6 +226,7 @@ class _BaseHME(BaseEstimator):
         """
         picks = (self.expert_features is not None, self.gate_features is not None)
         given = X if hasattr(X, "shape") else np.asarray(X)
+        given = given.tocsr() if sp.issparse(given) else given
         if all(picks):
             if reset:  # scikit-learn's checks of a target, without a table of numbers
                 y = check_X_y(np.zeros((given.shape[0], 1)), y, **self._target_checks(y))[1]
@@ -309,7 +310,7 @@ class _BaseHME(BaseEstimator):
         return self._log_likelihood(self._labelled_rows(X, y))
 
     def _log_likelihood(self, rows):
-        return self._by_blocks(lambda block: self.model_.e_step(self.params_, block)[0], rows)
+        return self.model_.evidence(self.params_, rows)
 
     def apply(self, X):
         """The most probable leaf of every row, (n,), from x alone."""
@@ -621,17 +622,10 @@ class HMERegressor(RegressorMixin, _BaseHME):
         ndarray of shape (n,) or (n, T), or a pair of them
         """
         rows = self._rows(X, offset=offset, trials=trials)
-        mean = self._output(self._by_blocks(lambda block: self._moments(block)[0], rows))
         if not return_std:
-            return mean
-        return mean, self._output(np.sqrt(self._by_blocks(lambda block: self._moments(block)[1], rows)))
-
-    def _moments(self, rows):
-        prior = self._prior(rows)[:, :, None]
-        means = self.model_.expert.predict(self.params_.experts, rows)
-        mean = (prior * means).sum(axis=1)
-        within = self.model_.expert.variance(self.params_.experts, rows)
-        return mean, (prior * (within + (means - mean[:, None]) ** 2)).sum(axis=1)
+            return self._output(self.model_.mean(self.params_, rows))
+        mean, variance = self.model_.moments(self.params_, rows)
+        return self._output(mean), self._output(np.sqrt(variance))
 
     def predict_experts(self, X, *, offset=None, trials=None):
         """Mean of every expert, (n, K), or (n, K, T) for several outputs.
@@ -742,7 +736,8 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
             except TypeError:
                 raise TypeError("y holds labels of different types, which cannot be sorted; use one type.") from None
             weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-            kept, tables, y, weight = _positive(weight * self._class_factor(y), tables, y, weight)
+            weight = weight * self._class_factor(y)
+            kept, tables, y, weight = _positive(weight, tables, y, weight)
             classes, codes = np.unique(y, return_inverse=True)
             if len(classes) < 2:
                 raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
@@ -778,11 +773,8 @@ class HMEClassifier(ClassifierMixin, _BaseHME):
 
     def predict_proba(self, X):
         """Class probabilities, (n, C), eq. (mean)."""
-        return self._by_blocks(self._probability, self._rows(X))
-
-    def _probability(self, rows):
-        prior = self._prior(rows)[:, :, None]
-        probability = (prior * self.model_.expert.predict(self.params_.experts, rows)).sum(axis=1)
+        rows = self._rows(X)
+        probability = self.model_.mean(self.params_, rows)
         return probability / probability.sum(axis=1, keepdims=True)
 
     def predict_log_proba(self, X):

@@ -46,7 +46,7 @@ class Features:
         """
         if spec is None:
             return cls(None, np.asarray(names, dtype=object), label)
-        if hasattr(spec, "transform"):
+        if hasattr(spec, "transform") and not isinstance(spec, type):
             transformer = clone(spec)
         elif spec is False or isinstance(spec, int | float | dict) or isinstance(spec, type):
             raise TypeError(
@@ -54,6 +54,8 @@ class Features:
             )
         else:
             columns = [spec] if isinstance(spec, str) else spec
+            if isinstance(spec, slice) and not any(isinstance(end, str) for end in (spec.start, spec.stop)):
+                columns = list(range(len(names))[spec])
             transformer = ColumnTransformer([("columns", "passthrough", columns)], verbose_feature_names_out=False)
         arguments = {"sample_weight": weight} if has_fit_parameter(transformer, "sample_weight") else {}
         try:
@@ -75,9 +77,11 @@ class Features:
         if self.transformer is None:
             return X
         columns = self.transformer.transform(X)
-        n_columns = columns.shape[1] if hasattr(columns, "shape") else len(columns[0])
-        if not n_columns:  # a side that sees nothing but the intercept
-            return np.empty((columns.shape[0], 0))
+        shape = columns.shape if hasattr(columns, "shape") else np.shape(columns)
+        if len(shape) != 2 or shape[0] != X.shape[0]:
+            raise ValueError(f"{self.label} makes an array of shape {shape} of {X.shape[0]} rows, not a table of them.")
+        if not shape[1]:  # a side that sees nothing but the intercept
+            return np.empty((shape[0], 0))
         return check_array(columns, accept_sparse="csr", dtype=np.float64, input_name=self.label)
 
     def renamed(self, given, names):
@@ -86,7 +90,6 @@ class Features:
             return np.asarray(names, dtype=object)
         translation = dict(zip(given, names, strict=True))
         return np.array([translation.get(name, name) for name in self.names], dtype=object)
-
 
 
 class Side(NamedTuple):

@@ -7,7 +7,17 @@ Shapes: n rows, p design columns, q systems or experts. Arrays of shape (n, K) m
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["linear_scores", "log_normalize", "moments", "solve_psd", "weighted_cross", "weighted_gram"]
+__all__ = [
+    "clip_spectrum",
+    "linear_scores",
+    "log_normalize",
+    "moments",
+    "rounding_step",
+    "solve_psd",
+    "weighted_cross",
+    "weighted_gram",
+    "whitener",
+]
 
 # A direction of a scaled Gram matrix is taken as null below this fraction of its largest eigenvalue.
 NULL_EIGENVALUE = 1e-12
@@ -124,3 +134,33 @@ def solve_psd(A, b):
     keep = values > NULL_EIGENVALUE * np.maximum(values[..., -1:], np.finfo(float).tiny)
     inverted = np.divide(1.0, values, out=np.zeros_like(values), where=keep)
     return inverse * (vectors @ (inverted[..., None] * (np.swapaxes(vectors, -1, -2) @ b)))
+
+
+def clip_spectrum(S, floor):
+    """Symmetric matrices S (..., p, p) with the eigenvalues of F^-1/2 S F^-1/2 raised to at least 1, F = diag(floor).
+
+    Of all covariances that are at least F this is the one of greatest likelihood, eq. (covariance-floor).
+    """
+    root = np.sqrt(floor)
+    unit = S / (root[:, None] * root)
+    values, vectors = np.linalg.eigh(unit)
+    clipped = (vectors * np.maximum(values, 1.0)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+    free = (values >= 1.0).all(axis=-1)[..., None, None]
+    return np.where(free, unit, clipped) * (root[:, None] * root)
+
+
+def whitener(S):
+    """Lower triangular roots (..., p, p) of the inverses of covariances S: vectors times them are white."""
+    scale = np.sqrt(np.diagonal(S, axis1=-2, axis2=-1))
+    correlation = S / (scale[..., :, None] * scale[..., None, :])
+    return np.linalg.inv(np.linalg.cholesky(correlation)) / scale[..., None, :]
+
+
+def rounding_step(y):
+    """Step that the values of y are rounded to; next to nothing where they are not.
+
+    A low quantile of the gaps between neighbouring distinct values is the step of a grid when there is one; without
+    rounding it is a small part of range / n, whose variance is far below any floor.
+    """
+    gaps = np.diff(np.unique(y))
+    return float(np.quantile(gaps, 0.05, method="inverted_cdf")) if len(gaps) else 0.0

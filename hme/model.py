@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .chunks import BLOCK_ROWS
 from .kernels import log_normalize
 
 __all__ = ["Mixture", "Params", "Statistics"]
@@ -48,14 +49,81 @@ class Mixture:
         return Params(self.gate.init(rows, weighted), self.expert.init(rows, weighted))
 
     def log_joint(self, params, rows):
-        """log g_k(x) + log p_k(y | x), (n, K), eq. (joint)."""
-        log_joint = self.gate.log_prior(params.gate, rows)
-        log_joint += self.expert.log_prob(params.experts, rows)
+        """log g_k(x) + log p_k(y | x), (n, K), eq. (joint); -inf where a sparse gate uses no such leaf."""
+        if not self.sparse:
+            log_joint = self.gate.log_prior(params.gate, rows)
+            log_joint += self.expert.log_prob(params.experts, rows)
+            return log_joint
+        active, log_prior = self.gate.route(params.gate, rows)
+        (log_prob,) = self._visit(params, rows, active, ("log_prob",))
+        log_joint = np.full((len(params.gate.coef), rows.n_rows), -np.inf).T
+        np.put_along_axis(log_joint, active, log_prior + log_prob, axis=1)
         return log_joint
 
     def e_step(self, params, rows):
         """log p(y | x) (n,) and responsibilities (n, K), eqs. (evidence) and (responsibility)."""
         return log_normalize(self.log_joint(params, rows))
+
+    # -- prediction ---------------------------------------------------------------------------------------------------
+
+    @property
+    def sparse(self):
+        """Whether the gate lets a row use a few leaves only, so that no others are evaluated for it."""
+        return hasattr(self.gate, "route")
+
+    def evidence(self, params, rows):
+        """log p(y | x), (n,), eq. (evidence)."""
+        return self._joined(lambda block: (self.e_step(params, block)[0],), rows)[0]
+
+    def mean(self, params, rows):
+        """Mean of y given x, (n, T), or class probabilities (n, C), eq. (mean)."""
+        return self._joined(lambda block: self._mixed(params, block, ("predict",))[:1], rows)[0]
+
+    def moments(self, params, rows):
+        """Mean and variance of y given x, (n, T) each, eqs. (mean) and (variance)."""
+
+        def moments(block):
+            mean, prior, means, within = self._mixed(params, block, ("predict", "variance"))
+            spread = within + (means - mean[:, None]) ** 2
+            return mean, (prior * np.where(prior > 0, spread, 0.0)).sum(axis=1)  # a variance may be infinite
+
+        return self._joined(moments, rows)
+
+    def _mixed(self, params, rows, methods):
+        """The mean, and of the leaves that are used: prior (n, k, 1) and what each method says, (n, k, T)."""
+        if self.sparse:
+            active, log_prior = self.gate.route(params.gate, rows)
+            values = self._visit(params, rows, active, methods)
+        else:
+            log_prior = self.gate.log_prior(params.gate, rows)
+            values = [getattr(self.expert, method)(params.experts, rows) for method in methods]
+        prior = np.exp(log_prior)[:, :, None]
+        return (prior * values[0]).sum(axis=1), prior, *values
+
+    def _visit(self, params, rows, active, methods):
+        """What methods of the experts say, (n, k, ...), each expert being asked about the rows routed to it only."""
+        rows = rows._replace(Z=rows.X, active=None)  # experts look at X
+        n, k = active.shape
+        order = np.argsort(active, axis=None, kind="stable")  # slots of the first leaf, of the second, ...
+        ends = np.cumsum(np.bincount(active.ravel(), minlength=len(params.gate.coef)))
+        out = [None] * len(methods)
+        for leaf, slots in enumerate(np.split(order, ends[:-1])):
+            if not len(slots):
+                continue
+            alone, routed = self.expert.take(params.experts, [leaf]), rows[slots // k]
+            for i, method in enumerate(methods):
+                value = getattr(self.expert, method)(alone, routed)[:, 0]
+                if out[i] is None:
+                    out[i] = np.empty((n * k, *value.shape[1:]))
+                out[i][slots] = value
+        return [value.reshape(n, k, *value.shape[1:]) for value in out]
+
+    def _joined(self, function, rows):
+        """Answers to all rows from those to blocks of them, large enough for the rows of one expert to fill a block."""
+        size = BLOCK_ROWS * 16 if self.sparse else None
+        return tuple(map(np.concatenate, zip(*(function(block) for _, block in rows.blocks(size)), strict=True)))
+
+    # -- training -----------------------------------------------------------------------------------------------------
 
     def sweep(self, params, rows):
         """One pass over the rows: the objective at `params`, and the statistics for the step that follows."""

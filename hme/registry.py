@@ -3,27 +3,33 @@
 import scipy.sparse as sp
 
 from .experts import (
+    BackgroundExpert,
     BinomialExpert,
     ConstantExpert,
     Expert,
     GammaExpert,
     GaussianExpert,
     InverseGaussianExpert,
+    LaplaceExpert,
     LinearExpert,
     LogisticExpert,
     MixedExpert,
     NegativeBinomialExpert,
+    PointMassExpert,
     PoissonExpert,
+    StudentExpert,
     TreeExpert,
 )
-from .gates import ConstantGate, Gate, NodeGate, SoftmaxGate
+from .gates import ConstantGate, Gate, GaussianGate, NodeGate, SoftmaxGate, TopKGate
 
-__all__ = ["EXPERTS", "GATES", "check_support", "expert_names", "make_expert", "make_gate"]
+__all__ = ["EXPERTS", "GATES", "check_support", "expert_names", "make_expert", "make_gate", "supports"]
 
 EXPERTS = {
     "linear": LinearExpert,
     "constant": ConstantExpert,
     "gaussian": GaussianExpert,
+    "student": StudentExpert,
+    "laplace": LaplaceExpert,
     "poisson": PoissonExpert,
     "negative_binomial": NegativeBinomialExpert,
     "binomial": BinomialExpert,
@@ -31,8 +37,10 @@ EXPERTS = {
     "inverse_gaussian": InverseGaussianExpert,
     "logistic": LogisticExpert,
     "tree": TreeExpert,
+    "background": BackgroundExpert,
+    "point_mass": PointMassExpert,
 }
-GATES = {"softmax": SoftmaxGate, "constant": ConstantGate}
+GATES = {"softmax": SoftmaxGate, "constant": ConstantGate, "gaussian": GaussianGate, "topk": TopKGate}
 
 
 def expert_names(task):
@@ -80,6 +88,18 @@ def make_gate(gate):
     if not isinstance(gate, Gate | NodeGate):
         raise TypeError(f"gate = {gate!r} must be None, one of {sorted(GATES)} or an object from hme.gates.")
     return gate
+
+
+def supports(expert, gate):
+    """What a pair of classes takes: S sparse X, M several outputs, O offset, T trials, in this order."""
+    expert = expert()
+    letters = {
+        "S": expert.supports_sparse and gate.supports_sparse,
+        "M": expert.supports_multioutput,
+        "O": "offset" in expert.row_arguments,
+        "T": "trials" in expert.row_arguments,
+    }
+    return "".join(letter for letter, given in letters.items() if given) or "-"
 
 
 def check_support(expert, gate, rows):

@@ -6,7 +6,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
-from . import em, starts
+from . import em, stages, starts
 
 __all__ = ["Restart", "continue_fit", "feed", "run", "starving"]
 
@@ -19,6 +19,7 @@ STOPS = {
     "max_iter": "EM stopped after max_iter={0} sweeps before it converged. Raise max_iter or tol",
     "stalled": "EM stopped because no part of its last step raised the objective; the gradient is {1:.1g}. Raise alpha "
     "or look for columns of very different scale",
+    "max_stages": "the leaves that the gate chooses still changed after its last stage. Raise gate max_stages",
     "interrupted": "EM was interrupted; the best parameters so far are kept. Set warm_start=True and fit again to go "
     "on",
 }
@@ -59,7 +60,7 @@ def run(mixture, rows, tree, names, seed, options, given=None, n_finalists=None,
     )
     if racing:
         finalists = sorted(range(len(fits)), key=lambda i: -fits[i].objective)[:n_finalists]
-        finals = parallel(delayed(continue_fit)(mixture, rows, fits[i].params, options) for i in finalists)
+        finals = parallel(delayed(continue_fit)(mixture, rows, fits[i].params, options, warm=False) for i in finalists)
         for i, final in zip(finalists, finals, strict=True):
             history = em.History(*map(np.concatenate, zip(fits[i].history, final.history, strict=True)))
             fits[i] = final._replace(history=history)
@@ -73,13 +74,13 @@ def _run_start(mixture, rows, tree, start, seed, options):
             scaled = rows._replace(y=mixture.expert.start_target(rows))
             resp = starts.STARTS[start](scaled, tree, np.random.default_rng(seed))
             resp = mixture.expert.start_responsibilities(rows, resp)
-        return em.fit(mixture, rows, mixture.init(rows, resp), options)
+        return stages.fit(mixture, rows, mixture.init(rows, resp), options)
 
 
-def continue_fit(mixture, rows, params, options, reached=-np.inf):
-    """Fit from parameters; see `em.fit` for `reached`."""
+def continue_fit(mixture, rows, params, options, reached=-np.inf, warm=True):
+    """Fit from parameters; see `em.fit` for `reached` and `stages.fit` for `warm`."""
     with threadpool_limits(1, user_api="blas"):
-        return em.fit(mixture, rows, params, options, reached)
+        return stages.fit(mixture, rows, params, options, reached, warm)
 
 
 def starving(fit):
@@ -94,7 +95,7 @@ def feed(mixture, rows, fit, options):
         if not len(hungry):
             break
         params = mixture.init(rows, starts.reseeded(mixture, fit.params, rows, hungry))
-        again = continue_fit(mixture, rows, params, options)
+        again = continue_fit(mixture, rows, params, options, warm=False)
         if again.objective <= fit.objective:
             break
         fit = again

@@ -68,10 +68,19 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
         return "\n".join(leaves[0])
     gate = model.model_.gate
     if not isinstance(gate, TreeGate):  # the gate sees leaves only: the shape of the tree means nothing to it
-        proportion = getattr(model.gate_, "proportion", None)
-        notes = [""] * len(leaves) if proportion is None else [f"prior {share:.2f}: " for share in proportion]
+        notes = _notes(model.gate_, names, len(leaves))
         return "\n".join([f"gate: {type(gate).__name__}", *_indent(notes, leaves)])
     return "\n".join(_branch(model, 0, leaves, names, max_terms))
+
+
+def _notes(report, names, n_leaves):
+    """What a gate over leaves says of each of them."""
+    if hasattr(report, "mean"):
+        places = [", ".join(f"{a} = {b:.3g}" for a, b in zip(names, mean, strict=True)) for mean in report.mean]
+        return [f"near {place}: " if place else "" for place in places]
+    if hasattr(report, "proportion"):
+        return [f"prior {share:.2f}: " for share in report.proportion]
+    return [""] * n_leaves
 
 
 def _names(model, feature_names):

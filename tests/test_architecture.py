@@ -22,6 +22,7 @@ FLOORS = [
     {"model"},
     {"em"},
     {"starts", "prediction", "inference"},
+    {"stages"},
     {"restarts", "search"},
     {"estimators"},
     {"text", "plot"},

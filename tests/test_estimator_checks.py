@@ -4,8 +4,17 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hme import HMEClassifier, HMERegressor, Tree
-from hme.experts import LinearExpert, LogisticExpert
-from hme.gates import SoftmaxGate
+from hme.experts import (
+    BackgroundExpert,
+    BinomialExpert,
+    GaussianExpert,
+    LinearExpert,
+    LogisticExpert,
+    NegativeBinomialExpert,
+    PoissonExpert,
+    StudentExpert,
+)
+from hme.gates import FixedGate, GaussianGate, SoftmaxGate, TopKGate
 
 # Some checks fit ten rows and some fit noise; the short fits below stop early on purpose. Such a fit says rightly
 # that it did not converge or that an expert is left without weight. Every other warning stays an error.
@@ -30,13 +39,34 @@ REGRESSORS = [
     HMERegressor(depth=1, expert=LinearExpert(alpha=1.0, shrink_to="zero", variance_prior=None), gate=SoftmaxGate(1.0)),
 ]
 CLASSIFIERS = [HMEClassifier(depth=1, expert=LogisticExpert(alpha=1.0, shrink_to="zero"), gate=SoftmaxGate(1.0))]
+# Once per family of experts with softmax nodes,
+FAMILIES = [
+    "gaussian", GaussianExpert("identity"), "student", StudentExpert(df=4.0, shared_coef=True), "laplace",
+    "poisson", PoissonExpert(nonnegative=True), PoissonExpert(zero_truncated=True), "negative_binomial",
+    NegativeBinomialExpert(zero_truncated=True, shared_dispersion=True), BinomialExpert(n_trials=10_000), "gamma",
+    "inverse_gaussian", LinearExpert(covariance="full"), LinearExpert(shared_coef=True, shared_variance=True),
+    [("line", LinearExpert()), ("outliers", BackgroundExpert())], [("a", LinearExpert()), ("b", StudentExpert())],
+]  # fmt: skip
+
+
+def even(Z):
+    """Two leaves with half of every row."""
+    return [[0.5, 0.5]] * len(Z)
+
+
+# and once per gate with linear or logistic experts.
+GATES = [GaussianGate(), GaussianGate("tied"), GaussianGate("diag"), TopKGate(k=1), TopKGate(k=2), FixedGate(even)]
 
 
 @parametrize_with_checks(
     [HMERegressor(**shape) for shape in SHAPES]
     + REGRESSORS
+    + [HMERegressor(n_experts=2, expert=family, **SHORT) for family in FAMILIES]
+    + [HMERegressor(n_experts=2, gate=gate, **SHORT) for gate in GATES]
+    + [HMERegressor(n_experts=2, expert_features=slice(None), **SHORT)]
     + [HMEClassifier(**shape) for shape in SHAPES]
     + CLASSIFIERS
+    + [HMEClassifier(n_experts=2, gate=gate, **SHORT) for gate in GATES]
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

@@ -9,8 +9,21 @@ from sklearn.base import clone
 from hme import Tree, statistics
 from hme.chunks import Rows
 from hme.design import Design
-from hme.experts import ConstantExpert, LinearExpert, LogisticExpert, TreeExpert
-from hme.gates import ConstantGate, SoftmaxGate, TreeGate
+from hme.experts import (
+    BinomialExpert,
+    ConstantExpert,
+    GammaExpert,
+    GaussianExpert,
+    InverseGaussianExpert,
+    LaplaceExpert,
+    LinearExpert,
+    LogisticExpert,
+    NegativeBinomialExpert,
+    PoissonExpert,
+    StudentExpert,
+    TreeExpert,
+)
+from hme.gates import ConstantGate, FixedGate, GaussianGate, SoftmaxGate, TreeGate
 
 K, P = 3, 4
 DESIGN = Design(np.zeros(P - 1), np.ones(P - 1), True)
@@ -25,11 +38,36 @@ EXPERTS = [
     (ConstantExpert(), "regression"),
     (ConstantExpert(), "four classes"),
     (TreeExpert(), "two outputs"),
+    (StudentExpert(df=4.0), "regression"),
+    (LaplaceExpert(**EXACT), "regression"),
+    (PoissonExpert(), "counts"),
+    (PoissonExpert(alpha=0.0, zero_truncated=True), "positive counts"),
+    (NegativeBinomialExpert(), "counts"),
+    (NegativeBinomialExpert(shared_dispersion=True, zero_truncated=True), "positive counts"),
+    (BinomialExpert(), "trials"),
+    (GammaExpert(), "positive"),
+    (GammaExpert("inverse", alpha=1.0, shrink_to="zero", dispersion_prior=None), "positive"),
+    (InverseGaussianExpert(shared_dispersion=True), "positive"),
+    (InverseGaussianExpert("inverse"), "positive"),
+    (GaussianExpert("log"), "positive"),
+    (GaussianExpert("identity", dispersion_floor=1e-8), "regression"),
 ]
+
+
+def routing(Z):
+    """Three leaves, by an inverse distance from -1, 0 and 1."""
+    near = 1 / (1 + np.abs(Z[:, :1] - np.array([-1.0, 0.0, 1.0])))
+    return near / near.sum(axis=1, keepdims=True)
+
+
 GATES = [
     TreeGate(SoftmaxGate(), Tree.from_text("((. .) .)")),
     TreeGate(SoftmaxGate(alpha=0.0), Tree.flat(K)),
     ConstantGate(),
+    GaussianGate(),
+    GaussianGate("tied", covariance_prior=None, covariance_floor=1e-8),
+    GaussianGate("diag"),
+    FixedGate(routing),
 ]
 SMOOTH = [case for case in EXPERTS if case[0].additive]
 
@@ -46,9 +84,26 @@ def make_rows(kind, n=60, seed=0):
         "two outputs": rng.normal(size=(n, 2)) + X[:, :2],
         "two classes": (X[:, 0] + rng.normal(size=n) > 0).astype(int),
         "four classes": rng.integers(4, size=n),
-    }[kind]
+    }.get(kind)
+    weight = rng.uniform(0.5, 2.0, size=n)
+    if y is None:
+        return make_glm_rows(kind, X, weight, rng)
     y[:4] = np.arange(4) % (y.max() + 1) if y.ndim == 1 else y[:4]
-    return Rows(X, X, y, rng.uniform(0.5, 2.0, size=n))
+    return Rows(X, X, y, weight)
+
+
+def make_glm_rows(kind, X, weight, rng):
+    """Targets around a log or logit link, with an offset; successes of trials."""
+    offset, trials = rng.uniform(-0.3, 0.3, size=len(X)), None
+    mean = np.exp(0.5 + 0.4 * X[:, 0] + offset)
+    if kind == "trials":
+        trials = rng.integers(1, 9, size=len(X)).astype(float)
+        y = rng.binomial(trials.astype(int), mean / (1.0 + mean))
+    elif kind == "positive":  # a mean that suits an inverse link too
+        y = rng.gamma(3.0, 1.0 / (3.0 + 0.3 * X[:, 0] + offset) / 3.0)
+    else:
+        y = rng.poisson(mean * rng.gamma(2.0, 0.5, size=len(X))) + (kind == "positive counts")
+    return Rows(X, X, y[:, None].astype(float), weight, offset, trials)
 
 
 def make_resp(rows, seed=1, n_leaves=K):
@@ -123,7 +178,7 @@ def test_take_permutes_experts(expert, kind):
 
 @pytest.mark.parametrize("expert, kind", EXPERTS, ids=identify)
 def test_one_hot_responsibilities_are_separate_fits(expert, kind):
-    if getattr(expert, "shared_variance", False):
+    if getattr(expert, "shared_variance", False) or getattr(expert, "shared_dispersion", False):
         pytest.skip("a shared variance ties the experts")
     rows = make_rows(kind)
     expert = expert.resolve(rows, DESIGN)
@@ -179,13 +234,18 @@ def test_expert_gradient_is_that_of_q(expert, kind):
     expert, params = fit_once(expert, rows, make_resp(rows))
     scaled = expert.gradient(params, expert.statistics(params, rows, resp))
     numeric = central_differences(lambda: q_of_expert(expert, params, rows, resp), params.coef)
-    if hasattr(params, "variance"):  # slopes in units of the noise, variances as their logarithms
-        numeric = numeric * np.sqrt(params.variance)[..., None]
-        variance = central_differences(lambda: q_of_expert(expert, params, rows, resp), params.variance)
-        if not getattr(expert, "shared_variance", False):
-            numeric = np.append(numeric, variance * params.variance)
-        else:
+    noise = getattr(params, "variance", None)
+    if noise is not None:  # slopes in units of the noise, variances as their logarithms
+        numeric = numeric * np.sqrt(noise)[..., None]
+    elif hasattr(params, "dispersion"):  # slopes in units of the linear predictor, dispersions as their logarithms
+        numeric = numeric * expert.unit_
+        noise = params.dispersion if len(scaled) > numeric.size else None
+    if noise is not None:
+        variance = central_differences(lambda: q_of_expert(expert, params, rows, resp), noise)
+        if getattr(expert, "shared_variance", False) or getattr(expert, "shared_dispersion", False):
             scaled = scaled[: numeric.size]
+        else:
+            numeric = np.append(numeric, variance * noise)
     np.testing.assert_allclose(scaled, numeric.ravel(), atol=2e-6 * rows.n_rows)
 
 
@@ -216,10 +276,19 @@ def test_expert_moments_have_the_shape_of_predict(expert, kind):
 def test_gate_is_a_distribution(gate):
     rows = make_rows("regression")
     gate, params = fit_once(gate, rows, make_resp(rows))
-    prior = np.exp(gate.log_score(params, rows))
+    prior = np.exp(gate.log_prior(params, rows))
     np.testing.assert_allclose(prior.sum(axis=1), 1.0)
     assert (prior > 0).all()
-    assert gate.n_parameters(params) == (2 if isinstance(gate, ConstantGate) else 2 * P)
+    # As many as the entries that are free to differ: slopes of two nodes or of one, logits, centres and covariances.
+    q = P - 1
+    covariance = {"full": K * q * (q + 1) // 2, "tied": q * (q + 1) // 2, "diag": K * q}
+    n_free = {
+        ConstantGate: K - 1,
+        FixedGate: 0,
+        GaussianGate: K - 1 + K * q + covariance.get(getattr(gate, "covariance_type", None), 0),
+        TreeGate: 2 * P,
+    }
+    assert gate.n_parameters(params) == n_free[type(gate)]
 
 
 @pytest.mark.parametrize("family, kind", [*EXPERTS, *((gate, "regression") for gate in GATES)], ids=identify)

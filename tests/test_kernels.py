@@ -117,3 +117,35 @@ def test_newton_step_solves_the_penalised_system(C):
         system = multinomial.hessian(stats.curvature, C)[q].reshape(3 * C, 3 * C) + np.diag(np.tile(penalty, C))
         np.testing.assert_allclose(system @ step[q].ravel(), gradient[q].ravel(), atol=1e-10)
         np.testing.assert_allclose(decrement[q], step[q].ravel() @ system @ step[q].ravel())
+
+
+def test_clip_spectrum_is_the_constrained_maximum():
+    # Any covariance F^1/2 (I + A A') F^1/2 respects the floor; none has a greater likelihood than the clipped one.
+    rng = np.random.default_rng(0)
+    floor = np.array([0.1, 2.0, 30.0])
+    root = rng.normal(size=(4, 3, 3)) * np.sqrt(floor)[:, None] * np.array([0.05, 0.7, 3.0])
+    S = root @ root.swapaxes(1, 2)
+    clipped = kernels.clip_spectrum(S, floor)
+    units = np.sqrt(np.outer(floor, floor))
+    before, after = np.linalg.eigvalsh(S / units), np.linalg.eigvalsh(clipped / units)
+    assert (before < 1).any() and (before > 1).any()
+    np.testing.assert_allclose(np.sort(np.maximum(before, 1.0)), after, rtol=1e-12)
+
+    def likelihood(covariance):
+        return -np.linalg.slogdet(covariance)[1] - np.trace(np.linalg.solve(covariance, S), axis1=1, axis2=2)
+
+    best = likelihood(clipped)
+    for size in (0.01, 0.1, 1.0):
+        for _ in range(50):
+            step = rng.normal(size=(4, 3, 3)) * size
+            other = (step @ step.swapaxes(1, 2) + np.eye(3)) * units
+            assert (likelihood(other) <= best + 1e-12).all()
+            near = clipped + 0.1 * (other - clipped)  # the admissible set is convex
+            assert (likelihood(near) <= best + 1e-12).all()
+
+
+def test_clip_spectrum_leaves_what_respects_the_floor():
+    S = np.array([[[2.0, 0.5], [0.5, 1.0]]])
+    np.testing.assert_array_equal(kernels.clip_spectrum(S, np.array([0.1, 0.1])), S)
+    np.testing.assert_allclose(kernels.clip_spectrum(np.zeros((2, 2)), np.array([0.1, 3.0])), np.diag([0.1, 3.0]))
+    assert kernels.clip_spectrum(np.zeros((2, 0, 0)), np.zeros(0)).shape == (2, 0, 0)

@@ -1,5 +1,6 @@
 """Families of experts: one file each."""
 
+from .background import BackgroundExpert
 from .base import AdditiveExpert, Expert, RefitExpert
 from .binomial import BinomialExpert
 from .constant import ConstantExpert
@@ -8,14 +9,21 @@ from .gamma import GammaExpert
 from .gaussian import GaussianExpert
 from .glm import GLMExpert, ScaledGLMExpert
 from .inverse_gaussian import InverseGaussianExpert
+from .laplace import LaplaceExpert
 from .linear import LinearExpert
 from .logistic import LogisticExpert
 from .mixed import MixedExpert
 from .negative_binomial import NegativeBinomialExpert
+from .point_mass import PointMassExpert
 from .poisson import PoissonExpert
+from .student import StudentExpert
 from .tree import TreeExpert
 
 __all__ = [
+    "BackgroundExpert",
+    "LaplaceExpert",
+    "PointMassExpert",
+    "StudentExpert",
     "CountExpert",
     "GLMExpert",
     "ScaledGLMExpert",

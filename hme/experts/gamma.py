@@ -30,9 +30,9 @@ class GammaExpert(PositiveExpert):
     Examples
     --------
     >>> from hme import HMERegressor
-    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [1.0, 2.5, 7.0, 21.0]
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [1.0, 2.5, 9.0, 21.0]
     >>> HMERegressor(depth=0, expert="gamma").fit(X, y).predict([[1.5]]).round(1)
-    array([4.3])
+    array([4.7])
     """
 
     def log_density(self, y, eta, mean, dispersion, trials):

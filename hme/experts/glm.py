@@ -7,9 +7,8 @@ import numpy as np
 
 from .. import multinomial
 from ..checks import check_choice, check_prior, check_real
-from ..kernels import linear_scores, weighted_cross, weighted_gram
+from ..kernels import linear_scores, rounding_step, weighted_cross, weighted_gram
 from ..links import LINKS
-from .linear import _rounding_step as rounding_step
 from .predictor import LinearPredictorExpert, with_offset
 
 __all__ = ["GLMExpert", "GLMParams", "GLMReport", "ScaledGLMExpert"]
@@ -19,6 +18,9 @@ INIT_STEPS = 5  # IRLS steps from the global fit that turn a start's responsibil
 # A fit runs away where its next step still moves linear predictors by more than this, although next to nothing is left
 # to gain by it.
 MOVING = 0.05
+# It has run away where rows hold less information than this on a direction of the slopes in which linear predictors
+# spread by more than that: the steps have vanished by then.
+LEAST_INFORMATION, FAR = 1e-3, 5.0
 
 
 class GLMParams(NamedTuple):
@@ -114,8 +116,11 @@ class GLMExpert(LinearPredictorExpert):
         mean = weight @ bound.interior(y, trials) / weight.sum()  # (1,)
         bound._bind_dispersion(rows, mean)
         # The size in which a linear predictor is large makes its gradient free of units.
-        sizes = {"identity": float(np.sqrt(bound.start_dispersion_[0])), "inverse": 1.0 / float(mean[0])}
-        bound.unit_ = sizes.get(self.link, 1.0)
+        bound.unit_ = 1.0
+        if self.link == "identity":
+            bound.unit_ = float(np.sqrt(bound.start_dispersion_[0]))
+        elif self.link == "inverse":
+            bound.unit_ = 1.0 / float(mean[0])
         # The fit of all rows by one expert: what slopes shrink to, and where every expert starts.
         bound.anchor_ = np.zeros((1, rows.X.shape[1]))
         start = bound.anchor_.copy()
@@ -250,13 +255,33 @@ class GLMExpert(LinearPredictorExpert):
         step[:, -1] = 0.0 if step.shape[1] > 1 else step[:, -1]
         change = self.change(step, params, stats)
         weight = np.maximum(stats.weight, np.finfo(float).tiny)
-        running = np.flatnonzero((change > MOVING) & (decrement < MOVING * change**2 * weight))
+        running = (change > MOVING) & (decrement < MOVING * change**2 * weight)
+        running = np.flatnonzero(running | self._run_away(params, stats))
         if not len(running):
             return []
         return [
             f"the coefficients of expert(s) {running.tolist()} grow without bound, or all but: their mean goes to the "
             "edge of its range on some rows. Use alpha > 0 or fewer experts"
         ]
+
+    def _run_away(self, params, stats):
+        """Experts (K,) whose slopes are so far out that no row tells how far."""
+        if self.link not in ("log", "logit") or self.constraints_:
+            return np.zeros(len(params.coef), dtype=bool)
+        values, vectors = np.linalg.eigh(self.moment_[:-1, :-1])
+        kept = values > 1e-9 * values.max(initial=0.0)
+        axes = vectors[:, kept] / np.sqrt(values[kept])  # along each, linear predictors spread by one
+        ridge = self.penalty_ / self.penalty_scale(params.dispersion)[:, None]
+        system = stats.curvature + ridge[:, :, None] * np.eye(ridge.shape[1])
+        corner = np.maximum(system[:, -1:, -1:], np.finfo(float).tiny)
+        slopes = system[:, :-1, :-1] - system[:, :-1, -1:] @ system[:, -1:, :-1] / corner  # at the best intercept
+        information, turned = np.linalg.eigh(axes.T @ slopes @ axes)
+        largest = information.max(axis=1, initial=0.0)[:, None]
+        spread = params.coef[:, :-1] @ (vectors[:, kept] * np.sqrt(values[kept]))
+        spread = np.einsum("kij,ki->kj", turned, spread)
+        # Along a column that is constant on an expert's rows there is no information either, but no way to run.
+        lost = (information + 1e-13 * largest < LEAST_INFORMATION) & (np.abs(spread) > FAR)
+        return lost.any(axis=1)
 
     def report(self, params, design):
         return GLMReport(*design.to_user_units(params.coef), params.dispersion)

@@ -26,9 +26,9 @@ class InverseGaussianExpert(PositiveExpert):
     Examples
     --------
     >>> from hme import HMERegressor
-    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [1.0, 2.5, 7.0, 21.0]
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [1.0, 2.5, 9.0, 21.0]
     >>> HMERegressor(depth=0, expert="inverse_gaussian").fit(X, y).predict([[1.5]]).round(1)
-    array([4.4])
+    array([4.6])
     """
 
     def log_density(self, y, eta, mean, dispersion, trials):

@@ -1,21 +1,21 @@
-"""Linear-Gaussian experts: y = b_k' x + noise of variance phi_k, for one or several outputs."""
+"""Linear-Gaussian experts: y = b_k' x + offset + noise of variance phi_k, for one or several outputs."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_choice, check_real
-from ..kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
-from .base import AdditiveExpert
+from .. import statistics
+from ..checks import check_choice
+from ..kernels import linear_scores, solve_psd, weighted_cross, weighted_gram, whitener
+from .noise import GaussianNoise, check_noise, log_density, noise_floor, spread
+from .predictor import LinearPredictorExpert
 
-__all__ = ["LinearExpert"]
-
-AUTO_FLOOR = 1e-6  # of var(y), for variance_floor="auto"
+__all__ = ["LinearExpert", "LinearParams", "LinearStatistics", "global_fit", "linear_statistics", "own_targets"]
 
 
 class LinearParams(NamedTuple):
     coef: np.ndarray  # (K, T, p), of the design columns, intercept last
-    variance: np.ndarray  # (K, T)
+    variance: np.ndarray  # (K, T), or covariances (K, T, T)
 
 
 class LinearStatistics(NamedTuple):
@@ -24,7 +24,7 @@ class LinearStatistics(NamedTuple):
     weight: np.ndarray  # (K,)
     gram: np.ndarray  # (K, p, p)
     cross: np.ndarray  # (K, T, p)
-    square: np.ndarray  # (K, T)
+    square: np.ndarray  # (K, T), or (K, T, T) of all pairs of outputs
 
 
 class LinearReport(NamedTuple):
@@ -35,11 +35,20 @@ class LinearReport(NamedTuple):
     variance: np.ndarray
 
 
-class LinearExpert(AdditiveExpert):
+class CovarianceReport(NamedTuple):
+    """Linear experts of T outputs with covariances: `coef` (K, T, p), `intercept`, `variance` (K, T), and matrices."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    variance: np.ndarray
+    covariance: np.ndarray  # (K, T, T)
+
+
+class LinearExpert(LinearPredictorExpert):
     """Linear regression with Gaussian noise, its own variance for each expert.
 
     The M-step is a weighted ridge regression in closed form, eqs. (linear-update) and (variance-update) of the theory
-    page.
+    page; with full covariances eq. (covariance-update).
 
     Parameters
     ----------
@@ -51,9 +60,14 @@ class LinearExpert(AdditiveExpert):
         Weak prior on each noise variance: it counts as so many more rows, in each expert, whose mean squared residual
         is this fraction of the global fit's. None switches it off.
     variance_floor : "auto" or float, default="auto"
-        Least variance, as a fraction of var(y). "auto" is 1e-6, raised to q^2 / 12 where y is rounded to steps of q.
+        Least variance, as a fraction of var(y) (of y less the offset). "auto" is 1e-6, raised to q^2 / 12 where y is
+        rounded to steps of q.
     shared_variance : bool, default=False
-        One noise variance for all experts.
+        One noise variance, or covariance, for all experts.
+    covariance : {"diagonal", "full"}, default="diagonal"
+        Noise of several outputs: independent given the expert, or with a covariance matrix for each expert.
+    {constraints}
+        They hold for every output alike, and go with diagonal covariances only.
 
     References
     ----------
@@ -69,6 +83,14 @@ class LinearExpert(AdditiveExpert):
     >>> model = HMERegressor(depth=0, expert=exact).fit(X, y)
     >>> model.experts_.coef.round(2)
     array([[2.15]])
+
+    Two outputs whose noise goes together:
+
+    >>> import numpy as np
+    >>> Y = np.column_stack([y, [0.1, 1.0, 1.9, 3.5]])
+    >>> model = HMERegressor(depth=0, expert=LinearExpert(covariance="full")).fit(X, Y)
+    >>> model.experts_.covariance.shape
+    (1, 2, 2)
     """
 
     tasks = ("regression",)
@@ -81,178 +103,214 @@ class LinearExpert(AdditiveExpert):
         variance_prior=(1.0, 0.1),
         variance_floor="auto",
         shared_variance=False,
+        covariance="diagonal",
+        shared_coef=None,
+        fixed_coef=None,
+        nonnegative=False,
     ):
         self.alpha = alpha
         self.shrink_to = shrink_to
         self.variance_prior = variance_prior
         self.variance_floor = variance_floor
         self.shared_variance = shared_variance
+        self.covariance = covariance
+        self.shared_coef = shared_coef
+        self.fixed_coef = fixed_coef
+        self.nonnegative = nonnegative
 
     # -- binding to data ---------------------------------------------------------------------------------------------
 
     def _check(self):
-        check_real(self.alpha, "alpha")
-        check_choice(self.shrink_to, "shrink_to", ("global", "zero"))
-        check_choice(self.shared_variance, "shared_variance", (True, False))
-        if self.variance_floor != "auto":
-            check_real(self.variance_floor, "variance_floor", positive=True)
-        if self.variance_prior is not None:
-            try:
-                rows, fraction = map(float, self.variance_prior)
-            except (TypeError, ValueError):
-                rows = fraction = -1.0
-            if not (0 <= rows < np.inf and 0 < fraction < np.inf):
-                raise ValueError(
-                    f"variance_prior = {self.variance_prior!r} must be None or a pair (rows >= 0, fraction > 0)."
-                )
+        check_choice(self.covariance, "covariance", ("diagonal", "full"))
+        check_noise(self.variance_prior, self.variance_floor, self.shared_variance)
 
     def resolve(self, rows, design):
         self._check()
         bound = super().resolve(rows, design)
-        y, weight = rows.y, rows.weight
-        total = weight.sum()
-        mean = weight @ y / total
-        bound.penalty_ = self.alpha * design.penalty_scale
-        bound.anchor_ = np.zeros((1, y.shape[1], rows.X.shape[1]))  # (1, T, p)
-        bound.anchor_[0, :, -1] = mean
-        for _ in range(2):  # the second round takes the first one's rounding error away
-            stats = None
-            for _, block in rows.blocks():
-                stats = bound.add(stats, bound.statistics(None, block, block.weight[:, None]))
-            force = stats.cross - bound.penalty_ * bound.anchor_
-            bound.anchor_ = bound.anchor_ + _solve(stats.gram + np.diag(bound.penalty_), force)
-        residual = sum(
-            block.weight @ (block.y - linear_scores(block.X, bound.anchor_[0])) ** 2 for _, block in rows.blocks()
-        )
-        spread = weight @ (y - mean) ** 2 / total
-        # A constant output has no scale of its own: take the size of its values.
-        spread = np.where(spread > 1e-28 * mean**2, spread, np.where(mean != 0, mean**2, 1.0))
-        if self.variance_floor == "auto":
-            step = np.array([_rounding_step(column) for column in y.T])
-            bound.floor_ = np.maximum(AUTO_FLOOR * spread, step**2 / 12.0)
-        else:
-            bound.floor_ = self.variance_floor * spread
-        global_variance = np.maximum(residual / total, bound.floor_)
-        count, fraction = (0.0, 1.0) if self.variance_prior is None else self.variance_prior
-        bound.prior_rows_, bound.prior_variance_ = count, fraction * global_variance
-        bound.global_variance_ = global_variance
+        bound._bind_predictor(design)
+        if bound.constraints_ and self.covariance == "full":
+            raise ValueError("covariance='full' does not go with shared_coef, fixed_coef or nonnegative.")
+        bound.anchor_, global_variance = global_fit(rows, bound.penalty_, self.covariance == "full")
+        y = own_targets(rows)
+        bound.floor_ = noise_floor(self.variance_floor, rows.y, spread(y, rows.weight))
+        bound.noise_ = GaussianNoise(bound.floor_, global_variance, self.variance_prior, self.shared_variance)
         # The statistics are taken around the global fit in any case; the penalty's target is another matter.
         bound.target_ = bound.anchor_ if self.shrink_to == "global" else np.zeros_like(bound.anchor_)
         return bound
 
+    def start_target(self, rows):
+        return own_targets(rows)
+
     # -- the family --------------------------------------------------------------------------------------------------
 
     def start(self, n_experts):
-        return LinearParams(
-            np.repeat(self.anchor_, n_experts, axis=0), np.repeat(self.global_variance_[None], n_experts, axis=0)
-        )
+        coef = self._constrained(np.repeat(self.anchor_, n_experts, axis=0))
+        return LinearParams(coef, self.noise_.start(n_experts))
+
+    def _constrained(self, coef):
+        """Coefficients (K, T, p) moved to where they may be."""
+        if not self.constraints_:
+            return coef
+        return np.stack([self.constraints_.feasible(coef[:, t]) for t in range(coef.shape[1])], axis=1)
+
+    def _residuals(self, params, rows):
+        """Fit less y, (n, K) for one output after the other."""
+        y = own_targets(rows)
+        for t in range(y.shape[1]):
+            residual = linear_scores(rows.X, params.coef[:, t])
+            residual -= y[:, t, None]
+            yield residual
 
     def log_prob(self, params, rows):
-        out = np.full((len(params.variance), rows.n_rows), 0.0).T
-        for t in range(rows.y.shape[1]):
-            term = linear_scores(rows.X, params.coef[:, t])
-            term -= rows.y[:, t, None]
-            np.square(term, out=term)
-            term *= -0.5 / params.variance[:, t]
-            out += term
-        out -= 0.5 * np.log(2.0 * np.pi * params.variance).sum(axis=1)
-        return out
+        return log_density(self._residuals(params, rows), params.variance)
 
     def predict(self, params, rows):
         K, T, p = params.coef.shape
-        return linear_scores(rows.X, params.coef.reshape(K * T, p)).reshape(-1, K, T)
+        mean = linear_scores(rows.X, params.coef.reshape(K * T, p))
+        if rows.offset is not None:
+            mean += rows.offset[:, None]
+        return mean.reshape(-1, K, T)
 
     def variance(self, params, rows):
-        return np.broadcast_to(params.variance, (rows.n_rows, *params.variance.shape))
+        variance = self.noise_.diagonal(params.variance)
+        return np.broadcast_to(variance, (rows.n_rows, *variance.shape))
 
     def statistics(self, params, rows, resp, seen=None):
-        residual = rows.y - linear_scores(rows.X, self.anchor_[0])
-        weighted = [resp * residual[:, t, None] for t in range(residual.shape[1])]
-        return LinearStatistics(
-            resp.sum(axis=0),
-            weighted_gram(rows.X, resp),
-            np.stack([weighted_cross(rows.X, w) for w in weighted], axis=1),
-            np.stack([residual[:, t] @ w for t, w in enumerate(weighted)], axis=1),
-        )
+        return linear_statistics(rows, self.anchor_, resp, self.noise_.full)
 
     def update(self, params, stats, rows=None):
-        system = stats.gram + np.diag(self.penalty_)
-        coef = params.coef + _solve(system, self._force(params.coef, stats))
-        count, square = self._noise(coef, stats)
-        seen = count > 0
-        variance = np.divide(square, count, out=params.variance.copy(), where=seen)
-        return LinearParams(coef, np.maximum(variance, self.floor_))
+        coef = self._fit_coef(params, stats)
+        return LinearParams(coef, self.noise_.update(params.variance, stats.weight, self._squares(coef, params, stats)))
 
-    def _force(self, coef, stats):
+    def _center(self, params):
+        """The coefficients whose residuals the statistics are made of."""
+        return self.anchor_
+
+    def _fit_coef(self, params, stats):
+        """The maximiser (K, T, p): for any noise, eq. (linear-update), or for the present one, eq. (constraints)."""
+        force, system = self._force(params.coef, params, stats), stats.gram + np.diag(self.penalty_)
+        if not self.constraints_:
+            return params.coef + _solve(system, force)
+        coef = np.empty_like(params.coef)
+        for t, precision in enumerate(1.0 / params.variance.T):
+            old = params.coef[:, t]
+            step = self.constraints_.step(system * precision[:, None, None], force[:, t] * precision[:, None], old)
+            coef[:, t] = self.constraints_.move(old, step)
+        return coef
+
+    def _force(self, coef, params, stats):
         """Gradient (K, T, p) of half the penalised residual sum of squares, downhill."""
-        shift = coef - self.anchor_
+        shift = coef - self._center(params)
         return stats.cross - np.einsum("ktp,kpr->ktr", shift, stats.gram) - self.penalty_ * (coef - self.target_)
 
-    def _noise(self, coef, stats):
-        """Rows counted and squares summed for the variances, (K, T) each, prior included, eq. (variance-update)."""
-        shift = coef - self.anchor_
+    def _squares(self, coef, params, stats):
+        """Residual sums of squares and the ridge, in the shape of the variances, eq. (variance-update)."""
+        return self._residual_squares(coef, params, stats) + self._ridge(coef)
+
+    def _residual_squares(self, coef, params, stats):
+        shift = coef - self._center(params)
+        if self.noise_.full:
+            cross = np.einsum("ksp,ktp->kst", shift, stats.cross)
+            fitted = np.einsum("ksp,kpr,ktr->kst", shift, stats.gram, shift)
+            return stats.square - cross - np.swapaxes(cross, 1, 2) + fitted
         fitted = np.einsum("ktp,kpr,ktr->kt", shift, stats.gram, shift)
-        square = np.maximum(stats.square - 2.0 * np.einsum("ktp,ktp->kt", shift, stats.cross) + fitted, 0.0)
-        square += ((coef - self.target_) ** 2) @ self.penalty_
-        count = np.broadcast_to(stats.weight[:, None], square.shape)
-        if self.shared_variance:
-            count, square = (np.broadcast_to(a.sum(axis=0), a.shape) for a in (count, square))
-        return count + self.prior_rows_, square + self.prior_rows_ * self.prior_variance_
+        return np.maximum(stats.square - 2.0 * np.einsum("ktp,ktp->kt", shift, stats.cross) + fitted, 0.0)
+
+    def _ridge(self, coef):
+        distance = coef - self.target_
+        if self.noise_.full:
+            return (distance * self.penalty_) @ np.swapaxes(distance, 1, 2)
+        return distance**2 @ self.penalty_
 
     def log_prior_density(self, params):
-        ridge = ((params.coef - self.target_) ** 2) @ self.penalty_ / params.variance
-        variance = params.variance[:1] if self.shared_variance else params.variance
-        prior = self.prior_rows_ * (np.log(variance) + self.prior_variance_ / variance)
-        return -0.5 * (ridge.sum() + prior.sum())
+        return self.noise_.log_prior(params.variance, self._ridge(params.coef))
 
     def gradient(self, params, stats):
         # In units of the noise for the slopes; of the log-variance where it is free to move.
-        slopes = self._force(params.coef, stats) / np.sqrt(params.variance)[..., None]
-        count, square = self._noise(params.coef, stats)
-        free = params.variance > self.floor_
-        return np.append(slopes, np.where(free, 0.5 * (square / params.variance - count), 0.0))
+        return np.append(self._coef_gradient(params, stats), self._noise_gradient(params, stats))
+
+    def _coef_gradient(self, params, stats):
+        slopes = self._force(params.coef, params, stats)
+        if self.noise_.full:
+            return whitener(params.variance) @ slopes
+        if self.constraints_:
+            unit = np.sqrt(self.noise_.global_variance)
+            slopes = slopes / params.variance[..., None] * unit[:, None]
+            parts = [self.constraints_.gradient(slopes[:, t], params.coef[:, t]) for t in range(slopes.shape[1])]
+            return np.concatenate(parts)
+        return slopes / np.sqrt(params.variance)[..., None]
+
+    def _noise_gradient(self, params, stats):
+        return self.noise_.gradient(params.variance, stats.weight, self._squares(params.coef, params, stats))
 
     def n_parameters(self, params):
-        K, T, _ = params.coef.shape
-        return params.coef.size + (T if self.shared_variance else K * T)
+        K, T, p = params.coef.shape
+        return T * self.constraints_.n_free((K, p)) + self.noise_.n_parameters(K)
 
     def warnings(self, params, stats):
-        # Where even the global fit is exact, the data have no noise: nothing collapsed.
-        collapsed = (params.variance <= self.floor_ * (1 + 1e-9)) & (self.global_variance_ > self.floor_)
-        at_floor = np.flatnonzero(collapsed.any(axis=1))
-        if not len(at_floor):
-            return []
-        return [
-            f"the noise variance of expert(s) {at_floor.tolist()} is at its floor: they fit rows exactly. Use a "
-            "variance_prior, raise variance_floor or use fewer experts"
-        ]
+        return self.noise_.warnings(params.variance)
 
     def report(self, params, design):
         coef, intercept = design.to_user_units(params.coef)
-        report = LinearReport(coef, intercept, params.variance)
-        return LinearReport(*(a[:, 0] for a in report)) if params.coef.shape[1] == 1 else report
+        variance = self.noise_.diagonal(params.variance)
+        if coef.shape[1] == 1:
+            return LinearReport(coef[:, 0], intercept[:, 0], variance[:, 0])
+        if self.noise_.full:
+            return CovarianceReport(coef, intercept, variance.copy(), params.variance)
+        return LinearReport(coef, intercept, variance)
 
     def equations(self, report, feature_names, target):
         lines = []
-        for coef, intercept, variance in zip(*report, strict=True):
+        for coef, intercept, variance in zip(*report[:3], strict=True):
             if np.ndim(intercept) == 0:
-                terms = [f"{b:+.4g} {name}" for b, name in zip(coef, feature_names, strict=True)]
-                lines.append(f"{target} = {intercept:.4g} {' '.join(terms)},  noise {np.sqrt(variance):.3g}")
+                noise = np.sqrt(variance)
+                lines.append(f"{target} = {self._equation(coef, intercept, feature_names)},  noise {noise:.3g}")
             else:
                 lines.append(f"{len(intercept)} linear outputs,  noise {np.sqrt(variance).round(3).tolist()}")
         return lines
 
 
+# -- arrays ----------------------------------------------------------------------------------------------------------
+
+
+def own_targets(rows):
+    """Outputs (n, T) less the offset: what the coefficients answer for."""
+    return rows.y if rows.offset is None else rows.y - rows.offset[:, None]
+
+
+def global_fit(rows, penalty, full=False):
+    """Ridge regression of all rows: coefficients (1, T, p), and the mean squares (T,) or (T, T) of its residuals."""
+    y, total = own_targets(rows), rows.weight.sum()
+    anchor = np.zeros((1, y.shape[1], rows.X.shape[1]))
+    anchor[0, :, -1] = rows.weight @ y / total
+    for _ in range(2):  # the second round takes the first one's rounding error away
+        stats = None
+        for _, block in rows.blocks():
+            stats = statistics.add(stats, linear_statistics(block, anchor, block.weight[:, None], full))
+        anchor = anchor + _solve(stats.gram + np.diag(penalty), stats.cross - penalty * anchor)
+    square = 0.0
+    for _, block in rows.blocks():
+        residual = own_targets(block) - linear_scores(block.X, anchor[0])
+        square = square + (residual.T @ (residual * block.weight[:, None]) if full else block.weight @ residual**2)
+    return anchor, square / total
+
+
+def linear_statistics(rows, anchor, resp, full=False):
+    """Weighted sums over rows of residuals from the anchor."""
+    residual = own_targets(rows) - linear_scores(rows.X, anchor[0])
+    products = [resp * residual[:, t, None] for t in range(residual.shape[1])]
+    if full:
+        square = np.stack([(residual.T @ product).T for product in products], axis=2)
+    else:
+        square = np.stack([residual[:, t] @ product for t, product in enumerate(products)], axis=1)
+    return LinearStatistics(
+        resp.sum(axis=0),
+        weighted_gram(rows.X, resp),
+        np.stack([weighted_cross(rows.X, product) for product in products], axis=1),
+        square,
+    )
+
+
 def _solve(system, force):
     """Steps (K, T, p) of K systems with T right-hand sides each."""
     return np.swapaxes(solve_psd(system, np.swapaxes(force, 1, 2)), 1, 2)
-
-
-def _rounding_step(y):
-    """Step that the values of y are rounded to; next to nothing where they are not.
-
-    A low quantile of the gaps between neighbouring distinct values is the step of a grid when there is one; without
-    rounding it is a small part of range / n, whose variance is far below any floor.
-    """
-    gaps = np.diff(np.unique(y))
-    return float(np.quantile(gaps, 0.05, method="inverted_cdf")) if len(gaps) else 0.0

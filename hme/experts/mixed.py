@@ -26,7 +26,7 @@ class MixedExpert(Expert):
     Leaves whose families and hyper-parameters are equal are computed together, and what such a family ties over its
     experts (a shared variance, shared coefficients) is tied among those leaves. All families must give densities with
     respect to the same measure: probabilities of counts do not go with densities of numbers. A `PointMassExpert` goes
-    with both: beside densities its point belongs to it alone, since they give a single point no probability, eq. (atom).
+    with both: beside densities, which give no single point a probability, its point is its own, eq. (atom).
 
     Parameters
     ----------

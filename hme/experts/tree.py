@@ -7,7 +7,8 @@ from sklearn.tree import DecisionTreeRegressor
 
 from ..checks import check_int, check_real
 from .base import RefitExpert
-from .linear import LinearExpert
+from .linear import global_fit, own_targets
+from .noise import GaussianNoise, check_noise, log_density, noise_floor, spread
 
 __all__ = ["TreeExpert"]
 
@@ -44,6 +45,7 @@ class TreeExpert(RefitExpert):
 
     tasks = ("regression",)
     supports_sparse = supports_multioutput = True
+    row_arguments = ("offset",)
 
     def __init__(self, max_depth=3, min_weight_leaf=10.0, variance_prior=(1.0, 0.1), variance_floor="auto"):
         self.max_depth = max_depth
@@ -55,13 +57,19 @@ class TreeExpert(RefitExpert):
         check_real(self.min_weight_leaf, "min_weight_leaf", positive=True)
         if self.max_depth is not None:
             check_int(self.max_depth, "max_depth")
+        check_noise(self.variance_prior, self.variance_floor)
         bound = super().resolve(rows, design)
-        # The noise is the linear family's: same prior, same floor, same scale.
-        bound.noise_ = LinearExpert(1.0, "zero", self.variance_prior, self.variance_floor).resolve(rows, design)
+        # The noise is the linear family's: same prior, same floor, and the scale of the linear fit of all rows.
+        _, global_variance = global_fit(rows, design.penalty_scale)
+        floor = noise_floor(self.variance_floor, rows.y, spread(own_targets(rows), rows.weight))
+        bound.noise_ = GaussianNoise(floor, global_variance, self.variance_prior)
         return bound
 
+    def start_target(self, rows):
+        return own_targets(rows)
+
     def fit(self, rows, resp):
-        noise = self.noise_
+        y = own_targets(rows)
         estimators = np.empty(resp.shape[1], dtype=object)
         variance = np.empty((resp.shape[1], rows.y.shape[1]))
         for k, weight in enumerate(resp.T):
@@ -72,33 +80,32 @@ class TreeExpert(RefitExpert):
                 min_weight_fraction_leaf=min(0.5, self.min_weight_leaf / fitted.sum()),
                 random_state=0,
             )
-            estimators[k] = tree.fit(rows.X[:, :-1], rows.y, sample_weight=fitted)
-            residual = rows.y - tree.predict(rows.X[:, :-1]).reshape(rows.y.shape)
-            square = fitted @ residual**2 + noise.prior_rows_ * noise.prior_variance_
-            variance[k] = np.maximum(square / (fitted.sum() + noise.prior_rows_), noise.floor_)
+            estimators[k] = tree.fit(rows.X[:, :-1], y, sample_weight=fitted)
+            residual = y - tree.predict(rows.X[:, :-1]).reshape(y.shape)
+            start = self.noise_.start(1)
+            variance[k] = self.noise_.update(start, fitted.sum(keepdims=True), (fitted @ residual**2)[None])[0]
         return TreeParams(estimators, variance)
 
     def predict(self, params, rows):
         T = params.variance.shape[1]
-        return np.stack([tree.predict(rows.X[:, :-1]).reshape(-1, T) for tree in params.estimator], axis=1)
+        mean = np.stack([tree.predict(rows.X[:, :-1]).reshape(-1, T) for tree in params.estimator], axis=1)
+        return mean if rows.offset is None else mean + rows.offset[:, None, None]
 
     def log_prob(self, params, rows):
-        residual = rows.y[:, None] - self.predict(params, rows)
-        terms = residual**2 / params.variance + np.log(2.0 * np.pi * params.variance)
-        return -0.5 * terms.sum(axis=2)
+        residuals = rows.y[:, None] - self.predict(params, rows)
+        return log_density(np.moveaxis(residuals, 2, 0), params.variance)
 
     def variance(self, params, rows):
         return np.broadcast_to(params.variance, (rows.n_rows, *params.variance.shape))
 
     def log_prior_density(self, params):
-        noise = self.noise_
-        return -0.5 * (noise.prior_rows_ * (np.log(params.variance) + noise.prior_variance_ / params.variance)).sum()
+        return self.noise_.log_prior(params.variance, np.zeros_like(params.variance))
 
     def n_parameters(self, params):
         return sum(tree.get_n_leaves() for tree in params.estimator) * params.variance.shape[1] + params.variance.size
 
     def warnings(self, params, stats):
-        return self.noise_.warnings(params, stats)
+        return self.noise_.warnings(params.variance)
 
     def equations(self, report, feature_names, target):
         return [

@@ -2,7 +2,10 @@
 
 from .base import Gate, NodeGate
 from .constant import ConstantGate
+from .fixed import FixedGate
+from .gaussian import GaussianGate
 from .hierarchy import TreeGate
 from .softmax import SoftmaxGate
+from .topk import TopKGate
 
-__all__ = ["ConstantGate", "Gate", "NodeGate", "SoftmaxGate", "TreeGate"]
+__all__ = ["ConstantGate", "FixedGate", "GaussianGate", "Gate", "NodeGate", "SoftmaxGate", "TopKGate", "TreeGate"]

@@ -1,0 +1,93 @@
+"""All probability on one value of y: the extra zeros of a count."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..checks import check_real
+from .base import AdditiveExpert
+
+__all__ = ["PointMassExpert"]
+
+
+class PointMassParams(NamedTuple):
+    value: np.ndarray  # (K,), not learned
+
+
+class PointMassStatistics(NamedTuple):
+    weight: np.ndarray  # (K,)
+
+
+class PointMassExpert(AdditiveExpert):
+    """An expert that says one value of y with certainty; it learns nothing. Eq. (point-mass).
+
+    Beside a count expert it makes a zero-inflated model, in which both give zeros; beside a family of positive values a
+    hurdle model, in which it alone does. The gate says where its rows lie.
+
+    Parameters
+    ----------
+    at : float, default=0.0
+        The value.
+
+    References
+    ----------
+    Lambert, D. (1992). Zero-inflated Poisson regression, with an application to defects in manufacturing.
+    Technometrics 34(1), 1-14, section 2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.chunks import Rows
+    >>> from hme.experts import PointMassExpert
+    >>> X = np.ones((3, 1))
+    >>> rows = Rows(X, X, np.array([[0.0], [1.0], [0.0]]), np.ones(3))
+    >>> expert = PointMassExpert(at=0.0).resolve(rows, None)
+    >>> expert.log_prob(expert.start(1), rows)[:, 0]
+    array([  0., -inf,   0.])
+    """
+
+    measure = "mass"
+
+    def __init__(self, at=0.0):
+        self.at = at
+
+    @property
+    def domain(self):
+        """The targets that the family can produce, in words."""
+        return f"exactly {self.at:g}"
+
+    @property
+    def atoms(self):
+        """The value, which has all of the probability."""
+        return (float(self.at),)
+
+    def resolve(self, rows, design):
+        check_real(abs(self.at) if isinstance(self.at, int | float) else self.at, "at")
+        return super().resolve(rows, design)
+
+    def possible(self, rows):
+        return rows.y[:, 0] == self.at
+
+    def start(self, n_experts):
+        return PointMassParams(np.full(n_experts, float(self.at)))
+
+    def log_prob(self, params, rows):
+        return np.where(rows.y == params.value, 0.0, -np.inf)
+
+    def predict(self, params, rows):
+        return np.broadcast_to(params.value[:, None], (rows.n_rows, len(params.value), 1))
+
+    def variance(self, params, rows):
+        return np.zeros((rows.n_rows, len(params.value), 1))
+
+    def statistics(self, params, rows, resp, seen=None):
+        return PointMassStatistics(resp.sum(axis=0))
+
+    def update(self, params, stats, rows=None):
+        return params
+
+    def n_parameters(self, params):
+        return 0
+
+    def equations(self, report, feature_names, target):
+        return [f"{target} = {value:g}, always" for value in report.value]

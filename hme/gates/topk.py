@@ -1,0 +1,392 @@
+"""The sparse gate: every row is the business of the k leaves that score highest for it, and of no other."""
+
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import multinomial
+from ..checks import check_int, check_real
+from ..kernels import solve_psd, weighted_cross, weighted_gram
+from ..tree import Tree
+from .base import Gate
+from .hierarchy import TreeGate
+from .softmax import SoftmaxGate
+
+__all__ = ["BalanceReport", "TopKGate", "balance_report", "balancing_bias", "top_k"]
+
+# Up to so many leaves a row, picking them one after the other is faster than sorting all scores.
+MAX_PICKS = 8
+# Rounds of price adjustments before the loads are taken as they are.
+MAX_ROUNDS = 60
+TIE = 1e-9  # prices at which rows change sides are the same when closer than this: repeated rows move together
+
+
+class TopKParams(NamedTuple):
+    coef: np.ndarray  # (K, p), symmetric coding, intercept last
+    bias: np.ndarray  # (K,) added to the score where leaves are chosen, and nowhere else
+
+
+class TopKStatistics(NamedTuple):
+    """Additive statistics: enough for one step of the majoriser."""
+
+    load: np.ndarray  # (K,) weight of the rows routed to each leaf
+    gradient: np.ndarray  # (K, p) of the log-likelihood and the commitment, eq. (sparse-gradient)
+    curvature: np.ndarray  # (K, p, p) bound of minus its Hessian, by leaves
+
+
+class TopKReport(NamedTuple):
+    """The gate in the user's units: `coef` (K, p) and `intercept` (K,) sum to zero over the leaves; `bias` (K,)."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    bias: np.ndarray
+
+
+class BalanceReport(NamedTuple):
+    """How evenly the leaves are used, eqs. (importance) and (load): cv is standard deviation / mean, peak max / mean.
+
+    `dead` names the leaves whose load is below a thousandth of the mean.
+    """
+
+    importance: np.ndarray  # (K,) sum of the priors
+    load: np.ndarray  # (K,) weight of the rows routed to the leaf
+    importance_cv: float
+    importance_peak: float
+    load_cv: float
+    load_peak: float
+    dead: np.ndarray
+
+
+class TopKGate(Gate):
+    """One softmax over all leaves, cut down to the k largest for every row, so that prediction costs k experts a row.
+
+    The prior is eq. (sparse-prior), whatever the tree. Training starts with the dense softmax and goes on in stages:
+    each freezes every row's k leaves, climbs the likelihood of that sparse model plus a commitment to these leaves,
+    eq. (commitment), and lets the gate choose again. The parameters that are best with the leaves of their own choice
+    are kept.
+
+    Parameters
+    ----------
+    k : int, default=2
+        Leaves a row, at most as many as there are.
+    alpha : float, default=0.1
+        L2 strength on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off.
+    balance : float or None, default=None
+        Largest load of a leaf, the weight of the rows routed to it, in units of the mean load; the mean over it is the
+        least. Greater than 1. It is met on the training rows by a bias for every leaf that counts in the choice of
+        leaves only. None lets the loads be.
+    commit : float, default=0.1
+        Weight, from 0 to 1, of the log-probability that the dense softmax gives to the leaves that are frozen, which a
+        stage adds to its likelihood. The likelihood alone cannot see how the leaves in use compare with the others, so
+        that with 0 the gate drifts and chooses worse leaves from stage to stage.
+    dense_sweeps : int, default=250
+        Most sweeps of the dense softmax that the first stage starts from. They are also at most half of the model's
+        `max_iter`.
+    max_stages : int, default=20
+        Most stages after it.
+    stage_sweeps : int, default=25
+        Most sweeps of a stage.
+
+    References
+    ----------
+    Shazeer, N. et al. (2017). Outrageously large neural networks: the sparsely-gated mixture-of-experts layer. ICLR,
+    eqs. 3-5 (without the noise), 6 and 10.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme import HMERegressor
+    >>> from hme.gates import TopKGate
+    >>> X = np.linspace(-2, 2, 200)[:, None]
+    >>> model = HMERegressor(n_experts=4, gate=TopKGate(k=2)).fit(X, np.sin(2 * X[:, 0]))
+    >>> (model.gate_proba(X) > 0).sum(axis=1).max()
+    np.int64(2)
+    """
+
+    def __init__(self, k=2, alpha=0.1, balance=None, commit=0.1, dense_sweeps=250, max_stages=20, stage_sweeps=25):
+        self.k = k
+        self.alpha = alpha
+        self.balance = balance
+        self.commit = commit
+        self.dense_sweeps = dense_sweeps
+        self.max_stages = max_stages
+        self.stage_sweeps = stage_sweeps
+
+    def resolve(self, rows, design):
+        for name in ("k", "dense_sweeps", "max_stages", "stage_sweeps"):
+            check_int(getattr(self, name), name)
+        if check_real(self.commit, "commit") > 1:
+            raise ValueError(f"commit must be a number between 0 and 1, got {self.commit!r}.")
+        if self.balance is not None:
+            if isinstance(self.balance, bool | np.bool_) or not isinstance(self.balance, Real):
+                raise TypeError(f"balance must be None or a finite number > 1, got {self.balance!r}.")
+            if not 1 < self.balance < np.inf:
+                raise ValueError(f"balance must be None or a finite number > 1, got {self.balance!r}.")
+        bound = super().resolve(rows, design)
+        bound.node_ = SoftmaxGate(self.alpha).resolve(rows, design)
+        return bound
+
+    # -- the dense softmax that training starts from ------------------------------------------------------------------
+
+    def dense(self, n_leaves):
+        """The softmax gate over all leaves."""
+        return TreeGate(self.node_, Tree.flat(n_leaves))
+
+    def to_dense(self, params):
+        """Parameters of `dense`."""
+        start = self.node_.start(np.ones((1, len(params.coef)), dtype=bool), params.coef.shape[1])
+        return start._replace(coef=params.coef[None])
+
+    def from_dense(self, params):
+        """Parameters of this gate, without any bias."""
+        return TopKParams(params.coef[0], np.zeros(params.coef.shape[1]))
+
+    def init(self, rows, resp):
+        K = resp.shape[1]
+        if self.k > K:
+            raise ValueError(f"k = {self.k!r} must be at most the number of experts, {K}.")
+        if K == 1:
+            return TopKParams(np.zeros((1, rows.Z.shape[1])), np.zeros(1))
+        return self.from_dense(self.dense(K).init(rows, resp))
+
+    # -- routing ------------------------------------------------------------------------------------------------------
+
+    def freeze(self, params, rows):
+        """Parameters with the bias that balances the loads, and every row's leaves (n, k), eq. (active)."""
+        if self.balance is not None:
+            score = np.empty((len(params.coef), rows.n_rows)).T
+            for index, block in rows.blocks():
+                score[index] = _log_softmax(params.coef, block)
+            bias = balancing_bias(score, rows.weight, self.k, self.balance, params.bias)
+            params = params._replace(bias=bias)
+        return params, np.concatenate([self.active(params, block) for _, block in rows.blocks()])
+
+    def active(self, params, rows):
+        """The leaves of every row, (n, k), in ascending order: those of `rows` where they are frozen."""
+        return self.route(params, rows)[0]
+
+    def route(self, params, rows):
+        """The leaves of every row and their log-priors, (n, k) each, eqs. (active) and (sparse-prior)."""
+        score = _log_softmax(params.coef, rows)
+        active = self._chosen(params, rows, score)
+        return active, _restricted(score, active)[0]
+
+    def _chosen(self, params, rows, score):
+        return top_k(score + params.bias, self.k) if rows.active is None else rows.active
+
+    # -- the verbs of a gate ------------------------------------------------------------------------------------------
+
+    def log_prior(self, params, rows):
+        active, log_prior = self.route(params, rows)
+        return _scatter(active, log_prior, len(params.coef), -np.inf)
+
+    def log_score(self, params, rows):
+        return self.evaluate(params, rows)[0]
+
+    def evaluate(self, params, rows):
+        score = _log_softmax(params.coef, rows)
+        active = self._chosen(params, rows, score)
+        log_prior, log_mass = _restricted(score, active)
+        committed = log_prior if rows.active is None else log_prior + self.commit * log_mass  # eq. (commitment)
+        return _scatter(active, committed, len(params.coef), -np.inf), (active, log_prior, score)
+
+    def statistics(self, params, rows, resp, seen=None):
+        active, log_prior, score = self.evaluate(params, rows)[1] if seen is None else seen
+        K = resp.shape[1]
+        target = np.take_along_axis(resp, active, axis=1)
+        total = target.sum(axis=1, keepdims=True)
+        routed = np.bincount(active.ravel(), np.repeat(total, active.shape[1]), K)
+        prior = np.exp(log_prior)
+        commit = 0.0 if rows.active is None or active.shape[1] == K else self.commit
+        moved = _scatter(active, target - (1.0 - commit) * total * prior, K)
+        bound = _scatter(active, (1.0 - commit) * total * _bound(prior), K)
+        if commit:
+            dense = np.exp(score)
+            moved -= commit * total * dense
+            bound += commit * total * _bound(dense)
+        return TopKStatistics(routed, weighted_cross(rows.Z, moved), weighted_gram(rows.Z, bound))
+
+    def update(self, params, stats, rows=None):
+        """One over-relaxed step of the majoriser, damped as a dense softmax's, eqs. (over-relaxation) and (guard)."""
+        penalty = self.node_.penalty_
+        force = stats.gradient - penalty * params.coef
+        step = solve_psd(stats.curvature + np.diag(penalty), force[..., None])[..., 0]
+        step = multinomial.RELAXATION * (step - step.mean(axis=0))
+        spread = multinomial.typical_spread(step[None], self.node_.moment_)[0]
+        damping = np.log1p(spread) / spread if spread > 1e-12 else 1.0
+        return params._replace(coef=params.coef + damping * step)
+
+    def gradient(self, params, stats):
+        return (stats.gradient - self.node_.penalty_ * params.coef).ravel()
+
+    def log_prior_density(self, params):
+        return -0.5 * (params.coef**2 @ self.node_.penalty_).sum()
+
+    def interpolate(self, old, new, step):
+        return old._replace(coef=old.coef + step * (new.coef - old.coef))
+
+    def n_parameters(self, params):
+        # A bias is set by the loads, not by the likelihood.
+        return (len(params.coef) - 1) * params.coef.shape[1]
+
+    def warnings(self, params, stats):
+        found = []
+        if np.ptp(params.coef[:, :-1], axis=0).max(initial=0.0) > multinomial.STEEP:
+            found.append("the gate's slopes grow without bound, or all but. Use gate alpha > 0 or fewer experts")
+        if self.balance is not None:
+            mean = stats.load.mean()
+            outside = np.flatnonzero(_excess(stats.load, mean / self.balance, mean * self.balance) > 1e-9)
+            if len(outside):
+                found.append(
+                    f"the loads of expert(s) {outside.tolist()} cannot be brought within balance={self.balance}: too "
+                    "many rows are alike. Raise balance or use fewer experts"
+                )
+        return found
+
+    def report(self, params, design):
+        return TopKReport(*design.to_user_units(params.coef), params.bias)
+
+
+# -- functions of arrays ----------------------------------------------------------------------------------------------
+
+
+def _log_softmax(coef, rows):
+    """Log-probabilities (n, K) of the dense softmax."""
+    return multinomial.log_probability(coef[None], rows.Z)[:, 0]
+
+
+def _restricted(score, active):
+    """Log-priors (n, k) of the active leaves, and the log-probability (n, 1) that the dense softmax gives them."""
+    log_prior = np.take_along_axis(score, active, axis=1)
+    if active.shape[1] == score.shape[1]:
+        return log_prior, np.zeros((len(score), 1))
+    log_mass = np.logaddexp.reduce(log_prior, axis=1, keepdims=True)
+    return log_prior - log_mass, log_mass
+
+
+def _bound(prior):
+    """Diagonal bound of diag(g) - g g' for priors (n, k), eq. (logit-majoriser)."""
+    top = prior.max(axis=1, keepdims=True)
+    return prior * np.where(top > 0.5, 2.0 * np.where(prior == top, 1.0 - prior, top), 1.0)
+
+
+def _scatter(active, values, n_leaves, fill=0.0):
+    """Values (n, k) of the active leaves in an array (n, K), stored leaf by leaf."""
+    out = np.full((n_leaves, len(active)), fill).T
+    np.put_along_axis(out, active, values, axis=1)
+    return out
+
+
+def top_k(score, k):
+    """The k leaves (n, k) with the largest scores (n, K), in ascending order; of equal ones the lowest."""
+    n, K = score.shape
+    if k == K:
+        return np.tile(np.arange(K), (n, 1))
+    if k > MAX_PICKS:
+        return np.sort(np.argsort(-score, axis=1, kind="stable")[:, :k], axis=1)
+    score = np.array(score, order="C")  # each row's scores together
+    active, row = np.empty((n, k), dtype=np.intp), np.arange(n)
+    for j in range(k):
+        active[:, j] = score.argmax(axis=1)  # the first of equal ones
+        score[row, active[:, j]] = -np.inf
+    return np.sort(active, axis=1)
+
+
+def balance_report(prior, weight=None, active=None):
+    """How evenly the leaves are used.
+
+    Parameters
+    ----------
+    prior : ndarray of shape (n, K)
+        As from ``gate_proba``.
+    weight : ndarray of shape (n,) or None
+        Sample weights.
+    active : ndarray of int of shape (n, k) or None
+        The leaves of every row; None are those of positive prior.
+
+    Returns
+    -------
+    BalanceReport
+    """
+    prior = np.asarray(prior, dtype=float)
+    n, K = prior.shape
+    weight = np.ones(n) if weight is None else np.asarray(weight, dtype=float)
+    importance = weight @ prior
+    if active is None:
+        load = weight @ (prior > 0)
+    else:
+        load = np.bincount(np.ravel(active), np.repeat(weight, np.shape(active)[1]), K)
+    shape = [float(f(use) / use.mean()) for use in (importance, load) for f in (np.std, np.max)]
+    return BalanceReport(importance, load, *shape, np.flatnonzero(load < 1e-3 * load.mean()))
+
+
+def balancing_bias(score, weight, k, balance, bias):
+    """Bias (K,) with which every load is between its mean / balance and mean * balance, eq. (balance).
+
+    The loads are the supplies of a market in which rows buy the k leaves worth most to them, and the bias is minus the
+    price of a leaf. Every leaf outside its bounds is told the price at which, all others' prices kept, its load would
+    be just inside, and goes part of the way there; the last round with the smallest excess is kept.
+
+    Parameters
+    ----------
+    score : ndarray of shape (n, K)
+    weight : ndarray of shape (n,)
+    k : int
+    balance : float
+    bias : ndarray of shape (K,)
+        Where to start.
+
+    Returns
+    -------
+    ndarray of shape (K,)
+        The bias, with mean zero.
+    """
+    K = score.shape[1]
+    if k == K:
+        return np.zeros(K)
+    mean = k * weight.sum() / K
+    low, high = mean / balance, mean * balance
+    inside = min(0.01, 0.1 * (balance - 1.0))  # where to aim: steps that stop at the bound itself never get there
+    best = (np.inf, bias)
+    for _ in range(MAX_ROUNDS):
+        value = score + bias
+        active = top_k(value, k)
+        load = np.bincount(active.ravel(), np.repeat(weight, k), K)
+        excess = _excess(load, low, high)
+        worst = excess.max()
+        if worst < best[0]:
+            best = (worst, bias)
+        outside = np.flatnonzero(excess > 0)
+        if not len(outside):
+            break
+        # What a leaf must be worth to a row: more than the last that the row takes or, where it is taken, the next.
+        edge = -np.partition(-value, (k - 1, k), axis=1)[:, k - 1 : k + 1]
+        taken = np.zeros(value.shape, dtype=bool)
+        np.put_along_axis(taken, active, True, axis=1)
+        new = bias.copy()
+        for j in outside:
+            price = np.where(taken[:, j], edge[:, 1], edge[:, 0]) - score[:, j]
+            new[j] = _price(price, weight, low * (1.0 + inside), high * (1.0 - inside), load[j])
+        # All at once they overshoot: what one leaf loses, others that are too full would get.
+        bias = bias + (1.0 if len(outside) == 1 else 0.5) * (new - bias)
+        bias = bias - bias.mean()
+    return best[1]
+
+
+def _excess(load, low, high):
+    """How far a load is outside its bounds, (K,), as a share of them."""
+    return np.maximum(np.maximum(load / high, low / np.maximum(load, 1e-6 * low)) - 1.0, 0.0)
+
+
+def _price(price, weight, low, high, load):
+    """The bias at which rows of the least `price` (n,) are won, so many as the nearest bound allows."""
+    order = np.argsort(price, kind="stable")
+    ordered, mass = price[order], np.cumsum(weight[order])
+    gap = np.append(np.diff(ordered) > TIE, True)  # rows that are alike are won together
+    ends = np.flatnonzero(gap)
+    if load > high:
+        won = ends[max(np.searchsorted(mass[ends], high * (1 + 1e-12), side="right") - 1, 0)]
+    else:
+        won = ends[min(np.searchsorted(mass[ends], low * (1 - 1e-12)), len(ends) - 1)]
+    return 0.5 * (ordered[won] + ordered[won + 1]) if won + 1 < len(ordered) else ordered[won] + 1.0
