@@ -165,7 +165,13 @@ class _BaseHME(BaseEstimator):
 
     def _new_columns(self, tables, weight):
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
-        return Columns.fit(self.expert_features, self.gate_features, tables, names, weight, self.standardize)
+        features = self.expert_features, self.gate_features
+        return Columns.fit(*features, tables, names, weight, self.standardize, alike=self._gate_is_blind)
+
+    @property
+    def _gate_is_blind(self):
+        """Whether the gate looks at no column, so that it has no claim to any."""
+        return not make_gate(self.gate).sees_columns
 
     def _make_tree(self, expert, rows):
         if isinstance(expert, MixedExpert) and self.tree is None and self.n_experts is None:
@@ -194,7 +200,7 @@ class _BaseHME(BaseEstimator):
         self.objective_ = "joint" if self.model_.gate.generative else "conditional"
         self.experts_ = self.model_.expert.report(best.params.experts, self.columns_.expert.design)
         self.gate_ = self.model_.gate.report(best.params.gate, self.columns_.gate.design)
-        self.history_ = best.history
+        self.history_, self.stages_ = best.history, list(best.stages)
         self.lower_bounds_ = best.history.objective[best.history.accepted]
         self.n_iter_ = best.n_iter
         self.converged_ = best.converged
@@ -224,7 +230,8 @@ class _BaseHME(BaseEstimator):
 
         A side with all columns wants numbers; one that picks or transforms them sees the table as it came.
         """
-        picks = (self.expert_features is not None, self.gate_features is not None)
+        gate_picks = self.gate_features is not None or (self.expert_features is not None and self._gate_is_blind)
+        picks = (self.expert_features is not None, gate_picks)
         given = X if hasattr(X, "shape") else np.asarray(X)
         given = given.tocsr() if sp.issparse(given) else given
         if all(picks):
@@ -450,6 +457,8 @@ _PARAMETERS = """Parameters
         Every sweep, also those that the guard turned back.
     objective_ : str
         "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate).
+    stages_ : list of Stage
+        What each stage of a sparse gate's training reached; empty for other gates.
     n_iter_ : int
     converged_ : bool
     stop_reason_ : str

@@ -115,10 +115,13 @@ class Columns(NamedTuple):
     gate: Side
 
     @classmethod
-    def fit(cls, expert_features, gate_features, tables, names, weight, standardize):
-        """Fit both sides; `tables` are what each of them takes its columns from."""
+    def fit(cls, expert_features, gate_features, tables, names, weight, standardize, alike=False):
+        """Fit both sides; `tables` are what each of them takes its columns from.
+
+        With `alike` the gate has no use for columns of its own, unless it is given some.
+        """
         expert = Side.fit(expert_features, tables[0], names, weight, standardize, "expert_features")
-        if expert_features is None and gate_features is None:
+        if gate_features is None and (alike or expert_features is None):
             return cls(expert, expert)
         return cls(expert, Side.fit(gate_features, tables[1], names, weight, standardize, "gate_features"))
 

@@ -142,7 +142,7 @@ def _equation(model, family, report, names, target, max_terms):
 
 def _strongest(coef, max_terms):
     """The columns of the largest coefficients (..., p), in their own order; none that are zero."""
-    size = np.abs(coef).reshape(-1, coef.shape[-1]).max(axis=0, initial=0.0)
+    size = np.abs(coef).max(axis=tuple(range(coef.ndim - 1)), initial=0.0)
     order = np.argsort(-size, kind="stable")[:max_terms]
     return np.sort(order[size[order] > 0])
 

@@ -1,4 +1,4 @@
-"""The page that adds a family of experts keeps its word: its blocks run, in sixty lines, and the family is a good one."""
+"""The page that adds a family of experts keeps its word: its blocks run, in sixty lines, and the family is sound."""
 
 import re
 from pathlib import Path

@@ -244,7 +244,9 @@ def test_classifier_and_one_leaf():
     np.testing.assert_array_equal(single.gate_proba(X), 1.0)
 
 
-@pytest.mark.parametrize("settings", [{}, EXACT], ids=["default", "exact"])
+@pytest.mark.parametrize(
+    "settings", [{}, EXACT, dict(covariance_prior=(5.0, 20.0))], ids=["default", "exact", "wide prior"]
+)
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_a_constant_column_tells_no_leaves_apart(covariance_type, settings):
     X = make_table(q=2)

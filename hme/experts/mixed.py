@@ -11,6 +11,8 @@ from .base import Expert
 
 __all__ = ["MixedExpert"]
 
+TRIMS = 10  # fits to the rows that a background does not have, before EM starts
+
 
 class MixedParams(NamedTuple):
     """Leaf k is expert ``place[k]`` of ``parts[group[k]]``; equal families are one group, computed together."""
@@ -187,19 +189,34 @@ class MixedExpert(Expert):
         return self.families_[g].start_target(self._safe(g, rows)[0])
 
     def start_responsibilities(self, rows, resp):
-        """A fixed share for backgrounds, and for nobody the rows that it cannot produce."""
-        resp = resp.copy()
+        """For nobody the rows that it cannot produce; for a background those that the others fit worst."""
         shares = np.array([self.families_[g].start_share for g in self.group_])
         possible = np.stack([self._safe(g, rows)[1] for g in self.group_], axis=1)
         atoms = np.array([bool(self.families_[g].atoms) for g in self.group_])
-        # A point mass takes its part of the rows it can have at all.
-        resp[:, atoms] = 0.5
-        resp[:, shares > 0] = 0.0
-        resp *= possible
-        total = resp.sum(axis=1, keepdims=True)
-        resp = np.where(total > 1e-12, resp / np.where(total > 0, total, 1.0), possible / possible.sum(axis=1)[:, None])
-        background = np.where(possible, shares, 0.0)
-        return resp * (1.0 - background.sum(axis=1, keepdims=True)) + background
+        resp = np.where(atoms, 0.5, resp)  # a point mass takes its part of the rows that it can have at all
+        resp = _normalized(resp * possible * (shares == 0), possible)
+        if shares.any():
+            for _ in range(TRIMS):
+                resp = self._trimmed(rows, resp, shares, possible)
+        return resp
+
+    def _trimmed(self, rows, resp, shares, possible):
+        """The others fitted without the rows that they fit worst, whose responsibilities the backgrounds take.
+
+        A background with a share of every row would lose it at once: experts that outliers have drawn to themselves
+        explain these well. Fits to what is left of the rows, again and again, let go of them (trimmed likelihood).
+        """
+        weighted = resp * rows.weight[:, None]
+        log_joint = self.log_prob(self.init(rows, weighted), rows)
+        load = weighted.sum(axis=0) / weighted.sum()
+        with np.errstate(divide="ignore"):
+            log_joint = np.where(shares > 0, -np.inf, log_joint + np.log(load))
+        log_density = np.logaddexp.reduce(log_joint, axis=1)
+        limit = np.quantile(log_density, min(shares.sum(), 0.5), weights=rows.weight, method="inverted_cdf")
+        worst = (log_density <= limit)[:, None]
+        with np.errstate(invalid="ignore"):
+            others = np.nan_to_num(np.exp(log_joint - log_density[:, None]))
+        return _normalized(np.where(worst, shares * possible, others), possible)
 
     # -- the family, group by group ------------------------------------------------------------------------------------
 
@@ -304,6 +321,13 @@ class MixedExpert(Expert):
             report = family.report(family.take(params.parts[params.group[k]], [params.place[k]]), design)
             reports[name] = type(report)(*(field[0] for field in report))
         return reports
+
+
+def _normalized(resp, possible):
+    """Responsibilities whose rows sum to one; where nothing is left, all that is possible alike."""
+    total = resp.sum(axis=1, keepdims=True)
+    alike = possible / possible.sum(axis=1, keepdims=True)
+    return np.where(total > 1e-12, resp / np.where(total > 0, total, 1.0), alike)
 
 
 def _called(names, match):

@@ -6,6 +6,17 @@ from .fixed import FixedGate
 from .gaussian import GaussianGate
 from .hierarchy import TreeGate
 from .softmax import SoftmaxGate
-from .topk import TopKGate
+from .topk import BalanceReport, TopKGate, balance_report
 
-__all__ = ["ConstantGate", "FixedGate", "GaussianGate", "Gate", "NodeGate", "SoftmaxGate", "TopKGate", "TreeGate"]
+__all__ = [
+    "BalanceReport",
+    "ConstantGate",
+    "FixedGate",
+    "Gate",
+    "GaussianGate",
+    "NodeGate",
+    "SoftmaxGate",
+    "TopKGate",
+    "TreeGate",
+    "balance_report",
+]

@@ -18,10 +18,12 @@ class Gate(BaseEstimator, ABC):
     generative : bool
         The scores are log p(x, k), so that EM climbs the joint likelihood of x and y.
     supports_sparse : bool
+    sees_columns : bool
+        The prior depends on x.
     """
 
     generative = False
-    supports_sparse = True
+    supports_sparse = sees_columns = True
 
     def resolve(self, rows, design):
         """The gate bound to a training table whose columns Z come from `design` (a `Design`)."""
@@ -81,7 +83,8 @@ class NodeGate(BaseEstimator, ABC):
     `mass` is (n, M, B): the weight of each row that goes down each branch.
     """
 
-    supports_sparse = True
+    generative = False
+    supports_sparse = sees_columns = True
 
     def resolve(self, rows, design):
         return clone(self)

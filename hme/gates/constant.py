@@ -25,6 +25,8 @@ class ConstantGate(Gate):
     True
     """
 
+    sees_columns = False
+
     def init(self, rows, resp):
         return self.update(None, self.statistics(None, rows, resp))
 

@@ -82,9 +82,10 @@ class GaussianGate(Gate):
         bound.center_, std = moments(columns, rows.weight)
         flat = std**2 <= FLAT
         bound.spread_ = np.where(flat, 1.0, std**2)
-        # In the log-density of a constant column nothing but log-variances is left, so these must not differ.
-        bound.floor_ = np.where(flat, 1.0, fraction) * bound.spread_
         count, share = (0.0, 1.0) if self.covariance_prior is None else self.covariance_prior
+        # In the log-density of a constant column nothing but log-variances is left, so these must not differ: its floor
+        # is as high as the prior can pull.
+        bound.floor_ = np.where(flat, max(1.0, share, fraction), fraction) * bound.spread_
         bound.prior_rows_ = count
         bound.prior_ = self._matrix(count * share * bound.spread_)
         bound.log_scale_ = np.log(design.scale).sum()
@@ -213,8 +214,8 @@ class GaussianGate(Gate):
         if self.covariance_prior is not None or not len(at_floor):
             return []
         return [
-            f"the gate's covariance of leaf(s) {at_floor.tolist()} is at its floor: their rows lie in a plane, or share "
-            "the value of a column. Use a covariance_prior, fewer columns or fewer experts"
+            f"the gate's covariance of leaf(s) {at_floor.tolist()} is at its floor: their rows lie in a plane, or "
+            "share the value of a column. Use a covariance_prior, fewer columns or fewer experts"
         ]
 
     def report(self, params, design):

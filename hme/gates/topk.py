@@ -18,7 +18,7 @@ __all__ = ["BalanceReport", "TopKGate", "balance_report", "balancing_bias", "top
 # Up to so many leaves a row, picking them one after the other is faster than sorting all scores.
 MAX_PICKS = 8
 # Rounds of price adjustments before the loads are taken as they are.
-MAX_ROUNDS = 60
+MAX_ROUNDS = 100
 TIE = 1e-9  # prices at which rows change sides are the same when closer than this: repeated rows move together
 
 
@@ -347,7 +347,7 @@ def balancing_bias(score, weight, k, balance, bias):
         return np.zeros(K)
     mean = k * weight.sum() / K
     low, high = mean / balance, mean * balance
-    inside = min(0.01, 0.1 * (balance - 1.0))  # where to aim: steps that stop at the bound itself never get there
+    inside = min(0.03, 0.15 * (balance - 1.0))  # where to aim: steps that stop at the bound itself never get there
     best = (np.inf, bias)
     for _ in range(MAX_ROUNDS):
         value = score + bias
