@@ -120,7 +120,7 @@ class Mixture:
 
     def _joined(self, function, rows):
         """Answers to all rows from those to blocks of them, large enough for the rows of one expert to fill a block."""
-        size = BLOCK_ROWS * 16 if self.sparse else None
+        size = BLOCK_ROWS * 4 if self.sparse else None
         return tuple(map(np.concatenate, zip(*(function(block) for _, block in rows.blocks(size)), strict=True)))
 
     # -- training -----------------------------------------------------------------------------------------------------

@@ -286,10 +286,14 @@ def test_working_score_is_the_derivative_by_eta(expert):
     step = 1e-6 * np.maximum(np.abs(eta), 0.1)
     numeric = (log_density(eta + step) - log_density(eta - step)) / (2 * step)
     np.testing.assert_allclose(score, numeric, rtol=1e-6, atol=1e-6 * np.abs(numeric).max())
+    curvature = -(log_density(eta + 1e-4) - 2 * log_density(eta) + log_density(eta - 1e-4)) / 1e-8
+    if not getattr(family, "zero_truncated", False) and "inverse" not in str(expert):  # steps must not overshoot
+        assert (information >= curvature - 1e-5 * (1 + np.abs(curvature))).all()
     if family.measure == "mass":  # the information is the variance of the score
         y = np.arange(getattr(family, "zero_truncated", False), 10 if binomial else 600)[:, None, None] + 0.0
         mass = np.exp(family.log_density(y, *arguments))
-        np.testing.assert_allclose(information, (mass * family.working(y, *arguments)[0] ** 2).sum(axis=0), rtol=1e-7)
+        score, information = family.working(y, *arguments)
+        np.testing.assert_allclose((mass * information).sum(axis=0), (mass * score**2).sum(axis=0), rtol=1e-7)
 
 
 # -- edges -----------------------------------------------------------------------------------------------------------
@@ -451,3 +455,19 @@ def test_objective_does_not_fall_and_the_start_finds_the_regimes(name):
     informed = HMERegressor(n_experts=2, expert=DEFAULTS[name][0], start=(~first).astype(int), tol=1e-7).fit(x, y)
     np.testing.assert_allclose(model.lower_bounds_[-1], informed.lower_bounds_[-1], atol=1e-5)
     np.testing.assert_allclose(np.sort(model.experts_.coef[:, 0]), np.sort(informed.experts_.coef[:, 0]), atol=0.02)
+
+
+MISFITS = ["poisson", "negative binomial", "gamma", "inverse gaussian", "log", "gamma, inverse", "inverse gaussian, inverse"]
+
+
+@pytest.mark.parametrize("name", MISFITS)
+def test_steps_converge_where_the_family_does_not_fit(name):
+    # The farther x from zero the wilder y: the expected information is then half of the observed one, or less.
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 1))
+    y = np.ceil(np.exp(3.0 * np.abs(x[:, 0]) * rng.normal(size=400)).clip(1e-2, 1e3) * 10) / 10
+    y = np.ceil(y) if name in ("poisson", "negative binomial") else y
+    expert = DEFAULTS[name][0].set_params(alpha=0.0)
+    model = fit(expert, x, y, tol=1e-13)
+    assert model.history_.accepted.all() and model.converged_ and model.n_iter_ < 60
+    assert (np.diff(model.lower_bounds_) >= -1e-12 * np.abs(model.lower_bounds_[-1])).all()

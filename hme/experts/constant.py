@@ -29,6 +29,7 @@ class ConstantExpert(AdditiveExpert):
     """
 
     tasks = ("regression", "classification")
+    domain = "any finite number, or classes"
     supports_multioutput = True
 
     def __init__(self, variance_prior=(1.0, 0.1), variance_floor="auto", shared_variance=False):

@@ -40,6 +40,12 @@ class GammaExpert(PositiveExpert):
         ratio = y / mean
         return shape * (np.log(shape * ratio) - ratio) - gammaln(shape) - np.log(y)
 
+    def working(self, y, eta, mean, dispersion, trials):
+        score, information = super().working(y, eta, mean, dispersion, trials)
+        if self.link == "log":  # the log-density is concave: the observed curvature, or steps overshoot where y >> mean
+            information = information * (y / mean)
+        return score, information
+
     def unit_variance(self, mean):
         return mean**2
 

@@ -46,6 +46,12 @@ class GaussianExpert(ScaledGLMExpert):
     def log_density(self, y, eta, mean, dispersion, trials):
         return -0.5 * (self.deviance(y, mean) / dispersion + np.log(2.0 * np.pi * dispersion))
 
+    def working(self, y, eta, mean, dispersion, trials):
+        score, information = super().working(y, eta, mean, dispersion, trials)
+        if self.link == "log":  # the observed curvature is the larger one where y < mean
+            information = information * np.maximum(2.0 - y / mean, 1.0)
+        return score, information
+
     def unit_variance(self, mean):
         return np.ones_like(mean)
 

@@ -34,6 +34,12 @@ class InverseGaussianExpert(PositiveExpert):
     def log_density(self, y, eta, mean, dispersion, trials):
         return -0.5 * (self.deviance(y, mean) / dispersion + np.log(2.0 * np.pi * dispersion) + 3.0 * np.log(y))
 
+    def working(self, y, eta, mean, dispersion, trials):
+        score, information = super().working(y, eta, mean, dispersion, trials)
+        ratio = y / mean
+        # The observed curvature, all of it with the inverse link; with the log link where it is the larger one.
+        return score, information * (ratio if self.link == "inverse" else np.maximum(2.0 * ratio - 1.0, 1.0))
+
     def unit_variance(self, mean):
         return mean**3
 

@@ -29,7 +29,7 @@ class LaplaceReport(NamedTuple):
 class LaplaceExpert(ReweightedExpert):
     """Median regression as an expert: noise with a Laplace density, least absolute deviations instead of squares.
 
-    The corner of |r| is rounded to sqrt(r^2 + e^2), with e a ten-thousandth of the noise around the fit of all rows,
+    The corner of abs(r) is rounded to sqrt(r^2 + e^2), with e a ten-thousandth of the noise around the fit of all rows,
     and the density divided by its exact integral, eq. (hyperbolic). So it is a proper density, its M-step never lets Q
     fall, and coefficients are those of least absolute deviations but for e. `predict` gives b'x, mean and median.
 

@@ -93,7 +93,6 @@ class LinearExpert(LinearPredictorExpert):
     (1, 2, 2)
     """
 
-    tasks = ("regression",)
     supports_multioutput = True
 
     def __init__(

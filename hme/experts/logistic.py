@@ -50,7 +50,7 @@ class LogisticExpert(AdditiveExpert):
     array([[0.5, 0.5]])
     """
 
-    tasks = ("classification",)
+    tasks, measure, domain = ("classification",), "classes", "classes"
 
     def __init__(self, alpha=0.1, shrink_to="global"):
         self.alpha = alpha

@@ -77,6 +77,12 @@ class NegativeBinomialExpert(CountExpert):
     def count_variance(self, mean, dispersion):
         return mean + dispersion * mean**2
 
+    def working(self, y, eta, mean, dispersion, trials):
+        score, information = super().working(y, eta, mean, dispersion, trials)
+        if not self.zero_truncated:  # the log-mass is concave: the observed curvature, or steps overshoot
+            information = information * ((1.0 + dispersion * y) / (1.0 + dispersion * mean))
+        return score, information
+
     def _by_log_size(self, y, mean, size):
         """First and second derivatives of the log-mass before truncation by the log of the size 1 / dispersion."""
         _, first, second = _rising(y, size)

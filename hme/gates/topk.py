@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import multinomial
 from ..checks import check_int, check_real
-from ..kernels import solve_psd, weighted_cross, weighted_gram
+from ..kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
 from ..tree import Tree
 from .base import Gate
 from .hierarchy import TreeGate
@@ -157,7 +157,7 @@ class TopKGate(Gate):
         if self.balance is not None:
             score = np.empty((len(params.coef), rows.n_rows)).T
             for index, block in rows.blocks():
-                score[index] = _log_softmax(params.coef, block)
+                score[index] = linear_scores(block.Z, params.coef)
             bias = balancing_bias(score, rows.weight, self.k, self.balance, params.bias)
             params = params._replace(bias=bias)
         return params, np.concatenate([self.active(params, block) for _, block in rows.blocks()])
@@ -168,14 +168,11 @@ class TopKGate(Gate):
 
     def route(self, params, rows):
         """The leaves of every row and their log-priors, (n, k) each, eqs. (active) and (sparse-prior)."""
-        score = _log_softmax(params.coef, rows)
-        active = self._chosen(params, rows, score)
+        score = linear_scores(rows.Z, params.coef)
+        active = top_k(score + params.bias, self.k) if rows.active is None else rows.active
         return active, _restricted(score, active)[0]
 
-    def _chosen(self, params, rows, score):
-        return top_k(score + params.bias, self.k) if rows.active is None else rows.active
-
-    # -- the verbs of a gate ------------------------------------------------------------------------------------------
+    # -- the verbs of a gate -----------------------------------------------------------------------------------------
 
     def log_prior(self, params, rows):
         active, log_prior = self.route(params, rows)
@@ -185,24 +182,28 @@ class TopKGate(Gate):
         return self.evaluate(params, rows)[0]
 
     def evaluate(self, params, rows):
-        score = _log_softmax(params.coef, rows)
-        active = self._chosen(params, rows, score)
-        log_prior, log_mass = _restricted(score, active)
-        committed = log_prior if rows.active is None else log_prior + self.commit * log_mass  # eq. (commitment)
-        return _scatter(active, committed, len(params.coef), -np.inf), (active, log_prior, score)
+        active, log_prior = self.route(params, rows)
+        if not self._commits(params, rows):
+            return _scatter(active, log_prior, len(params.coef), -np.inf), (active, log_prior, None)
+        dense = multinomial.log_probability(params.coef[None], rows.Z)[:, 0]
+        committed = log_prior + self.commit * _restricted(dense, active)[1]  # eq. (commitment)
+        return _scatter(active, committed, len(params.coef), -np.inf), (active, log_prior, dense)
+
+    def _commits(self, params, rows):
+        return self.commit > 0 and rows.active is not None and rows.active.shape[1] < len(params.coef)
 
     def statistics(self, params, rows, resp, seen=None):
-        active, log_prior, score = self.evaluate(params, rows)[1] if seen is None else seen
+        active, log_prior, log_dense = self.evaluate(params, rows)[1] if seen is None else seen
         K = resp.shape[1]
         target = np.take_along_axis(resp, active, axis=1)
         total = target.sum(axis=1, keepdims=True)
         routed = np.bincount(active.ravel(), np.repeat(total, active.shape[1]), K)
         prior = np.exp(log_prior)
-        commit = 0.0 if rows.active is None or active.shape[1] == K else self.commit
+        commit = 0.0 if log_dense is None else self.commit
         moved = _scatter(active, target - (1.0 - commit) * total * prior, K)
         bound = _scatter(active, (1.0 - commit) * total * _bound(prior), K)
         if commit:
-            dense = np.exp(score)
+            dense = np.exp(log_dense)
             moved -= commit * total * dense
             bound += commit * total * _bound(dense)
         return TopKStatistics(routed, weighted_cross(rows.Z, moved), weighted_gram(rows.Z, bound))
@@ -251,17 +252,11 @@ class TopKGate(Gate):
 # -- functions of arrays ----------------------------------------------------------------------------------------------
 
 
-def _log_softmax(coef, rows):
-    """Log-probabilities (n, K) of the dense softmax."""
-    return multinomial.log_probability(coef[None], rows.Z)[:, 0]
-
-
 def _restricted(score, active):
-    """Log-priors (n, k) of the active leaves, and the log-probability (n, 1) that the dense softmax gives them."""
+    """Log-priors (n, k) of the active leaves, and the logarithm (n, 1) of the sum of their exponentials."""
     log_prior = np.take_along_axis(score, active, axis=1)
-    if active.shape[1] == score.shape[1]:
-        return log_prior, np.zeros((len(score), 1))
-    log_mass = np.logaddexp.reduce(log_prior, axis=1, keepdims=True)
+    top = log_prior.max(axis=1, keepdims=True)
+    log_mass = top + np.log(np.exp(log_prior - top).sum(axis=1, keepdims=True))
     return log_prior - log_mass, log_mass
 
 
