@@ -42,8 +42,8 @@ class GammaExpert(PositiveExpert):
 
     def working(self, y, eta, mean, dispersion, trials):
         score, information = super().working(y, eta, mean, dispersion, trials)
-        if self.link == "log":  # the log-density is concave: the observed curvature, or steps overshoot where y >> mean
-            information = information * (y / mean)
+        if self.link == "log":  # the observed curvature is the larger one where y > mean
+            information = information * np.maximum(y / mean, 1.0)
         return score, information
 
     def unit_variance(self, mean):

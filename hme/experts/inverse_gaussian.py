@@ -37,7 +37,7 @@ class InverseGaussianExpert(PositiveExpert):
     def working(self, y, eta, mean, dispersion, trials):
         score, information = super().working(y, eta, mean, dispersion, trials)
         ratio = y / mean
-        # The observed curvature, all of it with the inverse link; with the log link where it is the larger one.
+        # The observed curvature: with the inverse link a constant, with the log link where it is the larger one.
         return score, information * (ratio if self.link == "inverse" else np.maximum(2.0 * ratio - 1.0, 1.0))
 
     def unit_variance(self, mean):

@@ -79,8 +79,8 @@ class NegativeBinomialExpert(CountExpert):
 
     def working(self, y, eta, mean, dispersion, trials):
         score, information = super().working(y, eta, mean, dispersion, trials)
-        if not self.zero_truncated:  # the log-mass is concave: the observed curvature, or steps overshoot
-            information = information * ((1.0 + dispersion * y) / (1.0 + dispersion * mean))
+        if not self.zero_truncated:  # the observed curvature is the larger one where y > mean
+            information = information * np.maximum((1.0 + dispersion * y) / (1.0 + dispersion * mean), 1.0)
         return score, information
 
     def _by_log_size(self, y, mean, size):

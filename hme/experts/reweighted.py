@@ -43,6 +43,26 @@ class ReweightedExpert(LinearExpert):
     supports_multioutput = False
     covariance = "diagonal"
 
+    def __init__(
+        self,
+        alpha=0.1,
+        shrink_to="global",
+        variance_prior=(1.0, 0.1),
+        variance_floor="auto",
+        shared_variance=False,
+        shared_coef=None,
+        fixed_coef=None,
+        nonnegative=False,
+    ):
+        self.alpha = alpha
+        self.shrink_to = shrink_to
+        self.variance_prior = variance_prior
+        self.variance_floor = variance_floor
+        self.shared_variance = shared_variance
+        self.shared_coef = shared_coef
+        self.fixed_coef = fixed_coef
+        self.nonnegative = nonnegative
+
     # -- what a family says ------------------------------------------------------------------------------------------
 
     def _bind_scale(self, variance):

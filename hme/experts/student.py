@@ -87,16 +87,11 @@ class StudentExpert(ReweightedExpert):
         fixed_coef=None,
         nonnegative=False,
     ):
+        super().__init__(
+            alpha, shrink_to, variance_prior, variance_floor, shared_variance, shared_coef, fixed_coef, nonnegative
+        )
         self.df = df
         self.shared_df = shared_df
-        self.alpha = alpha
-        self.shrink_to = shrink_to
-        self.variance_prior = variance_prior
-        self.variance_floor = variance_floor
-        self.shared_variance = shared_variance
-        self.shared_coef = shared_coef
-        self.fixed_coef = fixed_coef
-        self.nonnegative = nonnegative
 
     @property
     def _estimated(self):

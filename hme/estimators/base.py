@@ -1,33 +1,28 @@
-"""The scikit-learn suit: validate, build rows, choose a start, run EM, keep the attributes."""
+"""What both estimators share: settings, the fit from rows to attributes, and the predict side that needs no y."""
 
 import warnings
-from contextlib import contextmanager
-from textwrap import wrap
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import r2_score
-from sklearn.utils import _safe_indexing, check_array, check_random_state, check_X_y, column_or_1d
-from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils import check_random_state, check_X_y
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import em, restarts, starts
-from .checks import check_array as check_numbers
-from .checks import check_choice, check_int, check_real
-from .design import LARGEST
-from .experts import MixedExpert
-from .features import Columns
-from .gates import NodeGate, TreeGate
-from .model import Mixture
-from .registry import EXPERTS, check_support, check_target, expert_names, make_expert, make_gate
-from .tree import Tree
+from .. import em, restarts, starts
+from ..checks import check_choice, check_int, check_real
+from ..experts import MixedExpert
+from ..features import Columns
+from ..gates import NodeGate, TreeGate
+from ..model import Mixture
+from ..registry import EXPERTS, check_support, check_target, make_expert, make_gate
+from ..tree import Tree
+from .inputs import NEUTRAL, row_argument
 
-__all__ = ["HMEClassifier", "HMERegressor"]
+__all__ = ["PARAMETERS", "BaseHME"]
 
-class _BaseHME(BaseEstimator):
+
+class BaseHME(BaseEstimator):
     """What the regressor and the classifier share."""
 
     def __init__(
@@ -249,10 +244,10 @@ class _BaseHME(BaseEstimator):
         check_is_fitted(self)
         tables, _ = self._tables(X, reset=False)
         n_rows = tables[0].shape[0]
-        arrays = {name: _row_argument(name, value, n_rows) for name, value in arguments.items()}
+        arrays = {name: row_argument(name, value, n_rows) for name, value in arguments.items()}
         for name, array in arrays.items():
             if array is None and name in self._row_arguments:
-                raise ValueError(f"the model was fitted with {name}; give {name} here too, {_NEUTRAL[name]}.")
+                raise ValueError(f"the model was fitted with {name}; give {name} here too, {NEUTRAL[name]}.")
             if array is not None and name not in self.model_.expert.row_arguments:
                 raise ValueError(f"{name} is given, but {type(self.model_.expert).__name__} takes no {name}.")
         return self.columns_.rows(tables, **arrays)
@@ -285,36 +280,8 @@ class _BaseHME(BaseEstimator):
     def _prior(self, rows):
         return np.ascontiguousarray(np.exp(self.model_.gate.log_prior(self.params_.gate, rows)))
 
-    def responsibilities(self, X, y):
-        """Posterior of every expert, having seen y, eq. (responsibility).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,) or (n, T)
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-        """
-        return self._responsibilities(self._labelled_rows(X, y))
-
     def _responsibilities(self, rows):
         return self._by_blocks(lambda block: np.ascontiguousarray(self.model_.e_step(self.params_, block)[1]), rows)
-
-    def log_likelihood(self, X, y):
-        """log p(y | x) of every row, eq. (evidence).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,) or (n, T)
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        return self._log_likelihood(self._labelled_rows(X, y))
 
     def _log_likelihood(self, rows):
         return self.model_.evidence(self.params_, rows)
@@ -348,51 +315,13 @@ class _BaseHME(BaseEstimator):
         return tags
 
 
-@contextmanager
-def _unchanged_on_error(estimator):
-    """A fit that fails leaves an earlier one as it was."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise
-
-
-def _positive(weight, tables, *arrays):
-    """Rows of positive weight, as a mask, and the others' tables and arrays: they must not touch anything."""
-    kept = weight > 0
-    if not kept.any():
-        raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")
-    if kept.all():
-        return kept, tables, *arrays
-    index = np.flatnonzero(kept)
-    tables = tuple(_safe_indexing(table, index) for table in tables)
-    return kept, tables, *(None if array is None else array[kept] for array in arrays)
-
-
-# What a row argument is where it changes nothing.
-_NEUTRAL = {"offset": "0 for a rate per unit of exposure", "trials": "1 for the probability of a success"}
-
-
-def _row_argument(name, value, n_rows):
-    """A number for each row, or None."""
-    if value is None:
-        return None
-    array = check_numbers(value, name, (n_rows,), nonnegative=name == "trials")
-    if name == "trials" and (array == 0).any():
-        raise ValueError(f"trials must be > 0, got {value!r}.")
-    return array
-
-
 def _kind(family):
     """What a family is, as far as its parameters go: its class, or those of its members."""
     members = getattr(family, "members", None)
     return type(family).__name__ if members is None else tuple(type(member).__name__ for member in members)
 
 
-_PARAMETERS = """Parameters
+PARAMETERS = """Parameters
     ----------
     depth : int or "auto", default="auto"
         Levels of gates of a complete tree; 0 is one expert. "auto" is the deepest tree that keeps 10 (p + 1) units of
@@ -476,326 +405,3 @@ _PARAMETERS = """Parameters
     Jordan, M. I. and Jacobs, R. A. (1994). Hierarchical mixtures of experts and the EM algorithm. Neural Computation
     6(2), 181-214.
 """
-
-
-def _in_quotes(names):
-    """Names as a list in a docstring."""
-    return "\n        ".join(wrap(", ".join(f'"{name}"' for name in names), 100))
-
-
-class HMERegressor(RegressorMixin, _BaseHME):
-    __doc__ = (
-        """Hierarchical mixture of experts for regression, fitted by EM.
-
-    """
-        + _PARAMETERS.format(
-            experts=_in_quotes(expert_names("regression")), default="linear", start="model_tree",
-            drawn='"directions", "hyperplanes",\n        "perturbed_model_tree"', classes=""
-        )
-        + """
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from hme import HMERegressor
-    >>> X = np.linspace(-1, 1, 200)[:, None]
-    >>> model = HMERegressor(depth=1).fit(X, np.abs(X[:, 0]))
-    >>> model.predict([[-0.5], [0.5]]).round(2)
-    array([0.5, 0.5])
-    """
-    )
-
-    _task, _default_expert = "regression", "linear"
-
-    def _target_checks(self, y):
-        """What scikit-learn checks of a target: one column is no row of outputs to a family of one output."""
-        shape = np.asarray(y).shape
-        several = len(shape) == 2 and shape[1] > 1  # refused by the family's name later on
-        return {"y_numeric": True, "multi_output": several or self._make_expert(self.expert).supports_multioutput}
-
-    def fit(self, X, y, sample_weight=None, *, offset=None, trials=None):
-        """Fit the mixture.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,) or (n, T)
-        sample_weight : array-like of shape (n,) or None
-            Not negative; a weight of 2 is the same as the row twice.
-        offset : array-like of shape (n,), float or None
-            Known part of every expert's linear predictor, such as the logarithm of an exposure.
-        trials : array-like of shape (n,), float or None
-            Trials of which y counts the successes, for binomial experts.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            Naming the parameter, its value and what is allowed.
-        """
-        with _unchanged_on_error(self):
-            tables, y = self._tables(X, y, reset=True)
-            weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-            flat = y.ndim == 1
-            arguments = {name: _row_argument(name, value, len(y)) for name, value in
-                         (("offset", offset), ("trials", trials))}
-            Y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-            kept, tables, Y, weight, *values = _positive(weight, tables, Y, weight, *arguments.values())
-            arguments = dict(zip(arguments, values, strict=True))
-            size = np.abs(Y).max()
-            if size > LARGEST or 0 < size < 1.0 / LARGEST:
-                raise ValueError(f"y has values of size {size:g}, whose squares are out of range; change its units.")
-            self._fit(tables, Y, weight, kept, **arguments)
-            self._flat_output, self._n_outputs = flat, Y.shape[1]
-            self._row_arguments = {name for name, value in arguments.items() if value is not None}
-        return self
-
-    def _encode(self, y):
-        if np.ndim(y) not in (1, 2):
-            raise ValueError(f"y has {np.ndim(y)} dimensions; it must have one value or one row of outputs a row.")
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        Y = y.reshape(len(y), -1)
-        if Y.shape[1] != self._n_outputs:
-            raise ValueError(f"y has {Y.shape[1]} outputs, the model was fitted to {self._n_outputs}.")
-        return Y
-
-    def _output(self, Y):
-        """Outputs (..., T) as the user gave y."""
-        return Y[..., 0] if self._flat_output else Y
-
-    def responsibilities(self, X, y, *, offset=None, trials=None):
-        """Posterior of every expert, having seen y, (n, K), eq. (responsibility).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,) or (n, T)
-        offset, trials : array-like of shape (n,), float or None
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-        """
-        return self._responsibilities(self._labelled_rows(X, y, offset=offset, trials=trials))
-
-    def log_likelihood(self, X, y, *, offset=None, trials=None):
-        """log p(y | x) of every row, (n,), eq. (evidence).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,) or (n, T)
-        offset, trials : array-like of shape (n,), float or None
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
-        return self._log_likelihood(self._labelled_rows(X, y, offset=offset, trials=trials))
-
-    def score(self, X, y, sample_weight=None, *, offset=None, trials=None):
-        """R^2 of the predicted means, as of any scikit-learn regressor.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,) or (n, T)
-        sample_weight : array-like of shape (n,) or None
-        offset, trials : array-like of shape (n,), float or None
-            As in `fit`.
-
-        Returns
-        -------
-        float
-        """
-        return r2_score(y, self.predict(X, offset=offset, trials=trials), sample_weight=sample_weight)
-
-    def predict(self, X, return_std=False, *, offset=None, trials=None):
-        """Mean of y given x, eq. (mean).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        return_std : bool, default=False
-            Also return the standard deviation: noise within experts and disagreement between them, eq. (variance). It
-            is inf where an expert has none (Student-t with two or fewer degrees of freedom).
-        offset, trials : array-like of shape (n,), float or None
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n,) or (n, T), or a pair of them
-        """
-        rows = self._rows(X, offset=offset, trials=trials)
-        if not return_std:
-            return self._output(self.model_.mean(self.params_, rows))
-        mean, variance = self.model_.moments(self.params_, rows)
-        return self._output(mean), self._output(np.sqrt(variance))
-
-    def predict_experts(self, X, *, offset=None, trials=None):
-        """Mean of every expert, (n, K), or (n, K, T) for several outputs.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        offset, trials : array-like of shape (n,), float or None
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n, K) or (n, K, T)
-        """
-        rows = self._rows(X, offset=offset, trials=trials)
-        return self._output(
-            self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), rows)
-        )
-
-
-class HMEClassifier(ClassifierMixin, _BaseHME):
-    __doc__ = (
-        """Hierarchical mixture of experts for classification, fitted by EM.
-
-    """
-        + _PARAMETERS.format(
-            experts=_in_quotes(expert_names("classification")),
-            default="logistic",
-            start="kmeans",
-            drawn='"directions", "perturbed_model_tree"',
-            classes="""
-    classes_ : ndarray of shape (C,)""",
-        ).replace(
-            """    random_state :""",
-            """    class_weight : dict, "balanced" or None, default=None
-        Factors on the weights of the rows of each class.
-    random_state :""",
-        )
-        + """
-    Examples
-    --------
-    >>> from hme import HMEClassifier
-    >>> X, y = [[-2.0], [-1.5], [-0.5], [0.5], [1.5], [2.0]] * 5, ["out", "out", "in", "in", "out", "out"] * 5
-    >>> model = HMEClassifier(depth=1).fit(X, y)
-    >>> model.predict([[-1.8], [0.0], [1.8]])
-    array(['out', 'in', 'out'], dtype='<U3')
-    """
-    )
-
-    _task, _default_expert = "classification", "logistic"
-    _row_arguments = frozenset()
-
-    def __init__(
-        self,
-        depth="auto",
-        branching=2,
-        *,
-        n_experts=None,
-        tree=None,
-        expert=None,
-        gate=None,
-        expert_features=None,
-        gate_features=None,
-        standardize=True,
-        start="auto",
-        n_init=1,
-        n_finalists=None,
-        max_iter=500,
-        tol=1e-5,
-        on_empty="warn",
-        warm_start=False,
-        callback=None,
-        class_weight=None,
-        random_state=None,
-        n_jobs=None,
-        verbose=0,
-    ):
-        settings = {
-            name: value for name, value in locals().items() if name not in ("self", "class_weight", "__class__")
-        }
-        super().__init__(**settings)
-        self.class_weight = class_weight
-
-    def fit(self, X, y, sample_weight=None):
-        """Fit the mixture.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,)
-            Class labels, at least two classes.
-        sample_weight : array-like of shape (n,) or None
-            Not negative; a weight of 2 is the same as the row twice.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError, TypeError
-            Naming the parameter, its value and what is allowed.
-        """
-        with _unchanged_on_error(self):
-            tables, y = self._tables(X, y, reset=True)
-            try:
-                check_classification_targets(y)
-            except TypeError:
-                raise TypeError("y holds labels of different types, which cannot be sorted; use one type.") from None
-            weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-            weight = weight * self._class_factor(y)
-            kept, tables, y, weight = _positive(weight, tables, y, weight)
-            classes, codes = np.unique(y, return_inverse=True)
-            if len(classes) < 2:
-                raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
-            if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
-                raise ValueError(f"warm_start: y has the classes {classes}, the earlier fit {self.classes_}.")
-            self._fit(tables, codes, weight, kept)
-            self.classes_ = classes
-        return self
-
-    def _class_factor(self, y):
-        if self.class_weight is None:
-            return 1.0
-        factor = compute_sample_weight(self.class_weight, y)
-        if not (np.isfinite(factor).all() and (factor >= 0).all()):
-            raise ValueError(f"class_weight = {self.class_weight!r} must hold finite numbers >= 0.")
-        return factor
-
-    def _target_checks(self, y):
-        return {}
-
-    def _encode(self, y):
-        y = column_or_1d(y)
-        codes = np.searchsorted(self.classes_, y).clip(0, len(self.classes_) - 1)
-        unknown = self.classes_[codes] != y
-        if np.any(unknown):
-            raise ValueError(f"y holds {y[unknown][0]!r}, which is not among the fitted classes {self.classes_}.")
-        return codes
-
-    def predict(self, X):
-        """Most probable class of every row, (n,)."""
-        codes = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[codes]
-
-    def predict_proba(self, X):
-        """Class probabilities, (n, C), eq. (mean)."""
-        rows = self._rows(X)
-        probability = self.model_.mean(self.params_, rows)
-        return probability / probability.sum(axis=1, keepdims=True)
-
-    def predict_log_proba(self, X):
-        """Logarithm of the class probabilities, (n, C), without the underflow of their product."""
-        rows = self._rows(X)
-
-        def log_probability(block):
-            codes = (np.full(block.n_rows, c) for c in range(len(self.classes_)))
-            return np.stack([self.model_.e_step(self.params_, block._replace(y=y))[0] for y in codes], axis=1)
-
-        return self._by_blocks(log_probability, rows)
-
-    def predict_experts(self, X):
-        """Class probabilities of every expert, (n, K, C)."""
-        return self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), self._rows(X))

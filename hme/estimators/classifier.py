@@ -1,0 +1,188 @@
+"""HMEClassifier: experts that give probabilities of classes."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight
+
+from ..registry import expert_names
+from .base import PARAMETERS, BaseHME
+from .inputs import positive_rows, unchanged_on_error
+
+__all__ = ["HMEClassifier"]
+
+
+class HMEClassifier(ClassifierMixin, BaseHME):
+    __doc__ = (
+        """Hierarchical mixture of experts for classification, fitted by EM.
+
+    """
+        + PARAMETERS.format(
+            experts=", ".join(f'"{name}"' for name in expert_names("classification")),
+            default="logistic",
+            start="kmeans",
+            drawn='"directions", "perturbed_model_tree"',
+            classes="""
+    classes_ : ndarray of shape (C,)""",
+        ).replace(
+            """    random_state :""",
+            """    class_weight : dict, "balanced" or None, default=None
+        Factors on the weights of the rows of each class.
+    random_state :""",
+        )
+        + """
+    Examples
+    --------
+    >>> from hme import HMEClassifier
+    >>> X, y = [[-2.0], [-1.5], [-0.5], [0.5], [1.5], [2.0]] * 5, ["out", "out", "in", "in", "out", "out"] * 5
+    >>> model = HMEClassifier(depth=1).fit(X, y)
+    >>> model.predict([[-1.8], [0.0], [1.8]])
+    array(['out', 'in', 'out'], dtype='<U3')
+    """
+    )
+
+    _task, _default_expert = "classification", "logistic"
+    _row_arguments = frozenset()
+
+    def __init__(
+        self,
+        depth="auto",
+        branching=2,
+        *,
+        n_experts=None,
+        tree=None,
+        expert=None,
+        gate=None,
+        expert_features=None,
+        gate_features=None,
+        standardize=True,
+        start="auto",
+        n_init=1,
+        n_finalists=None,
+        max_iter=500,
+        tol=1e-5,
+        on_empty="warn",
+        warm_start=False,
+        callback=None,
+        class_weight=None,
+        random_state=None,
+        n_jobs=None,
+        verbose=0,
+    ):
+        settings = {
+            name: value for name, value in locals().items() if name not in ("self", "class_weight", "__class__")
+        }
+        super().__init__(**settings)
+        self.class_weight = class_weight
+
+    def fit(self, X, y, sample_weight=None):
+        """Fit the mixture.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,)
+            Class labels, at least two classes.
+        sample_weight : array-like of shape (n,) or None
+            Not negative; a weight of 2 is the same as the row twice.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the parameter, its value and what is allowed.
+        """
+        with unchanged_on_error(self):
+            tables, y = self._tables(X, y, reset=True)
+            try:
+                check_classification_targets(y)
+            except TypeError:
+                raise TypeError("y holds labels of different types, which cannot be sorted; use one type.") from None
+            weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+            weight = weight * self._class_factor(y)
+            kept, tables, y, weight = positive_rows(weight, tables, y, weight)
+            classes, codes = np.unique(y, return_inverse=True)
+            if len(classes) < 2:
+                raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
+            if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
+                raise ValueError(f"warm_start: y has the classes {classes}, the earlier fit {self.classes_}.")
+            self._fit(tables, codes, weight, kept)
+            self.classes_ = classes
+        return self
+
+    def _class_factor(self, y):
+        if self.class_weight is None:
+            return 1.0
+        factor = compute_sample_weight(self.class_weight, y)
+        if not (np.isfinite(factor).all() and (factor >= 0).all()):
+            raise ValueError(f"class_weight = {self.class_weight!r} must hold finite numbers >= 0.")
+        return factor
+
+    def _target_checks(self, y):
+        return {}
+
+    def _encode(self, y):
+        y = column_or_1d(y)
+        codes = np.searchsorted(self.classes_, y).clip(0, len(self.classes_) - 1)
+        unknown = self.classes_[codes] != y
+        if np.any(unknown):
+            raise ValueError(f"y holds {y[unknown][0]!r}, which is not among the fitted classes {self.classes_}.")
+        return codes
+
+    def predict(self, X):
+        """Most probable class of every row, (n,)."""
+        codes = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[codes]
+
+    def predict_proba(self, X):
+        """Class probabilities, (n, C), eq. (mean)."""
+        rows = self._rows(X)
+        probability = self.model_.mean(self.params_, rows)
+        return probability / probability.sum(axis=1, keepdims=True)
+
+    def predict_log_proba(self, X):
+        """Logarithm of the class probabilities, (n, C), without the underflow of their product."""
+        rows = self._rows(X)
+
+        def log_probability(block):
+            codes = (np.full(block.n_rows, c) for c in range(len(self.classes_)))
+            return np.stack([self.model_.e_step(self.params_, block._replace(y=y))[0] for y in codes], axis=1)
+
+        return self._by_blocks(log_probability, rows)
+
+    def predict_experts(self, X):
+        """Class probabilities of every expert, (n, K, C)."""
+        return self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), self._rows(X))
+
+    def responsibilities(self, X, y):
+        """Posterior of every expert, having seen y, eq. (responsibility).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+        """
+        return self._responsibilities(self._labelled_rows(X, y))
+
+    def log_likelihood(self, X, y):
+        """log p(y | x) of every row, eq. (evidence).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        return self._log_likelihood(self._labelled_rows(X, y))

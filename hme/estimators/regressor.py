@@ -1,0 +1,193 @@
+"""HMERegressor: any family of experts for numbers, counts and several outputs."""
+
+from textwrap import wrap
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils import check_array
+from sklearn.utils.validation import _check_sample_weight
+
+from ..design import LARGEST
+from ..registry import expert_names
+from .base import PARAMETERS, BaseHME
+from .inputs import positive_rows, row_argument, unchanged_on_error
+
+__all__ = ["HMERegressor"]
+
+
+def _in_quotes(names):
+    """Names as a list in a docstring."""
+    return "\n        ".join(wrap(", ".join(f'"{name}"' for name in names), 100))
+
+
+class HMERegressor(RegressorMixin, BaseHME):
+    __doc__ = (
+        """Hierarchical mixture of experts for regression, fitted by EM.
+
+    """
+        + PARAMETERS.format(
+            experts=_in_quotes(expert_names("regression")), default="linear", start="model_tree",
+            drawn='"directions", "hyperplanes",\n        "perturbed_model_tree"', classes=""
+        )
+        + """
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme import HMERegressor
+    >>> X = np.linspace(-1, 1, 200)[:, None]
+    >>> model = HMERegressor(depth=1).fit(X, np.abs(X[:, 0]))
+    >>> model.predict([[-0.5], [0.5]]).round(2)
+    array([0.5, 0.5])
+    """
+    )
+
+    _task, _default_expert = "regression", "linear"
+
+    def _target_checks(self, y):
+        """What scikit-learn checks of a target: one column is no row of outputs to a family of one output."""
+        shape = np.asarray(y).shape
+        several = len(shape) == 2 and shape[1] > 1  # refused by the family's name later on
+        return {"y_numeric": True, "multi_output": several or self._make_expert(self.expert).supports_multioutput}
+
+    def fit(self, X, y, sample_weight=None, *, offset=None, trials=None):
+        """Fit the mixture.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        sample_weight : array-like of shape (n,) or None
+            Not negative; a weight of 2 is the same as the row twice.
+        offset : array-like of shape (n,), float or None
+            Known part of every expert's linear predictor, such as the logarithm of an exposure.
+        trials : array-like of shape (n,), float or None
+            Trials of which y counts the successes, for binomial experts.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the parameter, its value and what is allowed.
+        """
+        with unchanged_on_error(self):
+            tables, y = self._tables(X, y, reset=True)
+            weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+            flat = y.ndim == 1
+            arguments = {name: row_argument(name, value, len(y)) for name, value in
+                         (("offset", offset), ("trials", trials))}
+            Y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+            kept, tables, Y, weight, *values = positive_rows(weight, tables, Y, weight, *arguments.values())
+            arguments = dict(zip(arguments, values, strict=True))
+            size = np.abs(Y).max()
+            if size > LARGEST or 0 < size < 1.0 / LARGEST:
+                raise ValueError(f"y has values of size {size:g}, whose squares are out of range; change its units.")
+            self._fit(tables, Y, weight, kept, **arguments)
+            self._flat_output, self._n_outputs = flat, Y.shape[1]
+            self._row_arguments = {name for name, value in arguments.items() if value is not None}
+        return self
+
+    def _encode(self, y):
+        if np.ndim(y) not in (1, 2):
+            raise ValueError(f"y has {np.ndim(y)} dimensions; it must have one value or one row of outputs a row.")
+        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        Y = y.reshape(len(y), -1)
+        if Y.shape[1] != self._n_outputs:
+            raise ValueError(f"y has {Y.shape[1]} outputs, the model was fitted to {self._n_outputs}.")
+        return Y
+
+    def _output(self, Y):
+        """Outputs (..., T) as the user gave y."""
+        return Y[..., 0] if self._flat_output else Y
+
+    def responsibilities(self, X, y, *, offset=None, trials=None):
+        """Posterior of every expert, having seen y, (n, K), eq. (responsibility).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+        """
+        return self._responsibilities(self._labelled_rows(X, y, offset=offset, trials=trials))
+
+    def log_likelihood(self, X, y, *, offset=None, trials=None):
+        """log p(y | x) of every row, (n,), eq. (evidence).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        return self._log_likelihood(self._labelled_rows(X, y, offset=offset, trials=trials))
+
+    def score(self, X, y, sample_weight=None, *, offset=None, trials=None):
+        """R^2 of the predicted means, as of any scikit-learn regressor.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        sample_weight : array-like of shape (n,) or None
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        float
+        """
+        return r2_score(y, self.predict(X, offset=offset, trials=trials), sample_weight=sample_weight)
+
+    def predict(self, X, return_std=False, *, offset=None, trials=None):
+        """Mean of y given x, eq. (mean).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        return_std : bool, default=False
+            Also return the standard deviation: noise within experts and disagreement between them, eq. (variance). It
+            is inf where an expert has none (Student-t with two or fewer degrees of freedom).
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, T), or a pair of them
+        """
+        rows = self._rows(X, offset=offset, trials=trials)
+        if not return_std:
+            return self._output(self.model_.mean(self.params_, rows))
+        mean, variance = self.model_.moments(self.params_, rows)
+        return self._output(mean), self._output(np.sqrt(variance))
+
+    def predict_experts(self, X, *, offset=None, trials=None):
+        """Mean of every expert, (n, K), or (n, K, T) for several outputs.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, K) or (n, K, T)
+        """
+        rows = self._rows(X, offset=offset, trials=trials)
+        return self._output(
+            self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), rows)
+        )
