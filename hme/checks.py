@@ -50,6 +50,8 @@ def check_prior(value, name):
 def check_array(value, name, shape, *, nonnegative=False):
     """Broadcast `value` to `shape` as finite floats."""
     try:
+        if np.iscomplexobj(value):
+            raise TypeError
         array = np.array(np.broadcast_to(np.asarray(value, dtype=float), shape))
     except (TypeError, ValueError):
         raise ValueError(f"{name} must be numeric and broadcast to shape {shape}, got {value!r}.") from None

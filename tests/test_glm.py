@@ -460,7 +460,9 @@ def test_objective_does_not_fall_and_the_start_finds_the_regimes(name):
     np.testing.assert_allclose(np.sort(model.experts_.coef[:, 0]), np.sort(informed.experts_.coef[:, 0]), atol=0.02)
 
 
-MISFITS = ["poisson", "negative binomial", "gamma", "inverse gaussian", "log", "gamma, inverse", "inverse gaussian, inverse"]
+MISFITS = [
+    "poisson", "negative binomial", "gamma", "inverse gaussian", "log", "gamma, inverse", "inverse gaussian, inverse",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MISFITS)

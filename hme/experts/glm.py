@@ -77,8 +77,9 @@ class GLMExpert(LinearPredictorExpert):
     def working(self, y, eta, mean, dispersion, trials):
         """Derivative of the log-density by eta, and the negative second one, eq. (irls-weights).
 
-        Of its expectation and what is observed families take the larger one: steps of Fisher's scoring overshoot, and
-        need not converge, where the former is less than half of the latter; the latter can be next to nothing.
+        Of its expectation and what is observed families take the larger one, eq. (observed-curvature): steps of
+        Fisher's scoring overshoot, and need not converge, where the former is less than half of the latter; the latter
+        can be next to nothing.
         """
         slope = self.link_.slope(mean, eta, self.largest_)
         ratio = slope / self.variance_function(mean, dispersion, trials)

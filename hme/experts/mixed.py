@@ -91,7 +91,7 @@ class MixedExpert(Expert):
         if n_leaves is not None and n_leaves != len(self.experts):
             raise ValueError(f"expert is a list of {len(self.experts)} experts, but the tree has {n_leaves} leaves.")
         classes = [name for name, member in self.experts if "regression" not in member.tasks]
-        if classes and len(classes) < len(self.names):
+        if classes and not self.tasks:
             raise ValueError(f"expert mixes families for classes, {classes}, with families for numbers.")
         counts = [name for name, member in self.experts if member.measure == "mass" and not member.atoms]
         lengths = [name for name, member in self.experts if member.measure == "density"]
