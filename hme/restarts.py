@@ -11,8 +11,6 @@ from . import em, stages, starts
 __all__ = ["Restart", "continue_fit", "feed", "run", "starving"]
 
 RACE_SWEEPS = 25  # sweeps of every start before the finalists are chosen
-# A leaf with less than this share of an equal share of the weight is starving.
-STARVING = 1e-3
 MAX_RESEEDS = 3
 # What ended a fit before it converged, and what to do about it; {0} is max_iter, {1} the gradient.
 STOPS = {
@@ -85,7 +83,7 @@ def continue_fit(mixture, rows, params, options, reached=-np.inf, warm=True):
 
 def starving(fit):
     """Leaves that hold next to no weight."""
-    return np.flatnonzero(fit.stats.load < STARVING * fit.stats.load.mean())
+    return np.flatnonzero(fit.stats.load < stages.STARVING * fit.stats.load.mean())
 
 
 def feed(mixture, rows, fit, options):

@@ -7,7 +7,10 @@ import numpy as np
 from . import em
 from .model import Mixture
 
-__all__ = ["Stage", "fit"]
+__all__ = ["STARVING", "Stage", "fit"]
+
+# A leaf with less than this share of an equal share of the weight is starving.
+STARVING = 1e-3
 
 # Stages in a row that may pass without a gain before no more is expected,
 PATIENCE = 3
@@ -66,7 +69,8 @@ def fit(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=False
                 run = em.fit(mixture, rows._replace(active=active), params, stage_options)
             history.append(run.history)
             before = active
-            params, active, chosen = _choose(mixture, rows, run.params)
+            revived = _revive(mixture, run.params, run.stats.load)
+            params, active, chosen = _choose(mixture, rows, revived)
             changed = _changed(before, active, n_leaves)
             stages.append(Stage(number, run.n_iter, run.objective, chosen.objective, changed))
             if options.verbose:
@@ -107,6 +111,24 @@ def _fit_dense(mixture, rows, params, options, reached):
     dense = Mixture(gate.dense(len(params.gate.coef)), mixture.expert)
     run = em.fit(dense, rows, params._replace(gate=gate.to_dense(params.gate)), options, reached)
     return run._replace(params=to_sparse(run.params))
+
+
+def _revive(mixture, params, load):
+    """Where loads are balanced, make each starving leaf a twin of the heaviest one: rows alone do not wake it.
+
+    Starving leaves have lost their slopes, so that no bias tells them apart.
+    """
+    load, hungry = load.copy(), np.flatnonzero(load < STARVING * load.mean())
+    if mixture.gate.balance is None or not len(hungry):
+        return params
+    origin, gate = np.arange(len(load)), params.gate
+    for i, leaf in enumerate(hungry):
+        donor = int(load.argmax())
+        load[[leaf, donor]] = 0.5 * load[donor]
+        gate = mixture.gate.twin(gate, leaf, donor, i)
+        if mixture.expert.family(leaf) is mixture.expert.family(donor):
+            origin[leaf] = origin[donor]
+    return params._replace(gate=gate, experts=mixture.expert.take(params.experts, origin))
 
 
 def _choose(mixture, rows, params):

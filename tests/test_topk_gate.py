@@ -305,6 +305,23 @@ def test_balance_is_met_on_the_rows_of_training_and_reported():
     assert not mixture.warnings(fit.params, fit.stats)
 
 
+def test_starving_leaves_come_back_as_twins():
+    rows = make_rows()
+    mixture = make_mixture(rows, TopKGate(balance=1.8, dense_sweeps=30, stage_sweeps=5, max_stages=4))
+    params = make_start(mixture, rows)
+    coef = params.gate.coef.copy()
+    coef[:4] = [0.0, 0.0, 0.0, -1000.0]  # four leaves that no row has, and that no bias can tell apart
+    params = params._replace(gate=params.gate._replace(coef=coef))
+    alive = TopKGate(dense_sweeps=30, stage_sweeps=5, max_stages=4).resolve(rows, DESIGN)
+    without = stages.fit(Mixture(alive, mixture.expert), rows, params)
+    assert without.stats.load[:4].max() == 0.0
+    fit = stages.fit(mixture, rows, params)
+    load = fit.stats.gate.load / fit.stats.gate.load.mean()
+    assert load.max() <= 1.8 * (1 + 1e-9) and load.min() >= (1 - 1e-9) / 1.8
+    assert fit.stats.load.min() > 0.01 * fit.stats.load.mean()
+    assert fit.objective > without.objective
+
+
 def test_impossible_balance_is_named():
     rows = make_rows()
     rows = rows._replace(X=np.ones((N, P)), Z=np.ones((N, P)))

@@ -19,6 +19,7 @@ __all__ = ["BalanceReport", "TopKGate", "balance_report", "balancing_bias", "top
 MAX_PICKS = 8
 # Rounds of price adjustments before the loads are taken as they are.
 MAX_ROUNDS = 100
+TILT = 0.5  # difference of the slopes of twins
 TIE = 1e-9  # prices at which rows change sides are the same when closer than this: repeated rows move together
 
 
@@ -171,6 +172,16 @@ class TopKGate(Gate):
         score = linear_scores(rows.Z, params.coef)
         active = top_k(score + params.bias, self.k) if rows.active is None else rows.active
         return active, _restricted(score, active)[0]
+
+    def twin(self, params, leaf, donor, number):
+        """Parameters in which a leaf has the donor's scores, tilted along one column; `number` says which."""
+        coef, bias = params.coef.copy(), params.bias.copy()
+        coef[leaf], bias[leaf] = coef[donor], bias[donor]
+        if coef.shape[1] > 1:
+            column = number % (coef.shape[1] - 1)
+            coef[leaf, column] += 0.5 * TILT
+            coef[donor, column] -= 0.5 * TILT
+        return TopKParams(coef - coef.mean(axis=0), bias)
 
     # -- the verbs of a gate -----------------------------------------------------------------------------------------
 

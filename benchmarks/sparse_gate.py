@@ -1,0 +1,136 @@
+"""The sparse top-k gate beside the dense softmax: accuracy, balance of the loads, dead experts, time of prediction.
+
+One run prints everything: 64 linear experts under one gate, two of them a row, on the standard splits of a data folder
+with ``load.py`` (``split(name, i)``); how many of many seeds end with a dead expert (one whose load is below a
+thousandth of the mean), with and without balance; and the time to predict 100,000 rows. Run from the root::
+
+    PYTHONPATH=. OMP_NUM_THREADS=1 HME_DATA=FOLDER python benchmarks/sparse_gate.py [--splits 1] [--seeds 50]
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from hme import HMERegressor
+from hme.gates import SoftmaxGate, TopKGate
+from hme.gates.topk import balance_report
+
+N_EXPERTS, N_ROWS_PREDICTED = 64, 100_000
+
+
+def predict(model, X):
+    """Means, each row by the experts that its gate uses."""
+    return model.model_.mean(model.params_, model._rows(X))[:, 0]
+
+
+def fitted(gate, X, y, **settings):
+    start = time.perf_counter()
+    model = HMERegressor(n_experts=N_EXPERTS, gate=gate, **settings).fit(X, y)
+    return model, time.perf_counter() - start
+
+
+def accuracy(name, load, n_splits):
+    gates = {
+        "dense": SoftmaxGate(),
+        "top 2": TopKGate(),
+        "top 2, balance 1.8": TopKGate(balance=1.8),
+        "top 2, balance 1.5": TopKGate(balance=1.5),
+        "top 4": TopKGate(k=4),
+    }
+    rows = {}
+    for i in range(n_splits):
+        X, y, X_test, y_test = load.split(name, i)
+        for label, gate in gates.items():
+            model, seconds = fitted(gate, X, y)
+            row = rows.setdefault(label, {})
+            train, test = (balance_report(model.gate_proba(A)) for A in (X, X_test))
+            figures = {
+                "rmse": np.sqrt(np.mean((y_test - predict(model, X_test)) ** 2)),
+                "log_likelihood": model.log_likelihood(X_test, y_test).mean(),
+                "train_load_peak": train.load_peak,
+                "train_load_cv": train.load_cv,
+                "train_importance_cv": train.importance_cv,
+                "test_load_peak": test.load_peak,
+                "dead": len(train.dead),
+                "seconds": seconds,
+            }
+            for key, value in figures.items():
+                row.setdefault(key, []).append(float(value))
+    for row in rows.values():
+        row["rmse_to_dense"] = [a / b for a, b in zip(row["rmse"], rows["dense"]["rmse"], strict=True)]
+    return {label: {key: float(np.mean(value)) for key, value in row.items()} for label, row in rows.items()}
+
+
+def dead(name, load, n_seeds):
+    X, y, _, _ = load.split(name, 0)
+    X, y = X[:2000], y[:2000]
+    out = {}
+    for balance in (1.8, None):
+        for start in ("directions", "perturbed_model_tree"):
+            label, counts, least, weight = f"balance {balance}, {start}", [], [], []
+            for seed in range(n_seeds):
+                model, _ = fitted(TopKGate(balance=balance), X, y, start=start, random_state=seed)
+                report = balance_report(model.gate_proba(X))
+                counts.append(len(report.dead))
+                least.append(report.load.min() / report.load.mean())
+                weight.append(model.load_.min() * N_EXPERTS)
+            out[label] = {
+                "seeds": n_seeds,
+                "seeds_with_dead_experts": int(np.count_nonzero(counts)),
+                "dead_experts": int(np.sum(counts)),
+                "least_load_to_mean": float(min(least)),
+                "least_responsibility_to_mean": float(min(weight)),
+            }
+    return out
+
+
+def seconds_to_predict(name, load):
+    X, y, _, _ = load.split(name, 0)
+    many = np.tile(X, (N_ROWS_PREDICTED // len(X) + 1, 1))[:N_ROWS_PREDICTED]
+    out = {}
+    for expert in ("linear", "tree"):
+        for label, gate in (("dense", SoftmaxGate()), ("top 2", TopKGate(dense_sweeps=5, max_stages=1))):
+            model, _ = fitted(gate, X, y, max_iter=10, expert=expert)
+            times = []
+            for _ in range(3):
+                start = time.perf_counter()
+                predict(model, many)
+                times.append(time.perf_counter() - start)
+            out[f"{expert}, {label}"] = min(times)
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", default="kin8nm,california")
+    parser.add_argument("--splits", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--out", default=None)
+    arguments = parser.parse_args()
+    sys.path.insert(0, os.environ["HME_DATA"])
+    import load
+
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    names = arguments.sets.split(",")
+    results = {"n_experts": N_EXPERTS, "accuracy": {}}
+    results["predict_seconds_100000_rows"] = seconds_to_predict(names[0], load)
+    print(json.dumps(results["predict_seconds_100000_rows"], indent=1), flush=True)
+    for name in names:
+        results["accuracy"][name] = accuracy(name, load, arguments.splits)
+        print(name, json.dumps(results["accuracy"][name], indent=1), flush=True)
+    if arguments.seeds:
+        results["dead_experts"] = dead(names[0], load, arguments.seeds)
+        print(json.dumps(results["dead_experts"], indent=1), flush=True)
+    if arguments.out:
+        with open(arguments.out, "w") as file:
+            json.dump(results, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
