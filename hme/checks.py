@@ -54,8 +54,10 @@ def check_array(value, name, shape, *, nonnegative=False):
             raise TypeError
         array = np.array(np.broadcast_to(np.asarray(value, dtype=float), shape))
     except (TypeError, ValueError):
-        raise ValueError(f"{name} must be numeric and broadcast to shape {shape}, got {value!r}.") from None
+        shown = f"shape {np.shape(value)}" if np.ndim(value) else repr(value)
+        raise ValueError(f"{name} must be numeric and broadcast to shape {shape}, got {shown}.") from None
     if not np.isfinite(array).all() or (nonnegative and (array < 0).any()):
         allowed = "finite and >= 0" if nonnegative else "finite"
-        raise ValueError(f"{name} must be {allowed}, got {value!r}.")
+        odd = array[~np.isfinite(array) | (array < 0)] if nonnegative else array[~np.isfinite(array)]
+        raise ValueError(f"{name} must be {allowed}, got {float(odd.flat[0])!r}.")
     return array

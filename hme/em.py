@@ -80,6 +80,12 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
         for sweep in range(options.max_iter):
             with np.errstate(all="ignore"):  # the guard sees to what overflows
                 objective, stats = model.sweep(params, rows)
+            if best is None and not np.isfinite(objective):
+                raise ValueError(
+                    f"the objective is {objective} at the start: some row has probability zero under every expert that "
+                    "the gate lets it use, or its numbers are out of range. Use a gate that reaches every expert, or "
+                    "change the units of y."
+                )
             gain = abs(objective - reached) if best is None else objective - best.objective
             if best is not None and not gain >= -ROUNDING * max(1.0, abs(objective)):
                 history.append((objective, False, np.nan, stats.load))

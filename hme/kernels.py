@@ -36,7 +36,7 @@ def log_normalize(log_joint):
     Parameters
     ----------
     log_joint : ndarray of shape (n, K)
-        Overwritten. A row may hold -inf, but not everywhere.
+        Overwritten. A row may hold -inf; where it holds nothing else its density is zero and nobody is responsible.
 
     Returns
     -------
@@ -46,11 +46,15 @@ def log_normalize(log_joint):
         The same memory as `log_joint`; rows sum to one, eq. (responsibility).
     """
     top = log_joint.max(axis=1)
+    nobody = np.isneginf(top)
+    if nobody.any():
+        top[nobody] = 0.0
     log_joint -= top[:, None]
     np.exp(log_joint, out=log_joint)
     total = log_joint.sum(axis=1)
-    log_joint /= total[:, None]
-    return np.log(total) + top, log_joint
+    log_joint /= np.where(nobody, 1.0, total)[:, None]
+    with np.errstate(divide="ignore"):
+        return np.log(total) + top, log_joint
 
 
 def weighted_gram(X, W):

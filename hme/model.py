@@ -62,7 +62,11 @@ class Mixture:
 
     def e_step(self, params, rows):
         """log p(y | x) (n,) and responsibilities (n, K), eqs. (evidence) and (responsibility)."""
-        return log_normalize(self.log_joint(params, rows))
+        log_density, resp = log_normalize(self.log_joint(params, rows))
+        nobody = np.isneginf(log_density)
+        if nobody.any():  # y says nothing about who it comes from: as if it had not been seen
+            resp[nobody] = np.exp(self.gate.log_prior(params.gate, rows)[nobody])
+        return log_density, resp
 
     # -- prediction ---------------------------------------------------------------------------------------------------
 

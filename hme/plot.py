@@ -396,11 +396,14 @@ def _range(column, n_points, margin=0.0):
 
 def _columns(model, grid, output):
     """Priors, the experts' means, the mean and its standard deviation, of one output or class."""
-    prior, experts = (_quietly(method, grid) for method in (model.gate_proba, model.predict_experts))
+    # A model with an offset is drawn per unit of exposure, one with trials for a single one.
+    neutral = {name: {"offset": 0, "trials": 1}[name] for name in getattr(model, "_row_arguments", ())}
+    prior = _quietly(model.gate_proba, grid)
+    experts = _quietly(lambda rows: model.predict_experts(rows, **neutral), grid)
     if hasattr(model, "classes_"):
         c = _class(model, output)
         return prior, experts[..., c], _quietly(model.predict_proba, grid)[:, c], None
-    mean, std = _quietly(lambda rows: model.predict(rows, return_std=True), grid)
+    mean, std = _quietly(lambda rows: model.predict(rows, return_std=True, **neutral), grid)
     if mean.ndim == 1:
         if output not in (None, 0):
             raise ValueError(f"output = {output!r}, but y has one output.")

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
 from . import em, stages, starts
@@ -21,7 +21,7 @@ STOPS = {
     "interrupted": "EM was interrupted; the best parameters so far are kept. Set warm_start=True and fit again to go "
     "on",
 }
-STARVED = "expert(s) {0} hold next to no weight. Use fewer experts, n_init > 1 or on_empty='reseed'"
+STARVED = "expert(s) {0} hold next to no weight. Use fewer experts, {1}"
 
 
 class Restart(NamedTuple):
@@ -52,10 +52,17 @@ def run(mixture, rows, tree, names, seed, options, given=None, n_finalists=None,
     racing = n_finalists is not None and n_finalists < len(names)
     first = options._replace(max_iter=min(RACE_SWEEPS, options.max_iter)) if racing else options
     parallel = Parallel(n_jobs=n_jobs)
-    fits = parallel(
-        delayed(_run_start)(mixture, rows, tree, given if name == "given" else name, (seed, i), first)
-        for i, name in enumerate(names)
-    )
+    jobs = [
+        (mixture, rows, tree, given if name == "given" else name, (seed, i), first) for i, name in enumerate(names)
+    ]
+    if effective_n_jobs(n_jobs) == 1:  # an interrupt ends the fit, not one start of it
+        fits = []
+        for job in jobs:
+            fits.append(_run_start(*job))
+            if fits[-1].reason == "interrupted":
+                return fits
+    else:
+        fits = parallel(delayed(_run_start)(*job) for job in jobs)
     if racing:
         finalists = sorted(range(len(fits)), key=lambda i: -fits[i].objective)[:n_finalists]
         finals = parallel(delayed(continue_fit)(mixture, rows, fits[i].params, options, warm=False) for i in finalists)
@@ -66,7 +73,7 @@ def run(mixture, rows, tree, names, seed, options, given=None, n_finalists=None,
 
 
 def _run_start(mixture, rows, tree, start, seed, options):
-    with threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         resp = start
         if isinstance(start, str):
             scaled = rows._replace(y=mixture.expert.start_target(rows))

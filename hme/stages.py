@@ -38,7 +38,7 @@ def fit(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=False
     Parameters
     ----------
     mixture, rows, params, options, reached
-        As for `em.fit`; ``options.max_iter`` counts the sweeps of all stages.
+        As for `em.fit`; ``options.max_iter`` bounds the sweeps of each stage.
     warm : bool
         Start with the first sparse stage: the parameters come from an earlier fit.
 
@@ -60,9 +60,9 @@ def fit(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=False
             if abs(best.objective - reached) <= options.tol:
                 return best._replace(reason="converged")
         for number in range(0 if best is None else 1, gate.max_stages + 1):
-            left = options.max_iter - sum(stage.n_iter for stage in stages)
-            most = left if everywhere else gate.stage_sweeps if number else min(gate.dense_sweeps, max(left // 2, 1))
-            stage_options = _continued(options, min(most, left), options.max_iter - left)
+            most = gate.stage_sweeps if number else options.max_iter if everywhere else gate.dense_sweeps
+            done = sum(stage.n_iter for stage in stages)
+            stage_options = _continued(options, min(most, options.max_iter), done)
             if number == 0:
                 run = _fit_dense(mixture, rows, params, stage_options, reached if warm else -np.inf)
             else:
@@ -86,9 +86,6 @@ def fit(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=False
                 break
             if idle >= PATIENCE:
                 reason = "converged"
-                break
-            if run.n_iter >= left:
-                reason = "max_iter"
                 break
     except KeyboardInterrupt:
         if best is None:

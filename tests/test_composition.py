@@ -41,7 +41,7 @@ from sklearn.utils import estimator_html_repr
 
 from hme import HMEClassifier, HMERegressor, Tree
 from hme.experts import ConstantExpert, LinearExpert, LogisticExpert
-from hme.gates import SoftmaxGate
+from hme.gates import GaussianGate, SoftmaxGate
 
 RNG = np.random.default_rng(0)
 N = 120
@@ -538,3 +538,46 @@ def test_a_start_given_as_labels_or_responsibilities(model, y):
     kept = clone(model).set_params(start=leaves).fit(X, y, weight)
     np.testing.assert_array_equal(answer(kept), answer(dropped))
     assert by_leaf.restarts_[0].start == "given"
+
+
+# Warm starts keep what a fit is ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ({"expert": LinearExpert()}, {"expert": LinearExpert(fixed_coef={0: 1.0})}),
+        ({"expert": LinearExpert()}, {"expert": LinearExpert(shared_variance=True)}),
+        ({"gate": GaussianGate("full")}, {"gate": GaussianGate("diag")}),
+        ({"expert": [("a", LinearExpert()), ("b", LinearExpert())]},
+         {"expert": [("a", LinearExpert(alpha=0.0)), ("b", LinearExpert())]}),
+    ],
+    ids=["fixed", "shared", "covariance", "list"],
+)  # fmt: skip
+def test_warm_start_refuses_another_model(before, after):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = HMERegressor(n_experts=2, warm_start=True, **before).fit(X, np.abs(X[:, 0]))
+    with pytest.raises(ValueError, match="warm_start"):
+        model.set_params(**after).fit(X, np.abs(X[:, 0]))
+
+
+def test_warm_start_takes_another_strength():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = HMERegressor(n_experts=2, warm_start=True).fit(X, np.abs(X[:, 0]))
+    slopes = model.experts_.coef.copy()
+    assert not np.allclose(model.set_params(expert__alpha=50.0).fit(X, np.abs(X[:, 0])).experts_.coef, slopes)
+
+
+def test_an_interrupt_ends_all_starts():
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    calls = []
+
+    def interrupt(sweep, objective, params):
+        calls.append(sweep)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    model = HMERegressor(n_experts=3, n_init=5, callback=interrupt, on_empty="reseed")
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        model.fit(X, np.abs(X[:, 0]))
+    assert len(calls) == 3 and len(model.restarts_) == 1

@@ -25,7 +25,7 @@ from hme.experts import (
     PoissonExpert,
     TreeExpert,
 )
-from hme.gates import SoftmaxGate
+from hme.gates import FixedGate, SoftmaxGate, TopKGate
 
 sm = pytest.importorskip("statsmodels.api")
 discrete_model = pytest.importorskip("statsmodels.discrete.discrete_model")
@@ -353,3 +353,28 @@ def test_a_list_refuses_what_a_member_refuses():
         model(("a", LinearExpert()), ("b", GammaExpert())).fit(X, np.column_stack([POSITIVE, POSITIVE]))
     with pytest.raises(ValueError, match="trials"):
         model(("a", P), ("b", NegativeBinomialExpert())).fit(X, COUNTS, trials=50)
+
+
+# Gates that keep rows from experts ------------------------------------------------------------------------------------
+
+
+def test_a_sparse_gate_does_not_go_with_points_of_mass():
+    y = np.where(np.arange(60) % 3 == 0, 0.0, 1.0 + np.arange(60) % 7)
+    experts = [("zero", PointMassExpert()), ("a", GammaExpert()), ("b", GammaExpert())]
+    with pytest.raises(ValueError, match="TopKGate.*'zero', 'a', 'b'"):
+        HMERegressor(n_experts=3, expert=experts, gate=TopKGate(k=2)).fit(np.arange(60.0)[:, None], y)
+
+
+def side(Z):
+    return np.eye(2)[(Z[:, 0] > 0).astype(int)]
+
+
+def test_rows_that_nobody_can_explain():
+    X = np.linspace(-1, 1, 40)[:, None]
+    y = np.where(X[:, 0] > 0, np.random.default_rng(0).gamma(3.0, 1.0 + X[:, 0] ** 2), 0.0)
+    experts = [("zero", PointMassExpert()), ("positive", GammaExpert())]
+    model = HMERegressor(n_experts=2, expert=experts, gate=FixedGate(side)).fit(X, y)
+    assert model.log_likelihood([[0.5]], [0.0]) == -np.inf  # the gate sends it to the gamma expert
+    np.testing.assert_array_equal(model.responsibilities([[0.5]], [0.0]), [[0.0, 1.0]])
+    with pytest.raises(ValueError, match="probability zero under every expert"):
+        HMERegressor(n_experts=2, expert=experts, gate=FixedGate(side)).fit(X, y[::-1])

@@ -191,3 +191,11 @@ def test_many_experts_have_their_own_colours(motorcycle, n_experts):
     display = ExpertsDisplay(x, np.full((len(x), n_experts), 1 / n_experts), np.zeros((len(x), n_experts)), 0.0 * x)
     colors = {tuple(lines.get_colors()[0]) for lines in display.plot().experts_}
     assert len(colors) == n_experts
+
+
+def test_models_with_an_offset_are_drawn_per_unit():
+    x = np.linspace(0, 3, 60)[:, None]
+    y = np.random.default_rng(0).poisson(5 * np.exp(0.3 * x[:, 0]))
+    model = HMERegressor(n_experts=2, expert="poisson").fit(x, y, offset=np.full(60, np.log(5.0)))
+    display = ExpertsDisplay.from_estimator(model, x, y)
+    np.testing.assert_allclose(display.mean, model.predict(display.x[:, None], offset=0))

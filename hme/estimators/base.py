@@ -11,13 +11,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import em, restarts, starts
 from ..checks import check_choice, check_int, check_real
+from ..design import LARGEST
 from ..experts import MixedExpert
 from ..features import Columns
 from ..gates import NodeGate, TreeGate
 from ..model import Mixture
 from ..registry import EXPERTS, check_support, check_target, make_expert, make_gate
 from ..tree import Tree
-from .inputs import NEUTRAL, row_argument
+from .inputs import NEUTRAL, row_argument, rows_out_of_range
 
 __all__ = ["PARAMETERS", "BaseHME"]
 
@@ -119,7 +120,7 @@ class BaseHME(BaseEstimator):
         self._check_settings()
         expert, gate = self._make_expert(self.expert), make_gate(self.gate)
         # What a warm start must share with the fit it goes on from.
-        kind = (self.n_features_in_, y.shape[1:], _kind(expert), _kind(gate))
+        kind = (self.n_features_in_, y.shape[1:], structure(expert), structure(gate))
         kind += (repr(self.expert_features), repr(self.gate_features))
         if self.warm_start and hasattr(self, "params_"):
             columns, previous = self.columns_, self.params_
@@ -137,7 +138,8 @@ class BaseHME(BaseEstimator):
             gate = TreeGate(gate, tree)
         elif isinstance(gate, TreeGate) and gate.tree != tree:
             raise ValueError(f"gate has the tree {gate.tree!r}, the model {tree!r}; give the gate's nodes alone.")
-        mixture = Mixture(gate.resolve(rows, columns.gate.design), expert.resolve(rows, columns.expert.design))
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the guard sees to what overflows
+            mixture = Mixture(gate.resolve(rows, columns.gate.design), expert.resolve(rows, columns.expert.design))
         if previous is not None and tree != self.tree_:
             raise ValueError(f"warm_start: the earlier fit has {self.tree_!r}, not {tree!r}. Use warm_start=False.")
         options = em.Options(self.max_iter, self.tol, self.callback, self.verbose)
@@ -149,12 +151,13 @@ class BaseHME(BaseEstimator):
             names = starts.sequence(first, self.n_init, self._task == "classification")
             fits = restarts.run(mixture, rows, tree, names, self._seed(), options, given, self.n_finalists, self.n_jobs)
         best = max(fits, key=lambda fit: fit.objective)
-        if self.on_empty == "reseed":
+        if self.on_empty == "reseed" and best.reason not in ("interrupted", "callback"):
             best = restarts.feed(mixture, rows, best, options)
         self.boundary_ = self._report_troubles(mixture, best)
         self.model_, self.columns_, self.tree_, self._kind = mixture, columns, tree, kind
         self.restarts_ = [
-            restarts.Restart(name, fit.objective, fit.n_iter, fit.reason) for name, fit in zip(names, fits, strict=True)
+            restarts.Restart(name, fit.objective, fit.n_iter, fit.reason)
+            for name, fit in zip(names, fits, strict=False)  # an interrupt leaves the later starts out
         ]
         self._keep(best)
 
@@ -204,15 +207,17 @@ class BaseHME(BaseEstimator):
 
     def _report_troubles(self, mixture, best):
         """Give one warning, with every cause and its next step; return what is at a boundary."""
-        starving = restarts.starving(best).tolist()
+        starving, names = restarts.starving(best).tolist(), getattr(mixture.expert, "names", None)
+        starving = [names[k] for k in starving] if names else starving
         if starving and self.on_empty == "raise":
-            raise ValueError(f"{restarts.STARVED.format(starving)} (on_empty='raise').")
+            raise ValueError(f"{restarts.STARVED.format(starving, 'n_init > 1')} (on_empty='raise').")
         boundary = mixture.warnings(best.params, best.stats)
         causes = []
         if best.reason in restarts.STOPS:
             causes.append(restarts.STOPS[best.reason].format(self.max_iter, best.gradient))
         if starving:
-            causes.append(restarts.STARVED.format(starving))
+            advice = "n_init > 1" if self.on_empty == "reseed" else "n_init > 1 or on_empty='reseed'"
+            causes.append(restarts.STARVED.format(starving, advice))
         if causes or boundary:
             message = f"{type(self).__name__}: " + "; ".join(causes + boundary) + "."
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
@@ -230,12 +235,21 @@ class BaseHME(BaseEstimator):
         given = X if hasattr(X, "shape") else np.asarray(X)
         given = given.tocsr() if sp.issparse(given) else given
         if all(picks):
+            if len(given.shape) != 2:
+                raise ValueError(f"Expected 2D array, got X of shape {given.shape} instead.")
             if reset:  # scikit-learn's checks of a target, without a table of numbers
                 y = check_X_y(np.zeros((given.shape[0], 1)), y, **self._target_checks(y))[1]
             validate_data(self, given, reset=reset, skip_check_array=True)
             numbers = None
         elif reset:
-            numbers, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, **self._target_checks(y))
+            checks = {"accept_sparse": "csr", "dtype": np.float64, **self._target_checks(y)}
+            try:
+                numbers, y = validate_data(self, X, y, **checks)
+            except ValueError as error:
+                if not any(picks) or "could not convert" not in str(error):
+                    raise
+                side = "expert" if picks[1] else "gate"
+                raise ValueError(f"{error}: the {side} sees all columns of X; give {side}_features too.") from error
         else:
             numbers = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         return tuple(given if pick else numbers for pick in picks), y
@@ -250,12 +264,17 @@ class BaseHME(BaseEstimator):
                 raise ValueError(f"the model was fitted with {name}; give {name} here too, {NEUTRAL[name]}.")
             if array is not None and name not in self.model_.expert.row_arguments:
                 raise ValueError(f"{name} is given, but {type(self.model_.expert).__name__} takes no {name}.")
-        return self.columns_.rows(tables, **arrays)
+        rows = self.columns_.rows(tables, **arrays)
+        if any(rows_out_of_range(columns) for columns in ((rows.X,) if rows.Z is rows.X else (rows.X, rows.Z))):
+            raise ValueError(f"X holds values more than {LARGEST:g} standard deviations from those of the fit.")
+        return rows
 
     def _labelled_rows(self, X, y, **arguments):
         rows, y = self._rows(X, **arguments), self._encode(y)
         if len(y) != rows.n_rows:
             raise ValueError(f"X has {rows.n_rows} rows, y has {len(y)}.")
+        if y.dtype.kind == "f" and np.abs(y).max(initial=0.0) > LARGEST:
+            raise ValueError(f"y has values of a size beyond {LARGEST:g}, whose squares are out of range.")
         rows = rows._replace(y=y)
         check_target(self.model_.expert, rows)
         return rows
@@ -315,10 +334,20 @@ class BaseHME(BaseEstimator):
         return tags
 
 
-def _kind(family):
-    """What a family is, as far as its parameters go: its class, or those of its members."""
-    members = getattr(family, "members", None)
-    return type(family).__name__ if members is None else tuple(type(member).__name__ for member in members)
+# Hyper-parameters that may change between a fit and the warm start that goes on from it: they say how much, not what.
+STRENGTHS = {
+    "alpha", "shrink_to", "variance_prior", "variance_floor", "dispersion_prior", "dispersion_floor",
+    "covariance_prior", "covariance_floor", "max_depth", "min_weight_leaf", "commit", "balance", "dense_sweeps",
+    "max_stages", "stage_sweeps",
+}  # fmt: skip
+
+
+def structure(family):
+    """What a family is, as far as its parameters go: its class and all hyper-parameters but strengths."""
+    if isinstance(family, MixedExpert):  # leaves whose families are equal are kept together
+        return repr(family)
+    params = {name: value for name, value in family.get_params(deep=False).items() if name not in STRENGTHS}
+    return f"{type(family).__name__}({', '.join(f'{name}={value!r}' for name, value in sorted(params.items()))})"
 
 
 PARAMETERS = """Parameters
@@ -362,7 +391,8 @@ PARAMETERS = """Parameters
     warm_start : bool, default=False
         Start from the parameters, and the standardisation, of the last fit.
     callback : callable or None, default=None
-        ``callback(sweep, objective, params)``, called after every accepted sweep; a true answer stops the fit.
+        ``callback(sweep, objective, params)``, called after every accepted sweep; a true answer stops the start that is
+        running. With ``n_jobs`` above 1 it is called in the processes of the workers.
     random_state : int, RandomState or None, default=None
         For the starts that are drawn; the default start draws nothing.
     n_jobs : int or None, default=None
@@ -381,7 +411,8 @@ PARAMETERS = """Parameters
     load_ : ndarray of shape (K,)
         Share of the weight that each expert answers for.
     lower_bounds_ : ndarray
-        Mean penalised log-likelihood of each accepted sweep, eq. (objective); it does not fall.
+        Mean penalised log-likelihood of each accepted sweep, eq. (objective); it does not fall, with a sparse gate
+        within each of its `stages_`.
     history_ : History
         Every sweep, also those that the guard turned back.
     objective_ : str

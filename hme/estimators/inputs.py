@@ -3,11 +3,13 @@
 from contextlib import contextmanager
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
 
 from ..checks import check_array
+from ..design import LARGEST
 
-__all__ = ["NEUTRAL", "positive_rows", "row_argument", "unchanged_on_error"]
+__all__ = ["NEUTRAL", "positive_rows", "row_argument", "rows_out_of_range", "unchanged_on_error"]
 
 
 @contextmanager
@@ -32,6 +34,12 @@ def positive_rows(weight, tables, *arrays):
     index = np.flatnonzero(kept)
     tables = tuple(_safe_indexing(table, index) for table in tables)
     return kept, tables, *(None if array is None else array[kept] for array in arrays)
+
+
+def rows_out_of_range(columns):
+    """Whether design columns hold values whose squares leave the range of a double."""
+    values = columns.data if sp.issparse(columns) else columns
+    return bool(values.size) and max(values.max(), -values.min()) > LARGEST
 
 
 # What a row argument is where it changes nothing.

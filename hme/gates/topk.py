@@ -81,9 +81,9 @@ class TopKGate(Gate):
         Weight, from 0 to 1, of the log-probability that the dense softmax gives to the leaves that are frozen, which a
         stage adds to its likelihood. The likelihood alone cannot see how the leaves in use compare with the others, so
         that with 0 the gate drifts and chooses worse leaves from stage to stage.
-    dense_sweeps : int, default=250
-        Most sweeps of the dense softmax that the first stage starts from. They are also at most half of the model's
-        `max_iter`.
+    dense_sweeps : int, default=1000
+        Most sweeps of the dense softmax that the first stage starts from; the model's `max_iter` bounds every stage.
+        Choices of a gate that has not converged are worse ones.
     max_stages : int, default=20
         Most stages after it.
     stage_sweeps : int, default=25
@@ -105,7 +105,7 @@ class TopKGate(Gate):
     np.int64(2)
     """
 
-    def __init__(self, k=2, alpha=0.1, balance=None, commit=0.1, dense_sweeps=250, max_stages=20, stage_sweeps=25):
+    def __init__(self, k=2, alpha=0.1, balance=None, commit=0.1, dense_sweeps=1000, max_stages=20, stage_sweeps=25):
         self.k = k
         self.alpha = alpha
         self.balance = balance
