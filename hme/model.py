@@ -73,7 +73,7 @@ class Mixture:
     @property
     def sparse(self):
         """Whether the gate lets a row use a few leaves only, so that no others are evaluated for it."""
-        return hasattr(self.gate, "route")
+        return self.gate.sparse
 
     def evidence(self, params, rows):
         """log p(y | x), (n,), eq. (evidence)."""

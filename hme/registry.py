@@ -117,9 +117,9 @@ def check_support(expert, gate, rows):
     check_target(expert, rows)
     limited = isinstance(expert, MixedExpert) and not all(member.possible(rows).all() for member in expert.members)
     atoms = isinstance(expert, MixedExpert) and any(member.atoms for member in expert.members)
-    if isinstance(gate, TopKGate) and (limited or atoms):
+    if gate.sparse and (limited or atoms):
         raise ValueError(
-            "TopKGate lets a row use a few experts only, chosen by x, but y holds values that some of the experts "
+            f"{type(gate).__name__} lets a row use a few experts only, chosen by x, but y holds values that some of the experts "
             f"{expert.names} cannot produce: such rows could end with none that can. Use another gate."
         )
 

@@ -48,7 +48,7 @@ def fit(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=False
         With `stages`; its history is that of all stages, one after the other.
     """
     gate = mixture.gate
-    if not hasattr(gate, "freeze") or len(params.gate.coef) == 1:
+    if not gate.sparse or len(params.gate.coef) == 1:
         return em.fit(mixture, rows, params, options, reached)
     n_leaves = len(params.gate.coef)
     everywhere = gate.k == n_leaves  # nothing to choose: the dense stage is all

@@ -317,6 +317,28 @@ def test_outliers_move_the_gaussian_lines_but_not_the_robust_ones(seed):
     assert np.abs(lines_of(LinearExpert(), X, y) - truth).max() > 0.1
 
 
+BACKGROUND = [("up", LinearExpert()), ("down", LinearExpert()), ("rest", BackgroundExpert())]
+
+
+def slopes_of(expert, X, y):
+    K = len(expert) if isinstance(expert, list) else 2
+    model = quiet_fit(HMERegressor(n_experts=K, expert=expert, gate="constant", n_init=20, random_state=0), X, y)
+    lines = model.experts_
+    return np.sort([lines[k].coef[0] for k in ("up", "down")] if isinstance(lines, dict) else lines.coef[:, 0])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_outliers_at_the_end_of_the_lines_turn_only_the_gaussian_ones(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(0, 3, 150)
+    y = np.where(rng.random(150) < 0.5, 1 + 0.5 * x, -1 - 0.5 * x) + 0.1 * rng.normal(size=150)
+    X, Y = np.append(x, np.zeros(10))[:, None], np.append(y, np.full(10, 4.0))
+    clean = slopes_of(LinearExpert(), X[:150], y)
+    for expert in (StudentExpert(), BACKGROUND):
+        np.testing.assert_allclose(slopes_of(expert, X, Y), clean, atol=0.05)
+    assert np.abs(slopes_of(LinearExpert(), X, Y) - clean).max() > 0.2
+
+
 @pytest.mark.parametrize("expert, size", [(StudentExpert(), 1e8), (LaplaceExpert(), 1e3)], ids=identify)
 def test_one_gross_outlier_sets_no_scale(expert, size):
     X, y = line(100, lambda rng, n: 0.1 * rng.normal(size=n))

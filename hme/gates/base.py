@@ -17,12 +17,14 @@ class Gate(BaseEstimator, ABC):
     ----------
     generative : bool
         The scores are log p(x, k), so that EM climbs the joint likelihood of x and y.
+    sparse : bool
+        A row may use a few leaves only: the gate has `route`, and is trained in stages.
     supports_sparse : bool
     sees_columns : bool
         The prior depends on x.
     """
 
-    generative = False
+    generative = sparse = False
     supports_sparse = sees_columns = True
 
     def resolve(self, rows, design):
@@ -83,7 +85,7 @@ class NodeGate(BaseEstimator, ABC):
     `mass` is (n, M, B): the weight of each row that goes down each branch.
     """
 
-    generative = False
+    generative = sparse = False
     supports_sparse = sees_columns = True
 
     def resolve(self, rows, design):

@@ -105,6 +105,8 @@ class TopKGate(Gate):
     np.int64(2)
     """
 
+    sparse = True
+
     def __init__(self, k=2, alpha=0.1, balance=None, commit=0.1, dense_sweeps=1000, max_stages=20, stage_sweeps=25):
         self.k = k
         self.alpha = alpha
