@@ -119,8 +119,8 @@ def check_support(expert, gate, rows):
     atoms = isinstance(expert, MixedExpert) and any(member.atoms for member in expert.members)
     if gate.sparse and (limited or atoms):
         raise ValueError(
-            f"{type(gate).__name__} lets a row use a few experts only, chosen by x, but y holds values that some of the "
-            f"experts {expert.names} cannot produce: such rows could end with none that can. Use another gate."
+            f"{type(gate).__name__} lets a row use a few experts only, chosen by x, but y holds values that some of "
+            f"the experts {expert.names} cannot produce: such rows could end with none that can. Use another gate."
         )
 
 
