@@ -292,7 +292,7 @@ class GateDisplay:
         x0, x1 = (_range(table[:, j], n_points, margin=0.04) for j in pair)
         grid = np.tile(_values(model, table, values), (n_points * n_points, 1))
         grid[:, pair[0]], grid[:, pair[1]] = np.tile(x0, n_points), np.repeat(x1, n_points)
-        prior = _quietly(model.gate_proba, grid).reshape(n_points, n_points, -1)
+        prior = _quietly(model.gate_proba, _named(model, grid)).reshape(n_points, n_points, -1)
         names = feature_names or [_name(model, j) for j in pair]
         color = None if y is None else _codes(model, y)
         display = cls(x0, x1, prior, data=table[:, pair], data_color=color, feature_names=names)
@@ -398,6 +398,7 @@ def _columns(model, grid, output):
     """Priors, the experts' means, the mean and its standard deviation, of one output or class."""
     # A model with an offset is drawn per unit of exposure, one with trials for a single one.
     neutral = {name: {"offset": 0, "trials": 1}[name] for name in getattr(model, "_row_arguments", ())}
+    grid = _named(model, grid)
     prior = _quietly(model.gate_proba, grid)
     experts = _quietly(lambda rows: model.predict_experts(rows, **neutral), grid)
     if hasattr(model, "classes_"):
@@ -411,6 +412,16 @@ def _columns(model, grid, output):
     if not isinstance(output, Integral) or not 0 <= output < mean.shape[1]:
         raise ValueError(f"output = {output!r} must be a number from 0 to {mean.shape[1] - 1}: y has several outputs.")
     return prior, experts[..., output], mean[:, output], std[:, output]
+
+
+def _named(model, grid):
+    """The grid as a data frame for a model that picks columns by their names."""
+    picks = any(getattr(model, side, None) is not None for side in ("expert_features", "gate_features"))
+    if not (picks and hasattr(model, "feature_names_in_")):
+        return grid
+    import pandas as pd  # the model has seen a data frame
+
+    return pd.DataFrame(grid, columns=model.feature_names_in_)
 
 
 def _quietly(method, grid):

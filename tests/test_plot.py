@@ -199,3 +199,14 @@ def test_models_with_an_offset_are_drawn_per_unit():
     model = HMERegressor(n_experts=2, expert="poisson").fit(x, y, offset=np.full(60, np.log(5.0)))
     display = ExpertsDisplay.from_estimator(model, x, y)
     np.testing.assert_allclose(display.mean, model.predict(display.x[:, None], offset=0))
+
+
+def test_models_that_pick_columns_by_name_are_drawn():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=60), "b": rng.normal(size=60)})
+    y = np.where(table["b"] > 0, table["a"], -table["a"])
+    model = HMERegressor(n_experts=2, expert_features=["a"], gate_features=["b"]).fit(table, y)
+    display = ExpertsDisplay.from_estimator(model, table, y, feature="b")
+    assert display.prior.shape == (len(display.x), 2)
+    assert GateDisplay.from_estimator(model, table).prior.shape[2] == 2
