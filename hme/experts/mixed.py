@@ -142,25 +142,20 @@ class MixedExpert(Expert):
 
     def resolve(self, rows, design):
         bound = clone(self)
-        families = []
-        for member in self.members:
-            key = (type(member), repr(sorted(member.get_params().items(), key=str)))
-            families.append(key)
-        keys = list(dict.fromkeys(families))
-        bound.group_ = np.array([keys.index(key) for key in families])
         bound.atoms_ = np.unique([atom for member in self.members for atom in member.atoms])
-        # The points that belong to a point mass alone, and what a family sees in the place of a target that it cannot
-        # produce: the responsibility for such a row is zero.
-        bound.families_, bound.stand_in_ = [], []
-        for g in range(len(keys)):
-            member = self.members[int(np.flatnonzero(bound.group_ == g)[0])]
-            possible = bound._possible(member, rows)
-            if not possible.any():
-                name = self.names[int(np.flatnonzero(bound.group_ == g)[0])]
-                raise ValueError(f"expert {name!r} can produce no row of y: it is for {member.domain}.")
-            first = int(np.argmax(possible))
-            bound.stand_in_.append(rows.y[first])
-            bound.families_.append(member.resolve(rows if possible.all() else rows[possible], design))
+        bound.group_, bound.families_, bound.stand_in_, groups = [], [], [], {}
+        for name, member in self.experts:
+            key = (type(member), repr(sorted(member.get_params().items(), key=str)))
+            if key not in groups:
+                groups[key] = len(groups)
+                possible = bound._possible(member, rows)
+                if not possible.any():
+                    raise ValueError(f"expert {name!r} can produce no row of y: it is for {member.domain}.")
+                bound.families_.append(member.resolve(rows if possible.all() else rows[possible], design))
+                # What the family sees in the place of a target that it cannot produce, and is not responsible for.
+                bound.stand_in_.append(rows.y[int(np.argmax(possible))])
+            bound.group_.append(groups[key])
+        bound.group_ = np.array(bound.group_)
         return bound
 
     def _possible(self, family, rows):
