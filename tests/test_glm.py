@@ -476,3 +476,13 @@ def test_steps_converge_where_the_family_does_not_fit(name):
     model = fit(expert, x, y, tol=1e-13)
     assert model.history_.accepted.all() and model.converged_ and model.n_iter_ < 60
     assert (np.diff(model.lower_bounds_) >= -1e-12 * np.abs(model.lower_bounds_[-1])).all()
+
+
+@pytest.mark.parametrize(
+    "expert, y",
+    [(PoissonExpert(), 0.0), (NegativeBinomialExpert(), 0.0), (BinomialExpert(), 0.0), (BinomialExpert(), 1.0)],
+)
+def test_experts_that_see_no_event_are_named(expert, y):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    with pytest.warns(ConvergenceWarning, match=r"intercepts of expert\(s\) \[0, 1\] grow.*PointMassExpert"):
+        HMERegressor(n_experts=2, expert=expert).fit(X, np.full(60, y))

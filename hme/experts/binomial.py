@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from ..checks import check_int
+from .count import FEW
 from .glm import GLMExpert
 
 __all__ = ["BinomialExpert"]
@@ -65,6 +66,11 @@ class BinomialExpert(GLMExpert):
     def possible(self, rows):
         self._check()  # the first that the number of trials is asked for
         return (rows.y[:, 0] >= 0) & (rows.y[:, 0] <= self._trials(rows)[:, 0])
+
+    def _one_sided(self, stats):
+        # As with counts, of successes or of failures.
+        information = stats.curvature[:, -1, -1]
+        return (information - np.abs(stats.gradient[:, -1]) < FEW) & (stats.weight > 1.0)
 
     def interior(self, y, trials):
         return (y + 0.5) / (trials + 1.0)

@@ -11,6 +11,7 @@ __all__ = ["CountExpert"]
 
 # The information that zero truncation leaves is a small difference where nearly all is zero: least share of the whole.
 LEAST_INFORMATION = 1e-3
+FEW = 0.01  # events in all the rows of an expert, below which its intercept runs away
 
 
 class CountExpert(GLMExpert):
@@ -51,6 +52,11 @@ class CountExpert(GLMExpert):
     @abstractmethod
     def count_variance(self, mean, dispersion):
         """Variance before truncation, (n, K)."""
+
+    def _one_sided(self, stats):
+        # Gradient and information of the intercept add up to the events where the mean is small.
+        events = stats.gradient[:, -1] + stats.curvature[:, -1, -1]
+        return (events < FEW) & (stats.weight > 1.0) & (not self.zero_truncated)
 
     def interior(self, y, trials):
         return np.maximum(y, 0.1)

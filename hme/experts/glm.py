@@ -262,12 +262,23 @@ class GLMExpert(LinearPredictorExpert):
         weight = np.maximum(stats.weight, np.finfo(float).tiny)
         running = (change > MOVING) & (decrement < MOVING * change**2 * weight)
         running = np.flatnonzero(running | self._run_away(params, stats))
-        if not len(running):
-            return []
-        return [
-            f"the coefficients of expert(s) {running.tolist()} grow without bound, or all but: their mean goes to the "
-            "edge of its range on some rows. Use alpha > 0 or fewer experts"
-        ]
+        found = []
+        if len(running):
+            found.append(
+                f"the coefficients of expert(s) {running.tolist()} grow without bound, or all but: their mean goes to "
+                "the edge of its range on some rows. Use alpha > 0 or fewer experts"
+            )
+        alone = np.setdiff1d(np.flatnonzero(self._one_sided(stats)), running)
+        if len(alone):
+            found.append(
+                f"the intercepts of expert(s) {alone.tolist()} grow without bound: their rows are all at one end of "
+                "the range of y. Use a PointMassExpert for such rows, or fewer experts"
+            )
+        return found
+
+    def _one_sided(self, stats):
+        """Experts (K,) that have hardly seen an event, or nothing else; no penalty holds their intercepts."""
+        return np.zeros(len(stats.weight), dtype=bool)
 
     def _run_away(self, params, stats):
         """Experts (K,) whose slopes are so far out that no row tells how far."""
