@@ -45,6 +45,7 @@ def accuracy(name, load, n_splits):
             row = rows.setdefault(label, {})
             train, test = (balance_report(model.gate_proba(A)) for A in (X, X_test))
             figures = {
+                "prior_of_top_2": np.sort(model.gate_proba(X_test), axis=1)[:, -2:].sum(axis=1).mean(),
                 "rmse": np.sqrt(np.mean((y_test - model.predict(X_test)) ** 2)),
                 "log_likelihood": model.log_likelihood(X_test, y_test).mean(),
                 "train_load_peak": train.load_peak,

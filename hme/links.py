@@ -12,12 +12,7 @@ LEAST_ETA_SHARE = 1e-3
 
 
 class Link:
-    """A link; `scale` is the size of the largest mean that the training table asks for.
-
-    `relative` says that a step is large when it is large beside eta, not when it is large by itself.
-    """
-
-    relative = False
+    """A link; `scale` is the size of the largest mean that the training table asks for."""
 
     def mean(self, eta, scale=1.0):
         """The mean at eta."""
@@ -31,10 +26,6 @@ class Link:
         """The linear predictor of a mean."""
         raise NotImplementedError
 
-    def size(self, step):
-        """Size of a step of eta whose root mean square is `step`, in units in which one is large."""
-        return step
-
 
 class _Identity(Link):
     def mean(self, eta, scale=1.0):
@@ -45,9 +36,6 @@ class _Identity(Link):
 
     def eta(self, mean):
         return mean
-
-    def size(self, step):
-        return np.zeros_like(step)  # the log-likelihood is a quadratic: no step is too large
 
 
 class _Log(Link):
@@ -63,8 +51,6 @@ class _Log(Link):
 
 class _Inverse(Link):
     """1 / mean; below a small positive eta the mean stays at a thousand times the largest target."""
-
-    relative = True
 
     def mean(self, eta, scale=1.0):
         return 1.0 / np.maximum(eta, LEAST_ETA_SHARE / scale)

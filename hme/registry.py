@@ -40,7 +40,7 @@ EXPERTS = {
     "background": BackgroundExpert,
     "point_mass": PointMassExpert,
 }
-GATES = {"softmax": SoftmaxGate, "constant": ConstantGate, "gaussian": GaussianGate, "topk": TopKGate}
+GATES = {"softmax": SoftmaxGate, "constant": ConstantGate, "gaussian": GaussianGate, "top_k": TopKGate}
 
 
 def expert_names(task):

@@ -69,7 +69,7 @@ def test_every_pair(expert, gate, task):
     np.testing.assert_allclose(model.responsibilities(X, y).sum(axis=1), 1.0)
     assert np.isfinite(model.log_likelihood(X, y)).all()
     falls = np.diff(model.lower_bounds_)
-    assert (falls >= -1e-9).all() or gate == "topk" or not model.model_.exact
+    assert (falls >= -1e-9).all() or gate == "top_k" or not model.model_.exact
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), predicted)
     assert str(clone(model)) == str(model)
 

@@ -365,7 +365,7 @@ PARAMETERS = """Parameters
         The family of experts: {experts}.
         None is the default family, "{default}". A list of (name, expert) pairs gives every leaf its own, from left to
         right.
-    gate : {{"softmax", "constant", "gaussian", "topk"}}, gate object or None, default=None
+    gate : {{"softmax", "constant", "gaussian", "top_k"}}, gate object or None, default=None
         The gate, or the family of its nodes; None is "softmax".
     expert_features, gate_features : None, columns or transformer, default=None
         What experts and gate see of X: all columns; some of them, by names, numbers, a mask, a slice or a callable as
