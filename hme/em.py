@@ -5,12 +5,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .posterior import ALGORITHMS
+
 __all__ = ["Fit", "History", "Options", "fit"]
 
 # The objective may fall by rounding; a fall beyond this share of its size is the step's fault.
 ROUNDING = 1e-13
 # Halvings of one step before the guard gives up: beyond them nothing of the step is left.
 MAX_HALVINGS = 40
+# Sweeps without a better objective before no more is expected, of steps that may go down: drawn and refitted ones.
+DRAWN_PATIENCE, REFIT_PATIENCE = 50, 10
 
 
 class Options(NamedTuple):
@@ -18,12 +22,18 @@ class Options(NamedTuple):
 
     `tol` is the gain of the objective per sweep, in nats per unit of weight, below which the fit has converged,
     provided that the scaled gradient is below its square root.
+
+    `algorithm` is "em", "hard" (each row to its most probable leaf; the objective is the classification likelihood,
+    eq. (classification)) or "stochastic" (each row to a leaf drawn from its responsibilities by ``default_rng(seed)``;
+    the objective wanders, and the fit ends when its best value has not risen for long).
     """
 
     max_iter: int = 500
     tol: float = 1e-5
     callback: Callable | None = None  # callback(sweep, objective, params); True stops the fit
     verbose: int = 0
+    algorithm: str = "em"
+    seed: Any = 0
 
 
 class History(NamedTuple):
@@ -59,7 +69,8 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
     """Run EM from `params` and return the best it saw.
 
     Every sweep measures the step that led to it. Where the objective fell or is not a number, the next parameters are
-    half-way back to the last accepted ones, eq. (rollback), so the accepted objective never falls.
+    half-way back to the last accepted ones, eq. (rollback), so the accepted objective never falls. Where steps go down
+    by their nature, of stochastic EM and of families that are refitted, the fit wanders on for some sweeps instead.
 
     Parameters
     ----------
@@ -75,11 +86,15 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
     -------
     Fit
     """
-    best, history, halvings, reason = None, [], 0, "max_iter"
+    posterior = ALGORITHMS[options.algorithm](np.random.default_rng(options.seed))
+    drawn = options.algorithm == "stochastic"
+    wanders = drawn or model.refitted
+    most_falls = DRAWN_PATIENCE if drawn else REFIT_PATIENCE if wanders else MAX_HALVINGS
+    best, history, falls, reason = None, [], 0, "max_iter"
     try:
         for sweep in range(options.max_iter):
             with np.errstate(all="ignore"):  # the guard sees to what overflows
-                objective, stats = model.sweep(params, rows)
+                objective, stats = model.sweep(params, rows, posterior)
             if best is None and not np.isfinite(objective):
                 raise ValueError(
                     f"the objective is {objective} at the start: some row has probability zero under every expert that "
@@ -87,13 +102,16 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
                     "change the units of y."
                 )
             gain = abs(objective - reached) if best is None else objective - best.objective
-            if best is not None and not gain >= -ROUNDING * max(1.0, abs(objective)):
+            if best is not None and not gain >= (options.tol if drawn else -ROUNDING * max(1.0, abs(objective))):
                 history.append((objective, False, np.nan, stats.load))
-                halvings += 1
-                if halvings > MAX_HALVINGS:
-                    reason = "stalled"
+                falls += 1
+                if falls > most_falls:
+                    reason = "converged" if wanders else "stalled"
                     break
-                params = model.interpolate(best.params, params, 0.5)
+                if wanders and np.isfinite(objective):
+                    params = model.m_step(params, stats, rows)
+                else:
+                    params = model.interpolate(best.params, params, 0.5)
                 continue
             gradient = model.gradient(params, stats)
             history.append((objective, True, gradient, stats.load))
@@ -104,14 +122,10 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
                 reason = "callback"
                 break
             # A step that the guard shortened proves nothing, unless the family has no shorter one.
-            if (
-                (halvings == 0 or not model.exact)
-                and gain <= options.tol
-                and gradient <= max(np.sqrt(options.tol), 1e-9)
-            ):
+            if (falls == 0 or wanders) and gain <= options.tol and gradient <= max(np.sqrt(options.tol), 1e-9):
                 reason = "converged"
                 break
-            halvings = 0
+            falls = 0
             params = model.m_step(params, stats, rows)
     except KeyboardInterrupt:
         if best is None:

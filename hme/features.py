@@ -1,6 +1,6 @@
 """Which columns experts or gate see: all of them, some of them, or what a transformer makes of them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -11,7 +11,7 @@ from sklearn.utils.validation import has_fit_parameter
 from .chunks import Rows
 from .design import Design
 
-__all__ = ["Columns", "Features"]
+__all__ = ["Columns", "Features", "Tables"]
 
 
 class Features:
@@ -108,24 +108,50 @@ class Side(NamedTuple):
         return self.design.transform(self.features.transform(X))
 
 
+class Tables(NamedTuple):
+    """A table as each side takes its columns from it, and as it came, for families that see the table itself."""
+
+    expert: Any
+    gate: Any
+    whole: Any = None
+
+
 class Columns(NamedTuple):
-    """Both sides; where the gate has no columns of its own it sees the experts', and they are kept once."""
+    """Both sides; where the gate has no columns of its own it sees the experts', and they are kept once.
+
+    With `follows` it is the other way round: the experts see the table itself, and what design columns there are, for
+    starts and scales, are the gate's.
+    """
 
     expert: Side
     gate: Side
+    follows: bool = False
 
     @classmethod
-    def fit(cls, expert_features, gate_features, tables, names, weight, standardize, alike=False):
-        """Fit both sides; `tables` are what each of them takes its columns from.
+    def fit(cls, expert_features, gate_features, tables, names, weight, standardize, alike=False, follows=False):
+        """Fit both sides.
 
         With `alike` the gate has no use for columns of its own, unless it is given some.
         """
-        expert = Side.fit(expert_features, tables[0], names, weight, standardize, "expert_features")
+        if follows and expert_features is None:
+            gate = Side.fit(gate_features, tables.gate, names, weight, standardize, "gate_features")
+            return cls(gate, gate, True)
+        expert = Side.fit(expert_features, tables.expert, names, weight, standardize, "expert_features")
         if gate_features is None and (alike or expert_features is None):
             return cls(expert, expert)
-        return cls(expert, Side.fit(gate_features, tables[1], names, weight, standardize, "gate_features"))
+        return cls(expert, Side.fit(gate_features, tables.gate, names, weight, standardize, "gate_features"))
 
-    def rows(self, tables, **arrays):
+    def rows(self, tables, expert_sees=False, gate_sees=False, **arrays):
         """Rows of a table, with whatever else belongs to them."""
-        X = self.expert.transform(tables[0])
-        return Rows(X, X if self.gate is self.expert else self.gate.transform(tables[1]), **arrays)
+        raw = self.expert.features.transform(tables.gate if self.follows else tables.expert)
+        X = Z = self.expert.design.transform(raw)
+        gate_raw = raw
+        if self.gate is not self.expert:
+            gate_raw = self.gate.features.transform(tables.gate)
+            Z = self.gate.design.transform(gate_raw)
+        if expert_sees:
+            picked = self.expert.features.transformer is not None and not self.follows
+            arrays["table"] = raw if picked else tables.whole
+        if gate_sees:
+            arrays["gate_table"] = gate_raw if self.gate.features.transformer is not None else tables.whole
+        return Rows(X, Z, **arrays)

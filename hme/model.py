@@ -41,31 +41,38 @@ class Mixture:
     @property
     def exact(self):
         """Whether no M-step lets the objective fall but by overshooting."""
-        return self.expert.exact
+        return self.gate.exact and self.expert.exact
+
+    @property
+    def refitted(self):
+        """Whether an M-step fits something anew, so that the objective may fall and there is no way back by halves."""
+        return self.gate.refitted or self.expert.refitted
 
     def init(self, rows, resp):
-        """Parameters from initial responsibilities (n, K)."""
-        weighted = resp * rows.weight[:, None]
-        return Params(self.gate.init(rows, weighted), self.expert.init(rows, weighted))
+        """Parameters from initial responsibilities (heads, K)."""
+        heads = rows.heads()
+        weighted = resp * heads.weight[:, None]
+        return Params(self.gate.init(heads, weighted), self.expert.init(rows, rows.spread(weighted)))
 
     def log_joint(self, params, rows):
-        """log g_k(x) + log p_k(y | x), (n, K), eq. (joint); -inf where a sparse gate uses no such leaf."""
+        """log g_k(x) + log p_k(y | x), (heads, K), eqs. (joint), (group); -inf where a sparse gate has no such leaf."""
+        heads = rows.heads()
         if not self.sparse:
-            log_joint = self.gate.log_prior(params.gate, rows)
-            log_joint += self.expert.log_prob(params.experts, rows)
-            return log_joint
-        active, log_prior = self.gate.route(params.gate, rows)
-        (log_prob,) = self._visit(params, rows, active, ("log_prob",))
-        log_joint = np.full((len(params.gate.coef), rows.n_rows), -np.inf).T
-        np.put_along_axis(log_joint, active, log_prior + log_prob, axis=1)
-        return log_joint
+            log_joint = self.gate.log_prior(params.gate, heads)
+            log_joint += rows.pooled(self.expert.log_prob(params.experts, rows))
+        else:
+            active, log_prior = self.gate.route(params.gate, heads)
+            (log_prob,) = self._visit(params, rows, rows.spread(active), ("log_prob",))
+            log_joint = np.full((len(params.gate.coef), heads.n_rows), -np.inf).T
+            np.put_along_axis(log_joint, active, log_prior + rows.pooled(log_prob), axis=1)
+        return log_joint if heads.log_label is None else log_joint + heads.log_label
 
     def e_step(self, params, rows):
-        """log p(y | x) (n,) and responsibilities (n, K), eqs. (evidence) and (responsibility)."""
+        """log p(y | x) (heads,) and responsibilities (heads, K), eqs. (evidence) and (responsibility)."""
         log_density, resp = log_normalize(self.log_joint(params, rows))
         nobody = np.isneginf(log_density)
         if nobody.any():  # y says nothing about who it comes from: as if it had not been seen
-            resp[nobody] = np.exp(self.gate.log_prior(params.gate, rows)[nobody])
+            resp[nobody] = np.exp(self.gate.log_prior(params.gate, rows.heads())[nobody])
         return log_density, resp
 
     # -- prediction ---------------------------------------------------------------------------------------------------
@@ -76,7 +83,7 @@ class Mixture:
         return self.gate.sparse
 
     def evidence(self, params, rows):
-        """log p(y | x), (n,), eq. (evidence)."""
+        """log p(y | x), (heads,), eqs. (evidence), (group)."""
         return self._joined(lambda block: (self.e_step(params, block)[0],), rows)[0]
 
     def mean(self, params, rows):
@@ -129,27 +136,34 @@ class Mixture:
 
     # -- training -----------------------------------------------------------------------------------------------------
 
-    def sweep(self, params, rows):
-        """One pass over the rows: the objective at `params`, and the statistics for the step that follows."""
+    def sweep(self, params, rows, posterior=log_normalize):
+        """One pass over the rows: the objective at `params`, and the statistics for the step that follows.
+
+        `posterior` turns log-joint densities (heads, K) into their contributions to the objective (heads,) and into
+        responsibilities: Bayes' rule, or what stands for it in other algorithms than EM.
+        """
         log_likelihood, gate, experts, load = 0.0, None, None, 0.0
         for _, block in rows.blocks():
-            log_joint, seen_gate = self.gate.evaluate(params.gate, block)
+            heads = block.heads()
+            log_joint, seen_gate = self.gate.evaluate(params.gate, heads)
             log_prob, seen_experts = self.expert.evaluate(params.experts, block)
-            log_joint += log_prob
-            log_density, resp = log_normalize(log_joint)
-            resp *= block.weight[:, None]
-            log_likelihood += block.weight @ log_density
-            gate = self.gate.add(gate, self.gate.statistics(params.gate, block, resp, seen_gate))
-            experts = self.expert.add(experts, self.expert.statistics(params.experts, block, resp, seen_experts))
+            log_joint += block.pooled(log_prob)
+            if heads.log_label is not None:
+                log_joint += heads.log_label
+            log_density, resp = posterior(log_joint)
+            resp *= heads.weight[:, None]
+            log_likelihood += heads.weight @ log_density
+            gate = self.gate.add(gate, self.gate.statistics(params.gate, heads, resp, seen_gate))
+            seen = block, block.spread(resp), seen_experts
+            experts = self.expert.add(experts, self.expert.statistics(params.experts, *seen))
             load = load + resp.sum(axis=0)
         objective = (log_likelihood + self.log_prior_density(params)) / load.sum()
         return objective, Statistics(gate, experts, load)
 
     def m_step(self, params, stats, rows):
         """New parameters: each expert and each gating node maximises its own part of Q."""
-        return Params(
-            self.gate.update(params.gate, stats.gate, rows), self.expert.update(params.experts, stats.experts, rows)
-        )
+        gate = self.gate.update(params.gate, stats.gate, rows.heads())
+        return Params(gate, self.expert.update(params.experts, stats.experts, rows))
 
     def log_prior_density(self, params):
         """Penalties and priors of the objective, eq. (objective), not divided by the weight."""

@@ -33,15 +33,16 @@ class Restart(NamedTuple):
     reason: str
 
 
-def run(mixture, rows, tree, names, seed, options, given=None, n_finalists=None, n_jobs=None):
+def run(mixture, rows, tree, names, options, given=None, n_finalists=None, n_jobs=None):
     """Fit from every start.
 
     Parameters
     ----------
     names : list of str
         The start of each run; "given" stands for the responsibilities `given`.
-    seed : int
-        Start number i draws from ``default_rng((seed, i))`` alone, so every backend and `n_jobs` gives the same fits.
+    options : Options
+        Start number i draws from ``default_rng((options.seed, i))`` alone, so that every backend and `n_jobs` gives the
+        same fits.
     n_finalists : int or None
         With a number, every start runs for a few sweeps and only so many of the best run to the end.
 
@@ -53,7 +54,8 @@ def run(mixture, rows, tree, names, seed, options, given=None, n_finalists=None,
     first = options._replace(max_iter=min(RACE_SWEEPS, options.max_iter)) if racing else options
     parallel = Parallel(n_jobs=n_jobs)
     jobs = [
-        (mixture, rows, tree, given if name == "given" else name, (seed, i), first) for i, name in enumerate(names)
+        (mixture, rows, tree, given if name == "given" else name, first._replace(seed=(options.seed, i)))
+        for i, name in enumerate(names)
     ]
     if effective_n_jobs(n_jobs) == 1:  # an interrupt ends the fit, not one start of it
         fits = []
@@ -72,14 +74,14 @@ def run(mixture, rows, tree, names, seed, options, given=None, n_finalists=None,
     return fits
 
 
-def _run_start(mixture, rows, tree, start, seed, options):
+def _run_start(mixture, rows, tree, start, options):
     with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         resp = start
         if isinstance(start, str):
             scaled = rows._replace(y=mixture.expert.start_target(rows))
-            resp = starts.STARTS[start](scaled, tree, np.random.default_rng(seed))
+            resp = starts.STARTS[start](scaled, tree, np.random.default_rng(options.seed))
             resp = mixture.expert.start_responsibilities(rows, resp)
-        return stages.fit(mixture, rows, mixture.init(rows, resp), options)
+        return stages.fit(mixture, rows, mixture.init(rows, starts.pooled(rows, resp)), options)
 
 
 def continue_fit(mixture, rows, params, options, reached=-np.inf, warm=True):

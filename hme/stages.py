@@ -29,7 +29,21 @@ class Stage(NamedTuple):
 
 
 def fit(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=False):
-    """Run EM from `params`: `em.fit`, in stages where the gate is sparse.
+    """Run the algorithms of the options, one after the other, from `params`, in stages where the gate is sparse.
+
+    `options.algorithm` is one name or a tuple of names; the parameters and the history are those of the last one.
+    """
+    algorithms = (options.algorithm,) if isinstance(options.algorithm, str) else options.algorithm
+    for number, algorithm in enumerate(algorithms):
+        run = _fit(mixture, rows, params, options._replace(algorithm=algorithm), reached, warm or number > 0)
+        if run.reason in ("interrupted", "callback"):
+            break
+        params, reached = run.params, -np.inf
+    return run
+
+
+def _fit(mixture, rows, params, options, reached, warm):
+    """Run one algorithm from `params`: `em.fit`, in stages where the gate is sparse.
 
     Stage 0 fits the dense gate. Every further one freezes each row's leaves in ``rows.active``, runs EM on the mixture
     that is sparse in this way, whose objective then does not fall, eq. (commitment), and lets the gate choose anew. The
@@ -50,13 +64,15 @@ def fit(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=False
     gate = mixture.gate
     if not gate.sparse or len(params.gate.coef) == 1:
         return em.fit(mixture, rows, params, options, reached)
+    if options.algorithm == "stochastic":
+        raise ValueError(f"algorithm='stochastic' does not go with {type(gate).__name__}; use 'em' or 'hard'.")
     n_leaves = len(params.gate.coef)
     everywhere = gate.k == n_leaves  # nothing to choose: the dense stage is all
     best, history, stages, reason, idle = None, [], [], "max_stages", 0
     try:
         active = np.broadcast_to(np.arange(n_leaves), (rows.n_rows, n_leaves))
         if warm and not everywhere:
-            params, active, best = _choose(mixture, rows, params)
+            params, active, best = _choose(mixture, rows, params, options.algorithm)
             if abs(best.objective - reached) <= options.tol:
                 return best._replace(reason="converged")
         for number in range(0 if best is None else 1, gate.max_stages + 1):
@@ -70,7 +86,7 @@ def fit(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=False
             history.append(run.history)
             before = active
             revived = _revive(mixture, run.params, run.stats.load)
-            params, active, chosen = _choose(mixture, rows, revived)
+            params, active, chosen = _choose(mixture, rows, revived, options.algorithm)
             changed = _changed(before, active, n_leaves)
             stages.append(Stage(number, run.n_iter, run.objective, chosen.objective, changed))
             if options.verbose:
@@ -128,11 +144,11 @@ def _revive(mixture, params, load):
     return params._replace(gate=gate, experts=mixture.expert.take(params.experts, origin))
 
 
-def _choose(mixture, rows, params):
+def _choose(mixture, rows, params, algorithm):
     """Parameters with their bias, the leaves that they choose, and the fit of no step at these."""
-    gate, active = mixture.gate.freeze(params.gate, rows)
-    params = params._replace(gate=gate)
-    return params, active, em.fit(mixture, rows, params, em.Options(max_iter=1))
+    gate, active = mixture.gate.freeze(params.gate, rows.heads())
+    params, options = params._replace(gate=gate), em.Options(max_iter=1, algorithm=algorithm)
+    return params, rows.spread(active), em.fit(mixture, rows, params, options)
 
 
 def _changed(before, after, n_leaves):

@@ -5,6 +5,7 @@ Every function takes the rows, the tree and a random generator and returns respo
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 
 from .kernels import log_normalize, solve_psd
@@ -18,6 +19,7 @@ __all__ = [
     "kmeans",
     "model_tree",
     "perturbed_model_tree",
+    "pooled",
     "reseeded",
     "sequence",
 ]
@@ -29,6 +31,7 @@ TIE = 1e-9  # gains closer than this, relative to the weight, are ties: lowest c
 MAX_COLUMNS = 32  # columns that the linear fits of a model tree use, the strongest of the global fit
 MAX_CANDIDATES = 16  # columns whose thresholds are tried in a region
 SPLIT_RIDGE = 0.1
+LEAST_SHARE = 1e-6  # of a row that a start denies a leaf, where others of its group, or a label, may think better
 
 
 def model_tree(rows, tree, rng=None):
@@ -137,13 +140,30 @@ def given(start, kept, n_leaves):
     raise ValueError(wanted)
 
 
+def pooled(rows, resp):
+    """Responsibilities (heads, K) that a start's (n, K) amount to, where rows come in groups or with labels.
+
+    What a start says of the rows of a group is taken together as the evidence of each is, eq. (group). The leaves are
+    numbered so that labels agree with the start as well as can be.
+    """
+    if rows.group is None and rows.log_label is None:
+        return resp
+    if rows.log_label is not None:
+        known = np.exp(rows.log_label)
+        known -= known.mean(axis=1, keepdims=True)  # rows that nothing is known of have no say
+        resp = resp[:, linear_sum_assignment(-(known * rows.weight[:, None]).T @ resp)[1]]
+    log_resp = rows.pooled(np.log(np.maximum(resp, LEAST_SHARE)))
+    heads = rows.heads()
+    return log_normalize(log_resp if heads.log_label is None else log_resp + heads.log_label)[1]
+
+
 def reseeded(mixture, params, rows, starving):
     """Responsibilities in which each starving leaf takes the worse-fitted half of the heaviest leaf's rows."""
     resp = mixture.e_step(params, rows)[1]
-    log_prob = mixture.expert.log_prob(params.experts, rows)
+    log_prob, weight = rows.pooled(mixture.expert.log_prob(params.experts, rows)), rows.heads().weight
     for k in starving:
-        donor = int((rows.weight @ resp).argmax())
-        median = _quantile(log_prob[:, donor], [0.5], resp[:, donor] * rows.weight)[0]
+        donor = int((weight @ resp).argmax())
+        median = _quantile(log_prob[:, donor], [0.5], resp[:, donor] * weight)[0]
         moved = np.where(log_prob[:, donor] < median, resp[:, donor], 0.0)
         resp[:, donor] -= moved
         resp[:, k] += moved

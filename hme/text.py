@@ -62,7 +62,7 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
         check_int(max_terms, "max_terms")
     names = _names(model, feature_names)
     given = getattr(model, "feature_names_in_", names)
-    expert_names, names = (side.features.renamed(given, names) for side in model.columns_)
+    expert_names, names = (side.features.renamed(given, names) for side in model.columns_[:2])
     leaves = _leaves(model, expert_names, target, max_terms)
     if model.n_experts_ == 1:
         return "\n".join(leaves[0])

@@ -14,8 +14,8 @@ HOUSE = Path(hme.__file__).parent
 # Every room may import the rooms of the lines above its own, and what stands beside it where it says so.
 FLOORS = [
     {"checks"},
-    {"kernels", "statistics", "tree", "chunks", "datasets", "table"},
-    {"links", "design", "multinomial"},
+    {"kernels", "statistics", "tree", "chunks", "datasets", "table", "folds"},
+    {"links", "design", "multinomial", "posterior", "penalties"},
     {"constraints", "features"},
     {"experts", "gates"},
     {"registry"},

@@ -14,6 +14,7 @@ from hme.chunks import Rows
 from hme.constraints import Constraints
 from hme.design import Design
 from hme.experts import BinomialExpert, GammaExpert, LinearExpert, NegativeBinomialExpert, PoissonExpert, StudentExpert
+from hme.features import Tables
 
 NAMES, K, ALPHA = ["a", "b", "c"], 3, 0.7
 RNG = np.random.default_rng(0)
@@ -272,7 +273,7 @@ def test_shared_dispersion_is_one_and_the_maximiser(family):
     model = mixture(family(shared_dispersion=True), tol=1e-9).fit(TABLE, y)
     first, second = model.experts_.dispersion
     assert first == second and model.model_.expert.n_parameters(model.params_.experts) == 2 * 4 + 1
-    expert, rows = model.model_.expert, model.columns_.rows((X, X), y=y[:, None].astype(float), weight=np.ones(N))
+    expert, rows = model.model_.expert, model.columns_.rows(Tables(X, X), y=y[:, None].astype(float), weight=np.ones(N))
     resp = model.responsibilities(TABLE, y)
     log_dispersion = np.log(model.params_.experts.dispersion[:1])
 

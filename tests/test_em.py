@@ -75,9 +75,9 @@ def test_guard_never_fires_for_linear_experts_with_a_constant_gate(seed):
 class Overshooting:
     """A one-parameter model, objective -theta^2, whose M-step goes three times too far."""
 
-    exact = True
+    exact, refitted = True, False
 
-    def sweep(self, theta, rows):
+    def sweep(self, theta, rows, posterior):
         return -(theta**2), None if theta is None else _Load()
 
     def gradient(self, theta, stats):
@@ -105,7 +105,7 @@ def test_guard_goes_half_way_back():
 
 def test_nan_is_turned_back():
     class Breaking(Overshooting):
-        def sweep(self, theta, rows):
+        def sweep(self, theta, rows, posterior):
             return (np.nan if abs(theta) > 1 else -(theta**2)), _Load()
 
         def m_step(self, theta, stats, rows):

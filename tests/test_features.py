@@ -21,7 +21,7 @@ from sklearn.preprocessing import (
 
 from hme import HMEClassifier, HMERegressor, export_text
 from hme.experts import ConstantExpert, LinearExpert
-from hme.features import Columns, Features
+from hme.features import Columns, Features, Tables
 from hme.registry import expert_names
 
 RNG = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def test_all_columns_by_name_are_no_choice():
 
 
 def test_columns_that_both_sides_share_are_kept_once():
-    tables, weight = (X, X), np.ones(N)
+    tables, weight = Tables(X, X), np.ones(N)
     same = Columns.fit(None, None, tables, NAMES, weight, True)
     assert same.gate is same.expert
     rows = same.rows(tables)

@@ -7,20 +7,34 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_X_y
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from .. import em, restarts, starts
 from ..checks import check_choice, check_int, check_real
 from ..design import LARGEST
 from ..experts import MixedExpert
-from ..features import Columns
+from ..features import Columns, Tables
+from ..folds import fold_numbers
 from ..gates import NodeGate, TreeGate
 from ..model import Mixture
+from ..posterior import ALGORITHMS
 from ..registry import EXPERTS, check_support, check_target, make_expert, make_gate
 from ..tree import Tree
-from .inputs import NEUTRAL, row_argument, rows_out_of_range
+from .inputs import (
+    NEUTRAL,
+    check_constant,
+    check_group_columns,
+    group_codes,
+    in_groups,
+    label_factors,
+    positive_rows,
+    row_argument,
+    rows_out_of_range,
+)
 
 __all__ = ["PARAMETERS", "BaseHME"]
+
+ONE_WEIGHT = "A group counts once, with the weight of its rows."
 
 
 class BaseHME(BaseEstimator):
@@ -38,6 +52,7 @@ class BaseHME(BaseEstimator):
         expert_features=None,
         gate_features=None,
         standardize=True,
+        algorithm="em",
         start="auto",
         n_init=1,
         n_finalists=None,
@@ -59,6 +74,7 @@ class BaseHME(BaseEstimator):
         self.expert_features = expert_features
         self.gate_features = gate_features
         self.standardize = standardize
+        self.algorithm = algorithm
         self.start = start
         self.n_init = n_init
         self.n_finalists = n_finalists
@@ -93,6 +109,12 @@ class BaseHME(BaseEstimator):
         check_real(self.tol, "tol")
         if self.n_finalists is not None:
             check_int(self.n_finalists, "n_finalists", 1, self.n_init)
+        algorithms = self._algorithms
+        if not algorithms or not all(isinstance(name, str) and name in ALGORITHMS for name in algorithms):
+            raise ValueError(
+                f"algorithm = {self.algorithm!r} must be one of {sorted(ALGORITHMS)}, or several of them in a tuple, "
+                "each of which goes on from the one before."
+            )
         check_choice(self.on_empty, "on_empty", ("reseed", "warn", "raise"))
         check_choice(self.standardize, "standardize", (True, False))
         check_choice(self.warm_start, "warm_start", (True, False))
@@ -115,7 +137,19 @@ class BaseHME(BaseEstimator):
 
     # -- fitting -----------------------------------------------------------------------------------------------------
 
-    def _fit(self, tables, y, weight, kept, **arguments):
+    @property
+    def _algorithms(self):
+        return self.algorithm if isinstance(self.algorithm, list | tuple) else (self.algorithm,)
+
+    def _in_use(self, tables, y, weight, groups, **arguments):
+        """The rows of positive weight: which they are, their tables, y, weights and codes of groups, and the rest."""
+        codes = group_codes(groups, len(y))
+        if codes is not None:
+            check_constant("sample_weight", weight, codes, ONE_WEIGHT)
+        kept, *used, codes = positive_rows(weight, tables, y, weight, *arguments.values(), codes)
+        return kept, *used[:3], codes, dict(zip(arguments, used[3:], strict=True))
+
+    def _fit(self, tables, y, weight, kept, codes, labels, **arguments):
         """Fit to validated arrays; y is (n, T) or class codes, all weights positive, `kept` the rows that are left."""
         self._check_settings()
         expert, gate = self._make_expert(self.expert), make_gate(self.gate)
@@ -131,25 +165,33 @@ class BaseHME(BaseEstimator):
                 )
         else:
             columns, previous = self._new_columns(tables, weight), None
-        rows = columns.rows(tables, y=y, weight=weight, **arguments)
+        sees = expert.sees_table, gate.sees_table
+        rows, order = in_groups(columns.rows(tables, *sees, y=y, weight=weight, group=codes, **arguments))
+        if gate.sees_columns:
+            check_group_columns(rows, columns.gate.design.names)
         check_support(expert, gate, rows)
         tree = self._make_tree(expert, rows)
+        rows = self._with_labels(rows, labels, kept, order, tree.n_leaves, gate)
+        if expert.cross_fitted or gate.cross_fitted:
+            rows = rows._replace(fold=fold_numbers(rows))
         if isinstance(gate, NodeGate):
             gate = TreeGate(gate, tree)
         elif isinstance(gate, TreeGate) and gate.tree != tree:
             raise ValueError(f"gate has the tree {gate.tree!r}, the model {tree!r}; give the gate's nodes alone.")
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the guard sees to what overflows
-            mixture = Mixture(gate.resolve(rows, columns.gate.design), expert.resolve(rows, columns.expert.design))
+            gate = gate.resolve(rows.heads(), columns.gate.design)
+            mixture = Mixture(gate, expert.resolve(rows, columns.expert.design))
         if previous is not None and tree != self.tree_:
             raise ValueError(f"warm_start: the earlier fit has {self.tree_!r}, not {tree!r}. Use warm_start=False.")
-        options = em.Options(self.max_iter, self.tol, self.callback, self.verbose)
+        options = em.Options(self.max_iter, self.tol, self.callback, self.verbose, self._algorithms, self._seed())
         if previous is not None:
             names, fits = ["warm"], [restarts.continue_fit(mixture, rows, previous, options, self._reached)]
         else:
             given = None if isinstance(self.start, str) else starts.given(self.start, kept, tree.n_leaves)
+            given = given if given is None or order is None else given[order]
             first = "given" if given is not None else self.start
             names = starts.sequence(first, self.n_init, self._task == "classification")
-            fits = restarts.run(mixture, rows, tree, names, self._seed(), options, given, self.n_finalists, self.n_jobs)
+            fits = restarts.run(mixture, rows, tree, names, options, given, self.n_finalists, self.n_jobs)
         best = max(fits, key=lambda fit: fit.objective)
         if self.on_empty == "reseed" and best.reason not in ("interrupted", "callback"):
             best = restarts.feed(mixture, rows, best, options)
@@ -161,15 +203,33 @@ class BaseHME(BaseEstimator):
         ]
         self._keep(best)
 
+    def _with_labels(self, rows, labels, kept, order, n_leaves, gate):
+        """The rows with what the user knows of their experts."""
+        if labels is None:
+            return rows
+        if gate.sparse:
+            raise ValueError(f"labels do not go with {type(gate).__name__}, which could shut a row's own expert out.")
+        labels = np.asarray(labels)
+        if labels.shape[:1] != kept.shape:
+            raise ValueError(f"labels has {labels.shape[:1]} rows, X has {len(kept)}.")
+        labels = labels[kept] if order is None else labels[kept][order]
+        return rows._replace(log_label=label_factors(labels, rows.n_rows, n_leaves, rows.group))
+
     def _new_columns(self, tables, weight):
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
         features = self.expert_features, self.gate_features
-        return Columns.fit(*features, tables, names, weight, self.standardize, alike=self._gate_is_blind)
+        return Columns.fit(*features, tables, names, weight, self.standardize, self._gate_is_blind, self._follows)
 
     @property
     def _gate_is_blind(self):
         """Whether the gate looks at no column, so that it has no claim to any."""
         return not make_gate(self.gate).sees_columns
+
+    @property
+    def _follows(self):
+        """Whether the experts see nothing but the table itself, and so leave the design columns to the gate."""
+        expert = self._make_expert(self.expert)
+        return all(member.sees_table for member in getattr(expert, "members", [expert]))
 
     def _make_tree(self, expert, rows):
         if isinstance(expert, MixedExpert) and self.tree is None and self.n_experts is None:
@@ -196,6 +256,8 @@ class BaseHME(BaseEstimator):
         self._reached = best.objective if best.converged else -np.inf
         self.n_experts_ = self.tree_.n_leaves
         self.objective_ = "joint" if self.model_.gate.generative else "conditional"
+        if self._algorithms[-1] == "hard":
+            self.objective_ += " classification"
         self.experts_ = self.model_.expert.report(best.params.experts, self.columns_.expert.design)
         self.gate_ = self.model_.gate.report(best.params.gate, self.columns_.gate.design)
         self.history_, self.stages_ = best.history, list(best.stages)
@@ -230,8 +292,10 @@ class BaseHME(BaseEstimator):
 
         A side with all columns wants numbers; one that picks or transforms them sees the table as it came.
         """
-        gate_picks = self.gate_features is not None or (self.expert_features is not None and self._gate_is_blind)
-        picks = (self.expert_features is not None, gate_picks)
+        if reset:
+            gate_picks = self.gate_features is not None or (self.expert_features is not None and self._gate_is_blind)
+            self._picks = (self.expert_features is not None or self._follows, gate_picks)
+        picks = self._picks
         given = X if hasattr(X, "shape") else np.asarray(X)
         given = given.tocsr() if sp.issparse(given) else given
         if all(picks):
@@ -252,24 +316,26 @@ class BaseHME(BaseEstimator):
                 raise ValueError(f"{error}: the {side} sees all columns of X; give {side}_features too.") from error
         else:
             numbers = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
-        return tuple(given if pick else numbers for pick in picks), y
+        whole = given if numbers is None or hasattr(given, "columns") else numbers  # names of columns are kept
+        return Tables(*(given if pick else numbers for pick in picks), whole), y
 
     def _rows(self, X, **arguments):
         check_is_fitted(self)
         tables, _ = self._tables(X, reset=False)
-        n_rows = tables[0].shape[0]
+        n_rows = tables.expert.shape[0]
         arrays = {name: row_argument(name, value, n_rows) for name, value in arguments.items()}
         for name, array in arrays.items():
             if array is None and name in self._row_arguments:
                 raise ValueError(f"the model was fitted with {name}; give {name} here too, {NEUTRAL[name]}.")
             if array is not None and name not in self.model_.expert.row_arguments:
                 raise ValueError(f"{name} is given, but {type(self.model_.expert).__name__} takes no {name}.")
-        rows = self.columns_.rows(tables, **arrays)
+        rows = self.columns_.rows(tables, self.model_.expert.sees_table, self.model_.gate.sees_table, **arrays)
         if any(rows_out_of_range(columns) for columns in ((rows.X,) if rows.Z is rows.X else (rows.X, rows.Z))):
             raise ValueError(f"X holds values more than {LARGEST:g} standard deviations from those of the fit.")
         return rows
 
-    def _labelled_rows(self, X, y, **arguments):
+    def _labelled_rows(self, X, y, groups=None, **arguments):
+        """Rows with their y, groups together, and their numbers in the user's order (None: as they are)."""
         rows, y = self._rows(X, **arguments), self._encode(y)
         if len(y) != rows.n_rows:
             raise ValueError(f"X has {rows.n_rows} rows, y has {len(y)}.")
@@ -277,7 +343,10 @@ class BaseHME(BaseEstimator):
             raise ValueError(f"y has values of a size beyond {LARGEST:g}, whose squares are out of range.")
         rows = rows._replace(y=y)
         check_target(self.model_.expert, rows)
-        return rows
+        rows, order = in_groups(rows._replace(group=group_codes(groups, rows.n_rows)))
+        if self.model_.gate.sees_columns:
+            check_group_columns(rows, self.columns_.gate.design.names)
+        return rows, order
 
     def _by_blocks(self, function, rows):
         return np.concatenate([function(block) for _, block in rows.blocks()])
@@ -299,11 +368,38 @@ class BaseHME(BaseEstimator):
     def _prior(self, rows):
         return np.ascontiguousarray(np.exp(self.model_.gate.log_prior(self.params_.gate, rows)))
 
-    def _responsibilities(self, rows):
-        return self._by_blocks(lambda block: np.ascontiguousarray(self.model_.e_step(self.params_, block)[1]), rows)
+    def _responsibilities(self, X, y, **arguments):
+        rows, order = self._labelled_rows(X, y, **arguments)
+        resp = self._by_blocks(
+            lambda block: block.spread(np.ascontiguousarray(self.model_.e_step(self.params_, block)[1])), rows
+        )
+        if order is None:
+            return resp
+        unsorted = np.empty_like(resp)
+        unsorted[order] = resp
+        return unsorted
 
-    def _log_likelihood(self, rows):
+    def _log_likelihood(self, X, y, **arguments):
+        rows, _ = self._labelled_rows(X, y, **arguments)
         return self.model_.evidence(self.params_, rows)
+
+    @property
+    def n_parameters_(self):
+        """Number of free parameters, of gate and experts."""
+        try:
+            return int(self.model_.n_parameters(self.params_))
+        except NotImplementedError as error:
+            raise AttributeError(str(error)) from error
+
+    def _information(self, X, y, sample_weight, groups, **arguments):
+        """The log-likelihood and what it is the sum of: weights of groups, or of rows."""
+        log_likelihood = self._log_likelihood(X, y, groups=groups, **arguments)
+        codes = group_codes(groups, len(y))
+        weight = _check_sample_weight(sample_weight, np.asarray(y), dtype=np.float64, ensure_non_negative=True)
+        if codes is not None:
+            check_constant("sample_weight", weight, codes, ONE_WEIGHT)
+            weight = weight[np.unique(codes, return_index=True)[1]]
+        return float(weight @ log_likelihood), float(weight.sum())
 
     def apply(self, X):
         """The most probable leaf of every row, (n,), from x alone."""
@@ -338,7 +434,7 @@ class BaseHME(BaseEstimator):
 STRENGTHS = {
     "alpha", "shrink_to", "variance_prior", "variance_floor", "dispersion_prior", "dispersion_floor",
     "covariance_prior", "covariance_floor", "max_depth", "min_weight_leaf", "commit", "balance", "dense_sweeps",
-    "max_stages", "stage_sweeps",
+    "max_stages", "stage_sweeps", "l1_ratio", "scale_penalty", "n_jobs", "smoothing",
 }  # fmt: skip
 
 
@@ -374,6 +470,12 @@ PARAMETERS = """Parameters
     standardize : bool, default=True
         Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. The arithmetic is
         done on standardised columns in any case, and coefficients are reported in the units of X.
+    algorithm : {{"em", "hard", "stochastic"}} or tuple of them, default="em"
+        "em" weighs every expert by its responsibilities. "hard" gives each row to its most probable expert (clusters of
+        regressions) and climbs the classification likelihood. "stochastic" draws the expert of each row, all of its
+        weight at once, and keeps the best parameters it comes across. Of a tuple each one goes on from where the one
+        before ended: ``("stochastic", "em")`` searches, then climbs. `history_`, `n_iter_` and `lower_bounds_` are of
+        the last one.
     start : str or array-like, default="auto"
         "model_tree", "directions", "hyperplanes", "perturbed_model_tree" or "kmeans"; or one leaf number a row (n,),
         or responsibilities (n, K). "auto" is "{start}".
@@ -394,7 +496,7 @@ PARAMETERS = """Parameters
         ``callback(sweep, objective, params)``, called after every accepted sweep; a true answer stops the start that is
         running. With ``n_jobs`` above 1 it is called in the processes of the workers.
     random_state : int, RandomState or None, default=None
-        For the starts that are drawn; the default start draws nothing.
+        For the starts that are drawn and for stochastic EM; the default start draws nothing.
     n_jobs : int or None, default=None
         Starts that run at the same time (joblib). The result does not depend on it.
     verbose : int, default=0
@@ -416,9 +518,12 @@ PARAMETERS = """Parameters
     history_ : History
         Every sweep, also those that the guard turned back.
     objective_ : str
-        "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate).
+        "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate);
+        with " classification" where the last `algorithm` is "hard".
     stages_ : list of Stage
         What each stage of a sparse gate's training reached; empty for other gates.
+    n_parameters_ : int
+        Free parameters of gate and experts.
     n_iter_ : int
     converged_ : bool
     stop_reason_ : str

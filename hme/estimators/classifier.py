@@ -9,7 +9,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from ..registry import expert_names
 from .base import PARAMETERS, BaseHME
-from .inputs import positive_rows, unchanged_on_error
+from .inputs import unchanged_on_error
 
 __all__ = ["HMEClassifier"]
 
@@ -58,6 +58,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         expert_features=None,
         gate_features=None,
         standardize=True,
+        algorithm="em",
         start="auto",
         n_init=1,
         n_finalists=None,
@@ -77,7 +78,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         super().__init__(**settings)
         self.class_weight = class_weight
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, groups=None, labels=None):
         """Fit the mixture.
 
         Parameters
@@ -87,6 +88,12 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Class labels, at least two classes.
         sample_weight : array-like of shape (n,) or None
             Not negative; a weight of 2 is the same as the row twice.
+        groups : array-like of shape (n,) or None
+            Rows of one value come from the same expert (repeated measurements), eq. (group). The gate's columns and the
+            weights are constant inside a group, which counts once.
+        labels : array-like of shape (n,) or (n, K) or None
+            What is known of the rows' experts: leaf numbers, -1 where unknown; or factors on the prior of every expert,
+            where 0 excludes it, eq. (labels).
 
         Returns
         -------
@@ -105,13 +112,13 @@ class HMEClassifier(ClassifierMixin, BaseHME):
                 raise TypeError("y holds labels of different types, which cannot be sorted; use one type.") from None
             weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
             weight = weight * self._class_factor(y)
-            kept, tables, y, weight = positive_rows(weight, tables, y, weight)
+            kept, tables, y, weight, group, _ = self._in_use(tables, y, weight, groups)
             classes, codes = np.unique(y, return_inverse=True)
             if len(classes) < 2:
                 raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
             if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
                 raise ValueError(f"warm_start: y has the classes {classes}, the earlier fit {self.classes_}.")
-            self._fit(tables, codes, weight, kept)
+            self._fit(tables, codes, weight, kept, group, labels)
             self.classes_ = classes
         return self
 
@@ -159,30 +166,34 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         """Class probabilities of every expert, (n, K, C)."""
         return self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), self._rows(X))
 
-    def responsibilities(self, X, y):
-        """Posterior of every expert, having seen y, eq. (responsibility).
+    def responsibilities(self, X, y, *, groups=None):
+        """Posterior of every expert, having seen y, eqs. (responsibility), (group).
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, p)
         y : array-like of shape (n,)
+        groups : array-like of shape (n,) or None
+            As in `fit`; without them every row stands for itself.
 
         Returns
         -------
         ndarray of shape (n, K)
         """
-        return self._responsibilities(self._labelled_rows(X, y))
+        return self._responsibilities(X, y, groups=groups)
 
-    def log_likelihood(self, X, y):
-        """log p(y | x) of every row, eq. (evidence).
+    def log_likelihood(self, X, y, *, groups=None):
+        """log p(y | x) of every row, eq. (evidence); with groups of every group, eq. (group).
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, p)
         y : array-like of shape (n,)
+        groups : array-like of shape (n,) or None
+            As in `fit`; without them every row stands for itself.
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n,), or (number of groups,) in the order of their sorted values
         """
-        return self._log_likelihood(self._labelled_rows(X, y))
+        return self._log_likelihood(X, y, groups=groups)

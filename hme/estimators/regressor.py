@@ -11,7 +11,7 @@ from sklearn.utils.validation import _check_sample_weight
 from ..design import LARGEST
 from ..registry import expert_names
 from .base import PARAMETERS, BaseHME
-from .inputs import positive_rows, row_argument, unchanged_on_error
+from .inputs import row_argument, unchanged_on_error
 
 __all__ = ["HMERegressor"]
 
@@ -50,7 +50,7 @@ class HMERegressor(RegressorMixin, BaseHME):
         several = len(shape) == 2 and shape[1] > 1  # refused by the family's name later on
         return {"y_numeric": True, "multi_output": several or self._make_expert(self.expert).supports_multioutput}
 
-    def fit(self, X, y, sample_weight=None, *, offset=None, trials=None):
+    def fit(self, X, y, sample_weight=None, *, offset=None, trials=None, groups=None, labels=None):
         """Fit the mixture.
 
         Parameters
@@ -63,6 +63,12 @@ class HMERegressor(RegressorMixin, BaseHME):
             Known part of every expert's linear predictor, such as the logarithm of an exposure.
         trials : array-like of shape (n,), float or None
             Trials of which y counts the successes, for binomial experts.
+        groups : array-like of shape (n,) or None
+            Rows of one value come from the same expert (repeated measurements), eq. (group). The gate's columns and the
+            weights are constant inside a group, which counts once.
+        labels : array-like of shape (n,) or (n, K) or None
+            What is known of the rows' experts: leaf numbers, -1 where unknown; or factors on the prior of every expert,
+            where 0 excludes it, eq. (labels).
 
         Returns
         -------
@@ -80,12 +86,11 @@ class HMERegressor(RegressorMixin, BaseHME):
             arguments = {name: row_argument(name, value, len(y)) for name, value in
                          (("offset", offset), ("trials", trials))}
             Y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-            kept, tables, Y, weight, *values = positive_rows(weight, tables, Y, weight, *arguments.values())
-            arguments = dict(zip(arguments, values, strict=True))
+            kept, tables, Y, weight, codes, arguments = self._in_use(tables, Y, weight, groups, **arguments)
             size = np.abs(Y).max()
             if size > LARGEST or 0 < size < 1.0 / LARGEST:
                 raise ValueError(f"y has values of size {size:g}, whose squares are out of range; change its units.")
-            self._fit(tables, Y, weight, kept, **arguments)
+            self._fit(tables, Y, weight, kept, codes, labels, **arguments)
             self._flat_output, self._n_outputs = flat, Y.shape[1]
             self._row_arguments = {name for name, value in arguments.items() if value is not None}
         return self
@@ -103,8 +108,8 @@ class HMERegressor(RegressorMixin, BaseHME):
         """Outputs (..., T) as the user gave y."""
         return Y[..., 0] if self._flat_output else Y
 
-    def responsibilities(self, X, y, *, offset=None, trials=None):
-        """Posterior of every expert, having seen y, (n, K), eq. (responsibility).
+    def responsibilities(self, X, y, *, offset=None, trials=None, groups=None):
+        """Posterior of every expert, having seen y, (n, K), eqs. (responsibility), (group).
 
         Parameters
         ----------
@@ -112,15 +117,17 @@ class HMERegressor(RegressorMixin, BaseHME):
         y : array-like of shape (n,) or (n, T)
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.
+        groups : array-like of shape (n,) or None
+            As in `fit`; without them every row stands for itself.
 
         Returns
         -------
         ndarray of shape (n, K)
         """
-        return self._responsibilities(self._labelled_rows(X, y, offset=offset, trials=trials))
+        return self._responsibilities(X, y, offset=offset, trials=trials, groups=groups)
 
-    def log_likelihood(self, X, y, *, offset=None, trials=None):
-        """log p(y | x) of every row, (n,), eq. (evidence).
+    def log_likelihood(self, X, y, *, offset=None, trials=None, groups=None):
+        """log p(y | x) of every row, (n,), eq. (evidence); with groups of every group, eq. (group).
 
         Parameters
         ----------
@@ -128,12 +135,14 @@ class HMERegressor(RegressorMixin, BaseHME):
         y : array-like of shape (n,) or (n, T)
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.
+        groups : array-like of shape (n,) or None
+            As in `fit`; without them every row stands for itself.
 
         Returns
         -------
-        ndarray of shape (n,)
+        ndarray of shape (n,), or (number of groups,) in the order of their sorted values
         """
-        return self._log_likelihood(self._labelled_rows(X, y, offset=offset, trials=trials))
+        return self._log_likelihood(X, y, offset=offset, trials=trials, groups=groups)
 
     def score(self, X, y, sample_weight=None, *, offset=None, trials=None):
         """R^2 of the predicted means, as of any scikit-learn regressor.

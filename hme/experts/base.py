@@ -27,6 +27,12 @@ class Expert(BaseEstimator, ABC):
     additive : bool
         The update needs sums over rows only, so that rows can come in chunks.
     supports_sparse, supports_multioutput : bool
+    refitted : bool
+        The update fits anew: there is nothing between two parameters, and the objective may fall.
+    sees_table : bool
+        It looks at the user's table, ``rows.table``, beside the design columns.
+    cross_fitted : bool
+        It answers to rows of the training table without having seen them, by ``rows.fold``.
     row_arguments : tuple of str
         Which of "offset" and "trials" the family takes.
     measure : str
@@ -43,6 +49,7 @@ class Expert(BaseEstimator, ABC):
 
     tasks = ("regression",)
     exact = additive = supports_sparse = supports_multioutput = positive_only = False
+    refitted = sees_table = cross_fitted = False
     row_arguments = ()
     measure = "density"
     domain = "any finite number"
@@ -181,6 +188,8 @@ class AdditiveExpert(Expert):
 
 class RefitExpert(Expert):
     """A family that is fitted anew on all rows each sweep; its "statistics" are the responsibilities themselves."""
+
+    refitted = True
 
     def statistics(self, params, rows, resp, seen=None):
         return resp.copy()

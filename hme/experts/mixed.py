@@ -106,6 +106,9 @@ class MixedExpert(Expert):
     def _all(self, name):
         return all(getattr(member, name) for member in self.members)
 
+    def _any(self, name):
+        return any(getattr(member, name) for member in self.members)
+
     @property
     def tasks(self):
         return tuple(task for task in ("regression", "classification") if all(task in m.tasks for m in self.members))
@@ -113,6 +116,18 @@ class MixedExpert(Expert):
     @property
     def exact(self):
         return self._all("exact")
+
+    @property
+    def refitted(self):
+        return self._any("refitted")
+
+    @property
+    def sees_table(self):
+        return self._any("sees_table")
+
+    @property
+    def cross_fitted(self):
+        return self._any("cross_fitted")
 
     @property
     def additive(self):
@@ -145,7 +160,8 @@ class MixedExpert(Expert):
         bound.atoms_ = np.unique([atom for member in self.members for atom in member.atoms])
         bound.group_, bound.families_, bound.stand_in_, groups = [], [], [], {}
         for name, member in self.experts:
-            key = (type(member), repr(sorted(member.get_params().items(), key=str)))
+            # Estimators of the user's may look alike and not be, and gain nothing together.
+            key = name if member.sees_table else (type(member), repr(sorted(member.get_params().items(), key=str)))
             if key not in groups:
                 groups[key] = len(groups)
                 possible = bound._possible(member, rows)

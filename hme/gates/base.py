@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, clone
 
 from .. import statistics
 
-__all__ = ["Gate", "NodeGate"]
+__all__ = ["Gate", "NodeGate", "RefitGate"]
 
 
 class Gate(BaseEstimator, ABC):
@@ -22,10 +22,18 @@ class Gate(BaseEstimator, ABC):
     supports_sparse : bool
     sees_columns : bool
         The prior depends on x.
+    exact : bool
+        The update never lets its part of the objective fall.
+    refitted : bool
+        The update fits anew: there is nothing between two parameters, and the objective may fall.
+    sees_table : bool
+        It looks at the user's table, ``rows.gate_table``, beside the design columns.
+    cross_fitted : bool
+        It answers to rows of the training table without having seen them, by ``rows.fold``.
     """
 
-    generative = sparse = False
-    supports_sparse = sees_columns = True
+    generative = sparse = refitted = sees_table = cross_fitted = False
+    exact = supports_sparse = sees_columns = True
 
     def resolve(self, rows, design):
         """The gate bound to a training table whose columns Z come from `design` (a `Design`)."""
@@ -79,14 +87,40 @@ class Gate(BaseEstimator, ABC):
         return params
 
 
+class RefitGate(Gate):
+    """A gate that is fitted anew on all rows each sweep; its "statistics" are the responsibilities themselves."""
+
+    refitted = True
+    exact = False
+
+    def statistics(self, params, rows, resp, seen=None):
+        return resp.copy()
+
+    def add(self, a, b):
+        return b if a is None else np.concatenate([a, b])
+
+    def update(self, params, stats, rows=None):
+        return self.fit(rows, stats)
+
+    def init(self, rows, resp):
+        return self.fit(rows, resp)
+
+    @abstractmethod
+    def fit(self, rows, resp):
+        """Parameters from all rows and responsibilities (n, K) that carry the row weights."""
+
+    def interpolate(self, old, new, step):
+        return old  # fitted estimators cannot be mixed
+
+
 class NodeGate(BaseEstimator, ABC):
     """A family of gating nodes, computed together; `TreeGate` makes a gate over leaves of them.
 
     `mass` is (n, M, B): the weight of each row that goes down each branch.
     """
 
-    generative = sparse = False
-    supports_sparse = sees_columns = True
+    generative = sparse = refitted = sees_table = cross_fitted = False
+    exact = supports_sparse = sees_columns = True
 
     def resolve(self, rows, design):
         return clone(self)
