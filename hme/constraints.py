@@ -14,6 +14,7 @@ import numpy as np
 from scipy.optimize import lsq_linear
 
 from .kernels import NULL_EIGENVALUE, solve_psd
+from .penalties import lasso_minimum, subgradient
 
 __all__ = ["INTERCEPT", "Constraints"]
 
@@ -27,6 +28,7 @@ class _Space(NamedTuple):
     A: np.ndarray  # (K, p, q)
     B: np.ndarray  # (q, K, p)
     nonnegative: np.ndarray  # (q,) of bool
+    first: np.ndarray  # (q, 2), the first expert that has the number and its column
 
 
 class Constraints:
@@ -116,7 +118,7 @@ class Constraints:
     def _space(self, K):
         p = len(self.design.center) + 1
         ratio = self.design.center / self.design.scale  # what a slope's unit adds to the intercept of the design
-        base, columns, nonnegative = np.zeros((K, p)), [], []
+        base, columns, nonnegative, first = np.zeros((K, p)), [], [], []
         constrained = {*self.fixed, *self.shared, *self.nonnegative}
         carry = p - 1 in constrained  # the intercept in the user's units is the free number, not the design's
         for j in range(p):
@@ -134,12 +136,13 @@ class Constraints:
                     column[experts, -1] = ratio[j]
                 columns.append(column)
                 nonnegative.append(j in self.nonnegative)
+                first.append((experts[0], j))
         if carry:
             base[:, -1] += base[:, :-1] @ ratio
         A = np.stack(columns, axis=2) if columns else np.zeros((K, p, 0))
         q = A.shape[2]
         B = np.linalg.pinv(A.reshape(K * p, q)).reshape(q, K, p)
-        return _Space(base, A, B, np.array(nonnegative, dtype=bool))
+        return _Space(base, A, B, np.array(nonnegative, dtype=bool), np.reshape(first, (q, 2)).astype(int))
 
     # -- what a family needs -----------------------------------------------------------------------------------------
 
@@ -181,8 +184,66 @@ class Constraints:
         lower = np.where(space.nonnegative, -np.maximum(theta, 0.0) * scale, -np.inf)
         return space.A @ (lsq_linear(matrix, target, bounds=(lower, np.inf), method="bvls", tol=1e-14).x / scale)
 
-    def gradient(self, gradient, coef):
-        """The gradient (K, p) along what is free; where a bound holds the coefficient back it does not count."""
+    def maximum(self, system, force, coef, target, lasso):
+        """Coefficients (K, p) at the maximum of the quadratic of `step` less a lasso, eq. (elastic-net).
+
+        The lasso (K, p) acts on the distances from the target (1, p) or (K, p); no column has a target and a bound.
+        """
+        if not self:
+            return target + lasso_minimum(system, force, coef - target, lasso)
+        space = self.space(len(coef))
+        reduced = np.einsum("kpq,kpr,krs->qs", space.A, system, space.A, optimize=True)
+        slope = np.tensordot(space.A, force, axes=([0, 1], [0, 1]))
+        distance, origin, up, down = self._distances(coef, target, lasso)
+        found = lasso_minimum(reduced[None], slope[None], distance[None], up, down)[0]
+        return space.base + space.A @ (origin + found)
+
+    def _distances(self, coef, target, lasso):
+        """Of the free numbers: their distances from what they are drawn to, that, and the slopes of the lasso."""
+        space = self.space(len(coef))
+        expert, column = space.first.T
+        slopes = column < coef.shape[1] - 1
+        # Read off the slopes themselves, so that zeros stay zeros to the last digit.
+        theta = np.tensordot(space.B, coef - space.base, axes=2)
+        theta = np.where(slopes, coef[expert, column], theta)
+        origin = np.where(slopes, np.broadcast_to(target, coef.shape)[expert, column], 0.0)
+        up = np.tensordot(space.A, np.broadcast_to(lasso, coef.shape), axes=([0, 1], [0, 1]))
+        return theta - origin, origin, up, np.where(space.nonnegative, np.inf, up)
+
+    def pulls(self, force, coef, target, lasso):
+        """How hard the smooth part pulls on each free slope, in units of what the lasso holds it back with."""
+        if not self:
+            slope, up, nonnegative = force, np.broadcast_to(lasso, force.shape), False
+        else:
+            space = self.space(len(coef))
+            slope = np.tensordot(space.A, force, axes=([0, 1], [0, 1]))
+            up, nonnegative = self._distances(coef, target, lasso)[2], space.nonnegative
+        slope = np.where(nonnegative, np.maximum(slope, 0.0), np.abs(slope))
+        return np.divide(slope, up, out=np.zeros_like(slope), where=up > 0)
+
+    def n_moved(self, coef, target):
+        """Free numbers that a lasso has not left where it draws them to, and what is drawn to that is not zero."""
+        K, p = coef.shape
+        target = np.broadcast_to(target, coef.shape)
+        if not self:
+            distance, origin, column = (coef - target).T.ravel(), target.T.ravel(), np.repeat(np.arange(p), K)
+        else:
+            distance, origin, _, _ = self._distances(coef, target, np.zeros(p))
+            column = self.space(K).first[:, 1]
+        moved = (distance != 0) | (column == p - 1)
+        return int(moved.sum()) + len(set(column[~moved & (origin != 0)].tolist()))
+
+    def gradient(self, gradient, coef, target=0.0, lasso=None):
+        """The gradient (K, p) along what is free; where a bound holds the coefficient back it does not count.
+
+        With a lasso on the distance from the target it is the smallest subgradient.
+        """
+        if lasso is not None and not self:
+            return subgradient(gradient, coef - target, lasso)
+        if lasso is not None:
+            slope = np.tensordot(self.space(len(coef)).A, gradient, axes=([0, 1], [0, 1]))
+            distance, _, up, down = self._distances(coef, target, lasso)
+            return subgradient(slope, distance, up, down)
         if not self:
             return gradient
         space = self.space(len(coef))

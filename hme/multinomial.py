@@ -11,17 +11,26 @@ from typing import NamedTuple
 import numpy as np
 
 from .kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
+from .penalties import lasso_minimum, subgradient, whole
 
 __all__ = [
     "LogitStatistics",
+    "damping",
     "diverging",
     "guarded_step",
     "hessian",
     "log_probability",
+    "majorised",
+    "n_moved",
     "newton_step",
     "objective_gradient",
+    "part_way",
+    "proximal",
+    "pulls",
     "second_moment",
+    "shifted",
     "statistics",
+    "subgradient_of",
     "typical_spread",
 ]
 
@@ -142,12 +151,88 @@ def newton_step(coef, stats, penalty, anchor=0.0, used=None):
     return step, decrement
 
 
+def proximal(coef, stats, penalty, lasso, anchor=0.0, used=None):
+    """What `newton_step` is without a lasso: where the model of every system less its lasso has its maximum.
+
+    Returns the distances z (Q, C, p) of these coefficients from the anchor, with the least penalty that the same
+    probabilities can have, and decrements (Q,), eq. (proximal-newton).
+    """
+    Q, C, p = coef.shape
+    gradient = objective_gradient(coef, stats, penalty, anchor)
+    z = coef - anchor
+    if C > 2 and _exact(C, p):
+        system = hessian(stats.curvature, C).reshape(Q, C * p, C * p) + np.diag(np.tile(penalty, C))
+        flat = lasso_minimum(system, gradient.reshape(Q, C * p), z.reshape(Q, C * p), np.tile(lasso, C))
+        new = flat.reshape(Q, C, p)
+    elif C == 2:  # they move against each other: one of them says it all, with the system of `newton_step`
+        system = 2.0 * stats.curvature[:, 0] + np.diag(penalty)
+        new = lasso_minimum(system, gradient[:, 0], z[:, 0], lasso)
+        new = np.stack([new, -new], axis=1)
+    else:
+        new = majorised(stats.curvature, gradient, z, penalty, lasso)
+    decrement = (gradient * (new - z) - lasso * (np.abs(new) - np.abs(z))).sum(axis=(1, 2))
+    return shifted(new, penalty, lasso, used), decrement
+
+
+def majorised(curvature, gradient, z, penalty, lasso):
+    """Maxima (..., p) of the majoriser less the lasso, slot by slot, over-relaxed, eq. (relaxed-majoriser)."""
+    p = z.shape[-1]
+    system = ((curvature + np.diag(penalty)) / RELAXATION).reshape(-1, p, p)
+    return lasso_minimum(system, gradient.reshape(-1, p), z.reshape(-1, p), lasso).reshape(z.shape)
+
+
+def shifted(z, penalty, lasso, used=None):
+    """z (Q, C, p) less the vectors, one for all slots of a system, that lower its penalty most, eq. (median-centring).
+
+    Without a penalty it is the mean, so for intercepts; where a whole interval is as good, the nearest to zero, or the
+    mean of two slots.
+    """
+    used = np.ones(z.shape[:2], dtype=bool) if used is None else used
+    count = used.sum(axis=1)[:, None]
+    mean = z.sum(axis=1, where=used[:, :, None]) / np.maximum(count, 1)
+    out = z.copy()
+    for n_slots in np.unique(count[count > 0]):
+        rows = np.flatnonzero(count[:, 0] == n_slots)
+        values = np.sort(z[rows][used[rows]].reshape(len(rows), n_slots, -1), axis=1)
+        low, high = values[:, (n_slots - 1) // 2], values[:, n_slots // 2]
+        ridged = penalty > 0
+        if ridged.any():  # the median of the entries and of where the ridge alone would be, moved by the lasso
+            rank = (n_slots - 2.0 * np.arange(n_slots + 1))[:, None] / n_slots
+            moved = mean[rows][:, None] + rank * (lasso / np.where(ridged, penalty, 1.0))
+            both = np.median(np.concatenate([values, moved], axis=1), axis=1)
+        else:
+            both = mean[rows]
+        middle = mean[rows] if n_slots == 2 else np.clip(0.0, low, high)
+        shift = np.where(lasso > 0, np.where(ridged, both, middle), mean[rows])
+        out[rows] = np.where(used[rows][:, :, None], z[rows] - shift[:, None], 0.0)
+    return out
+
+
+def n_moved(z, used=None):
+    """Numbers that say how the slots of all systems differ where a lasso has left some at zero."""
+    used = np.ones(z.shape[:2], dtype=bool) if used is None else used
+    free = np.maximum(used.sum(axis=1) - 1, 0)
+    slopes = ((z[..., :-1] != 0) & used[:, :, None]).sum(axis=1)
+    return int(np.minimum(slopes, free[:, None]).sum() + free.sum())
+
+
+def subgradient_of(coef, stats, penalty, lasso, anchor=0.0):
+    """`objective_gradient`, or with a lasso the smallest subgradient, (Q, C, p)."""
+    gradient = objective_gradient(coef, stats, penalty, anchor)
+    return gradient if lasso is None else subgradient(gradient, coef - anchor, lasso)
+
+
+def pulls(coef, stats, penalty, lasso, anchor=0.0):
+    """How hard each slope is pulled from its anchor, in units of the lasso, (Q, C, p - 1)."""
+    return np.abs(objective_gradient(coef, stats, penalty, anchor)[..., :-1]) / lasso[:-1]
+
+
 def typical_spread(step, moment):
     """Root mean square change (Q,) that a step makes to the score of a slot, at most, eq. (typical-spread)."""
     return np.sqrt(np.maximum(np.einsum("qcp,pr,qcr->qc", step, moment, step), 0.0).max(axis=1))
 
 
-def guarded_step(coef, stats, penalty, anchor, moment, used=None):
+def guarded_step(coef, stats, penalty, anchor, moment, used=None, lasso=None):
     """One step of every system, damped by the typical change of its scores, eqs. (guard), (typical-spread).
 
     It is Newton's where the Hessian is exact, else the majoriser's, over-relaxed.
@@ -163,27 +248,47 @@ def guarded_step(coef, stats, penalty, anchor, moment, used=None):
         Second moments of the design.
     used : ndarray of bool of shape (Q, C) or None
         The slots that exist; the others stay at zero.
+    lasso : ndarray of shape (p,) or None
+        Strength of the absolute values of the distances from the anchor.
 
     Returns
     -------
     ndarray of shape (Q, C, p)
         The new coefficients.
     """
-    step, _ = newton_step(coef, stats, penalty, anchor, used)
-    if not _exact(*coef.shape[1:]):
-        step *= RELAXATION
+    if lasso is None:
+        step, _ = newton_step(coef, stats, penalty, anchor, used)
+        if not _exact(*coef.shape[1:]):
+            step *= RELAXATION
+        return coef + damping(step, moment)[:, None, None] * step
+    z, _ = proximal(coef, stats, penalty, lasso, anchor, used)
+    return part_way(coef, z, anchor, moment)
+
+
+def damping(step, moment):
+    """Step lengths (Q,), eqs. (guard), (typical-spread)."""
     spread = typical_spread(step, moment)
-    damping = np.divide(np.log1p(spread), spread, out=np.ones_like(spread), where=spread > 1e-12)
-    return coef + damping[:, None, None] * step
+    return np.divide(np.log1p(spread), spread, out=np.ones_like(spread), where=spread > 1e-12)
 
 
-def diverging(coef, stats, penalty, anchor, moment, used=None):
+def part_way(coef, z, anchor, moment):
+    """Coefficients on the way to ``anchor + z``, whole ways to the last digit."""
+    step = anchor + z - coef
+    length = whole(damping(step, moment))[:, None, None]
+    return np.where(length >= 1.0, anchor + z, coef + length * step)
+
+
+def diverging(coef, stats, penalty, anchor, moment, used=None, lasso=None):
     """Systems whose slots are separable, or all but: coefficients grow without bound, or are too steep to tell.
 
     Either a slope is beyond every plausible size, or the next Newton step is still a large one although the rows
     along it are decided: its decrement is next to nothing for its size.
     """
-    step, decrement = newton_step(coef, stats, penalty, anchor, used)
+    if lasso is None:
+        step, decrement = newton_step(coef, stats, penalty, anchor, used)
+    else:
+        z, decrement = proximal(coef, stats, penalty, lasso, anchor, used)
+        step = anchor + z - coef
     step[..., -1] = 0.0  # an intercept alone runs away where a slot has no rows, which is another matter
     spread = typical_spread(step, moment)
     moving = (spread > MOVING) & (decrement < MOVING * spread**2)

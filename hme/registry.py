@@ -1,11 +1,13 @@
 """The families by name, what each supports, and what stands for what in an estimator's parameters."""
 
 import scipy.sparse as sp
+from sklearn.base import is_classifier
 
 from .experts import (
     BackgroundExpert,
     BinomialExpert,
     ConstantExpert,
+    EstimatorExpert,
     Expert,
     GammaExpert,
     GaussianExpert,
@@ -20,7 +22,7 @@ from .experts import (
     StudentExpert,
     TreeExpert,
 )
-from .gates import ConstantGate, Gate, GaussianGate, NodeGate, SoftmaxGate, TopKGate
+from .gates import ConstantGate, EstimatorGate, Gate, GaussianGate, NodeGate, SoftmaxGate, TopKGate
 
 __all__ = ["EXPERTS", "GATES", "check_support", "expert_names", "make_expert", "make_gate", "supports"]
 
@@ -40,7 +42,13 @@ EXPERTS = {
     "background": BackgroundExpert,
     "point_mass": PointMassExpert,
 }
-GATES = {"softmax": SoftmaxGate, "constant": ConstantGate, "gaussian": GaussianGate, "top_k": TopKGate}
+GATES = {
+    "softmax": SoftmaxGate,
+    "constant": ConstantGate,
+    "gaussian": GaussianGate,
+    "top_k": TopKGate,
+    "tree": EstimatorGate,
+}
 
 
 def expert_names(task):
@@ -49,7 +57,10 @@ def expert_names(task):
 
 
 def make_expert(expert, task, default):
-    """The family that a parameter stands for: None, a name, a list of (name, family) pairs, or an object."""
+    """The family that a parameter stands for: None, a name, a list of (name, family) pairs, or an object.
+
+    A scikit-learn estimator is an `EstimatorExpert`.
+    """
     names = expert_names(task)
     if expert is None:
         return EXPERTS[default]()
@@ -60,15 +71,17 @@ def make_expert(expert, task, default):
     if isinstance(expert, list | tuple):
         pairs = [
             (pair[0], make_expert(pair[1], task, default))
-            if isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[1], str)
+            if isinstance(pair, list | tuple) and len(pair) == 2 and not isinstance(pair[1], Expert | list | tuple)
             else pair
             for pair in expert
         ]
         expert = MixedExpert(pairs)
+    if _is_estimator(expert):
+        expert = EstimatorExpert(expert)
     if not isinstance(expert, Expert):
         raise TypeError(
-            f"expert = {expert!r} must be None, one of {names}, an object from hme.experts, or a list of (name, "
-            "expert) pairs."
+            f"expert = {expert!r} must be None, one of {names}, an object from hme.experts, a scikit-learn estimator, "
+            "or a list of (name, expert) pairs."
         )
     if isinstance(expert, MixedExpert):
         expert.check()
@@ -85,9 +98,20 @@ def make_gate(gate):
         if gate not in GATES:
             raise ValueError(f"gate = {gate!r} must be one of {sorted(GATES)} or a gate object.")
         return GATES[gate]()
+    if _is_estimator(gate) and is_classifier(gate):
+        return EstimatorGate(gate)
     if not isinstance(gate, Gate | NodeGate):
-        raise TypeError(f"gate = {gate!r} must be None, one of {sorted(GATES)} or an object from hme.gates.")
+        raise TypeError(
+            f"gate = {gate!r} must be None, one of {sorted(GATES)}, an object from hme.gates or a scikit-learn "
+            "classifier."
+        )
     return gate
+
+
+def _is_estimator(family):
+    """Whether an object is a scikit-learn estimator, not a family of ours."""
+    ours = isinstance(family, Expert | Gate | NodeGate | type)
+    return not ours and hasattr(family, "fit") and hasattr(family, "predict") and hasattr(family, "get_params")
 
 
 def supports(expert, gate):

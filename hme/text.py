@@ -20,7 +20,8 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     A gate with two branches is a soft question. In one feature it reads ``x < 27.3 +/- 1.2``: rows at 27.3 are divided
     evenly, and beyond 1.2 to either side nine tenths of a row go one way. In several features it reads
     ``0.83 a -1.2 b > 3.1``, and the difference between the two sides is the log-odds of "yes". A gate with more
-    branches has a linear score for each of them; a row goes down them with the softmax of the scores.
+    branches has a linear score for each of them; a row goes down them with the softmax of the scores. Of a decision
+    tree as gate the rules are shown, each with the expert that most of its rows go to and their share.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     gate = model.model_.gate
     if not isinstance(gate, TreeGate):  # the gate sees leaves only: the shape of the tree means nothing to it
         notes = _notes(model.gate_, names, len(leaves))
-        return "\n".join([f"gate: {type(gate).__name__}", *_indent(notes, leaves)])
+        return "\n".join([f"gate: {type(gate).__name__}", *_rules(model.gate_, names), *_indent(notes, leaves)])
     return "\n".join(_branch(model, 0, leaves, names, max_terms))
 
 
@@ -78,9 +79,43 @@ def _notes(report, names, n_leaves):
     if hasattr(report, "mean"):
         places = [", ".join(f"{a} = {b:.3g}" for a, b in zip(names, mean, strict=True)) for mean in report.mean]
         return [f"near {place}: " if place else "" for place in places]
-    if hasattr(report, "proportion"):
+    if hasattr(report, "proportion") and not hasattr(report, "estimator"):
         return [f"prior {share:.2f}: " for share in report.proportion]
     return [""] * n_leaves
+
+
+def _rules(report, names):
+    """What a classifier as gate asks, in lines: the rules of a decision tree, or what kind of classifier it is."""
+    if not hasattr(report, "estimator"):
+        return []
+    first, last = None, report.estimator
+    if hasattr(last, "steps"):
+        first, last = last[:-1], last[-1]
+    if not hasattr(last, "tree_"):
+        return [f"|   {type(last).__name__}"]
+    if first is not None and len(first):
+        try:
+            names = first.get_feature_names_out(names)
+        except (AttributeError, ValueError):  # a step that gives its columns no names
+            names = [f"column {j}" for j in range(last.n_features_in_)]
+    return [f"|   {line}" for line in _questions(last, names, 0)]
+
+
+def _questions(classifier, names, node):
+    """Lines of a node of a decision tree and all below it; splits that do not tell experts apart are left out."""
+    tree = classifier.tree_
+    share = tree.value[node, 0] / tree.value[node, 0].sum()
+    ends = tree.children_left[node] < 0
+    lines = (
+        []
+        if ends
+        else [_questions(classifier, names, child[node]) for child in (tree.children_left, tree.children_right)]
+    )
+    top = f"leaf {classifier.classes_[share.argmax()]} ("
+    if all(len(below) == 1 and below[0].startswith(top) for below in lines):
+        return [f"{top}{share.max():.2f})"]
+    question = f"{names[tree.feature[node]]} <= {tree.threshold[node]:.4g}"
+    return [question, *_indent(["yes: ", "no: "], lines)]
 
 
 def _names(model, feature_names):

@@ -14,8 +14,8 @@ HOUSE = Path(hme.__file__).parent
 # Every room may import the rooms of the lines above its own, and what stands beside it where it says so.
 FLOORS = [
     {"checks"},
-    {"kernels", "statistics", "tree", "chunks", "datasets", "table", "folds"},
-    {"links", "design", "multinomial", "posterior", "penalties"},
+    {"kernels", "statistics", "tree", "chunks", "datasets", "table", "folds", "penalties"},
+    {"links", "design", "multinomial", "posterior"},
     {"constraints", "features"},
     {"experts", "gates"},
     {"registry"},
@@ -25,7 +25,7 @@ FLOORS = [
     {"stages"},
     {"restarts", "search"},
     {"estimators"},
-    {"text", "plot"},
+    {"text", "plot", "path"},
     {"__init__"},
     {"__main__"},
 ]

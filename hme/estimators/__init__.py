@@ -2,5 +2,6 @@
 
 from .classifier import HMEClassifier
 from .regressor import HMERegressor
+from .transformer import HMETransformer
 
-__all__ = ["HMEClassifier", "HMERegressor"]
+__all__ = ["HMEClassifier", "HMERegressor", "HMETransformer"]

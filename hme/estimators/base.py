@@ -167,10 +167,10 @@ class BaseHME(BaseEstimator):
             columns, previous = self._new_columns(tables, weight), None
         sees = expert.sees_table, gate.sees_table
         rows, order = in_groups(columns.rows(tables, *sees, y=y, weight=weight, group=codes, **arguments))
-        if gate.sees_columns:
-            check_group_columns(rows, columns.gate.design.names)
         check_support(expert, gate, rows)
         tree = self._make_tree(expert, rows)
+        if gate.sees_columns and tree.n_leaves > 1:
+            check_group_columns(rows, columns.gate.design.names)
         rows = self._with_labels(rows, labels, kept, order, tree.n_leaves, gate)
         if expert.cross_fitted or gate.cross_fitted:
             rows = rows._replace(fold=fold_numbers(rows))
@@ -344,7 +344,7 @@ class BaseHME(BaseEstimator):
         rows = rows._replace(y=y)
         check_target(self.model_.expert, rows)
         rows, order = in_groups(rows._replace(group=group_codes(groups, rows.n_rows)))
-        if self.model_.gate.sees_columns:
+        if self.model_.gate.sees_columns and self.n_experts_ > 1:
             check_group_columns(rows, self.columns_.gate.design.names)
         return rows, order
 

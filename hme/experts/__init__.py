@@ -5,6 +5,7 @@ from .base import AdditiveExpert, Expert, RefitExpert
 from .binomial import BinomialExpert
 from .constant import ConstantExpert
 from .count import CountExpert
+from .estimator import EstimatorExpert
 from .gamma import GammaExpert
 from .gaussian import GaussianExpert
 from .glm import GLMExpert, ScaledGLMExpert
@@ -25,6 +26,7 @@ __all__ = [
     "BinomialExpert",
     "ConstantExpert",
     "CountExpert",
+    "EstimatorExpert",
     "Expert",
     "GLMExpert",
     "GammaExpert",

@@ -21,10 +21,7 @@ class BinomialExpert(GLMExpert):
     ----------
     n_trials : int, default=1
         Trials of every row where `trials` is not given.
-    alpha : float, default=0.1
-        L2 strength, a total; intercepts are free. 0 switches it off.
-    shrink_to : {"global", "zero"}, default="global"
-        What the slopes are drawn to: the fit of all rows together, or zero.
+    {penalty}
     {constraints}
 
     References
@@ -48,10 +45,18 @@ class BinomialExpert(GLMExpert):
     domain = "counts from 0 to the number of trials"
 
     def __init__(
-        self, n_trials=1, alpha=0.1, shrink_to="global", shared_coef=None, fixed_coef=None, nonnegative=False
+        self,
+        n_trials=1,
+        alpha=0.1,
+        l1_ratio=0.0,
+        shrink_to=None,
+        shared_coef=None,
+        fixed_coef=None,
+        nonnegative=False,
     ):
         self.n_trials = n_trials
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.shrink_to = shrink_to
         self.shared_coef = shared_coef
         self.fixed_coef = fixed_coef

@@ -42,7 +42,13 @@ class ConstantExpert(AdditiveExpert):
         if rows.y.ndim == 1:  # class codes
             family = LogisticExpert(alpha=0.0)
         else:
-            family = LinearExpert(0.0, "zero", self.variance_prior, self.variance_floor, self.shared_variance)
+            family = LinearExpert(
+                alpha=0.0,
+                shrink_to="zero",
+                variance_prior=self.variance_prior,
+                variance_floor=self.variance_floor,
+                shared_variance=self.shared_variance,
+            )
         bound.family_ = family.resolve(_intercept(rows), design.intercept())
         return bound
 

@@ -24,9 +24,17 @@ class CountExpert(GLMExpert):
     measure = "mass"
 
     def __init__(
-        self, alpha=0.1, shrink_to="global", zero_truncated=False, shared_coef=None, fixed_coef=None, nonnegative=False
+        self,
+        alpha=0.1,
+        l1_ratio=0.0,
+        shrink_to=None,
+        zero_truncated=False,
+        shared_coef=None,
+        fixed_coef=None,
+        nonnegative=False,
     ):
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.shrink_to = shrink_to
         self.zero_truncated = zero_truncated
         self.shared_coef = shared_coef

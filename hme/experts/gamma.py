@@ -19,6 +19,8 @@ class GammaExpert(PositiveExpert):
     ----------
     link : {"log", "inverse"}, default="log"
         "inverse" is the canonical one; a mean then stays below a thousand times the largest target of the table.
+    {penalty}
+    {scale_penalty}
     {scaled}
     {constraints}
 

@@ -16,6 +16,8 @@ class GaussianExpert(ScaledGLMExpert):
     Parameters
     ----------
     link : {"log", "identity"}, default="log"
+    {penalty}
+    {scale_penalty}
     {scaled}
     {constraints}
 

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import multinomial
+from .. import multinomial, penalties
 from ..checks import check_choice, check_prior, check_real
 from ..kernels import linear_scores, rounding_step, weighted_cross, weighted_gram
 from ..links import LINKS
-from .predictor import LinearPredictorExpert, with_offset
+from .predictor import LinearPredictorExpert, along, with_offset
 
 __all__ = ["GLMExpert", "GLMParams", "GLMReport", "ScaledGLMExpert"]
 
@@ -136,7 +136,7 @@ class GLMExpert(LinearPredictorExpert):
         fit = bound.converge(GLMParams(start, bound.start_dispersion_), rows)
         bound.constraints_ = unbound
         bound.start_ = fit
-        if self.shrink_to == "global":
+        if bound.to_global_:
             bound.anchor_ = fit.coef
         bound._bind_prior(fit.dispersion)
         return bound
@@ -199,26 +199,50 @@ class GLMExpert(LinearPredictorExpert):
         )
 
     def update(self, params, stats, rows=None):
-        step, _ = self._newton(params, stats)
-        damping = self.constraints_.common(self.damping(step, params, stats))
         weight, sums, ridge = self._for_dispersion(params, stats)
         dispersion = self.update_dispersion(params.dispersion, weight, sums, ridge)
         seen = (stats.weight > 0) | (weight != stats.weight)
-        coef = self.constraints_.move(params.coef, damping[:, None] * step)
-        return GLMParams(coef, np.where(seen, dispersion, params.dispersion))
+        dispersion = np.where(seen, dispersion, params.dispersion)
+        if not self.scale_penalty:  # coefficients answer to the new dispersion, eq. (unscaled-update)
+            ratio = params.dispersion / dispersion
+            by_eta = {"gradient": ratio[:, None] * stats.gradient, "curvature": ratio[:, None, None] * stats.curvature}
+            params, stats = params._replace(dispersion=dispersion), stats._replace(**by_eta)
+        step, _ = self._newton(params, stats)
+        damping = self.constraints_.common(self.damping(step, params, stats))
+        if self.lasso_ is None:
+            coef = self.constraints_.move(params.coef, damping[:, None] * step)
+        else:
+            coef = along(params.coef, self._proximal(params, stats), penalties.whole(damping))
+        return GLMParams(coef, dispersion)
 
     def _force(self, params, stats):
-        """Gradient (K, p) of the penalised log-likelihood."""
+        """Gradient (K, p) of the log-likelihood less the ridge."""
         shrink = self.penalty_ * (params.coef - self.anchor_)
         return stats.gradient - shrink / self.penalty_scale(params.dispersion)[:, None]
 
+    def _system(self, params, stats):
+        ridge = self.penalty_ / self.penalty_scale(params.dispersion)[:, None]
+        return stats.curvature + ridge[:, :, None] * np.eye(ridge.shape[1])
+
+    def _scaled_lasso(self, params):
+        """Strengths (K, p), or None."""
+        return None if self.lasso_ is None else self.lasso_ / self.penalty_scale(params.dispersion)[:, None]
+
+    def _proximal(self, params, stats):
+        """Coefficients (K, p) at the maximum of the quadratic model less the lasso, eq. (proximal-newton)."""
+        system, force = self._system(params, stats), self._force(params, stats)
+        return self.constraints_.maximum(system, force, params.coef, self.anchor_, self._scaled_lasso(params))
+
     def _newton(self, params, stats):
         """Undamped steps (K, p) and their decrements (K,)."""
-        force = self._force(params, stats)
-        ridge = self.penalty_ / self.penalty_scale(params.dispersion)[:, None]
-        system = stats.curvature + ridge[:, :, None] * np.eye(force.shape[1])
-        step = self.constraints_.step(system, force, params.coef)
-        return step, (step * force).sum(axis=1)
+        force, lasso = self._force(params, stats), self._scaled_lasso(params)
+        if lasso is None:
+            step = self.constraints_.step(self._system(params, stats), force, params.coef)
+            return step, (step * force).sum(axis=1)
+        new = self._proximal(params, stats)
+        step = new - params.coef
+        lost = lasso * (np.abs(new - self.anchor_) - np.abs(params.coef - self.anchor_))
+        return step, (step * force - lost).sum(axis=1)
 
     def change(self, step, params, stats):
         """Typical size (K,) of what steps do to the linear predictors, eqs. (typical-spread), (relative-change)."""
@@ -237,23 +261,34 @@ class GLMExpert(LinearPredictorExpert):
         return np.divide(np.log1p(change), change, out=np.ones_like(change), where=change > 1e-12)
 
     def _for_dispersion(self, params, stats):
-        """Weights, sums and ridge's squares for the dispersions, of all experts together where they share one."""
-        ridge = (params.coef - self.anchor_) ** 2 @ self.penalty_
+        """Weights, sums and penalty's squares for the dispersions, of all experts together where they share one."""
+        ridge = self._squares(params) if self.scale_penalty else np.zeros(len(params.coef))
         parts = (stats.weight, stats.dispersion, ridge)
         if getattr(self, "shared_dispersion", False):
             parts = tuple(np.broadcast_to(a.sum(axis=0), a.shape) for a in parts)
         return parts
 
+    def _squares(self, params):
+        return penalties.squares(params.coef - self.anchor_, self.penalty_, self.lasso_)
+
     def log_prior_density(self, params):
-        ridge = (params.coef - self.anchor_) ** 2 @ self.penalty_
-        return -0.5 * (ridge / self.penalty_scale(params.dispersion)).sum()
+        return -0.5 * (self._squares(params) / self.penalty_scale(params.dispersion)).sum()
 
     def gradient(self, params, stats):
-        slopes = self.constraints_.gradient(self._force(params, stats) * self.unit_, params.coef)
+        lasso = None if self.lasso_ is None else self._scaled_lasso(params) * self.unit_
+        slopes = self._force(params, stats) * self.unit_
+        slopes = self.constraints_.gradient(slopes, params.coef, self.anchor_, lasso)
         return np.append(slopes, self.dispersion_gradient(params.dispersion, *self._for_dispersion(params, stats)))
 
+    def pulls(self, params, stats):
+        """How hard each slope is pulled from what it is drawn to, in units of the lasso."""
+        force, lasso = self._force(params, stats), self._scaled_lasso(params)
+        return self.constraints_.pulls(force, params.coef, self.anchor_, lasso).ravel()
+
     def n_parameters(self, params):
-        return self.constraints_.n_free(params.coef.shape)
+        if self.lasso_ is None:
+            return self.constraints_.n_free(params.coef.shape)
+        return self.constraints_.n_moved(params.coef, self.anchor_)
 
     def warnings(self, params, stats):
         step, decrement = self._newton(params, stats)
@@ -287,8 +322,10 @@ class GLMExpert(LinearPredictorExpert):
         values, vectors = np.linalg.eigh(self.moment_[:-1, :-1])
         kept = values > 1e-9 * values.max(initial=0.0)
         axes = vectors[:, kept] / np.sqrt(values[kept])  # along each, linear predictors spread by one
-        ridge = self.penalty_ / self.penalty_scale(params.dispersion)[:, None]
-        system = stats.curvature + ridge[:, :, None] * np.eye(ridge.shape[1])
+        system = self._system(params, stats)
+        if self.lasso_ is not None:
+            held = penalties.bend(params.coef - self.anchor_, self._scaled_lasso(params))
+            system = system + held[:, :, None] * np.eye(held.shape[1])
         corner = np.maximum(system[:, -1:, -1:], np.finfo(float).tiny)
         slopes = system[:, :-1, :-1] - system[:, :-1, -1:] @ system[:, -1:, :-1] / corner  # at the best intercept
         information, turned = np.linalg.eigh(axes.T @ slopes @ axes)
@@ -327,7 +364,9 @@ class ScaledGLMExpert(GLMExpert):
         self,
         link="log",
         alpha=0.1,
-        shrink_to="global",
+        l1_ratio=0.0,
+        shrink_to=None,
+        scale_penalty=True,
         dispersion_prior=(1.0, 0.1),
         dispersion_floor="auto",
         shared_dispersion=False,
@@ -337,7 +376,9 @@ class ScaledGLMExpert(GLMExpert):
     ):
         self.link = link
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.shrink_to = shrink_to
+        self.scale_penalty = scale_penalty
         self.dispersion_prior = dispersion_prior
         self.dispersion_floor = dispersion_floor
         self.shared_dispersion = shared_dispersion
@@ -367,7 +408,7 @@ class ScaledGLMExpert(GLMExpert):
         return [self.deviance(y, mean)]
 
     def penalty_scale(self, dispersion):
-        return dispersion
+        return dispersion if self.scale_penalty else super().penalty_scale(dispersion)
 
     def _bind_dispersion(self, rows, mean):
         y, total = rows.y[:, 0], rows.weight.sum()

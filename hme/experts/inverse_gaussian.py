@@ -16,6 +16,8 @@ class InverseGaussianExpert(PositiveExpert):
     ----------
     link : {"log", "inverse"}, default="log"
         With "inverse" a mean stays below a thousand times the largest target of the table.
+    {penalty}
+    {scale_penalty}
     {scaled}
     {constraints}
 

@@ -35,7 +35,7 @@ class LaplaceExpert(ReweightedExpert):
 
     Parameters
     ----------
-    alpha, shrink_to, shared_variance
+    alpha, l1_ratio, shrink_to, scale_penalty, shared_variance
         As in `LinearExpert`; the variance is the squared scale.
     variance_prior : (float, float) or None, default=(1.0, 0.1)
         As in `LinearExpert`, on the squared scale, as a fraction of that of one Laplace expert for all rows.
@@ -92,7 +92,7 @@ class LaplaceExpert(ReweightedExpert):
 
     def _scale_terms(self, coef, stats, length):
         """What the scale's equation is made of, (K, 1) each, over all experts where they share it."""
-        count, ridge = self.noise_.totals(stats.weight, self._ridge(coef))
+        count, ridge = self.noise_.totals(stats.weight, self._scaled_ridge(coef))
         weight = stats.weight[:, None]
         if self.shared_variance:
             length, weight = (np.broadcast_to(a.sum(axis=0), a.shape) for a in (length, weight))
@@ -115,8 +115,7 @@ class LaplaceExpert(ReweightedExpert):
     def equations(self, report, feature_names, target):
         lines = []
         for coef, intercept, scale in zip(*report, strict=True):
-            terms = [f"{b:+.4g} {name}" for b, name in zip(coef, feature_names, strict=True)]
-            lines.append(f"{target} = {intercept:.4g} {' '.join(terms)},  noise Laplace {scale:.3g}")
+            lines.append(f"{target} = {self._equation(coef, intercept, feature_names)},  noise Laplace {scale:.3g}")
         return lines
 
 

@@ -4,13 +4,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import statistics
+from .. import penalties, statistics
 from ..checks import check_choice
 from ..kernels import linear_scores, solve_psd, weighted_cross, weighted_gram, whitener
 from .noise import GaussianNoise, check_noise, log_density, noise_floor, spread
 from .predictor import LinearPredictorExpert
 
 __all__ = ["LinearExpert", "LinearParams", "LinearStatistics", "global_fit", "linear_statistics", "own_targets"]
+
+
+GLOBAL_STEPS, GLOBAL_TOL = 100, 1e-13  # of the fit of all rows where it has no closed form
 
 
 class LinearParams(NamedTuple):
@@ -53,9 +56,15 @@ class LinearExpert(LinearPredictorExpert):
     Parameters
     ----------
     alpha : float, default=0.1
-        L2 strength, a total as in scikit-learn's `Ridge`; intercepts are free. 0 switches it off.
-    shrink_to : {"global", "zero"}, default="global"
-        What the slopes are drawn to: the ridge fit of all rows together, or zero.
+        Strength of the penalty on the slopes, a total as in scikit-learn's `Ridge`, and n times the one of its
+        `ElasticNet`; intercepts are free. 0 switches it off.
+    l1_ratio : float, default=0.0
+        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
+        slopes may then be exactly zero. Not with full covariances.
+    shrink_to : {None, "global", "zero"}, default=None
+        What the slopes are drawn to: the penalised fit of all rows together, or zero. None is "global" for a ridge and
+        "zero" where `l1_ratio` is positive.
+    {scale_penalty}
     variance_prior : (float, float) or None, default=(1.0, 0.1)
         Weak prior on each noise variance: it counts as so many more rows, in each expert, whose mean squared residual
         is this fraction of the global fit's. None switches it off.
@@ -98,7 +107,9 @@ class LinearExpert(LinearPredictorExpert):
     def __init__(
         self,
         alpha=0.1,
-        shrink_to="global",
+        l1_ratio=0.0,
+        shrink_to=None,
+        scale_penalty=True,
         variance_prior=(1.0, 0.1),
         variance_floor="auto",
         shared_variance=False,
@@ -108,7 +119,9 @@ class LinearExpert(LinearPredictorExpert):
         nonnegative=False,
     ):
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.shrink_to = shrink_to
+        self.scale_penalty = scale_penalty
         self.variance_prior = variance_prior
         self.variance_floor = variance_floor
         self.shared_variance = shared_variance
@@ -129,13 +142,18 @@ class LinearExpert(LinearPredictorExpert):
         bound._bind_predictor(design)
         if bound.constraints_ and self.covariance == "full":
             raise ValueError("covariance='full' does not go with shared_coef, fixed_coef or nonnegative.")
-        bound.anchor_, global_variance = global_fit(rows, bound.penalty_, self.covariance == "full")
+        if self.covariance == "full" and (bound.lasso_ is not None or not self.scale_penalty):
+            raise ValueError("covariance='full' does not go with l1_ratio > 0 or scale_penalty=False.")
+        bound.anchor_, global_variance = bound._global_fit(rows)
         y = own_targets(rows)
         bound.floor_ = noise_floor(self.variance_floor, rows.y, spread(y, rows.weight))
         bound.noise_ = GaussianNoise(bound.floor_, global_variance, self.variance_prior, self.shared_variance)
         # The statistics are taken around the global fit in any case; the penalty's target is another matter.
-        bound.target_ = bound.anchor_ if self.shrink_to == "global" else np.zeros_like(bound.anchor_)
+        bound.target_ = bound.anchor_ if bound.to_global_ else np.zeros_like(bound.anchor_)
         return bound
+
+    def _global_fit(self, rows):
+        return global_fit(rows, self.penalty_, self.covariance == "full", self.lasso_, self.scale_penalty)
 
     def start_target(self, rows):
         return own_targets(rows)
@@ -188,23 +206,35 @@ class LinearExpert(LinearPredictorExpert):
     def _fit_coef(self, params, stats):
         """The maximiser (K, T, p): for any noise, eq. (linear-update), or for the present one, eq. (constraints)."""
         force, system = self._force(params.coef, params, stats), stats.gram + np.diag(self.penalty_)
-        if not self.constraints_:
+        if not self.constraints_ and self.lasso_ is None and self.scale_penalty:
             return params.coef + _solve(system, force)
         coef = np.empty_like(params.coef)
         for t, precision in enumerate(1.0 / params.variance.T):
-            old = params.coef[:, t]
-            step = self.constraints_.step(system * precision[:, None, None], force[:, t] * precision[:, None], old)
-            coef[:, t] = self.constraints_.move(old, step)
+            old, unit = params.coef[:, t], self._unit(params)[:, t]
+            # Of the log-likelihood, so that experts that share coefficients have each its say.
+            system = (stats.gram + unit[..., None] * np.diag(self.penalty_)) * precision[:, None, None]
+            pull = force[:, t] * precision[:, None]
+            if self.lasso_ is None:
+                coef[:, t] = self.constraints_.move(old, self.constraints_.step(system, pull, old))
+            else:
+                lasso = self.lasso_ * unit * precision[:, None]
+                coef[:, t] = self.constraints_.maximum(system, pull, old, self.target_[:, t], lasso)
         return coef
 
+    def _unit(self, params):
+        """What a penalty is multiplied with to be in the units of squares, (K, T, 1)."""
+        return np.ones_like(params.variance)[..., None] if self.scale_penalty else params.variance[..., None]
+
     def _force(self, coef, params, stats):
-        """Gradient (K, T, p) of half the penalised residual sum of squares, downhill."""
+        """Gradient (K, T, p) of half the ridge's residual sum of squares, downhill."""
         shift = coef - self._center(params)
-        return stats.cross - np.einsum("ktp,kpr->ktr", shift, stats.gram) - self.penalty_ * (coef - self.target_)
+        ridge = self.penalty_ * (coef - self.target_)
+        ridge = ridge if self.scale_penalty else ridge * self._unit(params)
+        return stats.cross - np.einsum("ktp,kpr->ktr", shift, stats.gram) - ridge
 
     def _squares(self, coef, params, stats):
-        """Residual sums of squares and the ridge, in the shape of the variances, eq. (variance-update)."""
-        return self._residual_squares(coef, params, stats) + self._ridge(coef)
+        """Residual sums of squares and the penalty, in the shape of the variances, eq. (variance-update)."""
+        return self._residual_squares(coef, params, stats) + self._scaled_ridge(coef)
 
     def _residual_squares(self, coef, params, stats):
         shift = coef - self._center(params)
@@ -216,13 +246,20 @@ class LinearExpert(LinearPredictorExpert):
         return np.maximum(stats.square - 2.0 * np.einsum("ktp,ktp->kt", shift, stats.cross) + fitted, 0.0)
 
     def _ridge(self, coef):
+        """Twice the penalty."""
         distance = coef - self.target_
         if self.noise_.full:
             return (distance * self.penalty_) @ np.swapaxes(distance, 1, 2)
-        return distance**2 @ self.penalty_
+        return penalties.squares(distance, self.penalty_, self.lasso_)
+
+    def _scaled_ridge(self, coef):
+        """What the noise answers for of it."""
+        ridge = self._ridge(coef)
+        return ridge if self.scale_penalty else np.zeros_like(ridge)
 
     def log_prior_density(self, params):
-        return self.noise_.log_prior(params.variance, self._ridge(params.coef))
+        prior = self.noise_.log_prior(params.variance, self._scaled_ridge(params.coef))
+        return prior if self.scale_penalty else prior - 0.5 * self._ridge(params.coef).sum()
 
     def gradient(self, params, stats):
         # In units of the noise for the slopes; of the log-variance where it is free to move.
@@ -232,19 +269,33 @@ class LinearExpert(LinearPredictorExpert):
         slopes = self._force(params.coef, params, stats)
         if self.noise_.full:
             return whitener(params.variance) @ slopes
+        lasso = None if self.lasso_ is None else self._unit(params) * self.lasso_
         if self.constraints_:
-            unit = np.sqrt(self.noise_.global_variance)
-            slopes = slopes / params.variance[..., None] * unit[:, None]
-            parts = [self.constraints_.gradient(slopes[:, t], params.coef[:, t]) for t in range(slopes.shape[1])]
-            return np.concatenate(parts)
+            unit = np.sqrt(self.noise_.global_variance)[:, None] / params.variance[..., None]
+            lasso = [None] * slopes.shape[1] if lasso is None else np.swapaxes(lasso * unit, 0, 1)
+            parts = zip(*(np.swapaxes(a, 0, 1) for a in (slopes * unit, params.coef, self.target_)), lasso, strict=True)
+            return np.concatenate([self.constraints_.gradient(*part) for part in parts])
+        if lasso is not None:
+            slopes = penalties.subgradient(slopes, params.coef - self.target_, lasso)
         return slopes / np.sqrt(params.variance)[..., None]
+
+    def pulls(self, params, stats):
+        """How hard each slope is pulled from what it is drawn to, in units of the lasso."""
+        force, lasso = self._force(params.coef, params, stats), self._unit(params) * self.lasso_
+        # Of the log-likelihood, as in `_fit_coef`.
+        force, lasso = force / params.variance[..., None], lasso / params.variance[..., None]
+        parts = zip(*(np.swapaxes(a, 0, 1) for a in (force, params.coef, self.target_, lasso)), strict=True)
+        return np.concatenate([self.constraints_.pulls(*part).ravel() for part in parts])
 
     def _noise_gradient(self, params, stats):
         return self.noise_.gradient(params.variance, stats.weight, self._squares(params.coef, params, stats))
 
     def n_parameters(self, params):
         K, T, p = params.coef.shape
-        return T * self.constraints_.n_free((K, p)) + self.noise_.n_parameters(K)
+        n_noise = self.noise_.n_parameters(K)
+        if self.lasso_ is None:
+            return T * self.constraints_.n_free((K, p)) + n_noise
+        return sum(self.constraints_.n_moved(params.coef[:, t], self.target_[:, t]) for t in range(T)) + n_noise
 
     def warnings(self, params, stats):
         return self.noise_.warnings(params.variance)
@@ -277,8 +328,11 @@ def own_targets(rows):
     return rows.y if rows.offset is None else rows.y - rows.offset[:, None]
 
 
-def global_fit(rows, penalty, full=False):
-    """Ridge regression of all rows: coefficients (1, T, p), and the mean squares (T,) or (T, T) of its residuals."""
+def global_fit(rows, penalty, full=False, lasso=None, scaled=True):
+    """Penalised regression of all rows: coefficients (1, T, p), and the mean squares (T,) or (T, T) of its residuals.
+
+    Where the penalty is not scaled with the noise, its variance is that of the residuals.
+    """
     y, total = own_targets(rows), rows.weight.sum()
     anchor = np.zeros((1, y.shape[1], rows.X.shape[1]))
     anchor[0, :, -1] = rows.weight @ y / total
@@ -287,11 +341,37 @@ def global_fit(rows, penalty, full=False):
         for _, block in rows.blocks():
             stats = statistics.add(stats, linear_statistics(block, anchor, block.weight[:, None], full))
         anchor = anchor + _solve(stats.gram + np.diag(penalty), stats.cross - penalty * anchor)
+    if lasso is not None or not scaled:
+        anchor = _penalised(anchor, rows, penalty, lasso, scaled)
     square = 0.0
     for _, block in rows.blocks():
         residual = own_targets(block) - linear_scores(block.X, anchor[0])
         square = square + (residual.T @ (residual * block.weight[:, None]) if full else block.weight @ residual**2)
     return anchor, square / total
+
+
+def _penalised(start, rows, penalty, lasso, scaled):
+    """The fit of all rows with another penalty than a scaled ridge, whose fit it starts from."""
+    stats = None
+    for _, block in rows.blocks():
+        stats = statistics.add(stats, linear_statistics(block, start, block.weight[:, None]))
+    coef, unit = start[0], np.ones((start.shape[1], 1))
+    for _ in range(GLOBAL_STEPS):
+        shift = coef - start[0]
+        if not scaled:
+            fitted = (shift * (shift @ stats.gram[0] - 2.0 * stats.cross[0])).sum(axis=1)
+            square = stats.square[0] + fitted
+            unit = np.maximum(square, 0.0)[:, None] / stats.weight
+        system = stats.gram + unit[..., None] * np.diag(penalty)
+        force = stats.cross[0] - shift @ stats.gram[0] - unit * penalty * coef
+        if lasso is None:
+            new = coef + solve_psd(system, force[..., None])[..., 0]
+        else:
+            new = penalties.lasso_minimum(system, force, coef, unit * lasso)
+        change, coef = np.abs(new - coef).max(), new
+        if change <= GLOBAL_TOL * np.abs(coef).max(initial=0.0):
+            break
+    return coef[None]
 
 
 def linear_statistics(rows, anchor, resp, full=False):

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import multinomial
-from ..checks import check_choice, check_real
+from .. import multinomial, penalties
 from .base import AdditiveExpert
+from .predictor import shrinks_to_global
 
 __all__ = ["LogisticExpert"]
 
@@ -31,9 +31,14 @@ class LogisticExpert(AdditiveExpert):
     Parameters
     ----------
     alpha : float, default=0.1
-        L2 strength, a total: 1 / C of scikit-learn's `LogisticRegression`, also for two classes; intercepts are free.
-    shrink_to : {"global", "zero"}, default="global"
-        What the slopes are drawn to: the logistic fit of all rows together, or zero.
+        Strength of the penalty on the slopes, a total: 1 / C of scikit-learn's `LogisticRegression`, also for two
+        classes; intercepts are free. 0 switches it off.
+    l1_ratio : float, default=0.0
+        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
+        slopes may then be exactly zero.
+    shrink_to : {None, "global", "zero"}, default=None
+        What the slopes are drawn to: the logistic fit of all rows together, or zero. None is "global" for a ridge and
+        "zero" where `l1_ratio` is positive.
 
     References
     ----------
@@ -52,24 +57,27 @@ class LogisticExpert(AdditiveExpert):
 
     tasks, measure, domain = ("classification",), "classes", "classes"
 
-    def __init__(self, alpha=0.1, shrink_to="global"):
+    def __init__(self, alpha=0.1, l1_ratio=0.0, shrink_to=None):
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.shrink_to = shrink_to
 
     def resolve(self, rows, design):
-        check_real(self.alpha, "alpha")
-        check_choice(self.shrink_to, "shrink_to", ("global", "zero"))
+        penalty, lasso = penalties.strengths(self.alpha, self.l1_ratio, design)
+        to_global = shrinks_to_global(self)
         bound = super().resolve(rows, design)
         bound.n_classes_ = int(rows.y.max()) + 1
-        # Two classes: alpha |d|^2 of the difference d is 2 alpha (|d/2|^2 + |d/2|^2) of the symmetric coding.
-        bound.penalty_ = self.alpha * design.penalty_scale * (2.0 if bound.n_classes_ == 2 else 1.0)
+        # Two classes: alpha |d|^2 of the difference d is 2 alpha (|d/2|^2 + |d/2|^2) of the symmetric coding, while
+        # |d| is |d/2| + |d/2|.
+        bound.penalty_ = penalty * (2.0 if bound.n_classes_ == 2 else 1.0)
+        bound.lasso_ = lasso
         bound.moment_ = multinomial.second_moment(rows.X, rows.weight)
         bound.target_ = np.zeros((1, bound.n_classes_, rows.X.shape[1]))
         frequency = np.bincount(rows.y, rows.weight) / rows.weight.sum()
         params = LogisticParams(np.zeros_like(bound.target_))
         params.coef[..., -1] = np.log(frequency) - np.log(frequency).mean()
         bound.start_ = params.coef
-        if self.shrink_to == "global" and self.alpha > 0:
+        if to_global and self.alpha > 0:
             bound.start_ = bound.target_ = bound.converge(params, rows).coef
         return bound
 
@@ -94,20 +102,30 @@ class LogisticExpert(AdditiveExpert):
         return multinomial.statistics(seen, rows.X, target)
 
     def update(self, params, stats, rows=None):
-        return LogisticParams(multinomial.guarded_step(params.coef, stats, self.penalty_, self.target_, self.moment_))
+        system = (self.penalty_, self.target_, self.moment_)
+        return LogisticParams(multinomial.guarded_step(params.coef, stats, *system, lasso=self.lasso_))
 
     def log_prior_density(self, params):
-        return -0.5 * (((params.coef - self.target_) ** 2) @ self.penalty_).sum()
+        return -0.5 * penalties.squares(params.coef - self.target_, self.penalty_, self.lasso_).sum()
 
     def gradient(self, params, stats):
-        return multinomial.objective_gradient(params.coef, stats, self.penalty_, self.target_).ravel()
+        return multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_, self.target_).ravel()
+
+    def pulls(self, params, stats):
+        """How hard each slope is pulled from what it is drawn to, in units of the lasso."""
+        return multinomial.pulls(params.coef, stats, self.penalty_, self.lasso_, self.target_).ravel()
 
     def n_parameters(self, params):
         K, C, p = params.coef.shape
-        return K * (C - 1) * p
+        if self.lasso_ is None:
+            return K * (C - 1) * p
+        distance = params.coef - self.target_
+        tied = (distance == 0).any(axis=0) & (self.target_[0] != 0)  # to what all experts share
+        return multinomial.n_moved(distance) + int(np.minimum(tied[:, :-1].sum(axis=0), C - 1).sum())
 
     def warnings(self, params, stats):
-        diverging = multinomial.diverging(params.coef, stats, self.penalty_, self.target_, self.moment_)
+        system = (self.penalty_, self.target_, self.moment_)
+        diverging = multinomial.diverging(params.coef, stats, *system, lasso=self.lasso_)
         if not len(diverging):
             return []
         return [
@@ -125,7 +143,7 @@ class LogisticExpert(AdditiveExpert):
         lines = []
         for coef, intercept in zip(*report, strict=True):
             if len(coef) == 1:
-                terms = [f"{b:+.4g} {name}" for b, name in zip(coef[0], feature_names, strict=True)]
+                terms = [f"{b:+.4g} {name}" for b, name in zip(coef[0], feature_names, strict=True) if b != 0]
                 lines.append(f"log-odds({target}) = {intercept[0]:.4g} {' '.join(terms)}")
             else:
                 lines.append(f"multinomial logit of {len(coef)} classes, intercepts {intercept.round(2).tolist()}")

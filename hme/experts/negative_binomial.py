@@ -20,10 +20,7 @@ class NegativeBinomialExpert(CountExpert):
 
     Parameters
     ----------
-    alpha : float, default=0.1
-        L2 strength, a total; intercepts are free. 0 switches it off.
-    shrink_to : {"global", "zero"}, default="global"
-        What the slopes are drawn to: the fit of all rows together, or zero.
+    {penalty}
     zero_truncated : bool, default=False
         The distribution given that y is not zero: with a `PointMassExpert` it makes a hurdle model.
     shared_dispersion : bool, default=False
@@ -51,14 +48,15 @@ class NegativeBinomialExpert(CountExpert):
     def __init__(
         self,
         alpha=0.1,
-        shrink_to="global",
+        l1_ratio=0.0,
+        shrink_to=None,
         zero_truncated=False,
         shared_dispersion=False,
         shared_coef=None,
         fixed_coef=None,
         nonnegative=False,
     ):
-        super().__init__(alpha, shrink_to, zero_truncated, shared_coef, fixed_coef, nonnegative)
+        super().__init__(alpha, l1_ratio, shrink_to, zero_truncated, shared_coef, fixed_coef, nonnegative)
         self.shared_dispersion = shared_dispersion
 
     def _check(self):

@@ -16,10 +16,7 @@ class PoissonExpert(CountExpert):
 
     Parameters
     ----------
-    alpha : float, default=0.1
-        L2 strength, a total; intercepts are free. 0 switches it off.
-    shrink_to : {"global", "zero"}, default="global"
-        What the slopes are drawn to: the fit of all rows together, or zero.
+    {penalty}
     zero_truncated : bool, default=False
         The distribution given that y is not zero: with a `PointMassExpert` it makes a hurdle model.
     {constraints}

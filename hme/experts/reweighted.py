@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..kernels import linear_scores, weighted_cross, weighted_gram
-from .linear import LinearExpert, global_fit, own_targets
+from .linear import LinearExpert, own_targets
 from .noise import GaussianNoise, noise_floor, spread
 
 __all__ = ["ReweightedExpert"]
@@ -46,7 +46,9 @@ class ReweightedExpert(LinearExpert):
     def __init__(
         self,
         alpha=0.1,
-        shrink_to="global",
+        l1_ratio=0.0,
+        shrink_to=None,
+        scale_penalty=True,
         variance_prior=(1.0, 0.1),
         variance_floor="auto",
         shared_variance=False,
@@ -55,7 +57,9 @@ class ReweightedExpert(LinearExpert):
         nonnegative=False,
     ):
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.shrink_to = shrink_to
+        self.scale_penalty = scale_penalty
         self.variance_prior = variance_prior
         self.variance_floor = variance_floor
         self.shared_variance = shared_variance
@@ -95,7 +99,7 @@ class ReweightedExpert(LinearExpert):
         y = own_targets(rows)
         scale = _robust_spread(y, rows.weight)
         bound.floor_ = noise_floor(self.variance_floor, rows.y, scale)
-        anchor, mean_square = global_fit(rows, bound.penalty_)
+        anchor, mean_square = bound._global_fit(rows)
         bound.target_ = np.zeros_like(anchor)  # the fit of all rows is itself drawn to zero
         bound.noise_ = GaussianNoise(bound.floor_, mean_square)
         bound._bind_scale(scale[0])
@@ -111,7 +115,7 @@ class ReweightedExpert(LinearExpert):
         bound._bind_scale(scale[0])
         global_variance = np.minimum(params.variance[0], scale)
         bound.noise_ = GaussianNoise(bound.floor_, global_variance, self.variance_prior, self.shared_variance)
-        if self.shrink_to == "global":
+        if bound.to_global_:
             bound.target_ = bound.anchor_
         return bound
 
@@ -156,7 +160,8 @@ class _GaussianStart(LinearExpert):
     """The linear expert that a reweighted one would be with Gaussian noise, bound to the same table."""
 
     def __init__(self, family):
-        for name in ("anchor_", "target_", "penalty_", "constraints_", "noise_"):
+        names = ("anchor_", "target_", "penalty_", "lasso_", "scale_penalty", "constraints_", "noise_")
+        for name in names:
             setattr(self, name, getattr(family, name))
 
 

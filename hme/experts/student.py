@@ -45,7 +45,7 @@ class StudentExpert(ReweightedExpert):
         Degrees of freedom: one number for all experts, or estimated between 0.5 and 1e6.
     shared_df : bool, default=False
         One estimated number for all experts.
-    alpha, shrink_to, shared_variance
+    alpha, l1_ratio, shrink_to, scale_penalty, shared_variance
         As in `LinearExpert`; the variance is the squared scale.
     variance_prior : (float, float) or None, default=(1.0, 0.1)
         As in `LinearExpert`, on the squared scale, as a fraction of that of one Student expert for all rows.
@@ -79,7 +79,9 @@ class StudentExpert(ReweightedExpert):
         df="estimate",
         shared_df=False,
         alpha=0.1,
-        shrink_to="global",
+        l1_ratio=0.0,
+        shrink_to=None,
+        scale_penalty=True,
         variance_prior=(1.0, 0.1),
         variance_floor="auto",
         shared_variance=False,
@@ -88,8 +90,9 @@ class StudentExpert(ReweightedExpert):
         nonnegative=False,
     ):
         super().__init__(
-            alpha, shrink_to, variance_prior, variance_floor, shared_variance, shared_coef, fixed_coef, nonnegative
-        )
+            alpha, l1_ratio, shrink_to, scale_penalty, variance_prior, variance_floor, shared_variance, shared_coef,
+            fixed_coef, nonnegative,
+        )  # fmt: skip
         self.df = df
         self.shared_df = shared_df
 
@@ -197,8 +200,7 @@ class StudentExpert(ReweightedExpert):
     def equations(self, report, feature_names, target):
         lines = []
         for coef, intercept, scale, df in zip(*report, strict=True):
-            terms = [f"{b:+.4g} {name}" for b, name in zip(coef, feature_names, strict=True)]
-            lines.append(f"{target} = {intercept:.4g} {' '.join(terms)},  noise {scale:.3g} t({df:.3g})")
+            lines.append(f"{target} = {self._equation(coef, intercept, feature_names)},  noise {scale:.3g} t({df:.3g})")
         return lines
 
 

@@ -1,28 +1,25 @@
-"""Decision trees as experts: the smallest family that is fitted anew each sweep instead of updated."""
+"""Decision trees as experts."""
 
-from typing import NamedTuple
+from copy import deepcopy
 
 import numpy as np
-from sklearn.tree import DecisionTreeRegressor
+import scipy.sparse as sp
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, export_text
 
 from ..checks import check_int, check_real
-from .base import RefitExpert
-from .linear import global_fit, own_targets
-from .noise import GaussianNoise, check_noise, log_density, noise_floor, spread
+from .estimator import EstimatorExpert
 
 __all__ = ["TreeExpert"]
 
-
-class TreeParams(NamedTuple):
-    estimator: np.ndarray  # (K,) of fitted trees
-    variance: np.ndarray  # (K, T)
+TREES = {"regression": DecisionTreeRegressor, "classification": DecisionTreeClassifier}
+MOST_SHOWN = 16  # leaves of a tree that text shows
 
 
-class TreeExpert(RefitExpert):
-    """Regression trees with Gaussian noise, one tree for each expert.
+class TreeExpert(EstimatorExpert):
+    """A small decision tree for each expert, for numbers or for classes.
 
-    The responsibilities are computed in sample, so keep the trees small: large ones fit their own rows and report too
-    little noise.
+    It is an `EstimatorExpert` whose trees know the weight of their leaves in rows, and see standardised columns, so
+    that no unit is out of range. The trees in `experts_` are in the user's units.
 
     Parameters
     ----------
@@ -30,8 +27,14 @@ class TreeExpert(RefitExpert):
         As in scikit-learn's `DecisionTreeRegressor`.
     min_weight_leaf : float, default=10.0
         Least weight in a leaf: row weights times responsibilities, in units of rows.
-    variance_prior, variance_floor
-        As in `LinearExpert`.
+    max_leaf_nodes : int or None, default=None
+        As in scikit-learn's `DecisionTreeRegressor`.
+    noise, df, cv, variance_prior, variance_floor, smoothing, n_jobs
+        As in `EstimatorExpert`.
+
+    References
+    ----------
+    Breiman, L., Friedman, J., Olshen, R. and Stone, C. (1984). Classification and Regression Trees. Wadsworth.
 
     Examples
     --------
@@ -43,72 +46,68 @@ class TreeExpert(RefitExpert):
     True
     """
 
-    tasks = ("regression",)
+    tasks = ("regression", "classification")
+    domain = "any finite number, or classes"
+    sees_table = frozen = False
     supports_sparse = supports_multioutput = True
-    row_arguments = ("offset",)
 
-    def __init__(self, max_depth=3, min_weight_leaf=10.0, variance_prior=(1.0, 0.1), variance_floor="auto"):
+    def __init__(
+        self,
+        max_depth=3,
+        min_weight_leaf=10.0,
+        variance_prior=(1.0, 0.1),
+        variance_floor="auto",
+        noise="gaussian",
+        df=4.0,
+        cv=5,
+        smoothing=1.0,
+        n_jobs=None,
+        max_leaf_nodes=None,
+    ):
+        super().__init__(None, noise, df, cv, variance_prior, variance_floor, smoothing, n_jobs)
         self.max_depth = max_depth
         self.min_weight_leaf = min_weight_leaf
-        self.variance_prior = variance_prior
-        self.variance_floor = variance_floor
+        self.max_leaf_nodes = max_leaf_nodes
 
-    def resolve(self, rows, design):
+    def _check(self, task):
         check_real(self.min_weight_leaf, "min_weight_leaf", positive=True)
         if self.max_depth is not None:
             check_int(self.max_depth, "max_depth")
-        check_noise(self.variance_prior, self.variance_floor)
-        bound = super().resolve(rows, design)
-        # The noise is the linear family's: same prior, same floor, and the scale of the linear fit of all rows.
-        _, global_variance = global_fit(rows, design.penalty_scale)
-        floor = noise_floor(self.variance_floor, rows.y, spread(own_targets(rows), rows.weight))
-        bound.noise_ = GaussianNoise(floor, global_variance, self.variance_prior)
-        return bound
+        if self.max_leaf_nodes is not None:
+            check_int(self.max_leaf_nodes, "max_leaf_nodes", 2)
+        super()._check(task)
 
-    def start_target(self, rows):
-        return own_targets(rows)
+    def _template(self, task):
+        return TREES[task](max_depth=self.max_depth, max_leaf_nodes=self.max_leaf_nodes, random_state=0)
 
-    def fit(self, rows, resp):
-        y = own_targets(rows)
-        estimators = np.empty(resp.shape[1], dtype=object)
-        variance = np.empty((resp.shape[1], rows.y.shape[1]))
-        for k, weight in enumerate(resp.T):
-            # An expert without weight keeps the fit of all rows until some rows come back to it.
-            fitted = weight if weight.sum() > 0 else rows.weight
-            tree = DecisionTreeRegressor(
-                max_depth=self.max_depth,
-                min_weight_fraction_leaf=min(0.5, self.min_weight_leaf / fitted.sum()),
-                random_state=0,
-            )
-            estimators[k] = tree.fit(rows.X[:, :-1], y, sample_weight=fitted)
-            residual = y - tree.predict(rows.X[:, :-1]).reshape(y.shape)
-            start = self.noise_.start(1)
-            variance[k] = self.noise_.update(start, fitted.sum(keepdims=True), (fitted @ residual**2)[None])[0]
-        return TreeParams(estimators, variance)
+    def _columns(self, rows):
+        # Single precision, as trees want it, once for all of them.
+        X = rows.X[:, :-1]
+        return X.astype(np.float32) if sp.issparse(X) else np.ascontiguousarray(X, dtype=np.float32)
 
-    def predict(self, params, rows):
-        T = params.variance.shape[1]
-        mean = np.stack([tree.predict(rows.X[:, :-1]).reshape(-1, T) for tree in params.estimator], axis=1)
-        return mean if rows.offset is None else mean + rows.offset[:, None, None]
+    def _new(self, weight):
+        return super()._new(weight).set_params(min_weight_fraction_leaf=min(0.5, self.min_weight_leaf / weight))
 
-    def log_prob(self, params, rows):
-        residuals = rows.y[:, None] - self.predict(params, rows)
-        return log_density(np.moveaxis(residuals, 2, 0), params.variance)
+    def _ask(self, estimator, X):
+        if sp.issparse(X) or not isinstance(estimator, tuple(TREES.values())):
+            return super()._ask(estimator, X)
+        ask = estimator.predict if hasattr(self, "reach_") else estimator.predict_proba
+        return ask(X, check_input=False)
 
-    def variance(self, params, rows):
-        return np.broadcast_to(params.variance, (rows.n_rows, *params.variance.shape))
-
-    def log_prior_density(self, params):
-        return self.noise_.log_prior(params.variance, np.zeros_like(params.variance))
-
-    def n_parameters(self, params):
-        return sum(tree.get_n_leaves() for tree in params.estimator) * params.variance.shape[1] + params.variance.size
-
-    def warnings(self, params, stats):
-        return self.noise_.warnings(params.variance)
+    def _shown(self, estimators, design):
+        """The trees with their thresholds in the user's units."""
+        shown = np.empty_like(estimators)
+        for k, estimator in enumerate(estimators):
+            shown[k] = deepcopy(estimator)
+            if isinstance(estimator, tuple(TREES.values())):
+                inner, tree = np.flatnonzero(estimator.tree_.feature >= 0), shown[k].tree_
+                feature = tree.feature[inner]
+                tree.threshold[inner] = tree.threshold[inner] * design.scale[feature] + design.center[feature]
+        return shown
 
     def equations(self, report, feature_names, target):
-        return [
-            f"{target} = tree of {tree.get_n_leaves()} leaves,  noise {np.sqrt(variance).round(3).tolist()}"
-            for tree, variance in zip(*report, strict=True)
-        ]
+        lines = super().equations(report, feature_names, target)
+        alone = len(lines) == 1 and isinstance(report.estimator[0], tuple(TREES.values()))
+        if alone and 1 < report.estimator[0].get_n_leaves() <= MOST_SHOWN:  # room for the whole tree
+            lines += export_text(report.estimator[0], feature_names=list(feature_names), decimals=4).splitlines()
+        return lines

@@ -63,6 +63,9 @@ class TreeGate(Gate):
     def update(self, params, stats, rows=None):
         return self.node.update(params, stats)
 
+    def pulls(self, params, stats):
+        return self.node.pulls(params, stats)
+
     def n_parameters(self, params):
         return self.node.n_parameters(params)
 

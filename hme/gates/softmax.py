@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import multinomial
-from ..checks import check_real
+from .. import multinomial, penalties
 from .base import NodeGate
 
 __all__ = ["SoftmaxGate"]
@@ -17,7 +16,10 @@ class SoftmaxParams(NamedTuple):
 
 
 class SoftmaxReport(NamedTuple):
-    """Gating nodes in the user's units: `coef` (M, B, p) and `intercept` (M, B); rows sum to zero over the branches."""
+    """Gating nodes in the user's units: `coef` (M, B, p) and `intercept` (M, B).
+
+    They sum to zero over the branches; with a lasso and more than two branches the median of slopes is zero.
+    """
 
     coef: np.ndarray
     intercept: np.ndarray
@@ -32,7 +34,10 @@ class SoftmaxGate(NodeGate):
     Parameters
     ----------
     alpha : float, default=0.1
-        L2 strength on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off.
+        Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off.
+    l1_ratio : float, default=0.0
+        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
+        slopes may then be exactly zero. For two branches that is `alpha` times the slope of the log-odds.
 
     References
     ----------
@@ -49,13 +54,13 @@ class SoftmaxGate(NodeGate):
     (1, 2, 1)
     """
 
-    def __init__(self, alpha=0.1):
+    def __init__(self, alpha=0.1, l1_ratio=0.0):
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
 
     def resolve(self, rows, design):
-        check_real(self.alpha, "alpha")
         bound = super().resolve(rows, design)
-        bound.penalty_ = self.alpha * design.penalty_scale
+        bound.penalty_, bound.lasso_ = penalties.strengths(self.alpha, self.l1_ratio, design)
         bound.moment_ = multinomial.second_moment(rows.Z, rows.weight)
         return bound
 
@@ -69,23 +74,30 @@ class SoftmaxGate(NodeGate):
         return multinomial.statistics(log_branch, rows.Z, mass)
 
     def update(self, params, stats):
-        step = multinomial.guarded_step(params.coef, stats, self.penalty_, 0.0, self.moment_, params.used)
-        return params._replace(coef=step)
+        system = (self.penalty_, 0.0, self.moment_, params.used, self.lasso_)
+        return params._replace(coef=multinomial.guarded_step(params.coef, stats, *system))
 
     def interpolate(self, old, new, step):
         return old._replace(coef=old.coef + step * (new.coef - old.coef))
 
     def log_prior_density(self, params):
-        return -0.5 * (params.coef**2 @ self.penalty_).sum()
+        return -0.5 * penalties.squares(params.coef, self.penalty_, self.lasso_).sum()
 
     def gradient(self, params, stats):
-        return multinomial.objective_gradient(params.coef, stats, self.penalty_).ravel()
+        return multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_).ravel()
+
+    def pulls(self, params, stats):
+        """How hard each slope is pulled from zero, in units of the lasso."""
+        return multinomial.pulls(params.coef, stats, self.penalty_, self.lasso_)[params.used].ravel()
 
     def n_parameters(self, params):
+        if self.lasso_ is not None:
+            return multinomial.n_moved(params.coef, params.used)
         return int((params.used.sum(axis=1) - 1).sum()) * params.coef.shape[2]
 
     def warnings(self, params, stats):
-        diverging = multinomial.diverging(params.coef, stats, self.penalty_, 0.0, self.moment_, params.used)
+        system = (self.penalty_, 0.0, self.moment_, params.used, self.lasso_)
+        diverging = multinomial.diverging(params.coef, stats, *system)
         if not len(diverging):
             return []
         return [

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import multinomial
+from .. import multinomial, penalties
 from ..checks import check_int, check_real
 from ..kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
 from ..tree import Tree
@@ -37,7 +37,10 @@ class TopKStatistics(NamedTuple):
 
 
 class TopKReport(NamedTuple):
-    """The gate in the user's units: `coef` (K, p) and `intercept` (K,) sum to zero over the leaves; `bias` (K,)."""
+    """The gate in the user's units: `coef` (K, p) and `intercept` (K,) sum to zero over the leaves; `bias` (K,).
+
+    With a lasso and more than two leaves the median of slopes is zero.
+    """
 
     coef: np.ndarray
     intercept: np.ndarray
@@ -72,7 +75,10 @@ class TopKGate(Gate):
     k : int, default=2
         Leaves a row, at most as many as there are.
     alpha : float, default=0.1
-        L2 strength on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off.
+        Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off.
+    l1_ratio : float, default=0.0
+        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
+        slopes may then be exactly zero.
     balance : float or None, default=None
         Largest load of a leaf, the weight of the rows routed to it, in units of the mean load; the mean over it is the
         least. Greater than 1. It is met on the training rows by a bias for every leaf that counts in the choice of
@@ -107,9 +113,20 @@ class TopKGate(Gate):
 
     sparse = True
 
-    def __init__(self, k=2, alpha=0.1, balance=None, commit=0.1, dense_sweeps=1000, max_stages=20, stage_sweeps=25):
+    def __init__(
+        self,
+        k=2,
+        alpha=0.1,
+        l1_ratio=0.0,
+        balance=None,
+        commit=0.1,
+        dense_sweeps=1000,
+        max_stages=20,
+        stage_sweeps=25,
+    ):
         self.k = k
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.balance = balance
         self.commit = commit
         self.dense_sweeps = dense_sweeps
@@ -127,7 +144,7 @@ class TopKGate(Gate):
             if not 1 < self.balance < np.inf:
                 raise ValueError(f"balance must be None or a finite number > 1, got {self.balance!r}.")
         bound = super().resolve(rows, design)
-        bound.node_ = SoftmaxGate(self.alpha).resolve(rows, design)
+        bound.node_ = SoftmaxGate(self.alpha, self.l1_ratio).resolve(rows, design)
         return bound
 
     # -- the dense softmax that training starts from ------------------------------------------------------------------
@@ -183,6 +200,8 @@ class TopKGate(Gate):
             column = number % (coef.shape[1] - 1)
             coef[leaf, column] += 0.5 * TILT
             coef[donor, column] -= 0.5 * TILT
+        if self.node_.lasso_ is not None:
+            return TopKParams(multinomial.shifted(coef[None], self.node_.penalty_, self.node_.lasso_)[0], bias)
         return TopKParams(coef - coef.mean(axis=0), bias)
 
     # -- the verbs of a gate -----------------------------------------------------------------------------------------
@@ -225,6 +244,10 @@ class TopKGate(Gate):
         """One over-relaxed step of the majoriser, damped as a dense softmax's, eqs. (over-relaxation) and (guard)."""
         penalty = self.node_.penalty_
         force = stats.gradient - penalty * params.coef
+        if self.node_.lasso_ is not None:
+            new = multinomial.majorised(stats.curvature, force, params.coef, penalty, self.node_.lasso_)[None]
+            new = multinomial.shifted(new, penalty, self.node_.lasso_)
+            return params._replace(coef=multinomial.part_way(params.coef[None], new, 0.0, self.node_.moment_)[0])
         step = solve_psd(stats.curvature + np.diag(penalty), force[..., None])[..., 0]
         step = multinomial.RELAXATION * (step - step.mean(axis=0))
         spread = multinomial.typical_spread(step[None], self.node_.moment_)[0]
@@ -232,16 +255,20 @@ class TopKGate(Gate):
         return params._replace(coef=params.coef + damping * step)
 
     def gradient(self, params, stats):
-        return (stats.gradient - self.node_.penalty_ * params.coef).ravel()
+        force = stats.gradient - self.node_.penalty_ * params.coef
+        lasso = self.node_.lasso_
+        return (force if lasso is None else penalties.subgradient(force, params.coef, lasso)).ravel()
 
     def log_prior_density(self, params):
-        return -0.5 * (params.coef**2 @ self.node_.penalty_).sum()
+        return -0.5 * penalties.squares(params.coef, self.node_.penalty_, self.node_.lasso_).sum()
 
     def interpolate(self, old, new, step):
         return old._replace(coef=old.coef + step * (new.coef - old.coef))
 
     def n_parameters(self, params):
         # A bias is set by the loads, not by the likelihood.
+        if self.node_.lasso_ is not None:
+            return multinomial.n_moved(params.coef[None])
         return (len(params.coef) - 1) * params.coef.shape[1]
 
     def warnings(self, params, stats):

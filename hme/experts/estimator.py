@@ -1,0 +1,517 @@
+"""Any scikit-learn estimator as an expert, fitted anew each sweep and asked only about rows that it has not seen."""
+
+from inspect import signature
+from typing import NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from .. import statistics
+from ..checks import check_choice, check_int, check_real
+from .base import RefitExpert
+from .laws import ClassLaw, Noise, Share, noise_law
+from .linear import own_targets
+from .noise import check_noise
+
+__all__ = ["EstimatorExpert", "EstimatorParams", "resample", "weight_name"]
+
+NEGLIGIBLE = 1e-5  # share of a row below which an expert is fitted without it
+FEWEST_DRAWS = 10  # rows, at least, of what an estimator that takes no weights is fitted to, if there are so many
+FARTHEST = 10.0  # predictions are cut where they lie farther from the mean of y than so many times any y does
+SEED = 0  # for estimators that draw, so that two sweeps differ by their weights only
+
+
+class EstimatorParams(NamedTuple):
+    """Fitted estimators: one for each fold, that has not seen it, and one that has seen all rows, the last."""
+
+    estimator: np.ndarray  # (K, cv + 1) of objects; (K, 1) without folds
+    failed: np.ndarray  # (K,) of int, fits that raised an error and were replaced
+    variance: np.ndarray  # (K, T) and
+    df: np.ndarray  # (K, T), see `Noise`
+
+
+class ClassifierParams(NamedTuple):
+    estimator: np.ndarray  # as above
+    failed: np.ndarray
+    share: np.ndarray  # (K,), see `Share`
+
+
+class EstimatorReport(NamedTuple):
+    """The estimators that have seen all rows (K,), and their noise: `scale` (K,) or (K, T), a standard deviation, the
+    scale of Student's t with `df` degrees of freedom, or the mean absolute error of Laplace's law."""
+
+    estimator: np.ndarray
+    scale: np.ndarray
+    df: np.ndarray
+
+
+class ClassifierReport(NamedTuple):
+    """The classifiers that have seen all rows (K,), and the `share` (K,) of the overall frequencies mixed into them."""
+
+    estimator: np.ndarray
+    share: np.ndarray
+
+
+class EstimatorExpert(RefitExpert):
+    """Any scikit-learn regressor or classifier, or a pipeline that ends in one, as the expert of every leaf.
+
+    Each sweep fits clones of it, weighed by the responsibilities; the one that is given is never touched. It sees the
+    table as it came, in the user's units, or what `expert_features` makes of it.
+
+    Flexible estimators know the rows that they were fitted to by heart: they would report no noise there and draw all
+    responsibility to themselves. So each expert is fitted `cv` times more, without a fold each time, and the E-step
+    asks about a row the fit that has not seen it, eq. (cross-fit). The noise comes from these residuals too. New rows
+    are predicted by the fit of all rows.
+
+    Parameters
+    ----------
+    estimator : estimator or None, default=None
+        None is a decision tree of depth 3. A `sklearn.frozen.FrozenEstimator` is never refitted: only its noise is
+        learned. It must have been fitted to other rows than the mixture is. A frozen classifier must know the same
+        classes in the same order.
+    noise : {{"gaussian", "student", "laplace"}}, default="gaussian"
+        Law of the noise of regressors, with a scale for each expert and output.
+    df : "estimate" or float, default=4.0
+        Degrees of freedom of Student's noise.
+    cv : int or None, default=5
+        Number of folds. They depend on the contents of rows alone: equal rows share one, so do rows of a group. None or
+        1 asks every fit about its own rows.
+    variance_prior, variance_floor
+        As in `LinearExpert`, `StudentExpert` or `LaplaceExpert`, by `noise`.
+    smoothing : float, default=1.0
+        Class probabilities are mixed with the overall frequencies of the classes, in a share that suits the rows that
+        an expert has not seen, eq. (class-share); its prior reads as so many more rows that only frequencies explain.
+        No class has probability zero, not even one that an expert's rows miss.
+    n_jobs : int or None, default=None
+        Fits that run at the same time, in threads; the result does not depend on it.
+
+    Notes
+    -----
+    - Where the estimator's `fit` takes no ``sample_weight`` (k-nearest neighbours), it is fitted to rows drawn in
+      proportion to their weights, without chance: rows in the order of their fold numbers, at even steps of the
+      cumulated weight. As many are drawn as the weights are worth rows, no more than there are. Pipelines take the
+      weight in their last step.
+    - Rows of which an expert has less than 1e-5 are left out of its fit. An expert without any, and one whose fit
+      raises an error, keeps its previous fit, or takes that of all rows; errors are counted, with a warning. Where that
+      of all rows raises one too, the error goes on to the user.
+    - Estimators with ``random_state=None`` get a fixed number.
+    - Predictions that are not finite are replaced by the mean of y, and cut at ten times the largest distance of a y
+      from it.
+    - The objective may fall: a sweep fits another objective than the likelihood of the rows left out. The best
+      parameters are kept.
+    - The number of parameters counts leaves of trees, coefficients and the noise; estimators that have neither count
+      for nothing, so that their `bic` means little. Frozen ones have none.
+    - The classifiers in `experts_` know classes by their numbers in `classes_`.
+
+    References
+    ----------
+    Wolpert, D. H. (1992). Stacked generalization. Neural Networks 5(2), 241-259. Its level-0 fits that leave out what
+    they are asked about are the folds here.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsRegressor
+    >>> from hme import HMERegressor
+    >>> from hme.experts import EstimatorExpert
+    >>> X = np.linspace(0, 6, 100)[:, None]
+    >>> y = np.where(X[:, 0] < 3, np.sin(3 * X[:, 0]), 2.0)
+    >>> model = HMERegressor(n_experts=2, expert=EstimatorExpert(KNeighborsRegressor(3))).fit(X, y)
+    >>> model.predict([[4.5]]).round(1)
+    array([2.])
+    """
+
+    row_arguments = ("offset",)
+    sees_table = True
+
+    def __init__(
+        self,
+        estimator=None,
+        noise="gaussian",
+        df=4.0,
+        cv=5,
+        variance_prior=(1.0, 0.1),
+        variance_floor="auto",
+        smoothing=1.0,
+        n_jobs=None,
+    ):
+        self.estimator = estimator
+        self.noise = noise
+        self.df = df
+        self.cv = cv
+        self.variance_prior = variance_prior
+        self.variance_floor = variance_floor
+        self.smoothing = smoothing
+        self.n_jobs = n_jobs
+
+    # -- what the estimator is ---------------------------------------------------------------------------------------
+
+    @property
+    def frozen(self):
+        """Whether nothing but the noise is learned."""
+        return isinstance(self.estimator, FrozenEstimator)
+
+    @property
+    def tasks(self):
+        kinds = {"regressor": ("regression",), "classifier": ("classification",)}
+        return kinds.get(_tag(self.estimator, lambda tags: tags.estimator_type), ("regression", "classification"))
+
+    @property
+    def measure(self):
+        return "classes" if self.tasks == ("classification",) else "density"
+
+    @property
+    def exact(self):
+        return self.frozen
+
+    @property
+    def refitted(self):
+        return not self.frozen
+
+    @property
+    def cross_fitted(self):
+        return not self.frozen and self.cv not in (None, 1)
+
+    @property
+    def supports_sparse(self):
+        return self.estimator is None or bool(_tag(self.estimator, lambda tags: tags.input_tags.sparse))
+
+    @property
+    def supports_multioutput(self):
+        return self.estimator is None or bool(_tag(self.estimator, lambda tags: tags.target_tags.multi_output))
+
+    def _check(self, task):
+        given = self.estimator
+        verb = "predict" if task == "regression" else "predict_proba"
+        usable = not isinstance(given, type) and hasattr(given, "fit") and hasattr(given, "predict")
+        if given is not None and not usable:
+            raise TypeError(f"estimator = {given!r} must be a scikit-learn estimator, an object with fit and predict.")
+        if given is not None and not hasattr(given, verb):
+            raise TypeError(
+                f"estimator = {given!r} has no {verb}, and an expert needs probabilities; wrap it in sklearn's "
+                "CalibratedClassifierCV."
+            )
+        if self.frozen:
+            check_is_fitted(given)
+        if self.cv is not None:
+            check_int(self.cv, "cv")
+        if self.n_jobs is not None:
+            check_int(self.n_jobs, "n_jobs", -(2**31))
+        check_choice(self.noise, "noise", ("gaussian", "student", "laplace"))
+        if self.df != "estimate":
+            check_real(self.df, "df", positive=True)
+        check_noise(self.variance_prior, self.variance_floor)
+        check_real(self.smoothing, "smoothing", positive=True)
+
+    # -- binding to data ---------------------------------------------------------------------------------------------
+
+    def resolve(self, rows, design):
+        task = "classification" if rows.y.ndim == 1 else "regression"
+        self._check(task)
+        bound = super().resolve(rows, design)
+        bound.estimator_ = self._template(task)
+        if task == "classification":
+            bound.law_ = ClassLaw(self.smoothing, rows)
+            bound.constant_ = bound.law_.frequency
+            known = len(getattr(bound.estimator_, "classes_", bound.constant_)) if self.frozen else len(bound.constant_)
+            if known != len(bound.constant_):
+                raise ValueError(f"estimator = {self.estimator!r} knows {known} classes, y has {len(bound.constant_)}.")
+            return bound
+        bound.law_ = noise_law(self.noise, self.df, self.variance_prior, self.variance_floor, rows, design)
+        y = own_targets(rows)
+        bound.constant_ = rows.weight @ y / rows.weight.sum()
+        bound.reach_ = FARTHEST * np.abs(y - bound.constant_).max(axis=0)
+        return bound
+
+    def _template(self, task):
+        """The estimator that every fit is a clone of."""
+        estimator = self.estimator
+        if estimator is None:
+            estimator = (DecisionTreeRegressor if task == "regression" else DecisionTreeClassifier)(max_depth=3)
+        if self.frozen:
+            return estimator
+        estimator = clone(estimator)
+        unset = {
+            name: SEED
+            for name, value in estimator.get_params().items()
+            if name.rpartition("__")[2] == "random_state" and value is None
+        }
+        return estimator.set_params(**unset) if unset else estimator
+
+    def start_target(self, rows):
+        return rows.y if rows.y.ndim == 1 else own_targets(rows)
+
+    # -- one fit, one question; a subclass may know better ---------------------------------------------------------
+
+    def _columns(self, rows):
+        """What the estimator is fitted to."""
+        return rows.X[:, :-1] if rows.table is None else rows.table
+
+    def _new(self, weight):
+        """An estimator to be fitted to rows of a total `weight`."""
+        return clone(self.estimator_)
+
+    def _ask(self, estimator, X):
+        """What a fitted estimator predicts of X, as it comes."""
+        return estimator.predict(X) if hasattr(self, "reach_") else estimator.predict_proba(X)
+
+    def _answer(self, estimator, X):
+        """Finite predictions (n, T), or probabilities (n, C) of all classes."""
+        if not X.shape[0]:
+            return np.empty((0, len(self.constant_)))
+        values = np.asarray(self._ask(estimator, X), dtype=float).reshape(X.shape[0], -1)
+        if hasattr(self, "reach_"):
+            if (np.abs(values - self.constant_) <= self.reach_).all():  # nearly always
+                return values
+            values = np.where(np.isfinite(values), values, self.constant_)
+            return np.clip(values, self.constant_ - self.reach_, self.constant_ + self.reach_)
+        if not self.frozen and values.shape[1] < len(self.constant_):  # classes that the fit has not seen
+            values, seen = np.zeros((len(values), len(self.constant_))), values
+            values[:, np.asarray(estimator.classes_, dtype=int)] = seen
+        values = np.where(np.isfinite(values), np.maximum(values, 0.0), 0.0)
+        total = values.sum(axis=1, keepdims=True)
+        return np.where(total > 0, values / np.where(total > 0, total, 1.0), self.constant_)
+
+    # -- fitting -----------------------------------------------------------------------------------------------------
+
+    def fit(self, rows, resp, before=None):
+        """Parameters from all rows and responsibilities (n, K); `before` are those that starving experts keep."""
+        X, n_experts = self._columns(rows), resp.shape[1]
+        prediction = np.empty((rows.n_rows, n_experts, len(self.constant_)))
+        if self.frozen:
+            estimator = np.full((n_experts, 1), self.estimator_, dtype=object)
+            prediction[:] = self._answer(self.estimator_, X)[:, None]
+            failed = np.zeros(n_experts, dtype=int)
+        else:
+            estimator, failed = self._fit_all(rows, X, resp, before, prediction)
+        kind = EstimatorParams if hasattr(self, "reach_") else ClassifierParams
+        return kind(estimator, failed, *self.law_.fit(rows, prediction, resp))
+
+    def update(self, params, stats, rows):
+        return self.fit(rows, stats, params)
+
+    def _fit_all(self, rows, X, resp, before, prediction):
+        """Estimators (K, folds + 1) and numbers of failures; fills in what they predict of rows they have not seen."""
+        splits = self._splits(rows)
+        y = rows.y if rows.y.ndim == 1 else own_targets(rows)
+        order = np.lexsort(np.atleast_2d(rows.y.T)[::-1]) if rows.fold is None else np.argsort(rows.fold, kind="stable")
+        unit = rows.n_rows / rows.weight.sum()
+        targets, least = (y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y), NEGLIGIBLE * rows.weight
+
+        def run(weight, split):
+            if split is None:
+                return None, None, None
+            return self._fit_one(X, targets, np.where(weight > least, weight, 0.0), *split, order, unit)
+
+        jobs = [(k, c) for k in range(resp.shape[1]) for c in range(len(splits))]
+        parallel = Parallel(n_jobs=self.n_jobs, prefer="threads")
+        results = parallel(delayed(run)(resp[:, k], splits[c]) for k, c in jobs)
+        estimators, failed = np.empty((resp.shape[1], len(splits)), dtype=object), np.zeros(resp.shape[1], dtype=int)
+        instead = {}
+        for (k, c), (estimator, answer, error) in zip(jobs, results, strict=True):
+            if splits[c] is None:
+                continue
+            failed[k] += error is not None
+            if estimator is None and before is not None and before.estimator.shape == estimators.shape:
+                estimator = before.estimator[k, c]
+                answer = self._answer(estimator, _rows_of(X, splits[c][1]))
+            if estimator is None:  # the fit of all rows but the fold's
+                if c not in instead:
+                    instead[c] = run(rows.weight, splits[c])
+                estimator, answer, error = instead[c]
+                if error is not None:
+                    raise type(error)(f"the estimator of the experts, {self.estimator_!r}: {error}") from error
+                if estimator is None:  # the fold is all there is
+                    estimator = self._constant(X, targets, rows.weight)
+                    answer = self._answer(estimator, _rows_of(X, splits[c][1]))
+            estimators[k, c] = estimator
+            prediction[splits[c][1], k] = answer
+        for c in [c for c, split in enumerate(splits) if split is None]:  # nobody asks about rows that are not there
+            estimators[:, c] = estimators[:, -1]
+        return estimators, failed
+
+    def _splits(self, rows):
+        """(rows to fit to, rows to answer for) of every fit, None for a fold without rows."""
+        everything = np.arange(rows.n_rows)
+        if not self.cross_fitted or rows.fold is None:
+            return [(everything, everything)]
+        fold = rows.fold % self.cv
+        folds = [(np.flatnonzero(fold != c), np.flatnonzero(fold == c)) for c in range(self.cv)]
+        return [split if len(split[1]) else None for split in folds] + [(everything, everything[:0])]
+
+    def _fit_one(self, X, y, weight, inside, asked, order, unit):
+        """A fit without the rows that it is `asked` about, what it predicts of these, and the error that it raised."""
+        inside = inside[weight[inside] > 0]
+        if not len(inside):
+            return None, None, None
+        total = weight[inside].sum()
+        try:
+            if y.ndim == 1 and not hasattr(self, "reach_") and (y[inside] == y[inside[0]]).all():
+                estimator = self._constant(_rows_of(X, inside), y[inside], weight[inside])
+            else:
+                estimator, name = self._new(total), weight_name(self.estimator_)
+                if name is None:
+                    place = np.empty(len(order), dtype=int)
+                    place[order] = np.arange(len(order))
+                    inside = inside[np.argsort(place[inside])]
+                    n_draws = max(int(np.rint(total * unit)), min(FEWEST_DRAWS, len(inside)))
+                    inside = inside[resample(weight[inside], min(n_draws, len(weight)))]
+                arguments = {} if name is None else {name: weight[inside]}
+                estimator.fit(_rows_of(X, inside), y[inside], **arguments)
+            if not len(asked):
+                self._answer(estimator, _rows_of(X, inside[:1]))  # some can be fitted to few rows, but predict none
+            return estimator, self._answer(estimator, _rows_of(X, asked)), None
+        except (ValueError, TypeError, ArithmeticError, IndexError, np.linalg.LinAlgError) as error:
+            return None, None, error
+
+    def _constant(self, X, y, weight):
+        """An estimator that knows the mean, or the frequencies, only."""
+        dummy = DummyRegressor() if hasattr(self, "reach_") else DummyClassifier()
+        return dummy.fit(np.zeros((X.shape[0], 1)), y, sample_weight=weight)
+
+    # -- the family --------------------------------------------------------------------------------------------------
+
+    def _predictions(self, params, rows):
+        """What every expert predicts, (n, K, T) or (n, K, C), of training rows without having seen them."""
+        X, n_folds = self._columns(rows), params.estimator.shape[1] - 1
+        out = np.empty((rows.n_rows, len(params.estimator), len(self.constant_)))
+        if not n_folds or rows.fold is None:
+            for k, estimator in enumerate(params.estimator[:, -1]):
+                out[:, k] = self._answer(estimator, X)
+            return out
+        fold = rows.fold % n_folds
+        for c in np.unique(fold):
+            index = np.flatnonzero(fold == c)
+            part = _rows_of(X, index)
+            for k, estimator in enumerate(params.estimator[:, c]):
+                out[index, k] = self._answer(estimator, part)
+        return out
+
+    def _law(self, params):
+        return (Noise if hasattr(self, "reach_") else Share)(*params[2:])
+
+    def predict(self, params, rows):
+        return self.law_.mean(self._law(params), rows, self._predictions(params, rows))
+
+    def log_prob(self, params, rows):
+        return self.law_.log_prob(self._law(params), rows, self._predictions(params, rows))
+
+    def variance(self, params, rows):
+        return self.law_.variance(self._law(params), rows)
+
+    def log_prior_density(self, params):
+        return self.law_.log_prior(self._law(params))
+
+    def interpolate(self, old, new, step):
+        if not self.frozen:
+            return old
+        return type(old)(*old[:2], *statistics.interpolate(self._law(old), self._law(new), step))
+
+    def start_responsibilities(self, rows, resp):
+        return resp
+
+    def n_parameters(self, params):
+        free = 0 if self.frozen else sum(_size(estimator, len(self.constant_)) for estimator in params.estimator[:, -1])
+        return free + self.law_.n_parameters(self._law(params))
+
+    def warnings(self, params, stats):
+        found, failed = self.law_.warnings(self._law(params)), np.flatnonzero(params.failed).tolist()
+        if failed:
+            found.append(
+                f"some fits of expert(s) {failed} raised an error in the last sweep, and earlier ones stand in for "
+                "them. Use fewer experts, or an estimator that can be fitted to few rows"
+            )
+        return found
+
+    def report(self, params, design):
+        estimator = self._shown(params.estimator[:, -1], design)
+        if not hasattr(self, "reach_"):
+            return ClassifierReport(estimator, params.share)
+        scale, df = np.sqrt(params.variance), params.df
+        return EstimatorReport(estimator, *((scale[:, 0], df[:, 0]) if scale.shape[1] == 1 else (scale, df)))
+
+    def _shown(self, estimators, design):
+        """The estimators (K,) as the user sees them."""
+        return estimators
+
+    def equations(self, report, feature_names, target):
+        lines = []
+        for estimator, *law in zip(*report, strict=True):
+            lines.append(f"{target} = {_name(estimator)},  {self.law_.describe(*law)}")
+        return lines
+
+
+# -- estimators -------------------------------------------------------------------------------------------------------
+
+
+def _tag(estimator, read):
+    """A tag of an estimator, or None where it has none."""
+    try:
+        return read(get_tags(estimator))
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def weight_name(estimator):
+    """The keyword under which an estimator's `fit` takes the weights of rows, None if it takes none."""
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    if get_config()["enable_metadata_routing"] and hasattr(estimator, "get_metadata_routing"):
+        routing = get_routing_for_object(estimator)
+        return "sample_weight" if routing.consumes("fit", ["sample_weight"]) else None
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        inner = None if isinstance(last, str) or last is None else weight_name(last)
+        return None if inner is None else f"{name}__{inner}"
+    # Searches and transformed targets hand on what they are given.
+    inner = getattr(estimator, "estimator", getattr(estimator, "regressor", None))
+    takes_any = any(kind.kind is kind.VAR_KEYWORD for kind in signature(estimator.fit).parameters.values())
+    return weight_name(inner) if takes_any and hasattr(inner, "fit") and not isinstance(inner, type) else None
+
+
+def resample(weight, n_draws):
+    """Numbers (n_draws,) of rows in proportion to their weights (n,), at even steps of the cumulated weight.
+
+    Each row comes as often as its share of `n_draws`, rounded down or up.
+    """
+    total = np.cumsum(weight)
+    points = (np.arange(n_draws) + 0.5) / n_draws * total[-1]
+    return np.minimum(np.searchsorted(total, points, side="right"), len(weight) - 1)
+
+
+def _rows_of(X, index):
+    """Rows of a table by their numbers; the table itself where it is all of them."""
+    return X if len(index) == X.shape[0] and (np.diff(index) == 1).all() else _safe_indexing(X, index)
+
+
+def _size(estimator, n_outputs):
+    """Free numbers of a fitted estimator, as far as they can be counted."""
+    if isinstance(estimator, Pipeline):
+        return _size(estimator[-1], n_outputs)
+    if hasattr(estimator, "get_n_leaves"):
+        per_leaf = len(estimator.classes_) - 1 if hasattr(estimator, "classes_") else n_outputs
+        return int(estimator.get_n_leaves()) * per_leaf
+    try:
+        return sum(np.size(getattr(estimator, name)) for name in ("coef_", "intercept_") if hasattr(estimator, name))
+    except (AttributeError, TypeError, ValueError):
+        return 0
+
+
+def _name(estimator):
+    """An estimator in a few words."""
+    if isinstance(estimator, FrozenEstimator):
+        return f"frozen {_name(estimator.estimator)}"
+    if isinstance(estimator, Pipeline):
+        return " | ".join(_name(step) for _, step in estimator.steps)
+    if isinstance(estimator, DecisionTreeRegressor | DecisionTreeClassifier):
+        return f"tree of {estimator.get_n_leaves()} leaves"
+    return type(estimator).__name__

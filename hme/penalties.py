@@ -1,0 +1,188 @@
+"""Elastic-net penalties: their value, their subgradient, and quadratics plus a penalty minimised exactly.
+
+Coefficients enter as their distance z from what they are drawn to; a penalty is ``ridge |z|^2 / 2 + lasso |z|_1``, with
+one strength for each design column. Functions of arrays; Q systems of p numbers at once.
+"""
+
+import numpy as np
+
+from .checks import check_real
+
+__all__ = ["bend", "check_l1_ratio", "lasso_minimum", "squares", "strengths", "subgradient", "whole"]
+
+# Of a system with a unit diagonal: what is added to it, times the step, so that directions without curvature have an
+# end. Steps from sweep to sweep lead on from there.
+PROXIMAL = 1e-10
+# Forces below this share of the largest one count as none.
+RELATIVE_TOL = 1e-13
+WHOLE = 0.9  # step lengths from which on a step is taken as a whole
+# Rounds: each leaves a lower value than the one before, so that few are needed; what is left the next sweep does.
+MAX_ROUNDS = 1000
+# Shares of the hardest pull on a zero: zeros that are let go together, and what the others may still be pulled by.
+RELEASED, SETTLED = 0.5, 1e-3
+
+
+def check_l1_ratio(value):
+    """A number between 0 and 1."""
+    if check_real(value, "l1_ratio") > 1:
+        raise ValueError(f"l1_ratio must be a number between 0 and 1, got {value!r}.")
+    return float(value)
+
+
+def strengths(alpha, l1_ratio, design):
+    """Ridge and lasso strengths (p,) of the design columns, eq. (elastic-net); lasso is None where it is zero."""
+    check_real(alpha, "alpha")
+    ratio = check_l1_ratio(l1_ratio)
+    ridge = alpha * (1.0 - ratio) * design.penalty_scale
+    return ridge, alpha * ratio * np.sqrt(design.penalty_scale) if alpha * ratio > 0 else None
+
+
+def squares(z, ridge, lasso=None):
+    """Twice the penalty of z (..., p), in the units of squares, (...)."""
+    total = z**2 @ ridge
+    return total if lasso is None else total + 2.0 * (np.abs(z) @ lasso)
+
+
+def subgradient(force, z, up, down=None):
+    """The smallest of all subgradients, eq. (subgradient): force (..., p) of the smooth part less the penalty's.
+
+    `up` is the penalty's slope where z > 0 and `down` where z < 0, the same by default; down = inf keeps z from
+    being negative.
+    """
+    down = up if down is None else down
+    held = np.clip(force, -np.broadcast_to(down, force.shape), up)
+    return force - np.where(z > 0, up, np.where(z < 0, np.negative(down), held))
+
+
+def bend(z, lasso, least=1e-3):
+    """Curvature (..., p) of a ridge that pulls as strongly at z as the lasso does."""
+    return lasso / np.maximum(np.abs(z), least)
+
+
+def whole(damping):
+    """Step lengths, those near one taken for one: only whole steps end at exact zeros, eq. (whole-step)."""
+    return np.where(damping >= WHOLE, 1.0, damping)
+
+
+def lasso_minimum(system, force, z, up, down=None):
+    """Minimisers of quadratics plus a penalty, by active sets with signs, eqs. (active-signs) and (signed-step).
+
+    Minimises ``d'system d / 2 - force'd + sum(up max(z + d, 0) + down max(-z - d, 0))`` over d. Each round keeps the
+    signs of the entries that are not zero, lets those at zero go that the force pulls off, and solves for all of them
+    together; where signs would change it stops at the lowest point of the way there, or of the way along the
+    boundary. What is zero is exactly zero.
+
+    Parameters
+    ----------
+    system : ndarray of shape (Q, p, p)
+        Symmetric, positive semi-definite.
+    force : ndarray of shape (Q, p)
+        Slope of the smooth part at z, downhill.
+    z : ndarray of shape (Q, p)
+        Where to start, the nearer the better.
+    up, down : ndarray broadcast to (Q, p)
+        Slopes of the penalty to both sides of zero, `down` the same as `up` by default; infinite ones are a wall.
+
+    Returns
+    -------
+    ndarray of shape (Q, p)
+        z + d.
+    """
+    Q, p = z.shape
+    scale = np.sqrt(np.maximum(np.diagonal(system, axis1=1, axis2=2), 0.0))
+    unit = np.where(scale > 0, scale, 1.0)
+    A = system / unit[:, :, None] / unit[:, None, :]
+    A[:, np.arange(p), np.arange(p)] += PROXIMAL
+    up = np.broadcast_to(up, z.shape) / unit
+    down = up if down is None else np.broadcast_to(down, z.shape) / unit
+    x, pull = z * unit, force / unit
+    tol = RELATIVE_TOL * (np.abs(pull) + np.where(np.isfinite(up), up, 0.0)).max(axis=1, initial=0.0, keepdims=True)
+    careful = np.zeros(Q, dtype=bool)  # systems in which entries leave zero one at a time
+    open_ = np.arange(Q)
+    for _ in range(MAX_ROUNDS if Q else 0):
+        A_, x_, f, up_, down_ = A[open_], x[open_], pull[open_], up[open_], down[open_]
+        slope = subgradient(f, x_, up_, down_)
+        tol_ = tol[open_]
+        moving = (x_ != 0) & (np.abs(slope) > tol_)
+        off = np.where(x_ == 0, np.abs(slope), 0.0)
+        # Zeros are let go where the others have settled, those that are pulled hardest; one at a time where more at
+        # once did not lead down.
+        share = np.where(careful[open_], 1.0, RELEASED)[:, None]
+        settled = ~(moving & (np.abs(slope) > SETTLED * off.max(axis=1, keepdims=True))).any(axis=1, keepdims=True)
+        leaving = (off > tol_) & (off >= share * off.max(axis=1, keepdims=True)) & settled
+        going = (leaving | moving).any(axis=1)
+        if not going.all():
+            open_ = open_[going]
+            if not len(open_):
+                break
+            A_, x_, f, up_, down_, slope, leaving = (
+                a[going] for a in (A_, x_, f, up_, down_, slope, leaving)
+            )  # fmt: skip
+        side = np.where(x_ != 0, np.sign(x_), np.where(leaving, np.sign(slope), 0.0))
+        step = _solve_active(A_, slope, side != 0)
+        new, change, stuck = _descend(A_, x_, f, step, side, up_, down_)
+        careful[open_] = stuck
+        x[open_], pull[open_] = new, f - change
+    return np.where(scale > 0, x / unit, np.where(up + down > 0, 0.0, z))
+
+
+def _solve_active(A, slope, active):
+    """Newton steps (Q, p) of the active entries, the others staying where they are."""
+    m = max(int(active.sum(axis=1).max()), 1)
+    index = np.argsort(~active, axis=1, kind="stable")[:, :m]  # the active entries come first
+    used = np.take_along_axis(active, index, axis=1)
+    inner = np.take_along_axis(np.take_along_axis(A, index[:, :, None], axis=1), index[:, None, :], axis=2)
+    inner = np.where(used[:, :, None] & used[:, None, :], inner, np.eye(m))
+    right = np.where(used, np.take_along_axis(slope, index, axis=1), 0.0)
+    step = np.zeros_like(slope)
+    np.put_along_axis(step, index, np.linalg.solve(inner, right[..., None])[..., 0], axis=1)
+    return step
+
+
+def _descend(A, x, f, step, side, up, down):
+    """The lowest of some points on the way: new x, what the force loses, and whether none is lower.
+
+    The points are the end of the step, those where an entry passes zero, and the end with all such entries left at
+    zero. An entry that starts at zero the wrong way counts as passing.
+    """
+    target = x + step
+    passing = (target * side < 0) & (up + down > 0)
+    new, product = target, _times(A, step)
+    stuck = np.zeros(len(x), dtype=bool)
+    rows = np.flatnonzero(passing.any(axis=1))
+    if not len(rows):
+        return new, product, stuck
+    new = new.copy()
+    for q in rows:
+        xq, dq, Ad = x[q], step[q], product[q]
+        linear, quadratic = f[q] @ dq, 0.5 * (dq @ Ad)
+        crossing = np.flatnonzero(passing[q] & (xq != 0))
+        t = np.append(-xq[crossing] / dq[crossing], 1.0)
+        t = t[np.argsort(t)] if len(t) > 1 else t
+        points = xq + t[:, None] * dq
+        order = crossing[np.argsort(-xq[crossing] / dq[crossing])]
+        points[np.arange(len(order)), order] = 0.0
+        values = -t * linear + t**2 * quadratic + _penalty(points, up[q], down[q])
+        clamped = np.where(passing[q], 0.0, target[q])
+        move = clamped - xq
+        A_move = A[q] @ move
+        value = -f[q] @ move + 0.5 * (move @ A_move) + _penalty(clamped, up[q], down[q])
+        here, best = _penalty(xq, up[q], down[q]), int(values.argmin())
+        if min(value, values[best]) >= here:
+            stuck[q], new[q], product[q] = True, xq, 0.0
+        elif value <= values[best]:
+            new[q], product[q] = clamped, A_move
+        else:
+            new[q] = points[best]
+            product[q] = A[q] @ (points[best] - xq)
+    return new, product, stuck
+
+
+def _penalty(x, up, down):
+    """Penalty (...) of x (..., p); an infinite slope costs nothing on the side where x is not."""
+    slope = np.where(x > 0, up, np.where(x < 0, down, 0.0))
+    return (slope * np.abs(x)).sum(axis=-1)
+
+
+def _times(A, x):
+    return np.matmul(A, x[..., None])[..., 0]
