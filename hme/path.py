@@ -77,15 +77,14 @@ class AlphaPath:
         """
         import pandas as pd
 
-        coef, parts = self._slopes()
+        coef, part = self._slopes()
         slots = {"expert": "output", "gate": "branch"}[self.side]
         index = np.indices(coef.shape)
-        frame = pd.DataFrame(
-            {"alpha": self.alphas[index[0].ravel()], parts: index[1].ravel()}
+        return pd.DataFrame(
+            {"alpha": self.alphas[index[0].ravel()], part: index[1].ravel()}
             | ({slots: index[2].ravel()} if coef.ndim == 4 else {})
             | {"column": np.array(self.feature_names())[index[-1].ravel()], "coef": coef.ravel()}
         )
-        return frame
 
     def _slopes(self):
         coef = self.coef()
@@ -135,13 +134,17 @@ class AlphaPath:
         return axes
 
 
-def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3, sample_weight=None, **rows):
+def alpha_path(
+    model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3, passes=1, sample_weight=None, **rows
+):
     """Fit a model for a sequence of strengths of its lasso, from the weakest to the strongest.
 
     The first fit is that of `model` as it is, with its starts and its own `alpha`. The others go on from one another
     (``warm_start``): from there to the weakest strength, then one after the other to the strongest. A mixture's regions
-    live on the slopes: on the way from strong to weak they would have to be found anew where all slopes were zero and
-    experts alike, which is a stationary point of EM; on the way here slopes leave one by one.
+    live on the slopes: on the way from strong to weak they would have to be found anew where all slopes are zero and
+    experts all but alike, next to a stationary point of EM; on the way here slopes leave one by one. What the way back
+    finds is worse on the whole but better now and then: with ``passes=2`` it is gone too, and the better fit of each
+    strength is kept.
 
     Parameters
     ----------
@@ -158,6 +161,8 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
         Length of that sequence.
     eps : float, default=1e-3
         Its last number as a share of its first.
+    passes : {1, 2}, default=1
+        2 goes back from the strongest strength to the weakest as well, for about twice the time.
     sample_weight : array-like or None, default=None
     **rows
         Row arguments of `fit`: `offset`, `trials`, `groups`.
@@ -195,6 +200,7 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
     """
     check_choice(side, "side", ("expert", "gate"))
     check_int(n_alphas, "n_alphas", 2)
+    check_int(passes, "passes", 1, 2)
     if not check_real(eps, "eps", positive=True) < 1:
         raise ValueError(f"eps must be a number between 0 and 1, got {eps!r}.")
     _check_family(model, side, alphas is None)
@@ -209,16 +215,15 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
         if alphas is None:
             largest = _largest_alpha(running, side, X, y, sample_weight, rows)
             alphas = np.geomspace(largest, eps * largest, n_alphas)
-        models, criteria = [], []
-        for alpha in alphas[::-1]:
+        models = {}
+        for alpha in [*alphas[::-1], *(alphas if passes == 2 else [])]:
             running.set_params(**{f"{side}__alpha": float(alpha)}).fit(X, y, sample_weight=sample_weight, **rows)
-            kept = copy.copy(running)
-            kept.set_params(warm_start=model.warm_start, **{side: clone(getattr(running, side))})
-            models.append(kept)
-            log_likelihood, weight = _information(running, X, y, sample_weight, rows)
-            penalty = running.n_parameters_ * np.array([np.log(weight), 2.0])
-            criteria.append((log_likelihood, *(penalty - 2.0 * log_likelihood)))
-    path = AlphaPath(side, alphas, models[::-1], criteria[::-1])
+            if alpha not in models or running.lower_bounds_[-1] > models[alpha].lower_bounds_[-1]:
+                models[alpha] = copy.copy(running)
+                models[alpha].set_params(warm_start=model.warm_start, **{side: clone(getattr(running, side))})
+    models = [models[alpha] for alpha in alphas]
+    criteria = [_criteria(fitted, X, y, sample_weight, rows) for fitted in models]
+    path = AlphaPath(side, alphas, models, criteria)
     if not path.converged.all():
         count = int((~path.converged).sum())
         warnings.warn(
@@ -240,14 +245,15 @@ def _check_family(model, side, needs_lasso):
         raise ValueError(f"side={side!r} is {name}, which has no {' and no '.join(sorted(missing))}.")
     if needs_lasso and not family.l1_ratio > 0:
         raise ValueError(f"{name} has l1_ratio={family.l1_ratio!r}: give alphas, or an l1_ratio > 0.")
-    if family.shrink_to == "global" if hasattr(family, "shrink_to") else False:
+    if getattr(family, "shrink_to", None) == "global":
         raise ValueError(f"{name} has shrink_to='global': a path ends where slopes are zero. Use shrink_to='zero'.")
 
 
-def _information(model, X, y, sample_weight, rows):
-    """Log-likelihood, and the weight that it is of."""
+def _criteria(model, X, y, sample_weight, rows):
+    """Log-likelihood, BIC and AIC."""
     rows = dict(rows)
-    return model._information(X, y, sample_weight, rows.pop("groups", None), **rows)
+    log_likelihood, weight = model._information(X, y, sample_weight, rows.pop("groups", None), **rows)
+    return log_likelihood, *(model.n_parameters_ * np.array([np.log(weight), 2.0]) - 2.0 * log_likelihood)
 
 
 def _largest_alpha(model, side, X, y, sample_weight, arguments):

@@ -1,9 +1,10 @@
 """scikit-learn's own checks, no expected failure, in every kind of parameterisation."""
 
 import pytest
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from hme import HMEClassifier, HMERegressor, Tree
+from hme import HMEClassifier, HMERegressor, HMETransformer, Tree
 from hme.experts import (
     BackgroundExpert,
     BinomialExpert,
@@ -13,6 +14,7 @@ from hme.experts import (
     NegativeBinomialExpert,
     PoissonExpert,
     StudentExpert,
+    TreeExpert,
 )
 from hme.gates import FixedGate, GaussianGate, SoftmaxGate, TopKGate
 
@@ -56,6 +58,25 @@ def even(Z):
 
 # and once per gate with linear or logistic experts.
 GATES = [GaussianGate(), GaussianGate("tied"), GaussianGate("diag"), TopKGate(k=1), TopKGate(k=2), FixedGate(even)]
+# What is fitted anew each sweep, what is penalised by l1, and other algorithms than EM.
+REFIT = {"max_iter": 10, "tol": 1e-3, "n_experts": 2}
+TREE = {"max_depth": 3, "min_weight_fraction_leaf": 0.1}
+REFITTED_REGRESSORS = [
+    {"expert": "tree"}, {"gate": "tree"}, {"expert": "tree", "gate": "tree"},
+    {"expert": DecisionTreeRegressor(**TREE), "gate": DecisionTreeClassifier(max_depth=2)},
+    {"expert": TreeExpert(noise="student", cv=None)}, {"expert": [("line", LinearExpert()), ("tree", TreeExpert())]},
+]  # fmt: skip
+REFITTED_CLASSIFIERS = [
+    {"expert": "tree"}, {"gate": "tree"},
+    {"expert": DecisionTreeClassifier(**TREE), "gate": DecisionTreeClassifier(**TREE)},
+]  # fmt: skip
+OTHERS = [
+    {"expert": LinearExpert(alpha=1.0, l1_ratio=0.5), "gate": SoftmaxGate(alpha=1.0, l1_ratio=1.0)},
+    {"expert": StudentExpert(alpha=1.0, l1_ratio=1.0, scale_penalty=False)},
+    {"expert": PoissonExpert(alpha=1.0, l1_ratio=1.0)}, {"algorithm": "hard"},
+    {"algorithm": ("stochastic", "em"), "random_state": 0},
+]  # fmt: skip
+LAYERS = [HMETransformer(HMERegressor(**REFIT)), HMETransformer(HMEClassifier(**REFIT), output="gate")]
 
 
 @parametrize_with_checks(
@@ -67,6 +88,9 @@ GATES = [GaussianGate(), GaussianGate("tied"), GaussianGate("diag"), TopKGate(k=
     + [HMEClassifier(**shape) for shape in SHAPES]
     + CLASSIFIERS
     + [HMEClassifier(n_experts=2, gate=gate, **SHORT) for gate in GATES]
+    + [HMERegressor(**REFIT, **settings) for settings in REFITTED_REGRESSORS + OTHERS]
+    + [HMEClassifier(**REFIT, **settings) for settings in REFITTED_CLASSIFIERS]
+    + LAYERS
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)

@@ -253,11 +253,12 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         """Arguments of the mixture's `fit` and `predict`."""
         given = {name: value for name, value in arguments.items() if value is not None}
         if get_config()["enable_metadata_routing"]:
-            return process_routing(self, method, **given)["estimator"]
-        predict = given
-        if method != "transform":
-            predict = {name: value for name, value in given.items() if name in ("offset", "trials")}
-        return {"fit": given, "predict": predict}
+            routed = process_routing(self, method, **given)["estimator"]
+        else:
+            routed = {"fit": given, "predict": given}
+        known = routed.get("predict", {})
+        predict = {name: known[name] for name in ("offset", "trials") if name in known}
+        return {"fit": routed.get("fit", {}), "predict": predict}
 
     def get_metadata_routing(self):
         """What to route where, for scikit-learn's metadata routing.

@@ -24,9 +24,13 @@ from .noise import check_noise
 
 __all__ = ["EstimatorExpert", "EstimatorParams", "resample", "weight_name"]
 
+# Steps in which responsibilities are counted: equal splits of a tree must not be told apart by rounding errors, which
+# repeated rows and weighted ones do not share.
+FINEST = 2.0**-20
 NEGLIGIBLE = 1e-5  # share of a row below which an expert is fitted without it
 FEWEST_DRAWS = 10  # rows, at least, of what an estimator that takes no weights is fitted to, if there are so many
 FARTHEST = 10.0  # predictions are cut where they lie farther from the mean of y than so many times any y does
+RESP_STEP, Y_STEP = 2.0**-18, 2.0**-24  # of a row, and of the farthest prediction, to which trees round
 SEED = 0  # for estimators that draw, so that two sweeps differ by their weights only
 
 
@@ -302,9 +306,12 @@ class EstimatorExpert(RefitExpert):
     def _fit_all(self, rows, X, resp, before, prediction):
         """Estimators (K, folds + 1) and numbers of failures; fills in what they predict of rows they have not seen."""
         splits = self._splits(rows)
+        resp = np.rint(resp / rows.weight[:, None] / FINEST) * FINEST * rows.weight[:, None]
         y = rows.y if rows.y.ndim == 1 else own_targets(rows)
         order = np.lexsort(np.atleast_2d(rows.y.T)[::-1]) if rows.fold is None else np.argsort(rows.fold, kind="stable")
         unit = rows.n_rows / rows.weight.sum()
+        if isinstance(self.estimator_, DecisionTreeRegressor | DecisionTreeClassifier):
+            y, resp = self._on_grid(y, resp, rows.weight[:, None])
         targets, least = (y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y), NEGLIGIBLE * rows.weight
 
         def run(weight, split):
@@ -338,6 +345,18 @@ class EstimatorExpert(RefitExpert):
         for c in [c for c, split in enumerate(splits) if split is None]:  # nobody asks about rows that are not there
             estimators[:, c] = estimators[:, -1]
         return estimators, failed
+
+    def _on_grid(self, y, resp, weight):
+        """Targets and responsibilities as multiples of steps, powers of two, so that sums over rows have no rounding.
+
+        Splits of a small node are often equally good, on several columns. Rounding that hangs on the order of the rows
+        would choose among them; as it is, a tree takes the same one for a row of weight two and for the row twice.
+        """
+        resp = np.rint(resp / weight / RESP_STEP) * RESP_STEP * weight
+        if y.ndim == 2 and (self.reach_ > 0).all():
+            step = 2.0 ** np.rint(np.log2(self.reach_ * Y_STEP))
+            y = np.rint(y / step) * step
+        return y, resp
 
     def _splits(self, rows):
         """(rows to fit to, rows to answer for) of every fit, None for a fold without rows."""

@@ -23,9 +23,9 @@ class TreeExpert(EstimatorExpert):
 
     Parameters
     ----------
-    max_depth : int or None, default=3
+    max_depth : int or None, default=5
         As in scikit-learn's `DecisionTreeRegressor`.
-    min_weight_leaf : float, default=10.0
+    min_weight_leaf : float, default=2.0
         Least weight in a leaf: row weights times responsibilities, in units of rows.
     max_leaf_nodes : int or None, default=None
         As in scikit-learn's `DecisionTreeRegressor`.
@@ -42,7 +42,7 @@ class TreeExpert(EstimatorExpert):
     >>> from hme import HMERegressor
     >>> X = np.linspace(0, 6, 100)[:, None]
     >>> model = HMERegressor(n_experts=2, expert="tree").fit(X, np.sin(X[:, 0]))
-    >>> model.experts_.estimator[0].get_depth() <= 3
+    >>> model.experts_.estimator[0].get_depth() <= 5
     True
     """
 
@@ -53,8 +53,8 @@ class TreeExpert(EstimatorExpert):
 
     def __init__(
         self,
-        max_depth=3,
-        min_weight_leaf=10.0,
+        max_depth=5,
+        min_weight_leaf=2.0,
         variance_prior=(1.0, 0.1),
         variance_floor="auto",
         noise="gaussian",
