@@ -23,7 +23,6 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from hme import HMEClassifier, HMERegressor, export_text
 from hme.chunks import Rows
 from hme.design import Design
-from hme.experts import LinearExpert
 from hme.gates import EstimatorGate, SoftmaxGate
 from hme.gates.estimator import GRAIN, NEGLIGIBLE, resampled, soft_targets
 from hme.plot import GateDisplay

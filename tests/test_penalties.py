@@ -162,8 +162,8 @@ def test_depth_0_is_penalised_logistic_regression(alpha, ratio, n_classes):
     code = np.searchsorted(np.quantile(y, np.arange(1, n_classes) / n_classes), y)
     expert = LogisticExpert(alpha=alpha, l1_ratio=ratio)
     model = HMEClassifier(depth=0, expert=expert, standardize=False, tol=1e-14, max_iter=5000).fit(X, code)
-    peer = LogisticRegression(C=1 / alpha, l1_ratio=ratio, solver="saga", penalty="elasticnet", tol=1e-9, max_iter=50000)
-    peer.fit(X, code)
+    peer = LogisticRegression(penalty="elasticnet", C=1 / alpha, l1_ratio=ratio, solver="saga", tol=1e-9)
+    peer.set_params(max_iter=50000).fit(X, code)
     np.testing.assert_allclose(model.predict_proba(X), peer.predict_proba(X), atol=2e-5)
 
     def value(coef, probability):
@@ -347,7 +347,8 @@ def test_weights_are_repetitions(name):
     X, y = table(kind)
     times = np.random.default_rng(0).integers(1, 3, len(y))
     estimator = HMEClassifier if kind == "classes" else HMERegressor
-    model = estimator(n_experts=2, expert=family(alpha=5.0, l1_ratio=1.0, **own), gate=SoftmaxGate(2.0, 1.0), max_iter=20)
+    expert, gate = family(alpha=5.0, l1_ratio=1.0, **own), SoftmaxGate(2.0, 1.0)
+    model = estimator(n_experts=2, expert=expert, gate=gate, max_iter=20)
     weighted = model.fit(X, y, sample_weight=times).experts_
     again = np.repeat(np.arange(len(y)), times)
     repeated = model.fit(X[again], y[again]).experts_

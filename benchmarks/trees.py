@@ -1,0 +1,91 @@
+"""A mixture of small trees beside one tree of as many leaves, and what cross-fitting is for.
+
+For each table: test RMSE of a mixture of `TreeExpert` and of one tree with `max_leaf_nodes` set to the mixture's total;
+the mixture's mean test log-likelihood beside the one that it reached in training, where each row is answered for by
+trees that have not seen it; and both again with ``cv=None``, where they have. A data folder has ``load.py`` with
+``split(name, i)``. Run from the root::
+
+    PYTHONPATH=. OMP_NUM_THREADS=1 HME_DATA=FOLDER python benchmarks/trees.py [--splits 3] [--sets concrete,energy]
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.tree import DecisionTreeRegressor
+
+from hme import HMERegressor
+from hme.experts import TreeExpert
+
+SETS = "concrete,energy,airfoil,california"
+
+
+def rmse(model, X, y):
+    return float(np.sqrt(np.mean((y - model.predict(X)) ** 2)))
+
+
+def in_training(model, X, y, cv):
+    """Mean log-likelihood of the training rows at the parameters that are kept, as the E-step sees it."""
+    # The objective without the prior of the noise, which the test rows know nothing of.
+    return float(model.lower_bounds_.max() - model.model_.log_prior_density(model.params_) / len(y))
+
+
+def run(X, y, X_test, y_test, n_experts):
+    out = {}
+    for label, cv in (("cross-fitted", 5), ("in sample", None)):
+        start = time.perf_counter()
+        model = HMERegressor(n_experts=n_experts, expert=TreeExpert(cv=cv), max_iter=100).fit(X, y)
+        seconds = time.perf_counter() - start
+        leaves = sum(tree.get_n_leaves() for tree in model.experts_.estimator)
+        one = DecisionTreeRegressor(max_leaf_nodes=leaves, random_state=0).fit(X, y)
+        train, test = in_training(model, X, y, cv), float(model.log_likelihood(X_test, y_test).mean())
+        out[label] = {
+            "leaves": leaves,
+            "rmse": rmse(model, X_test, y_test),
+            "rmse_one_tree": rmse(one, X_test, y_test),
+            "ratio": rmse(model, X_test, y_test) / rmse(one, X_test, y_test),
+            "train": train,
+            "test": test,
+            "gap": train - test,
+            "sweeps": model.n_iter_,
+            "seconds": seconds,
+        }
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sets", default=SETS)
+    parser.add_argument("--splits", type=int, default=3)
+    parser.add_argument("--experts", default="4,8")
+    parser.add_argument("--out", default=None)
+    arguments = parser.parse_args()
+    sys.path.insert(0, os.environ["HME_DATA"])
+    import load
+
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    results = {}
+    for name in arguments.sets.split(","):
+        for n_experts in map(int, arguments.experts.split(",")):
+            runs = [run(*load.split(name, i), n_experts) for i in range(arguments.splits)]
+            mean = {
+                label: {key: float(np.mean([r[label][key] for r in runs])) for key in runs[0][label]}
+                for label in runs[0]
+            }
+            results[f"{name}, {n_experts} trees"] = mean
+            print(f"\n{name}, {n_experts} trees, mean of {arguments.splits} splits")
+            print(" " * 14 + "".join(f"{key:>14s}" for key in next(iter(mean.values()))))
+            for label, row in mean.items():
+                print(f"  {label:12s}" + "".join(f"{value:14.3f}" for value in row.values()), flush=True)
+    if arguments.out:
+        with open(arguments.out, "w") as file:
+            json.dump(results, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
