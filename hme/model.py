@@ -115,8 +115,10 @@ class Mixture:
         """What methods of the experts say, (n, k, ...), each expert being asked about the rows routed to it only."""
         rows = rows._replace(Z=rows.X, active=None)  # experts look at X
         n, k = active.shape
-        order = np.argsort(active, axis=None, kind="stable")  # slots of the first leaf, of the second, ...
-        ends = np.cumsum(np.bincount(active.ravel(), minlength=len(params.gate.coef)))
+        n_leaves = len(params.gate.coef)
+        short = active.astype(np.min_scalar_type(n_leaves))  # integers of two bytes or less are sorted by radix
+        order = np.argsort(short, axis=None, kind="stable")  # slots of the first leaf, of the second, ...
+        ends = np.cumsum(np.bincount(active.ravel(), minlength=n_leaves))
         out = [None] * len(methods)
         for leaf, slots in enumerate(np.split(order, ends[:-1])):
             if not len(slots):

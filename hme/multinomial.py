@@ -161,7 +161,8 @@ def proximal(coef, stats, penalty, lasso, anchor=0.0, used=None):
     gradient = objective_gradient(coef, stats, penalty, anchor)
     z = coef - anchor
     if C > 2 and _exact(C, p):
-        system = hessian(stats.curvature, C).reshape(Q, C * p, C * p) + np.diag(np.tile(penalty, C))
+        system = _with_shifts(hessian(stats.curvature, C), used).reshape(Q, C * p, C * p)
+        system = system + np.diag(np.tile(penalty, C))
         flat = lasso_minimum(system, gradient.reshape(Q, C * p), z.reshape(Q, C * p), np.tile(lasso, C))
         new = flat.reshape(Q, C, p)
     elif C == 2:  # they move against each other: one of them says it all, with the system of `newton_step`
@@ -172,6 +173,16 @@ def proximal(coef, stats, penalty, lasso, anchor=0.0, used=None):
         new = majorised(stats.curvature, gradient, z, penalty, lasso)
     decrement = (gradient * (new - z) - lasso * (np.abs(new) - np.abs(z))).sum(axis=(1, 2))
     return shifted(new, penalty, lasso, used), decrement
+
+
+def _with_shifts(system, used=None):
+    """Hessians with a curvature where all slots move alike, which is `shifted`'s business and has none of its own."""
+    Q, C, p = system.shape[:3]
+    there = np.ones((Q, C)) if used is None else used.astype(float)
+    size = np.einsum("qcjcj->qj", system) / np.maximum(there.sum(axis=1), 1.0)[:, None]
+    both, column = there[:, :, None] * there[:, None, :], np.arange(p)
+    system[:, :, column, :, column] += size.T[:, :, None, None] * both
+    return system
 
 
 def majorised(curvature, gradient, z, penalty, lasso):

@@ -16,6 +16,7 @@ PROXIMAL = 1e-10
 # Forces below this share of the largest one count as none.
 RELATIVE_TOL = 1e-13
 WHOLE = 0.9  # step lengths from which on a step is taken as a whole
+ROUNDING = 4.0 * np.finfo(float).eps
 # Rounds: each leaves a lower value than the one before, so that few are needed; what is left the next sweep does.
 MAX_ROUNDS = 1000
 # Shares of the hardest pull on a zero: zeros that are let go together, and what the others may still be pulled by.
@@ -97,6 +98,7 @@ def lasso_minimum(system, force, z, up, down=None):
     down = up if down is None else np.broadcast_to(down, z.shape) / unit
     x, pull = z * unit, force / unit
     tol = RELATIVE_TOL * (np.abs(pull) + np.where(np.isfinite(up), up, 0.0)).max(axis=1, initial=0.0, keepdims=True)
+    tol += ROUNDING * np.abs(x).max(axis=1, initial=0.0, keepdims=True)
     careful = np.zeros(Q, dtype=bool)  # systems in which entries leave zero one at a time
     open_ = np.arange(Q)
     for _ in range(MAX_ROUNDS if Q else 0):
@@ -121,8 +123,14 @@ def lasso_minimum(system, force, z, up, down=None):
         side = np.where(x_ != 0, np.sign(x_), np.where(leaving, np.sign(slope), 0.0))
         step = _solve_active(A_, slope, side != 0)
         new, change, stuck = _descend(A_, x_, f, step, side, up_, down_)
-        careful[open_] = stuck
         x[open_], pull[open_] = new, f - change
+        # Where not even one at a time leads down, or no digit changes any more, rounding is all that is left.
+        still = np.abs(new - x_).max(axis=1) <= ROUNDING * np.abs(x_).max(axis=1)
+        done = (stuck & careful[open_]) | (still & ~stuck)
+        careful[open_] = stuck
+        open_ = open_[~done]
+        if not len(open_):
+            break
     return np.where(scale > 0, x / unit, np.where(up + down > 0, 0.0, z))
 
 

@@ -51,6 +51,18 @@ EXPERTS = [
     (InverseGaussianExpert("inverse"), "positive"),
     (GaussianExpert("log"), "positive"),
     (GaussianExpert("identity", dispersion_floor=1e-8), "regression"),
+    (LinearExpert(alpha=4.0, l1_ratio=1.0), "two outputs"),
+    (LinearExpert(alpha=4.0, l1_ratio=0.7, shrink_to="global", scale_penalty=False), "regression"),
+    (StudentExpert(df=4.0, alpha=4.0, l1_ratio=1.0, scale_penalty=False), "regression"),
+    (LaplaceExpert(alpha=4.0, l1_ratio=0.7), "regression"),
+    (LogisticExpert(alpha=1.0, l1_ratio=1.0), "two classes"),
+    (LogisticExpert(alpha=1.0, l1_ratio=0.7, shrink_to="global"), "four classes"),
+    (PoissonExpert(alpha=4.0, l1_ratio=0.7), "counts"),
+    (NegativeBinomialExpert(alpha=2.0, l1_ratio=1.0), "counts"),
+    (BinomialExpert(alpha=4.0, l1_ratio=1.0), "trials"),
+    (GammaExpert(alpha=1.0, l1_ratio=1.0, scale_penalty=False), "positive"),
+    (InverseGaussianExpert("inverse", alpha=0.5, l1_ratio=0.5), "positive"),
+    (GaussianExpert("identity", alpha=4.0, l1_ratio=1.0, scale_penalty=False), "regression"),
 ]
 
 
@@ -63,6 +75,8 @@ def routing(Z):
 GATES = [
     TreeGate(SoftmaxGate(), Tree.from_text("((. .) .)")),
     TreeGate(SoftmaxGate(alpha=0.0), Tree.flat(K)),
+    TreeGate(SoftmaxGate(alpha=3.0, l1_ratio=1.0), Tree.from_text("((. .) .)")),
+    TreeGate(SoftmaxGate(alpha=6.0, l1_ratio=0.7), Tree.flat(K)),
     ConstantGate(),
     GaussianGate(),
     GaussianGate("tied", covariance_prior=None, covariance_floor=1e-8),
@@ -214,16 +228,22 @@ def test_gate_q_does_not_fall(gate):
         assert q >= before - 1e-10 * rows.n_rows
 
 
-def central_differences(function, array, step=1e-6):
-    """Gradient of a scalar function with respect to an array that it reads, entry by entry."""
-    gradient = np.empty_like(array)
+def central_differences(function, array, step=1e-6, lasso=False):
+    """Gradient of a scalar function with respect to an array that it reads, entry by entry.
+
+    At a corner, where a `lasso` holds an entry, it is what pulls beyond what holds: the smallest subgradient.
+    """
+    gradient, here = np.empty_like(array), function()
     for index in np.ndindex(array.shape):
         value = array[index]
         array[index] = value + step
         above = function()
         array[index] = value - step
-        gradient[index] = (above - function()) / (2 * step)
+        below = function()
         array[index] = value
+        slope, corner = (above - below) / (2 * step), (2 * here - above - below) / (2 * step)
+        corner = corner if lasso and corner > 1e-2 else 0.0  # the rest is curvature
+        gradient[index] = np.sign(slope) * max(abs(slope) - corner, 0.0)
     return gradient
 
 
@@ -233,7 +253,8 @@ def test_expert_gradient_is_that_of_q(expert, kind):
     resp = make_resp(rows, seed=3)
     expert, params = fit_once(expert, rows, make_resp(rows))
     scaled = expert.gradient(params, expert.statistics(params, rows, resp))
-    numeric = central_differences(lambda: q_of_expert(expert, params, rows, resp), params.coef)
+    lasso = getattr(expert, "l1_ratio", 0.0) > 0
+    numeric = central_differences(lambda: q_of_expert(expert, params, rows, resp), params.coef, lasso=lasso)
     noise = getattr(params, "variance", None)
     if noise is not None:  # slopes in units of the noise, variances as their logarithms
         numeric = numeric * np.sqrt(noise)[..., None]
@@ -249,13 +270,14 @@ def test_expert_gradient_is_that_of_q(expert, kind):
     np.testing.assert_allclose(scaled, numeric.ravel(), atol=2e-6 * rows.n_rows)
 
 
-@pytest.mark.parametrize("gate", GATES[:2], ids=identify)
+@pytest.mark.parametrize("gate", GATES[:4], ids=identify)
 def test_gate_gradient_is_that_of_q(gate):
     rows = make_rows("regression")
     resp = make_resp(rows, seed=3)
     gate, params = fit_once(gate, rows, make_resp(rows))
     gradient = gate.gradient(params, gate.statistics(params, rows, resp)).reshape(params.coef.shape)
-    numeric = central_differences(lambda: q_of_gate(gate, params, rows, resp), params.coef)
+    lasso = gate.node.l1_ratio > 0
+    numeric = central_differences(lambda: q_of_gate(gate, params, rows, resp), params.coef, lasso=lasso)
     np.testing.assert_allclose(gradient[params.used], numeric[params.used], atol=1e-5)
 
 
@@ -288,6 +310,11 @@ def test_gate_is_a_distribution(gate):
         GaussianGate: K - 1 + K * q + covariance.get(getattr(gate, "covariance_type", None), 0),
         TreeGate: 2 * P,
     }
+    if getattr(getattr(gate, "node", None), "l1_ratio", 0.0):  # nonzero slopes; those of a node sum to nothing new
+        nodes = zip(params.coef, params.used, strict=True)
+        slots = [(np.count_nonzero(coef[used, :-1], axis=0), used.sum() - 1) for coef, used in nodes]
+        n_free[TreeGate] = sum(np.minimum(count, free).sum() + free for count, free in slots)
+        assert n_free[TreeGate] < 2 * P
     assert gate.n_parameters(params) == n_free[type(gate)]
 
 

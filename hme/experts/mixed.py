@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import clone
 
+from ..kernels import log_normalize
 from .base import Expert
 
 __all__ = ["MixedExpert"]
@@ -200,16 +201,28 @@ class MixedExpert(Expert):
         return self.families_[g].start_target(self._safe(g, rows)[0])
 
     def start_responsibilities(self, rows, resp):
-        """For nobody the rows that it cannot produce; for a background those that the others fit worst."""
+        """For nobody the rows that it cannot produce; for a background those that the others fit worst.
+
+        Experts that are fitted already divide what they have together by what they say of each row.
+        """
         shares = np.array([self.families_[g].start_share for g in self.group_])
         possible = np.stack([self._safe(g, rows)[1] for g in self.group_], axis=1)
         atoms = np.array([bool(self.families_[g].atoms) for g in self.group_])
         resp = np.where(atoms, 0.5, resp)  # a point mass takes its part of the rows that it can have at all
+        frozen = np.flatnonzero([self.families_[g].frozen for g in self.group_])
+        if len(frozen) > 1:
+            log_prob = np.hstack([self._alone(k, rows) for k in frozen])
+            resp[:, frozen] = log_normalize(log_prob)[1] * resp[:, frozen].sum(axis=1, keepdims=True)
         resp = _normalized(resp * possible * (shares == 0), possible)
         if shares.any():
             for _ in range(TRIMS):
                 resp = self._trimmed(rows, resp, shares, possible)
         return resp
+
+    def _alone(self, k, rows):
+        """Log-density (n, 1) of the expert of leaf k if it answers for all rows."""
+        family, (rows, _) = self.family(k), self._safe(self.group_[k], rows)
+        return family.log_prob(family.init(rows, rows.weight[:, None]), rows)
 
     def _trimmed(self, rows, resp, shares, possible):
         """The others fitted without the rows that they fit worst, whose responsibilities the backgrounds take.

@@ -4,6 +4,7 @@ from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
 from .. import multinomial, penalties
 from ..checks import check_int, check_real
@@ -188,8 +189,8 @@ class TopKGate(Gate):
 
     def route(self, params, rows):
         """The leaves of every row and their log-priors, (n, k) each, eqs. (active) and (sparse-prior)."""
-        score = linear_scores(rows.Z, params.coef)
-        active = top_k(score + params.bias, self.k) if rows.active is None else rows.active
+        score = _row_scores(rows.Z, params.coef)
+        active = top_k(score + params.bias, self.k, overwrite=True) if rows.active is None else rows.active
         return active, _restricted(score, active)[0]
 
     def twin(self, params, leaf, donor, number):
@@ -313,14 +314,19 @@ def _scatter(active, values, n_leaves, fill=0.0):
     return out
 
 
-def top_k(score, k):
+def _row_scores(Z, coef):
+    """Linear scores (n, K) with each row's together, as the choice among them wants it."""
+    return Z @ coef.T if sp.issparse(Z) else np.ascontiguousarray(np.dot(Z, coef.T))
+
+
+def top_k(score, k, overwrite=False):
     """The k leaves (n, k) with the largest scores (n, K), in ascending order; of equal ones the lowest."""
     n, K = score.shape
     if k == K:
         return np.tile(np.arange(K), (n, 1))
     if k > MAX_PICKS:
         return np.sort(np.argsort(-score, axis=1, kind="stable")[:, :k], axis=1)
-    score = np.array(score, order="C")  # each row's scores together
+    score = np.array(score, order="C", copy=not overwrite or None)  # each row's scores together
     active, row = np.empty((n, k), dtype=np.intp), np.arange(n)
     for j in range(k):
         active[:, j] = score.argmax(axis=1)  # the first of equal ones
