@@ -341,6 +341,26 @@ def test_objective_does_not_fall(seed, scaled):
     assert model.history_.accepted.mean() > 0.9
 
 
+@pytest.mark.parametrize("seed", range(len(UGLINESS)))
+def test_objective_of_other_families_does_not_fall(seed):
+    X, y, weight, _, n_experts = make_problem(seed)
+    positive = np.exp((y - y.mean()) / y.std())
+    gate, lasso = SoftmaxGate(0.3, 1.0), {"alpha": 1.0, "l1_ratio": 1.0}
+    models = [
+        (HMERegressor(expert=PoissonExpert(**lasso)), np.round(positive)),
+        (HMERegressor(expert=GammaExpert(**lasso, scale_penalty=False)), positive),
+        (HMERegressor(expert=StudentExpert(df=4.0, **lasso)), y),
+        (HMERegressor(expert=LaplaceExpert(**lasso, scale_penalty=False)), y),
+        (HMERegressor(expert=GaussianExpert("identity", **lasso)), y),
+        (HMEClassifier(expert=LogisticExpert(**lasso)), make_problem(seed, True)[1]),
+    ]
+    for model, target in models:
+        table = make_problem(seed, isinstance(model, HMEClassifier))
+        model.set_params(n_experts=n_experts, gate=gate, max_iter=40)
+        model.fit(table[0], target, sample_weight=table[2])
+        assert (np.diff(model.lower_bounds_) >= -1e-12 * np.abs(model.lower_bounds_).max()).all()
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_weights_are_repetitions(name):
     family, own, kind = FAMILIES[name]
