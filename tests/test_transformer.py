@@ -250,3 +250,14 @@ def test_a_second_layer_bends_what_a_first_one_cannot():
         X, y
     )
     assert two[-1].lower_bounds_[-1] > one.lower_bounds_[-1]
+
+
+def test_folds_of_an_int_keep_groups_whole():
+    rng = np.random.default_rng(0)
+    group = np.repeat(np.arange(20), 5)
+    X = np.column_stack([rng.normal(size=100), rng.normal(size=20)[group]])
+    y = np.where(X[:, 1] > 0, X[:, 0], -X[:, 0]) + 0.1 * rng.normal(size=100)
+    mixture = HMERegressor(n_experts=2, expert_features=[0], gate_features=[1])
+    by_number = HMETransformer(mixture, cv=4).fit_transform(X, y, groups=group)
+    by_splitter = HMETransformer(mixture, cv=GroupKFold(4)).fit_transform(X, y, groups=group)
+    np.testing.assert_array_equal(by_number, by_splitter)

@@ -5,7 +5,7 @@ import scipy.sparse as sp
 from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin, clone, is_classifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import KFold, StratifiedKFold, check_cv
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import _safe_indexing, check_array, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
@@ -38,9 +38,9 @@ class HMETransformer(TransformerMixin, BaseEstimator):
     cv : int, splitter, iterable or None, default=None
         How `fit_transform` makes columns of the rows that the mixture is fitted to, eq. (cross-fitted-layer). None:
         by that very mixture, so that the next layer learns to trust columns which know the targets, and is let down
-        by new rows. An int is a number of shuffled folds, stratified by class: the columns of each come from a mixture
-        that is fitted to the others, from the same responsibilities, so that its experts keep their numbers. `fit` and
-        `transform` are the same in both cases.
+        by new rows. An int is a number of shuffled folds, stratified by class, that keep groups whole: the columns of
+        each come from a mixture that is fitted to the others, from the same responsibilities, so that its experts keep
+        their numbers. `fit` and `transform` are the same in both cases.
 
     Attributes
     ----------
@@ -142,7 +142,8 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         resp = full.responsibilities(X, y, **known)
         shape = {"tree": full.tree_, "depth": "auto", "branching": 2, "n_experts": None}
         columns = None
-        for train, test in self._folds(target).split(np.zeros(len(target)), target, routed["fit"].get("groups")):
+        groups = routed["fit"].get("groups")
+        for train, test in self._folds(target, groups).split(np.zeros(len(target)), target, groups):
             settings = shape | {"start": resp[train], "n_init": 1, "n_finalists": None, "warm_start": False}
             part = clone(self._estimator()).set_params(**settings)
             part.fit(_safe_indexing(table, train), target[train], **_cut(routed["fit"], train, len(target)))
@@ -156,9 +157,11 @@ class HMETransformer(TransformerMixin, BaseEstimator):
             raise ValueError(f"cv = {self.cv!r} must put every row in a fold that is left out.")
         return columns
 
-    def _folds(self, y):
-        """The splitter; folds of an int are shuffled, always in the same way."""
+    def _folds(self, y, groups):
+        """The splitter; folds of an int are shuffled, always in the same way, and keep groups whole."""
         if isinstance(self.cv, int) and not isinstance(self.cv, bool):
+            if groups is not None:
+                return StratifiedGroupKFold(self.cv) if is_classifier(self.estimator_) else GroupKFold(self.cv)
             folds = StratifiedKFold if is_classifier(self.estimator_) else KFold
             return folds(self.cv, shuffle=True, random_state=0)
         return check_cv(self.cv, y, classifier=is_classifier(self.estimator_))
