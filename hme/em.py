@@ -125,7 +125,7 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
             if (falls == 0 or wanders) and gain <= options.tol and gradient <= max(np.sqrt(options.tol), 1e-9):
                 reason = "converged"
                 break
-            falls = 0
+            falls = 0 if gain > options.tol or not wanders else falls  # going round in circles is no progress
             params = model.m_step(params, stats, rows)
     except KeyboardInterrupt:
         if best is None:

@@ -176,7 +176,7 @@ def proximal(coef, stats, penalty, lasso, anchor=0.0, used=None):
 
 
 def _with_shifts(system, used=None):
-    """Hessians with a curvature where all slots move alike, which is `shifted`'s business and has none of its own."""
+    """Hessians with a curvature where all slots move alike, which is `shifted`'s business, eq. (shift-curvature)."""
     Q, C, p = system.shape[:3]
     there = np.ones((Q, C)) if used is None else used.astype(float)
     size = np.einsum("qcjcj->qj", system) / np.maximum(there.sum(axis=1), 1.0)[:, None]

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import _check_sample_weight
+from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
 from .checks import check_choice, check_int, check_real
 from .experts import MixedExpert
@@ -212,7 +213,7 @@ def alpha_path(
         if not len(alphas):
             raise ValueError("alphas must hold at least one number.")
     running = clone(model).set_params(warm_start=True)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):  # the products of blocks are small
         warnings.simplefilter("ignore", ConvergenceWarning)  # one warning at the end stands for all
         running.fit(X, y, sample_weight=sample_weight, **rows)
         if alphas is None:

@@ -469,7 +469,7 @@ def test_frozen_classifiers():
     model = HMEClassifier(n_experts=2, expert=pairs)
     assert model.fit(X, CLASSES).score(X, CLASSES) > 0.9
     two = FrozenEstimator(GaussianNB().fit(X[left], CLASSES[left]))
-    with pytest.raises(ValueError, match="knows 2 classes, y has 3"):
+    with pytest.raises(ValueError, match="knows the classes"):
         HMEClassifier(n_experts=2, expert=two).fit(X, CLASSES)
 
 
@@ -598,3 +598,40 @@ def test_a_sparse_gate_asks_two_experts_of_a_row():
     Counting.asked = 0
     model.predict(X)
     assert Counting.asked == 2 * N
+
+
+# -- going on from an earlier fit --------------------------------------------------------------------------------------
+
+
+def test_a_warm_start_asks_no_fit_about_rows_that_it_has_seen():
+    rng = np.random.default_rng(0)
+    X, y = rng.uniform(0, 6, (200, 2)), rng.normal(size=200)
+    model = HMERegressor(depth=0, expert=DecisionTreeRegressor(), warm_start=True).fit(X, y).fit(X[1:], y[1:])
+    cold = HMERegressor(depth=0, expert=DecisionTreeRegressor()).fit(X[1:], y[1:])
+    np.testing.assert_allclose(model.lower_bounds_[-1], cold.lower_bounds_[-1], rtol=1e-9)
+
+
+def test_a_warm_start_takes_what_has_changed():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0, 6, (200, 2))
+    y = np.where(X[:, 0] < 3, np.sin(3 * X[:, 0]), 2.0) + 0.1 * rng.normal(size=200)
+    model = HMERegressor(n_experts=2, expert="tree", warm_start=True).fit(X, y)
+    model.set_params(expert__max_depth=1).fit(X, y)
+    assert [tree.get_depth() for tree in model.experts_.estimator] == [1, 1]
+    up, down = FrozenEstimator(LinearRegression().fit(X, y)), FrozenEstimator(LinearRegression().fit(X, -y))
+    model = HMERegressor(n_experts=2, expert=up, warm_start=True).fit(X, y)
+    np.testing.assert_allclose(model.set_params(expert=down).fit(X, y).predict(X), down.predict(X))
+
+
+def test_frozen_classifiers_must_know_the_classes():
+    X = np.random.default_rng(0).normal(size=(90, 1))
+    known = FrozenEstimator(DecisionTreeClassifier(max_depth=2).fit(X, np.where(X[:, 0] > 0, "dog", "cat")))
+    with pytest.raises(ValueError, match="is frozen and knows the classes"):
+        HMEClassifier(depth=0, expert=known).fit(X, np.where(X[:, 0] > 0, "dog", "emu"))
+
+
+def test_circles_of_a_refitted_gate_end():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.uniform(0, 6, 200), rng.normal(size=200)])
+    y = np.where(X[:, 0] < 3, np.sin(3 * X[:, 0]), 2.0) + 0.1 * rng.normal(size=200)
+    assert HMERegressor(depth=2, gate="tree").fit(X, y).converged_

@@ -2,6 +2,7 @@
 
 import warnings
 
+import joblib
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
@@ -184,6 +185,15 @@ class BaseHME(BaseEstimator):
         if previous is not None and tree != self.tree_:
             raise ValueError(f"warm_start: the earlier fit has {self.tree_!r}, not {tree!r}. Use warm_start=False.")
         options = em.Options(self.max_iter, self.tol, self.callback, self.verbose, self._algorithms, self._seed())
+        fitted_on = None
+        if mixture.refitted:  # otherwise nothing of the earlier fit belongs to its rows
+            fitted_on = joblib.hash((rows.X, rows.y, rows.weight)), repr(expert), repr(gate)
+        given = expert.sees_table or gate.sees_table or mixture.refitted
+        if previous is not None and given and (fitted_on is None or fitted_on != self._fitted_on):
+            # What was fitted to other rows has seen some of these, and what is given may be another now: only
+            # responsibilities go on from the earlier fit.
+            resp = self.model_.e_step(previous, rows._replace(fold=None))[1]
+            previous = mixture.init(rows, resp)
         if previous is not None:
             names, fits = ["warm"], [restarts.continue_fit(mixture, rows, previous, options, self._reached)]
         else:
@@ -197,6 +207,7 @@ class BaseHME(BaseEstimator):
             best = restarts.feed(mixture, rows, best, options)
         self.boundary_ = self._report_troubles(mixture, best)
         self.model_, self.columns_, self.tree_, self._kind = mixture, columns, tree, kind
+        self._fitted_on = fitted_on
         self.restarts_ = [
             restarts.Restart(name, fit.objective, fit.n_iter, fit.reason)
             for name, fit in zip(names, fits, strict=False)  # an interrupt leaves the later starts out

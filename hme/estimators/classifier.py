@@ -118,9 +118,21 @@ class HMEClassifier(ClassifierMixin, BaseHME):
                 raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
             if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
                 raise ValueError(f"warm_start: y has the classes {classes}, the earlier fit {self.classes_}.")
+            self._check_frozen(classes)
             self._fit(tables, codes, weight, kept, group, labels)
             self.classes_ = classes
         return self
+
+    def _check_frozen(self, classes):
+        """Refuse fitted classifiers whose classes are not those of y: their probabilities go by position."""
+        expert = self._make_expert(self.expert)
+        for member in getattr(expert, "members", [expert]):
+            known = getattr(member.estimator, "classes_", None) if member.frozen else None
+            if known is not None and not any(np.array_equal(known, c) for c in (classes, np.arange(len(classes)))):
+                raise ValueError(
+                    f"expert {member.estimator!r} is frozen and knows the classes {np.asarray(known).tolist()}, y has "
+                    f"{classes.tolist()}."
+                )
 
     def _class_factor(self, y):
         if self.class_weight is None:

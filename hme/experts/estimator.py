@@ -304,7 +304,8 @@ class EstimatorExpert(RefitExpert):
         """Estimators (K, folds + 1) and numbers of failures; fills in what they predict of rows they have not seen."""
         splits = self._splits(rows)
         y, resp = self._on_grid(rows, resp)
-        order = np.lexsort(np.atleast_2d(rows.y.T)[::-1]) if rows.fold is None else np.argsort(rows.fold, kind="stable")
+        keys = list(np.atleast_2d(rows.y.T)[::-1])  # rows in an order of their contents
+        order = np.lexsort(keys if rows.fold is None else [*keys, rows.fold])
         unit = rows.n_rows / rows.weight.sum()
         targets, least = (y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y), NEGLIGIBLE * rows.weight
 
