@@ -188,12 +188,8 @@ class BaseHME(BaseEstimator):
         fitted_on = None
         if mixture.refitted:  # otherwise nothing of the earlier fit belongs to its rows
             fitted_on = joblib.hash((rows.X, rows.y, rows.weight)), repr(expert), repr(gate)
-        given = expert.sees_table or gate.sees_table or mixture.refitted
-        if previous is not None and given and (fitted_on is None or fitted_on != self._fitted_on):
-            # What was fitted to other rows has seen some of these, and what is given may be another now: only
-            # responsibilities go on from the earlier fit.
-            resp = self.model_.e_step(previous, rows._replace(fold=None))[1]
-            previous = mixture.init(rows, resp)
+        if previous is not None:
+            previous = self._brought_along(previous, mixture, rows, fitted_on)
         if previous is not None:
             names, fits = ["warm"], [restarts.continue_fit(mixture, rows, previous, options, self._reached)]
         else:
@@ -213,6 +209,17 @@ class BaseHME(BaseEstimator):
             for name, fit in zip(names, fits, strict=False)  # an interrupt leaves the later starts out
         ]
         self._keep(best)
+
+    def _brought_along(self, params, mixture, rows, fitted_on):
+        """Parameters of an earlier fit as a start on these rows.
+
+        What was fitted to other rows has seen some of these, and an estimator that is given may be another one now: of
+        such a fit only the responsibilities go on.
+        """
+        given = mixture.expert.sees_table or mixture.gate.sees_table or mixture.refitted
+        if not given or (fitted_on is not None and fitted_on == self._fitted_on):
+            return params
+        return mixture.init(rows, self.model_.e_step(params, rows._replace(fold=None))[1])
 
     def _with_labels(self, rows, labels, kept, order, n_leaves, gate):
         """The rows with what the user knows of their experts."""
