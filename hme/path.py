@@ -166,7 +166,7 @@ def alpha_path(
         2 goes back from the strongest strength to the weakest as well, for about twice the time.
     sample_weight : array-like or None, default=None
     **rows
-        Row arguments of `fit`: `offset`, `trials`, `groups`.
+        Row arguments of `fit`: `offset`, `trials`, `groups`, `labels`.
 
     Returns
     -------
@@ -213,11 +213,12 @@ def alpha_path(
         if not len(alphas):
             raise ValueError("alphas must hold at least one number.")
     running = clone(model).set_params(warm_start=True)
+    known = {name: value for name, value in rows.items() if name != "labels"}  # labels are the fit's alone
     with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):  # the products of blocks are small
         warnings.simplefilter("ignore", ConvergenceWarning)  # one warning at the end stands for all
         running.fit(X, y, sample_weight=sample_weight, **rows)
         if alphas is None:
-            largest = _largest_alpha(running, side, X, y, sample_weight, rows)
+            largest = _largest_alpha(running, side, X, y, sample_weight, known)
             alphas = np.geomspace(largest, eps * largest, n_alphas)
         models = {}
         for alpha in [*alphas[::-1], *(alphas if passes == 2 else [])]:
@@ -226,7 +227,7 @@ def alpha_path(
                 models[alpha] = copy.copy(running)
                 models[alpha].set_params(warm_start=model.warm_start, **{side: clone(getattr(running, side))})
     models = [models[alpha] for alpha in alphas]
-    criteria = [_criteria(fitted, X, y, sample_weight, rows) for fitted in models]
+    criteria = [_criteria(fitted, X, y, sample_weight, known) for fitted in models]
     path = AlphaPath(side, alphas, models, criteria)
     if not path.converged.all():
         count = int((~path.converged).sum())
@@ -255,8 +256,7 @@ def _check_family(model, side, needs_lasso):
 
 def _criteria(model, X, y, sample_weight, rows):
     """Log-likelihood, BIC and AIC."""
-    rows = dict(rows)
-    log_likelihood, weight = model._information(X, y, sample_weight, rows.pop("groups", None), **rows)
+    log_likelihood, weight = model._information(X, y, sample_weight, **rows)
     return log_likelihood, *(model.n_parameters_ * np.array([np.log(weight), 2.0]) - 2.0 * log_likelihood)
 
 

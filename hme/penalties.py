@@ -4,6 +4,8 @@ Coefficients enter as their distance z from what they are drawn to; a penalty is
 one strength for each design column. Functions of arrays; Q systems of p numbers at once.
 """
 
+from numbers import Real
+
 import numpy as np
 
 from .checks import check_real
@@ -25,9 +27,9 @@ RELEASED, SETTLED = 0.5, 1e-3
 
 def check_l1_ratio(value):
     """A number between 0 and 1."""
-    if check_real(value, "l1_ratio") > 1:
+    if isinstance(value, Real) and not isinstance(value, bool) and not 0 <= value <= 1:
         raise ValueError(f"l1_ratio must be a number between 0 and 1, got {value!r}.")
-    return float(value)
+    return check_real(value, "l1_ratio")
 
 
 def strengths(alpha, l1_ratio, design):

@@ -139,12 +139,22 @@ def _leaves(model, names, target, max_terms):
     return leaves
 
 
+def _alone(field):
+    """A field of one expert's report with the axis of the experts."""
+    if hasattr(field, "fit"):  # NumPy takes pipelines and forests for sequences
+        array = np.empty(1, dtype=object)
+        array[0] = field
+        return array
+    return np.asarray(field)[None]
+
+
+
 def _equations(model, k, names, target, max_terms):
     """What expert k says, in one line or in one for each class or output."""
     family = model.model_.expert.family(k)
     if isinstance(model.experts_, dict):
         report = list(model.experts_.values())[k]
-        report = type(report)(*(np.asarray(field)[None] for field in report))
+        report = type(report)(*(_alone(field) for field in report))
     else:
         report = type(model.experts_)(*(field[k : k + 1] for field in model.experts_))
     classes = getattr(model, "classes_", None)

@@ -14,7 +14,7 @@ HOUSE = Path(hme.__file__).parent
 # Every room may import the rooms of the lines above its own, and what stands beside it where it says so.
 FLOORS = [
     {"checks"},
-    {"kernels", "statistics", "tree", "chunks", "datasets", "table", "folds", "penalties"},
+    {"kernels", "statistics", "tree", "chunks", "datasets", "table", "folds", "penalties", "refits"},
     {"links", "design", "multinomial", "posterior"},
     {"constraints", "features"},
     {"experts", "gates"},

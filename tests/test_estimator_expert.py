@@ -27,10 +27,10 @@ from hme import HMEClassifier, HMERegressor, export_text
 from hme.chunks import Rows
 from hme.design import Design
 from hme.experts import EstimatorExpert, LinearExpert, TreeExpert
-from hme.experts.estimator import resample, weight_name
 from hme.experts.laws import ClassLaw, noise_law
 from hme.folds import fold_numbers
 from hme.gates import TopKGate
+from hme.refits import resample, weight_name
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # few rows, few sweeps
 
@@ -259,10 +259,16 @@ def test_the_name_of_the_weights():
     assert weight_name(GridSearchCV(Ridge(), {"alpha": [1.0]})) == "sample_weight"
     assert weight_name(GridSearchCV(KNeighborsRegressor(), {"n_neighbors": [1]})) is None
     assert weight_name(TransformedTargetRegressor(Ridge())) == "sample_weight"
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_routing_around_the_model_changes_no_fit_of_an_expert(n_jobs):
+    X, y = load_diabetes(return_X_y=True)
+    expert = EstimatorExpert(make_pipeline(StandardScaler(), Ridge()), n_jobs=n_jobs)
+    model = HMERegressor(n_experts=2, expert=expert, max_iter=5)
+    plain = model.fit(X, y).predict(X)
     with config_context(enable_metadata_routing=True):
-        assert weight_name(make_pipeline(StandardScaler(), Ridge())) is None
-        steps = StandardScaler().set_fit_request(sample_weight=False), Ridge().set_fit_request(sample_weight=True)
-        assert weight_name(make_pipeline(*steps)) == "sample_weight"
+        np.testing.assert_array_equal(model.fit(X, y).predict(X), plain)
 
 
 def test_pipelines_are_weighed_in_their_last_step():
@@ -635,3 +641,31 @@ def test_circles_of_a_refitted_gate_end():
     X = np.column_stack([rng.uniform(0, 6, 200), rng.normal(size=200)])
     y = np.where(X[:, 0] < 3, np.sin(3 * X[:, 0]), 2.0) + 0.1 * rng.normal(size=200)
     assert HMERegressor(depth=2, gate="tree").fit(X, y).converged_
+
+
+def table_with_text_and_gaps(n=200):
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.uniform(0, 6, n), "t": rng.choice(["u", "v"], n)})
+    table.loc[::7, "a"] = np.nan
+    return table, np.where(table.t == "u", 1.0, 3.0) + 0.1 * rng.normal(size=n)
+
+
+def test_estimators_alone_may_see_text_and_gaps():
+    table, y = table_with_text_and_gaps()
+    encode = ColumnTransformer([("text", OneHotEncoder(), ["t"])], remainder="passthrough")
+    pipe = make_pipeline(encode, HistGradientBoostingRegressor(max_iter=50))
+    assert HMERegressor(depth=0, gate="constant", expert=pipe).fit(table, y).score(table, y) > 0.95
+    model = HMERegressor(n_experts=2, gate="constant", expert=pipe).fit(table, y)  # one may lack a category in its rows
+    assert np.isfinite(model.log_likelihood(table, y)).all() and model.responsibilities(table, y).shape == (200, 2)
+    with pytest.raises(ValueError, match="the gate sees all columns of X; give gate_features too"):
+        HMERegressor(n_experts=2, expert=pipe).fit(table, y)
+    with pytest.raises(ValueError, match="X contains NaN: the gate sees all columns of X; give gate_features too"):
+        HMERegressor(n_experts=2, expert=HistGradientBoostingRegressor()).fit(table[["a"]], y)
+
+
+def test_lists_show_their_estimators():
+    X, y = load_diabetes(return_X_y=True)
+    experts = [("forest", RandomForestRegressor(5)), ("pipe", make_pipeline(StandardScaler(), Ridge()))]
+    text = export_text(HMERegressor(n_experts=2, expert=experts, max_iter=3).fit(X, y))
+    assert "RandomForestRegressor" in text and "StandardScaler | Ridge" in text

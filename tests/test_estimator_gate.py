@@ -24,8 +24,9 @@ from hme import HMEClassifier, HMERegressor, export_text
 from hme.chunks import Rows
 from hme.design import Design
 from hme.gates import EstimatorGate, SoftmaxGate
-from hme.gates.estimator import GRAIN, NEGLIGIBLE, resampled, soft_targets
+from hme.gates.estimator import NEGLIGIBLE, resampled, soft_targets
 from hme.plot import GateDisplay
+from hme.refits import STEP
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # a refitted gate wanders
 
@@ -66,13 +67,13 @@ def test_soft_targets_say_what_the_responsibilities_say():
     assert np.abs(back / weight[:, None] - resp).max() <= 5 * NEGLIGIBLE
     assert (back[resp < NEGLIGIBLE] == 0).all() and (share > 0).all()
     assert (np.diff(leaf) >= 0).all()
-    np.testing.assert_array_equal(share / GRAIN, np.rint(share / GRAIN))
+    np.testing.assert_array_equal(share / STEP, np.rint(share / STEP))
 
 
 def test_a_tree_gives_the_mean_responsibilities_of_its_regions():
     rng = np.random.default_rng(0)
     X, weight = rng.normal(size=(200, 3)), rng.integers(1, 4, size=200).astype(float)
-    resp = np.rint(rng.dirichlet(np.ones(3), 200) / GRAIN * 0.5) * GRAIN * 2  # so that nothing is rounded
+    resp = np.rint(rng.dirichlet(np.ones(3), 200) / STEP * 0.5) * STEP * 2  # so that nothing is rounded
     resp[:, 0] = 1.0 - resp[:, 1:].sum(axis=1)
     rows = make_rows(X, weight)
     tree = DecisionTreeClassifier(max_depth=4, min_weight_fraction_leaf=0.05)

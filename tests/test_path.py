@@ -178,3 +178,13 @@ def test_plot():
     path.plot(axes, criterion=None, line_kwargs={"color": "k"})
     pyplot.close("all")
     assert "4 fits" in repr(path)
+
+
+def test_a_path_takes_labels():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 4))
+    side = (X[:, 0] > 0).astype(int)
+    y = np.where(side, 2 * X[:, 1], -2 * X[:, 2]) + 0.3 * rng.normal(size=200)
+    model = HMERegressor(n_experts=2, expert=LinearExpert(l1_ratio=1.0))
+    path = alpha_path(model, X, y, n_alphas=5, labels=np.where(np.arange(200) < 20, side, -1))
+    assert path.converged.all() and path.models[-1].experts_.coef[1, 1] > 1.5

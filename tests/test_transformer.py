@@ -202,8 +202,8 @@ def test_composition():
     "settings, error, message",
     [
         (dict(estimator=LinearRegression()), TypeError, "must be None, an HMERegressor or an HMEClassifier"),
-        (dict(output=("gate", "leaves")), ValueError, "output must be one of"),
-        (dict(output=()), ValueError, "must name at least one"),
+        (dict(output=("gate", "leaves")), ValueError, "output = .* must be one or several of"),
+        (dict(output=()), ValueError, "must be one or several of"),
         (dict(passthrough="yes"), ValueError, "passthrough must be one of"),
         (dict(cv=2.5), ValueError, "cv"),
     ],
@@ -261,3 +261,12 @@ def test_folds_of_an_int_keep_groups_whole():
     by_number = HMETransformer(mixture, cv=4).fit_transform(X, y, groups=group)
     by_splitter = HMETransformer(mixture, cv=GroupKFold(4)).fit_transform(X, y, groups=group)
     np.testing.assert_array_equal(by_number, by_splitter)
+
+
+@pytest.mark.parametrize("settings, message", [
+    ({"output": 3}, "output = 3 must be"), ({"output": ("gate", "gate")}, "output = .* must be"),
+    ({"cv": True}, "cv = True must be"), ({"cv": "a"}, "cv = 'a' must be"), ({"cv": 0}, "cv = 0 must be"),
+])  # fmt: skip
+def test_bad_settings_are_named(settings, message):
+    with pytest.raises(ValueError, match=message):
+        HMETransformer(HMERegressor(n_experts=2), **settings).fit([[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0])

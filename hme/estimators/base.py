@@ -146,7 +146,8 @@ class BaseHME(BaseEstimator):
         """The rows of positive weight: which they are, their tables, y, weights and codes of groups, and the rest."""
         codes = group_codes(groups, len(y))
         if codes is not None:
-            check_constant("sample_weight", weight, codes, ONE_WEIGHT)
+            by_class = getattr(self, "class_weight", None) is not None
+            check_constant("class_weight" if by_class else "sample_weight", weight, codes, ONE_WEIGHT)
         kept, *used, codes = positive_rows(weight, tables, y, weight, *arguments.values(), codes)
         return kept, *used[:3], codes, dict(zip(arguments, used[3:], strict=True))
 
@@ -186,7 +187,7 @@ class BaseHME(BaseEstimator):
             raise ValueError(f"warm_start: the earlier fit has {self.tree_!r}, not {tree!r}. Use warm_start=False.")
         options = em.Options(self.max_iter, self.tol, self.callback, self.verbose, self._algorithms, self._seed())
         fitted_on = None
-        if mixture.refitted:  # otherwise nothing of the earlier fit belongs to its rows
+        if mixture.refitted and self.warm_start:  # otherwise nothing of the earlier fit belongs to its rows
             fitted_on = joblib.hash((rows.X, rows.y, rows.weight)), repr(expert), repr(gate)
         if previous is not None:
             previous = self._brought_along(previous, mixture, rows, fitted_on)
@@ -235,7 +236,8 @@ class BaseHME(BaseEstimator):
 
     def _new_columns(self, tables, weight):
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)])
-        features = self.expert_features, self.gate_features
+        blind = all(self._picks) and self._follows and self.gate_features is None
+        features = self.expert_features, [] if blind else self.gate_features
         return Columns.fit(*features, tables, names, weight, self.standardize, self._gate_is_blind, self._follows)
 
     @property
@@ -305,14 +307,16 @@ class BaseHME(BaseEstimator):
 
     # -- the predict side --------------------------------------------------------------------------------------------
 
-    def _tables(self, X, y=None, *, reset):
+    def _tables(self, X, y=None, *, reset, picks=None):
         """The tables that experts and gate take their columns from, and y, validated.
 
         A side with all columns wants numbers; one that picks or transforms them sees the table as it came.
         """
-        if reset:
+        if reset and picks is None:
             gate_picks = self.gate_features is not None or (self.expert_features is not None and self._gate_is_blind)
-            self._picks = (self.expert_features is not None or self._follows, gate_picks)
+            picks = (self.expert_features is not None or self._follows, gate_picks)
+        if reset:
+            self._picks = picks
         picks = self._picks
         given = X if hasattr(X, "shape") else np.asarray(X)
         given = given.tocsr() if sp.issparse(given) else given
@@ -328,10 +332,13 @@ class BaseHME(BaseEstimator):
             try:
                 numbers, y = validate_data(self, X, y, **checks)
             except ValueError as error:
-                if not any(picks) or "could not convert" not in str(error):
+                reason = str(error).splitlines()[0].rstrip(".")
+                if not any(picks) or not ("could not convert" in reason or "X contains NaN" in reason):
                     raise
+                if self._follows and self._gate_is_blind:  # nobody but the estimators looks at the columns
+                    return self._tables(X, y, reset=True, picks=(True, True))
                 side = "expert" if picks[1] else "gate"
-                raise ValueError(f"{error}: the {side} sees all columns of X; give {side}_features too.") from error
+                raise ValueError(f"{reason}: the {side} sees all columns of X; give {side}_features too.") from error
         else:
             numbers = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         whole = given if numbers is None or hasattr(given, "columns") else numbers  # names of columns are kept
@@ -409,9 +416,42 @@ class BaseHME(BaseEstimator):
         except NotImplementedError as error:
             raise AttributeError(str(error)) from error
 
-    def _information(self, X, y, sample_weight, groups, **arguments):
+    def bic(self, X, y, sample_weight=None, **rows):
+        """Bayesian information criterion, ``-2 log-likelihood + n_parameters_ log(weight)``; less is better, eq. (bic).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        sample_weight : array-like of shape (n,) or None
+        **rows
+            Row arguments of `log_likelihood`: `groups`, for a regressor also `offset` and `trials`. With groups the
+            criterion counts groups.
+
+        Returns
+        -------
+        float
+        """
+        log_likelihood, weight = self._information(X, y, sample_weight, **rows)
+        return -2.0 * log_likelihood + self.n_parameters_ * np.log(weight)
+
+    def aic(self, X, y, sample_weight=None, **rows):
+        """Akaike's information criterion, ``-2 log-likelihood + 2 n_parameters_``; less is better, eq. (bic).
+
+        Parameters
+        ----------
+        X, y, sample_weight, **rows
+            As for `bic`.
+
+        Returns
+        -------
+        float
+        """
+        return -2.0 * self._information(X, y, sample_weight, **rows)[0] + 2.0 * self.n_parameters_
+
+    def _information(self, X, y, sample_weight, groups=None, **rows):
         """The log-likelihood and what it is the sum of: weights of groups, or of rows."""
-        log_likelihood = self._log_likelihood(X, y, groups=groups, **arguments)
+        log_likelihood = self.log_likelihood(X, y, groups=groups, **rows)
         codes = group_codes(groups, len(y))
         weight = _check_sample_weight(sample_weight, np.asarray(y), dtype=np.float64, ensure_non_negative=True)
         if codes is not None:

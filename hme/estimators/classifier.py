@@ -209,39 +209,3 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         ndarray of shape (n,), or (number of groups,) in the order of their sorted values
         """
         return self._log_likelihood(X, y, groups=groups)
-
-    def bic(self, X, y, sample_weight=None, *, groups=None):
-        """Bayesian information criterion, ``-2 log-likelihood + n_parameters_ log(weight)``; less is better, eq. (bic).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,) or None
-        groups : array-like of shape (n,) or None
-            As in `fit`; the criterion then counts groups.
-
-        Returns
-        -------
-        float
-        """
-        log_likelihood, weight = self._information(X, y, sample_weight, groups)
-        return -2.0 * log_likelihood + self.n_parameters_ * np.log(weight)
-
-    def aic(self, X, y, sample_weight=None, *, groups=None):
-        """Akaike's information criterion, ``-2 log-likelihood + 2 n_parameters_``; less is better, eq. (bic).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,) or None
-        groups : array-like of shape (n,) or None
-            As in `fit`; the criterion then counts groups.
-
-        Returns
-        -------
-        float
-        """
-        log_likelihood, _ = self._information(X, y, sample_weight, groups)
-        return -2.0 * log_likelihood + 2.0 * self.n_parameters_

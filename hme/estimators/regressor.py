@@ -144,46 +144,6 @@ class HMERegressor(RegressorMixin, BaseHME):
         """
         return self._log_likelihood(X, y, offset=offset, trials=trials, groups=groups)
 
-    def bic(self, X, y, sample_weight=None, *, offset=None, trials=None, groups=None):
-        """Bayesian information criterion, ``-2 log-likelihood + n_parameters_ log(weight)``; less is better, eq. (bic).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,) or (n, T)
-        sample_weight : array-like of shape (n,) or None
-        offset, trials : array-like of shape (n,), float or None
-            As in `fit`.
-        groups : array-like of shape (n,) or None
-            As in `fit`; the criterion then counts groups.
-
-        Returns
-        -------
-        float
-        """
-        log_likelihood, weight = self._information(X, y, sample_weight, groups, offset=offset, trials=trials)
-        return -2.0 * log_likelihood + self.n_parameters_ * np.log(weight)
-
-    def aic(self, X, y, sample_weight=None, *, offset=None, trials=None, groups=None):
-        """Akaike's information criterion, ``-2 log-likelihood + 2 n_parameters_``; less is better, eq. (bic).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,) or (n, T)
-        sample_weight : array-like of shape (n,) or None
-        offset, trials : array-like of shape (n,), float or None
-            As in `fit`.
-        groups : array-like of shape (n,) or None
-            As in `fit`; the criterion then counts groups.
-
-        Returns
-        -------
-        float
-        """
-        log_likelihood, _ = self._information(X, y, sample_weight, groups, offset=offset, trials=trials)
-        return -2.0 * log_likelihood + 2.0 * self.n_parameters_
-
     def score(self, X, y, sample_weight=None, *, offset=None, trials=None):
         """R^2 of the predicted means, as of any scikit-learn regressor.
 

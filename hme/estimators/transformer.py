@@ -118,10 +118,11 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         return self._table(self._cross_fitted(X, y, routed), X)
 
     def _fit(self, X, y, arguments):
-        for name in self._outputs():
-            check_choice(name, "output", OUTPUTS)
-        if not self._outputs():
-            raise ValueError(f"output = {self.output!r} must name at least one of {', '.join(map(repr, OUTPUTS))}.")
+        outputs = self._outputs() if isinstance(self.output, str | list | tuple) else ()
+        if not outputs or len(set(outputs)) < len(outputs) or not set(outputs) <= set(OUTPUTS):
+            raise ValueError(f"output = {self.output!r} must be one or several of {', '.join(map(repr, OUTPUTS))}.")
+        if isinstance(self.cv, bool | str) or (isinstance(self.cv, int) and self.cv < 1):
+            raise ValueError(f"cv = {self.cv!r} must be None, an int >= 1, a splitter or an iterable of splits.")
         check_choice(self.passthrough, "passthrough", (True, False))
         model = self._estimator()
         given = model.estimator if isinstance(model, FrozenEstimator) else model

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from .. import statistics
+from ..refits import Refitted
 
 __all__ = ["AdditiveExpert", "Expert", "RefitExpert"]
 
@@ -188,26 +189,9 @@ class AdditiveExpert(Expert):
         return best[1]
 
 
-class RefitExpert(Expert):
-    """A family that is fitted anew on all rows each sweep; its "statistics" are the responsibilities themselves."""
-
-    refitted = True
-
-    def statistics(self, params, rows, resp, seen=None):
-        return resp.copy()
-
-    def add(self, a, b):
-        return b if a is None else np.concatenate([a, b])
-
-    def update(self, params, stats, rows):
-        return self.fit(rows, stats)
-
-    def init(self, rows, resp):
-        return self.fit(rows, resp)
+class RefitExpert(Refitted, Expert):
+    """A family that is fitted anew on all rows each sweep."""
 
     @abstractmethod
     def fit(self, rows, resp):
         """Parameters from all rows and responsibilities (n, K) that carry the row weights."""
-
-    def interpolate(self, old, new, step):
-        return old  # fitted estimators cannot be mixed

@@ -1,34 +1,31 @@
 """Any scikit-learn estimator as an expert, fitted anew each sweep and asked only about rows that it has not seen."""
 
-from inspect import signature
 from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn import get_config
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import _safe_indexing, get_tags
-from sklearn.utils.metadata_routing import get_routing_for_object
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
 from .. import statistics
 from ..checks import check_choice, check_int, check_real
+from ..refits import STEP, fit_to, resample, seeded, weight_name
 from .base import RefitExpert
 from .laws import ClassLaw, Noise, Share, noise_law
 from .linear import own_targets
 from .noise import check_noise
 
-__all__ = ["EstimatorExpert", "EstimatorParams", "resample", "weight_name"]
+__all__ = ["EstimatorExpert", "EstimatorParams"]
 
 NEGLIGIBLE = 1e-5  # share of a row below which an expert is fitted without it
 FEWEST_DRAWS = 10  # rows, at least, of what an estimator that takes no weights is fitted to, if there are so many
 FARTHEST = 10.0  # predictions are cut where they lie farther from the mean of y than so many times any y does
-RESP_STEP, Y_STEP = 2.0**-20, 2.0**-24  # of a row, and of the farthest prediction, to which fits are rounded
-SEED = 0  # for estimators that draw, so that two sweeps differ by their weights only
+Y_STEP = 2.0**-24  # of the farthest prediction: y is rounded to it, for trees, as responsibilities are to STEP
 
 
 class EstimatorParams(NamedTuple):
@@ -240,13 +237,7 @@ class EstimatorExpert(RefitExpert):
             estimator = (DecisionTreeRegressor if task == "regression" else DecisionTreeClassifier)(max_depth=3)
         if self.frozen:
             return estimator
-        estimator = clone(estimator)
-        unset = {
-            name: SEED
-            for name, value in estimator.get_params().items()
-            if name.rpartition("__")[2] == "random_state" and value is None
-        }
-        return estimator.set_params(**unset) if unset else estimator
+        return seeded(clone(estimator))
 
     def start_target(self, rows):
         return rows.y if rows.y.ndim == 1 else own_targets(rows)
@@ -348,7 +339,7 @@ class EstimatorExpert(RefitExpert):
         would choose among them; as it is, a tree takes the same one for a row of weight two and for the row twice.
         """
         weight = rows.weight[:, None]
-        resp = np.rint(resp / weight / RESP_STEP) * RESP_STEP * weight
+        resp = np.rint(resp / weight / STEP) * STEP * weight
         if rows.y.ndim == 1:
             return rows.y, resp
         y, trees = own_targets(rows), isinstance(self.estimator_, DecisionTreeRegressor)
@@ -384,9 +375,10 @@ class EstimatorExpert(RefitExpert):
                     n_draws = max(int(np.rint(total * unit)), min(FEWEST_DRAWS, len(inside)))
                     inside = inside[resample(weight[inside], min(n_draws, len(weight)))]
                 arguments = {} if name is None else {name: weight[inside]}
-                estimator.fit(_rows_of(X, inside), y[inside], **arguments)
+                fit_to(estimator, _rows_of(X, inside), y[inside], **arguments)
             if not len(asked):
-                self._answer(estimator, _rows_of(X, inside[:1]))  # some can be fitted to few rows, but predict none
+                # Some can be fitted to few rows but predict none, or none with a category that these do not hold.
+                self._answer(estimator, X if hasattr(X, "columns") else _rows_of(X, inside[:1]))
             return estimator, self._answer(estimator, _rows_of(X, asked)), None
         except (ValueError, TypeError, ArithmeticError, IndexError, np.linalg.LinAlgError) as error:
             return None, None, error
@@ -474,33 +466,6 @@ def _tag(estimator, read):
         return read(get_tags(estimator))
     except (AttributeError, TypeError, ValueError):
         return None
-
-
-def weight_name(estimator):
-    """The keyword under which an estimator's `fit` takes the weights of rows, None if it takes none."""
-    if has_fit_parameter(estimator, "sample_weight"):
-        return "sample_weight"
-    if get_config()["enable_metadata_routing"] and hasattr(estimator, "get_metadata_routing"):
-        routing = get_routing_for_object(estimator)
-        return "sample_weight" if routing.consumes("fit", ["sample_weight"]) else None
-    if isinstance(estimator, Pipeline):
-        name, last = estimator.steps[-1]
-        inner = None if isinstance(last, str) or last is None else weight_name(last)
-        return None if inner is None else f"{name}__{inner}"
-    # Searches and transformed targets hand on what they are given.
-    inner = getattr(estimator, "estimator", getattr(estimator, "regressor", None))
-    takes_any = any(kind.kind is kind.VAR_KEYWORD for kind in signature(estimator.fit).parameters.values())
-    return weight_name(inner) if takes_any and hasattr(inner, "fit") and not isinstance(inner, type) else None
-
-
-def resample(weight, n_draws):
-    """Numbers (n_draws,) of rows in proportion to their weights (n,), at even steps of the cumulated weight.
-
-    Each row comes as often as its share of `n_draws`, rounded down or up.
-    """
-    total = np.cumsum(weight)
-    points = (np.arange(n_draws) + 0.5) / n_draws * total[-1]
-    return np.minimum(np.searchsorted(total, points, side="right"), len(weight) - 1)
 
 
 def _rows_of(X, index):

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from .. import statistics
+from ..refits import Refitted
 
 __all__ = ["Gate", "NodeGate", "RefitGate"]
 
@@ -87,30 +88,12 @@ class Gate(BaseEstimator, ABC):
         return params
 
 
-class RefitGate(Gate):
-    """A gate that is fitted anew on all rows each sweep; its "statistics" are the responsibilities themselves."""
-
-    refitted = True
-    exact = False
-
-    def statistics(self, params, rows, resp, seen=None):
-        return resp.copy()
-
-    def add(self, a, b):
-        return b if a is None else np.concatenate([a, b])
-
-    def update(self, params, stats, rows=None):
-        return self.fit(rows, stats)
-
-    def init(self, rows, resp):
-        return self.fit(rows, resp)
+class RefitGate(Refitted, Gate):
+    """A gate that is fitted anew on all rows each sweep."""
 
     @abstractmethod
     def fit(self, rows, resp):
         """Parameters from all rows and responsibilities (n, K) that carry the row weights."""
-
-    def interpolate(self, old, new, step):
-        return old  # fitted estimators cannot be mixed
 
 
 class NodeGate(BaseEstimator, ABC):

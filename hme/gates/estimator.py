@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from sklearn import config_context
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.frozen import FrozenEstimator
@@ -11,17 +10,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import has_fit_parameter
 
 from ..checks import check_int, check_real
+from ..refits import STEP, fit_to, resample, seeded, weight_name
 from .base import RefitGate
 
 __all__ = ["EstimatorGate"]
 
 NEGLIGIBLE = 1e-4  # share of a row that is not worth an entry of its own
-# Shares are multiples of this power of two. Sums of weights are then exact, and where two splits of a tree are equally
-# good, neither the order of the rows nor the writing of a weight as repeated rows decides between them.
-GRAIN = 2.0**-20
 LEAST_LEAF = 10.0  # weight in a leaf of the default tree, in units of rows
 
 
@@ -54,10 +50,9 @@ class EstimatorGate(RefitGate):
     cv : int or None, default=5
         Folds of cross-fitting, eq. (cross-fitted-gate): responsibilities of the training rows come from a prior that
         has not seen them, while new rows are answered by a classifier of all rows. None or 1 asks the latter
-        everywhere and takes a third to a sixth of the time. Small trees then lose next to nothing but report too good
-        a fit (four overlapping experts on 800 rows: the log-likelihood of new rows is 0.12 instead of 0.05 nats below
-        that of training); flexible classifiers learn their own responsibilities by heart (a forest: 0.83 instead of
-        0.10 nats below, and worse for new rows). `lower_bounds_` is of the prior that EM used.
+        everywhere, for one fit a sweep instead of `cv` + 1. Small trees then report too good a fit; flexible classifiers
+        learn their own responsibilities by heart, and are worse for new rows. `lower_bounds_` is of the prior that EM
+        used.
     smoothing : float, default=0.01
         Share of the overall proportions in every prior, greater than 0 and at most 1. A classifier may be certain of
         its answer; a prior may not, or a row could never find its way to another expert.
@@ -241,17 +236,14 @@ def _fitted(template, table, resp, weight, index):
     estimator = _small_tree(resp.shape[1], share.sum()) if template is None else clone(template)
     if (leaf == leaf[0]).all():
         estimator = DummyClassifier(strategy="prior")  # many classifiers refuse a single class
-    _fix_seeds(estimator)
-    arguments = {}
-    if has_fit_parameter(_last_step(estimator), "sample_weight"):
-        arguments[_weight_name(estimator)] = share
+    estimator, name, arguments = seeded(estimator), weight_name(estimator), {}
+    if name is not None:
+        arguments[name] = share
     else:
         drawn = resampled(share, len(index))
         row, leaf = row[drawn], leaf[drawn]
     try:
-        # The weights are for the last step of a pipeline, whatever is routed around the whole model.
-        with config_context(enable_metadata_routing=False):
-            return estimator.fit(_safe_indexing(table, index[row]), leaf, **arguments)
+        return fit_to(estimator, _safe_indexing(table, index[row]), leaf, **arguments)
     except (TypeError, ValueError) as error:
         raise type(error)(f"gate's {estimator!r} cannot be fitted: {error}") from error
 
@@ -260,7 +252,7 @@ def soft_targets(resp, weight):
     """Rows, classes and weights of hard entries that say what responsibilities (n, K) say, eq. (soft-targets)."""
     total = resp.sum(axis=1, keepdims=True)  # the weight but for rounding, or nothing
     share = resp / np.where(total > 0, total, 1.0)
-    share = np.where(share > NEGLIGIBLE, np.rint(share / GRAIN) * GRAIN, 0.0)
+    share = np.where(share > NEGLIGIBLE, np.rint(share / STEP) * STEP, 0.0)
     most = share.argmax(axis=1)[:, None]  # makes up for what the others lose
     np.put_along_axis(share, most, np.take_along_axis(share, most, axis=1) + 1.0 - share.sum(axis=1, keepdims=True), 1)
     share *= np.where(total > 0, weight[:, None], 0.0)
@@ -273,34 +265,10 @@ def resampled(weight, n_rows):
 
     Not fewer than the rows, whatever the unit of their weights, and at most ten times as many.
     """
-    edge = np.cumsum(weight)
-    n_drawn = int(np.clip(np.rint(edge[-1]), n_rows, 10 * n_rows))
-    # Off the edges, where rounding would decide.
-    point = (np.arange(n_drawn) + 0.5) * (edge[-1] / n_drawn) * (1.0 - 1e-12)
-    return np.minimum(np.searchsorted(edge, point), len(edge) - 1)
+    return resample(weight, int(np.clip(np.rint(weight.sum()), n_rows, 10 * n_rows)))
 
 
 def _last_step(estimator):
     while isinstance(estimator, Pipeline):
         estimator = estimator[-1]
     return estimator
-
-
-def _weight_name(estimator):
-    """The name by which `fit` takes the weights."""
-    names = []
-    while isinstance(estimator, Pipeline):
-        names.append(estimator.steps[-1][0])
-        estimator = estimator[-1]
-    return "__".join([*names, "sample_weight"])
-
-
-def _fix_seeds(estimator):
-    """Every `random_state` that is None is set to 0: sweeps must differ by their responsibilities alone."""
-    seeds = {
-        name: 0
-        for name, value in estimator.get_params(deep=True).items()
-        if name.split("__")[-1] == "random_state" and value is None
-    }
-    if seeds:
-        estimator.set_params(**seeds)
