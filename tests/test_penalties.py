@@ -408,7 +408,7 @@ def test_hyper_parameters_are_checked():
     X, y, _ = columns()
     for expert, message in [
         (LinearExpert(l1_ratio=1.5), "l1_ratio must be a number between 0 and 1, got 1.5"),
-        (LinearExpert(l1_ratio=-0.1), "l1_ratio must be a finite number >= 0"),
+        (LinearExpert(l1_ratio=-0.1), "l1_ratio must be a number between 0 and 1, got -0.1"),
         (LinearExpert(scale_penalty="no"), "scale_penalty must be one of True, False"),
         (LinearExpert(l1_ratio=1.0, shrink_to="global", nonnegative=True), "shrink_to='global' does not go"),
     ]:
