@@ -4,42 +4,36 @@ import warnings
 
 import joblib
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, check_X_y
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils import check_random_state
 
 from .. import em, restarts, starts
 from ..checks import check_choice, check_int, check_real
-from ..design import LARGEST
 from ..experts import MixedExpert
-from ..features import Columns, Tables
+from ..features import Columns
 from ..folds import fold_numbers
 from ..gates import NodeGate, TreeGate
 from ..model import Mixture
 from ..posterior import ALGORITHMS
-from ..registry import EXPERTS, check_support, check_target, make_expert, make_gate
+from ..registry import EXPERTS, check_support, make_expert, make_gate
 from ..tree import Tree
+from .fitted import FittedMixture
 from .inputs import (
-    NEUTRAL,
+    ONE_WEIGHT,
     check_constant,
     check_group_columns,
     group_codes,
     in_groups,
     label_factors,
     positive_rows,
-    row_argument,
-    rows_out_of_range,
 )
 
-__all__ = ["PARAMETERS", "BaseHME"]
-
-ONE_WEIGHT = "A group counts once, with the weight of its rows."
+__all__ = ["BaseHME"]
 
 
-class BaseHME(BaseEstimator):
-    """What the regressor and the classifier share."""
+class BaseHME(FittedMixture, BaseEstimator):
+    """What the regressor and the classifier share: settings, and the fit from rows to attributes."""
 
     def __init__(
         self,
@@ -305,177 +299,6 @@ class BaseHME(BaseEstimator):
             warnings.warn(message, ConvergenceWarning, stacklevel=4)
         return boundary
 
-    # -- the predict side --------------------------------------------------------------------------------------------
-
-    def _tables(self, X, y=None, *, reset, picks=None):
-        """The tables that experts and gate take their columns from, and y, validated.
-
-        A side with all columns wants numbers; one that picks or transforms them sees the table as it came.
-        """
-        if reset and picks is None:
-            gate_picks = self.gate_features is not None or (self.expert_features is not None and self._gate_is_blind)
-            picks = (self.expert_features is not None or self._follows, gate_picks)
-        if reset:
-            self._picks = picks
-        picks = self._picks
-        given = X if hasattr(X, "shape") else np.asarray(X)
-        given = given.tocsr() if sp.issparse(given) else given
-        if all(picks):
-            if len(given.shape) != 2:
-                raise ValueError(f"Expected 2D array, got X of shape {given.shape} instead.")
-            if reset:  # scikit-learn's checks of a target, without a table of numbers
-                y = check_X_y(np.zeros((given.shape[0], 1)), y, **self._target_checks(y))[1]
-            validate_data(self, given, reset=reset, skip_check_array=True)
-            numbers = None
-        elif reset:
-            checks = {"accept_sparse": "csr", "dtype": np.float64, **self._target_checks(y)}
-            try:
-                numbers, y = validate_data(self, X, y, **checks)
-            except ValueError as error:
-                reason = str(error).splitlines()[0].rstrip(".")
-                if not any(picks) or not ("could not convert" in reason or "X contains NaN" in reason):
-                    raise
-                if self._follows and self._gate_is_blind:  # nobody but the estimators looks at the columns
-                    return self._tables(X, y, reset=True, picks=(True, True))
-                side = "expert" if picks[1] else "gate"
-                raise ValueError(f"{reason}: the {side} sees all columns of X; give {side}_features too.") from error
-        else:
-            numbers = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
-        whole = given if numbers is None or hasattr(given, "columns") else numbers  # names of columns are kept
-        return Tables(*(given if pick else numbers for pick in picks), whole), y
-
-    def _rows(self, X, **arguments):
-        check_is_fitted(self)
-        tables, _ = self._tables(X, reset=False)
-        n_rows = tables.expert.shape[0]
-        arrays = {name: row_argument(name, value, n_rows) for name, value in arguments.items()}
-        for name, array in arrays.items():
-            if array is None and name in self._row_arguments:
-                raise ValueError(f"the model was fitted with {name}; give {name} here too, {NEUTRAL[name]}.")
-            if array is not None and name not in self.model_.expert.row_arguments:
-                raise ValueError(f"{name} is given, but {type(self.model_.expert).__name__} takes no {name}.")
-        rows = self.columns_.rows(tables, self.model_.expert.sees_table, self.model_.gate.sees_table, **arrays)
-        if any(rows_out_of_range(columns) for columns in ((rows.X,) if rows.Z is rows.X else (rows.X, rows.Z))):
-            raise ValueError(f"X holds values more than {LARGEST:g} standard deviations from those of the fit.")
-        return rows
-
-    def _labelled_rows(self, X, y, groups=None, **arguments):
-        """Rows with their y, groups together, and their numbers in the user's order (None: as they are)."""
-        rows, y = self._rows(X, **arguments), self._encode(y)
-        if len(y) != rows.n_rows:
-            raise ValueError(f"X has {rows.n_rows} rows, y has {len(y)}.")
-        if y.dtype.kind == "f" and np.abs(y).max(initial=0.0) > LARGEST:
-            raise ValueError(f"y has values of a size beyond {LARGEST:g}, whose squares are out of range.")
-        rows = rows._replace(y=y)
-        check_target(self.model_.expert, rows)
-        rows, order = in_groups(rows._replace(group=group_codes(groups, rows.n_rows)))
-        if self.model_.gate.sees_columns and self.n_experts_ > 1:
-            check_group_columns(rows, self.columns_.gate.design.names)
-        return rows, order
-
-    def _by_blocks(self, function, rows):
-        return np.concatenate([function(block) for _, block in rows.blocks()])
-
-    def gate_proba(self, X):
-        """Prior of every expert, from x alone, eq. (prior).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-
-        Returns
-        -------
-        ndarray of shape (n, K)
-        """
-        rows = self._rows(X)
-        return self._by_blocks(lambda block: self._prior(block), rows)
-
-    def _prior(self, rows):
-        return np.ascontiguousarray(np.exp(self.model_.gate.log_prior(self.params_.gate, rows)))
-
-    def _responsibilities(self, X, y, **arguments):
-        rows, order = self._labelled_rows(X, y, **arguments)
-        resp = self._by_blocks(
-            lambda block: block.spread(np.ascontiguousarray(self.model_.e_step(self.params_, block)[1])), rows
-        )
-        if order is None:
-            return resp
-        unsorted = np.empty_like(resp)
-        unsorted[order] = resp
-        return unsorted
-
-    def _log_likelihood(self, X, y, **arguments):
-        rows, _ = self._labelled_rows(X, y, **arguments)
-        return self.model_.evidence(self.params_, rows)
-
-    @property
-    def n_parameters_(self):
-        """Number of free parameters, of gate and experts."""
-        try:
-            return int(self.model_.n_parameters(self.params_))
-        except NotImplementedError as error:
-            raise AttributeError(str(error)) from error
-
-    def bic(self, X, y, sample_weight=None, **rows):
-        """Bayesian information criterion, ``-2 log-likelihood + n_parameters_ log(weight)``; less is better, eq. (bic).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,) or (n, T)
-        sample_weight : array-like of shape (n,) or None
-        **rows
-            Row arguments of `log_likelihood`: `groups`, for a regressor also `offset` and `trials`. With groups the
-            criterion counts groups.
-
-        Returns
-        -------
-        float
-        """
-        log_likelihood, weight = self._information(X, y, sample_weight, **rows)
-        return -2.0 * log_likelihood + self.n_parameters_ * np.log(weight)
-
-    def aic(self, X, y, sample_weight=None, **rows):
-        """Akaike's information criterion, ``-2 log-likelihood + 2 n_parameters_``; less is better, eq. (bic).
-
-        Parameters
-        ----------
-        X, y, sample_weight, **rows
-            As for `bic`.
-
-        Returns
-        -------
-        float
-        """
-        return -2.0 * self._information(X, y, sample_weight, **rows)[0] + 2.0 * self.n_parameters_
-
-    def _information(self, X, y, sample_weight, groups=None, **rows):
-        """The log-likelihood and what it is the sum of: weights of groups, or of rows."""
-        log_likelihood = self.log_likelihood(X, y, groups=groups, **rows)
-        codes = group_codes(groups, len(y))
-        weight = _check_sample_weight(sample_weight, np.asarray(y), dtype=np.float64, ensure_non_negative=True)
-        if codes is not None:
-            check_constant("sample_weight", weight, codes, ONE_WEIGHT)
-            weight = weight[np.unique(codes, return_index=True)[1]]
-        return float(weight @ log_likelihood), float(weight.sum())
-
-    def apply(self, X):
-        """The most probable leaf of every row, (n,), from x alone."""
-        return self.gate_proba(X).argmax(axis=1)
-
-    def decision_path(self, X):
-        """Path to the most probable leaf.
-
-        Returns
-        -------
-        sparse matrix of shape (n, M + K)
-            One where a row passes a gating node (first M columns) or ends in a leaf.
-        """
-        leaves = self.apply(X)
-        nodes = self.tree_.paths.sum(axis=1).T  # (K, M)
-        indicator = np.hstack([nodes, np.eye(self.n_experts_)])
-        return sp.csr_matrix(indicator[leaves])
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         try:
@@ -502,100 +325,3 @@ def structure(family):
         return repr(family)
     params = {name: value for name, value in family.get_params(deep=False).items() if name not in STRENGTHS}
     return f"{type(family).__name__}({', '.join(f'{name}={value!r}' for name, value in sorted(params.items()))})"
-
-
-PARAMETERS = """Parameters
-    ----------
-    depth : int or "auto", default="auto"
-        Levels of gates of a complete tree; 0 is one expert. "auto" is the deepest tree that keeps 10 (p + 1) units of
-        weight for each leaf, at most 5.
-    branching : int or sequence of int, default=2
-        Branches of every gating node, or one number for each level from the root down.
-    n_experts : int or None, default=None
-        Short for a flat tree: one gating node above so many experts.
-    tree : Tree, str, tuple or None, default=None
-        Any other shape: a `Tree`, its text such as ``"((. .) .)"``, or nested tuples.
-    expert : str, expert object or None, default=None
-        The family of experts: {experts}.
-        None is the default family, "{default}". A list of (name, expert) pairs gives every leaf its own, from left to
-        right.
-    gate : {{"softmax", "constant", "gaussian", "top_k"}}, gate object or None, default=None
-        The gate, or the family of its nodes; None is "softmax".
-    expert_features, gate_features : None, columns or transformer, default=None
-        What experts and gate see of X: all columns; some of them, by names, numbers, a mask, a slice or a callable as
-        in scikit-learn's `ColumnTransformer`; or a transformer that is fitted with the model. With both given, X may
-        hold columns that are no numbers.
-    standardize : bool, default=True
-        Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. The arithmetic is
-        done on standardised columns in any case, and coefficients are reported in the units of X.
-    algorithm : {{"em", "hard", "stochastic"}} or tuple of them, default="em"
-        "em" weighs every expert by its responsibilities. "hard" gives each row to its most probable expert (clusters of
-        regressions) and climbs the classification likelihood. "stochastic" draws the expert of each row, all of its
-        weight at once, and keeps the best parameters it comes across. Of a tuple each one goes on from where the one
-        before ended: ``("stochastic", "em")`` searches, then climbs. `history_`, `n_iter_` and `lower_bounds_` are of
-        the last one.
-    start : str or array-like, default="auto"
-        "model_tree", "directions", "hyperplanes", "perturbed_model_tree" or "kmeans"; or one leaf number a row (n,),
-        or responsibilities (n, K). "auto" is "{start}".
-    n_init : int, default=1
-        Number of starts; the best fit is kept. Number 0 is `start`, the others are in turn {drawn}.
-    n_finalists : int or None, default=None
-        With a number, all starts run for a few sweeps and only so many of the best run to the end.
-    max_iter : int, default=500
-        Most sweeps of a start.
-    tol : float, default=1e-5
-        A fit has converged when a sweep gains no more than this, in nats per unit of weight, and the scaled gradient is
-        below its square root.
-    on_empty : {{"warn", "reseed", "raise"}}, default="warn"
-        What to do about an expert that ends with less than a thousandth of an equal share of the weight.
-    warm_start : bool, default=False
-        Start from the parameters, and the standardisation, of the last fit.
-    callback : callable or None, default=None
-        ``callback(sweep, objective, params)``, called after every accepted sweep; a true answer stops the start that is
-        running. With ``n_jobs`` above 1 it is called in the processes of the workers.
-    random_state : int, RandomState or None, default=None
-        For the starts that are drawn and for stochastic EM; the default start draws nothing.
-    n_jobs : int or None, default=None
-        Starts that run at the same time (joblib). The result does not depend on it.
-    verbose : int, default=0
-        1 prints every tenth sweep, 2 every one.
-
-    Attributes
-    ----------
-    experts_, gate_ : NamedTuple of arrays
-        Coefficients in the units of X (and y), first axis the expert or gating node.
-    tree_ : Tree
-    n_experts_ : int
-    params_ : Params
-        What EM learned, in standardised units.
-    load_ : ndarray of shape (K,)
-        Share of the weight that each expert answers for.
-    lower_bounds_ : ndarray
-        Mean penalised log-likelihood of each accepted sweep, eq. (objective); it does not fall, with a sparse gate
-        within each of its `stages_`.
-    history_ : History
-        Every sweep, also those that the guard turned back.
-    objective_ : str
-        "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate);
-        with " classification" where the last `algorithm` is "hard".
-    stages_ : list of Stage
-        What each stage of a sparse gate's training reached; empty for other gates.
-    n_parameters_ : int
-        Free parameters of gate and experts.
-    n_iter_ : int
-    converged_ : bool
-    stop_reason_ : str
-        "converged", "max_iter", "stalled", "callback" or "interrupted".
-    boundary_ : list of str
-        Parameters at the edge of what is possible: separating gates or experts, variances at their floor.
-    restarts_ : list of Restart
-        What each start reached.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of str
-        Only where X has string column names.{classes}
-
-    References
-    ----------
-    Jordan, M. I. and Jacobs, R. A. (1994). Hierarchical mixtures of experts and the EM algorithm. Neural Computation
-    6(2), 181-214.
-"""

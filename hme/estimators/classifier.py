@@ -8,8 +8,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
 from ..registry import expert_names
-from .base import PARAMETERS, BaseHME
+from .base import BaseHME
 from .inputs import unchanged_on_error
+from .parameters import PARAMETERS
 
 __all__ = ["HMEClassifier"]
 

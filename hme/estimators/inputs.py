@@ -12,6 +12,7 @@ from ..design import LARGEST
 
 __all__ = [
     "NEUTRAL",
+    "ONE_WEIGHT",
     "check_group_columns",
     "group_codes",
     "in_groups",
@@ -53,6 +54,7 @@ def rows_out_of_range(columns):
     return bool(values.size) and max(values.max(), -values.min()) > LARGEST
 
 
+ONE_WEIGHT = "A group counts once, with the weight of its rows."
 # What a row argument is where it changes nothing.
 NEUTRAL = {"offset": "0 for a rate per unit of exposure", "trials": "1 for the probability of a success"}
 

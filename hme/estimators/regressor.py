@@ -10,8 +10,9 @@ from sklearn.utils.validation import _check_sample_weight
 
 from ..design import LARGEST
 from ..registry import expert_names
-from .base import PARAMETERS, BaseHME
+from .base import BaseHME
 from .inputs import row_argument, unchanged_on_error
+from .parameters import PARAMETERS
 
 __all__ = ["HMERegressor"]
 
@@ -27,8 +28,11 @@ class HMERegressor(RegressorMixin, BaseHME):
 
     """
         + PARAMETERS.format(
-            experts=_in_quotes(expert_names("regression")), default="linear", start="model_tree",
-            drawn='"directions", "hyperplanes",\n        "perturbed_model_tree"', classes=""
+            experts=_in_quotes(expert_names("regression")),
+            default="linear",
+            start="model_tree",
+            drawn='"directions", "hyperplanes",\n        "perturbed_model_tree"',
+            classes="",
         )
         + """
     Examples
@@ -83,8 +87,9 @@ class HMERegressor(RegressorMixin, BaseHME):
             tables, y = self._tables(X, y, reset=True)
             weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
             flat = y.ndim == 1
-            arguments = {name: row_argument(name, value, len(y)) for name, value in
-                         (("offset", offset), ("trials", trials))}
+            arguments = {
+                name: row_argument(name, value, len(y)) for name, value in (("offset", offset), ("trials", trials))
+            }
             Y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
             kept, tables, Y, weight, codes, arguments = self._in_use(tables, Y, weight, groups, **arguments)
             size = np.abs(Y).max()
