@@ -203,6 +203,7 @@ class BaseHME(FittedMixture, BaseEstimator):
             restarts.Restart(name, fit.objective, fit.n_iter, fit.reason)
             for name, fit in zip(names, fits, strict=False)  # an interrupt leaves the later starts out
         ]
+        self.restart_params_ = None if mixture.refitted else [fit.params for fit in fits]
         self._keep(best)
 
     def _brought_along(self, params, mixture, rows, fitted_on):

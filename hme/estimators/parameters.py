@@ -88,6 +88,8 @@ PARAMETERS = """Parameters
         Parameters at the edge of what is possible: separating gates or experts, variances at their floor.
     restarts_ : list of Restart
         What each start reached.
+    restart_params_ : list of Params or None
+        The parameters that each start reached; None of families that are fitted anew, whose models would be many.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X has string column names.{classes}
