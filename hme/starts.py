@@ -15,6 +15,7 @@ __all__ = [
     "directions",
     "from_labels",
     "given",
+    "groups",
     "hyperplanes",
     "kmeans",
     "model_tree",
@@ -87,7 +88,29 @@ def hyperplanes(rows, tree, rng):
 
 def kmeans(rows, tree, rng=None):
     """k-means on the gate's standardised columns at every gating node, from cuts along the first principal axis."""
-    columns, targets = _dense(rows.Z)[:, :-1], _targets(rows)
+    return _clustered(rows, tree, _dense(rows.Z)[:, :-1])
+
+
+def groups(rows, tree, rng=None):
+    """k-means on what the rows of each group together add to the fit of all rows, eq. (group-fit).
+
+    The rows of a group, unlike single ones, tell of their expert's whole line. Rows without groups are groups of one.
+    """
+    X, Y, weight = _dense(rows.X), _targets(rows), rows.weight
+    ridge = np.eye(X.shape[1])
+    gram = X.T @ (X * weight[:, None])
+    R = Y - X @ solve_psd(gram + SPLIT_RIDGE * ridge, X.T @ (Y * weight[:, None]))
+    grams = rows.pooled(weight[:, None, None] * X[:, :, None] * X[:, None, :])
+    cross = rows.pooled(weight[:, None, None] * X[:, :, None] * R[:, None, :])
+    own = solve_psd(grams + ridge, cross).reshape(len(cross), -1)
+    mass = rows.pooled(weight)
+    spread = np.sqrt(np.average((own - np.average(own, axis=0, weights=mass)) ** 2, axis=0, weights=mass))
+    return _clustered(rows, tree, rows.spread(own / np.where(spread > 0, spread, 1.0)))
+
+
+def _clustered(rows, tree, columns):
+    """k-means on columns (n, q) at every gating node."""
+    targets = _targets(rows)
 
     def cut(region, n_pieces):
         inside = region.hard
@@ -176,13 +199,14 @@ STARTS = {
     "directions": directions,
     "hyperplanes": hyperplanes,
     "kmeans": kmeans,
+    "groups": groups,
 }
 
 
-def sequence(first, n_init, classification):
+def sequence(first, n_init, classification, grouped=False):
     """Names of the starts number 0 .. n_init - 1: `first`, then the drawn ones in turn."""
     if first == "auto":
-        first = "kmeans" if classification else "model_tree"
+        first = "groups" if grouped else "kmeans" if classification else "model_tree"
     drawn = ["directions", "perturbed_model_tree"]
     if not classification:
         drawn.insert(1, "hyperplanes")

@@ -168,6 +168,26 @@ def test_starts_keep_groups_whole(settings):
     assert model.lower_bounds_[-1] > -6.5 and np.diff(model.lower_bounds_).min() >= -1e-12
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_the_default_start_finds_the_lines_of_groups(seed):
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(3, size=80)
+    group = np.repeat(np.arange(80), M)
+    x = rng.normal(size=80 * M)
+    y = np.array([1.0, -1.0, 3.0])[kind[group]] + np.array([2.0, -1.0, 0.5])[kind[group]] * x
+    y += 0.8 * rng.normal(size=80 * M)
+    settings = {"n_experts": 3, "gate": "constant"}
+    fitted = HMERegressor(**settings).fit(x[:, None], y, groups=group)
+    told = HMERegressor(start=kind[group], **settings).fit(x[:, None], y, groups=group)
+    assert fitted.restarts_[0].start == "groups"
+    assert fitted.lower_bounds_[-1] > told.lower_bounds_[-1] - 1e-3
+
+
+def test_the_start_by_groups_needs_groups():
+    with pytest.raises(ValueError, match="start = 'groups' needs groups"):
+        regressor(start="groups").fit(X, Y)
+
+
 def test_warm_start_with_groups():
     model = regressor(warm_start=True).fit(X, Y, groups=GROUP)
     before = model.lower_bounds_[-1]

@@ -188,10 +188,13 @@ class BaseHME(FittedMixture, BaseEstimator):
         if previous is not None:
             names, fits = ["warm"], [restarts.continue_fit(mixture, rows, previous, options, self._reached)]
         else:
+            if codes is None and isinstance(self.start, str) and self.start == "groups":
+                raise ValueError("start = 'groups' needs groups in fit.")
             given = None if isinstance(self.start, str) else starts.given(self.start, kept, tree.n_leaves)
             given = given if given is None or order is None else given[order]
             first = "given" if given is not None else self.start
-            names = starts.sequence(first, self.n_init, self._task == "classification")
+            grouped = rows.group is not None and len(rows.firsts()) < rows.n_rows
+            names = starts.sequence(first, self.n_init, self._task == "classification", grouped)
             fits = restarts.run(mixture, rows, tree, names, options, given, self.n_finalists, self.n_jobs)
         best = max(fits, key=lambda fit: fit.objective)
         if self.on_empty == "reseed" and best.reason not in ("interrupted", "callback"):

@@ -33,8 +33,9 @@ PARAMETERS = """Parameters
         before ended: ``("stochastic", "em")`` searches, then climbs. `history_`, `n_iter_` and `lower_bounds_` are of
         the last one.
     start : str or array-like, default="auto"
-        "model_tree", "directions", "hyperplanes", "perturbed_model_tree" or "kmeans"; or one leaf number a row (n,),
-        or responsibilities (n, K). "auto" is "{start}".
+        "model_tree", "directions", "hyperplanes", "perturbed_model_tree", "kmeans" or "groups"; or one leaf number a
+        row (n,), or responsibilities (n, K). "auto" is "groups", which clusters the groups' own fits, where `fit` is
+        given groups, else "{start}".
     n_init : int, default=1
         Number of starts; the best fit is kept. Number 0 is `start`, the others are in turn {drawn}.
     n_finalists : int or None, default=None
