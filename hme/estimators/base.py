@@ -1,4 +1,4 @@
-"""What both estimators share: settings, the fit from rows to attributes, and the predict side that needs no y."""
+"""What both estimators share: settings, and the fit from rows to attributes."""
 
 import warnings
 
@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
+from threadpoolctl import threadpool_limits
 
 from .. import em, restarts, starts
 from ..checks import check_choice, check_int, check_real
@@ -174,7 +175,8 @@ class BaseHME(FittedMixture, BaseEstimator):
             gate = TreeGate(gate, tree)
         elif isinstance(gate, TreeGate) and gate.tree != tree:
             raise ValueError(f"gate has the tree {gate.tree!r}, the model {tree!r}; give the gate's nodes alone.")
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the guard sees to what overflows
+        # One thread, as in the fit: results do not depend on how many there are. The guard sees to what overflows.
+        with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             gate = gate.resolve(rows.heads(), columns.gate.design)
             mixture = Mixture(gate, expert.resolve(rows, columns.expert.design))
         if previous is not None and tree != self.tree_:
