@@ -1,0 +1,6 @@
+"""Displays: the arrays of a picture, kept apart from drawing it. matplotlib is imported when one is drawn."""
+
+from .experts import ExpertsDisplay
+from .gate import GateDisplay
+
+__all__ = ["ExpertsDisplay", "GateDisplay"]

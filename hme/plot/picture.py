@@ -1,0 +1,175 @@
+"""What the displays share: the features and curves that a model is asked for, and matplotlib, when one is drawn."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ..checks import check_int
+
+__all__ = [
+    "as_seen",
+    "class_number",
+    "codes_of",
+    "colors_of",
+    "curves",
+    "dense_table",
+    "feature_label",
+    "feature_number",
+    "feature_pair",
+    "held_values",
+    "pyplot",
+    "quietly",
+    "target_label",
+    "target_of",
+    "value_range",
+]
+
+
+def dense_table(model, X):
+    """X as the dense array that the model sees."""
+    if not hasattr(model, "gate_proba"):
+        raise TypeError(
+            f"model = {model!r} must be an HMERegressor or HMEClassifier; of a pipeline give the last step and the "
+            "columns that it sees."
+        )
+    check_is_fitted(model)
+    return np.array(validate_data(model, X, dtype=np.float64, reset=False))
+
+
+def feature_number(model, feature):
+    """Number of a feature that is given by number or name."""
+    p, names = model.n_features_in_, list(getattr(model, "feature_names_in_", ()))
+    if feature is None:
+        if p == 1:
+            return 0
+        raise ValueError(f"X has {p} features; feature must say which one to look along, {names or f'0 to {p - 1}'}.")
+    if isinstance(feature, str) and feature in names:
+        return names.index(feature)
+    if isinstance(feature, Integral) and 0 <= feature < p:
+        return int(feature)
+    known = f" or one of {names}" if names else ""
+    raise ValueError(f"feature = {feature!r} must be a number from 0 to {p - 1}{known}.")
+
+
+def feature_pair(model, features):
+    """Numbers of the two features of a map."""
+    if features is None:
+        features = range(model.n_features_in_)
+        if len(features) != 2:
+            raise ValueError(f"X has {len(features)} feature(s); features must name the two of the map.")
+    pair = [] if isinstance(features, str) else [feature_number(model, feature) for feature in features]
+    if len(pair) != 2 or pair[0] == pair[1]:
+        raise ValueError(f"features = {features!r} must be two different features.")
+    return pair
+
+
+def held_values(model, table, values):
+    """Where the features that a picture does not show are held, (p,)."""
+    if values is None:
+        return np.median(table, axis=0)
+    values = np.asarray(values, dtype=np.float64)
+    if values.shape != (model.n_features_in_,):
+        raise ValueError(f"values has shape {values.shape}; give one number a feature, ({model.n_features_in_},).")
+    return values
+
+
+def value_range(column, n_points, margin=0.0):
+    """Equally spaced values over the range of a column."""
+    check_int(n_points, "n_points", minimum=2)
+    low, high = column.min(), column.max()
+    if low == high:
+        raise ValueError("a feature of the picture has one value only.")
+    return np.linspace(low - margin * (high - low), high + margin * (high - low), n_points)
+
+
+def curves(model, grid, output):
+    """Priors, the experts' means, the mean and its standard deviation, of one output or class."""
+    # A model with an offset is drawn per unit of exposure, one with trials for a single one.
+    neutral = {name: {"offset": 0, "trials": 1}[name] for name in getattr(model, "_row_arguments", ())}
+    grid = as_seen(model, grid)
+    prior = quietly(model.gate_proba, grid)
+    experts = quietly(lambda rows: model.predict_experts(rows, **neutral), grid)
+    if hasattr(model, "classes_"):
+        c = class_number(model, output)
+        return prior, experts[..., c], quietly(model.predict_proba, grid)[:, c], None
+    mean, std = quietly(lambda rows: model.predict(rows, return_std=True, **neutral), grid)
+    if mean.ndim == 1:
+        if output not in (None, 0):
+            raise ValueError(f"output = {output!r}, but y has one output.")
+        return prior, experts, mean, std
+    if not isinstance(output, Integral) or not 0 <= output < mean.shape[1]:
+        raise ValueError(f"output = {output!r} must be a number from 0 to {mean.shape[1] - 1}: y has several outputs.")
+    return prior, experts[..., output], mean[:, output], std[:, output]
+
+
+def as_seen(model, grid):
+    """The grid as a data frame for a model that picks columns by their names."""
+    picks = any(getattr(model, side, None) is not None for side in ("expert_features", "gate_features"))
+    if not (picks and hasattr(model, "feature_names_in_")):
+        return grid
+    import pandas as pd  # the model has seen a data frame
+
+    return pd.DataFrame(grid, columns=model.feature_names_in_)
+
+
+def quietly(method, grid):
+    """The grid has the columns of the model in their order, but no names, of which scikit-learn would warn."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        return method(grid)
+
+
+def class_number(model, output):
+    """Number of the class whose probability is drawn."""
+    classes = list(model.classes_)
+    if output is not None and output not in classes:
+        raise ValueError(f"output = {output!r} must be one of the classes {classes}.")
+    return len(classes) - 1 if output is None else classes.index(output)
+
+
+def target_of(model, y, output):
+    """y of the output that is drawn; for a class one where it is seen and zero elsewhere."""
+    y = np.asarray(y)
+    if hasattr(model, "classes_"):
+        return (y == model.classes_[class_number(model, output)]).astype(float)
+    return y if y.ndim == 1 else y[:, output or 0]
+
+
+def codes_of(model, y):
+    """What colours the rows: codes of classes, or y itself."""
+    return np.searchsorted(model.classes_, np.asarray(y)) if hasattr(model, "classes_") else np.asarray(y)
+
+
+def feature_label(model, j):
+    """Name of a feature."""
+    return str(model.feature_names_in_[j]) if hasattr(model, "feature_names_in_") else f"x{j}"
+
+
+def target_label(model, output):
+    """Name of what is drawn upwards."""
+    if hasattr(model, "classes_"):
+        return f"P({model.classes_[class_number(model, output)]})"
+    return "y" if output is None else f"y[{output}]"
+
+
+# -- matplotlib --------------------------------------------------------------------------------------------------------
+
+
+def pyplot():
+    """matplotlib.pyplot, or what to do about it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("Pictures need matplotlib: python -m pip install matplotlib") from error
+    return plt
+
+
+def colors_of(n):
+    """RGBA colours (n, 4), neighbours far apart."""
+    from matplotlib import colormaps
+
+    if n <= 20:
+        return np.array([colormaps["tab10" if n <= 10 else "tab20"](k) for k in range(n)])
+    return colormaps["hsv"]((np.arange(n) * 0.618034) % 1.0)
