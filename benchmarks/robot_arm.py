@@ -67,13 +67,23 @@ def main():
             short = HMERegressor(depth=4, start=start, random_state=i, max_iter=sweeps)
             early[sweeps] = timed(lambda model=short: _quiet(model, X, y), X_test, y_test)[0]["error"]
         starts.append(
-            {"start": start, **row, "after sweeps": early, "sweeps": model.n_iter_,
-             "converged": bool(model.converged_), "objective": round(float(model.lower_bounds_[-1]), 4)}
+            {
+                "start": start,
+                **row,
+                "after sweeps": early,
+                "sweeps": model.n_iter_,
+                "converged": bool(model.converged_),
+                "objective": round(float(model.lower_bounds_[-1]), 4),
+            }
         )
         print(json.dumps(starts[-1]), flush=True)
     best = max(starts, key=lambda row: row["objective"])
     result = {
-        "ranges": arguments.ranges, "paper": PAPER, "others": rows, "starts": starts, "best by objective": best,
+        "ranges": arguments.ranges,
+        "paper": PAPER,
+        "others": rows,
+        "starts": starts,
+        "best by objective": best,
         "converged": sum(row["converged"] for row in starts),
         "mean error after 35 sweeps": round(float(np.mean([row["after sweeps"][35] for row in starts])), 4),
     }

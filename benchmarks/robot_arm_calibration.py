@@ -64,8 +64,11 @@ def run(ranges, seed, with_mlp):
         "ranges": ranges,
         "seed": seed,
         "linear": relative_error(y_test, LinearRegression().fit(X, y).predict(X_test), scale),
-        "cart_joint": {**relative_error(y_test, joint.predict(X_test), scale), "min_samples_leaf": leaf,
-                 "leaves": int(joint.get_n_leaves())},
+        "cart_joint": {
+            **relative_error(y_test, joint.predict(X_test), scale),
+            "min_samples_leaf": leaf,
+            "leaves": int(joint.get_n_leaves()),
+        },
         "cart_separate": relative_error(y_test, np.column_stack(separate), scale),
     }
     if with_mlp:

@@ -2,9 +2,10 @@
 
 For each table: test RMSE of a mixture of `TreeExpert` and of one tree with `max_leaf_nodes` set to the mixture's total;
 the mixture's mean test log-likelihood beside the one that it reached in training, where each row is answered for by
-trees that have not seen it; and both again with ``cv=None``, where they have. The depth and the least leaf of
-`TreeExpert` were chosen on test rows of splits 0 to 5 of these tables, so that figures there flatter it: the run starts
-at split 6. A data folder has ``load.py`` with ``split(name, i)``. Run from the root::
+trees that have not seen it; and both again with ``cv=None``, where they have. The trees' size and `pooling` are chosen
+for each split among `GRID` by three-fold cross-validation, by squared error, on its training rows alone, or 4,000 of
+them. The depth and the least leaf that `TreeExpert` has by default were chosen on test rows of splits 0 to 5 of these
+tables: the run starts at split 6. A data folder has ``load.py`` with ``split(name, i)``. Run from the root::
 
     PYTHONPATH=. OMP_NUM_THREADS=1 HME_DATA=FOLDER python benchmarks/trees.py [--splits 4] [--sets concrete,energy]
 """
@@ -17,13 +18,19 @@ import time
 import warnings
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.tree import DecisionTreeRegressor
 
 from hme import HMERegressor
 from hme.experts import TreeExpert
 
 SETS = "concrete,energy,airfoil,california"
+# Small trees that share nothing, and larger ones with leaves of single rows that share nothing, a little or more.
+LARGER = {"max_depth": None, "max_leaf_nodes": 64, "min_weight_leaf": 0.5}
+GRID = [TreeExpert(), *(TreeExpert(**LARGER, pooling=pooling) for pooling in (0.0, 0.1, 0.3))]
+MOST = 4000  # rows that the choice is made on
 
 
 def rmse(model, X, y):
@@ -36,16 +43,26 @@ def in_training(model, n_rows):
     return float(model.lower_bounds_.max() - model.model_.log_prior_density(model.params_) / n_rows)
 
 
-def run(X, y, X_test, y_test, n_experts):
-    out = {}
+def choose(X, y, n_experts, seed):
+    """The number in `GRID` of the trees that predict best what is left out of the training rows."""
+    model, some = HMERegressor(n_experts=n_experts, max_iter=30), np.random.default_rng(seed).permutation(len(y))[:MOST]
+    folds, error = KFold(3, shuffle=True, random_state=0), "neg_mean_squared_error"
+    search = GridSearchCV(model, {"expert": GRID}, scoring=error, cv=folds, refit=False)
+    return int(search.fit(X[some], y[some]).best_index_)
+
+
+def run(X, y, X_test, y_test, n_experts, seed):
+    out, chosen = {}, choose(X, y, n_experts, seed)
     for label, cv in (("cross-fitted", 5), ("in sample", None)):
         start = time.perf_counter()
-        model = HMERegressor(n_experts=n_experts, expert=TreeExpert(cv=cv), max_iter=100).fit(X, y)
+        expert, max_iter = clone(GRID[chosen]).set_params(cv=cv), 100 if len(y) < 5000 else 30
+        model = HMERegressor(n_experts=n_experts, expert=expert, max_iter=max_iter).fit(X, y)
         seconds = time.perf_counter() - start
         leaves = sum(tree.get_n_leaves() for tree in model.experts_.estimator)
         one = DecisionTreeRegressor(max_leaf_nodes=leaves, random_state=0).fit(X, y)
         train, test = in_training(model, len(y)), float(model.log_likelihood(X_test, y_test).mean())
         out[label] = {
+            "chosen": chosen,
             "leaves": leaves,
             "rmse": rmse(model, X_test, y_test),
             "rmse_one_tree": rmse(one, X_test, y_test),
@@ -75,7 +92,7 @@ def main():
     for name in arguments.sets.split(","):
         for n_experts in map(int, arguments.experts.split(",")):
             first = arguments.first
-            runs = [run(*load.split(name, i), n_experts) for i in range(first, first + arguments.splits)]
+            runs = [run(*load.split(name, i), n_experts, i) for i in range(first, first + arguments.splits)]
             mean = {
                 label: {key: float(np.mean([r[label][key] for r in runs])) for key in runs[0][label]}
                 for label in runs[0]

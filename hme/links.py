@@ -22,6 +22,10 @@ class Link:
         """Derivative of the mean with respect to eta."""
         raise NotImplementedError
 
+    def bend(self, mean, eta, scale=1.0):
+        """Second derivative of the mean with respect to eta."""
+        raise NotImplementedError
+
     def eta(self, mean):
         """The linear predictor of a mean."""
         raise NotImplementedError
@@ -34,6 +38,9 @@ class _Identity(Link):
     def slope(self, mean, eta, scale=1.0):
         return np.ones_like(eta)
 
+    def bend(self, mean, eta, scale=1.0):
+        return np.zeros_like(eta)
+
     def eta(self, mean):
         return mean
 
@@ -43,6 +50,9 @@ class _Log(Link):
         return np.exp(np.clip(eta, -LARGEST_ETA, LARGEST_ETA))
 
     def slope(self, mean, eta, scale=1.0):
+        return mean
+
+    def bend(self, mean, eta, scale=1.0):
         return mean
 
     def eta(self, mean):
@@ -58,6 +68,9 @@ class _Inverse(Link):
     def slope(self, mean, eta, scale=1.0):
         return np.where(eta > LEAST_ETA_SHARE / scale, -(mean**2), 0.0)
 
+    def bend(self, mean, eta, scale=1.0):
+        return np.where(eta > LEAST_ETA_SHARE / scale, 2.0 * mean**3, 0.0)
+
     def eta(self, mean):
         return 1.0 / mean
 
@@ -68,6 +81,9 @@ class _Logit(Link):
 
     def slope(self, mean, eta, scale=1.0):
         return mean * (1.0 - mean)
+
+    def bend(self, mean, eta, scale=1.0):
+        return mean * (1.0 - mean) * (1.0 - 2.0 * mean)
 
     def eta(self, mean):
         return logit(mean)

@@ -135,9 +135,7 @@ class AlphaPath:
         return axes
 
 
-def alpha_path(
-    model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3, passes=1, sample_weight=None, **rows
-):
+def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3, passes=1, sample_weight=None, **rows):
     """Fit a model for a sequence of strengths of its lasso, from the weakest to the strongest.
 
     The first fit is that of `model` as it is, with its starts and its own `alpha`. The others go on from one another

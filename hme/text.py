@@ -148,7 +148,6 @@ def _alone(field):
     return np.asarray(field)[None]
 
 
-
 def _equations(model, k, names, target, max_terms):
     """What expert k says, in one line or in one for each class or output."""
     family = model.model_.expert.family(k)

@@ -219,30 +219,41 @@ def test_motorcycle_frame():
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
-@pytest.mark.parametrize("name, value", [
-    ("n_samples", 0), ("n_samples", 2.5), ("n_samples", True), ("noise", -1), ("noise", np.nan), ("noise", "low"),
-])
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("n_samples", 0),
+        ("n_samples", 2.5),
+        ("n_samples", True),
+        ("noise", -1),
+        ("noise", np.nan),
+        ("noise", "low"),
+    ],
+)
 def test_generators_name_the_bad_parameter(generator, name, value):
     with pytest.raises((TypeError, ValueError), match=f"{name} must be .* got {value!r}"):
         generator(**{name: value})
 
 
-@pytest.mark.parametrize("function, options, message", [
-    (make_regimes, {"n_features": 0}, "n_features must be an integer >= 1, got 0"),
-    (make_regimes, {"n_experts": 0}, "n_experts must be an integer >= 1, got 0"),
-    (make_regimes, {"n_experts": 6, "structure": "tree"}, "n_experts must be a power of two .* got 6"),
-    (make_regimes, {"structure": "deep"}, "structure must be 'auto', 'tree' or 'flat', got 'deep'"),
-    (make_regimes, {"sharpness": 0}, "sharpness must be a finite number > 0, got 0"),
-    (make_regimes, {"noise": [0.1, 0.2]}, r"noise must be numeric and broadcast to shape \(4,\)"),
-    (make_robot_arm, {"position_range": [1, 0]}, "position_range must have low <= high"),
-    (make_robot_arm, {"velocity_range": -1}, "velocity_range must be finite and >= 0"),
-    (make_robot_arm, {"torque_range": [1, 2]}, r"torque_range must be numeric and broadcast to shape \(4,\)"),
-    (make_two_spirals, {"n_samples": 1}, "n_samples must be an integer >= 2, got 1"),
-    (load_motorcycle, {"return_X_y": 1}, "return_X_y must be True or False, got 1"),
-    (load_motorcycle, {"as_frame": "yes"}, "as_frame must be True or False, got 'yes'"),
-    (arm_mass_matrix, {"q": np.zeros(3)}, r"q must have shape \(4,\) or \(n, 4\), got shape \(3,\)"),
-    (arm_energy, {"q": np.zeros((2, 4)), "qd": np.zeros((3, 4))}, "the same number of rows"),
-])
+@pytest.mark.parametrize(
+    "function, options, message",
+    [
+        (make_regimes, {"n_features": 0}, "n_features must be an integer >= 1, got 0"),
+        (make_regimes, {"n_experts": 0}, "n_experts must be an integer >= 1, got 0"),
+        (make_regimes, {"n_experts": 6, "structure": "tree"}, "n_experts must be a power of two .* got 6"),
+        (make_regimes, {"structure": "deep"}, "structure must be 'auto', 'tree' or 'flat', got 'deep'"),
+        (make_regimes, {"sharpness": 0}, "sharpness must be a finite number > 0, got 0"),
+        (make_regimes, {"noise": [0.1, 0.2]}, r"noise must be numeric and broadcast to shape \(4,\)"),
+        (make_robot_arm, {"position_range": [1, 0]}, "position_range must have low <= high"),
+        (make_robot_arm, {"velocity_range": -1}, "velocity_range must be finite and >= 0"),
+        (make_robot_arm, {"torque_range": [1, 2]}, r"torque_range must be numeric and broadcast to shape \(4,\)"),
+        (make_two_spirals, {"n_samples": 1}, "n_samples must be an integer >= 2, got 1"),
+        (load_motorcycle, {"return_X_y": 1}, "return_X_y must be True or False, got 1"),
+        (load_motorcycle, {"as_frame": "yes"}, "as_frame must be True or False, got 'yes'"),
+        (arm_mass_matrix, {"q": np.zeros(3)}, r"q must have shape \(4,\) or \(n, 4\), got shape \(3,\)"),
+        (arm_energy, {"q": np.zeros((2, 4)), "qd": np.zeros((3, 4))}, "the same number of rows"),
+    ],
+)
 def test_errors(function, options, message):
     with pytest.raises(ValueError, match=message):
         function(**options)

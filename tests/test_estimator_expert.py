@@ -396,6 +396,8 @@ def test_bad_classifiers_are_refused(expert, error, message):
         (EstimatorExpert(n_jobs=1.5), TypeError, "n_jobs must be an integer"),
         (EstimatorExpert(GaussianNB()), ValueError, "is for classification, not for regression"),
         (TreeExpert(max_leaf_nodes=1), ValueError, "max_leaf_nodes must be an integer >= 2, got 1"),
+        (TreeExpert(pooling=1.0), ValueError, "pooling must be a number >= 0 and less than 1, got 1.0"),
+        (TreeExpert(pooling=-0.1), ValueError, "pooling must be a finite number >= 0, got -0.1"),
     ],
 )
 def test_bad_regressors_are_refused(expert, error, message):
@@ -496,6 +498,35 @@ def test_leaves_have_their_weight():
     for tree in model.params_.experts.estimator[:, 0]:
         leaf = tree.tree_.children_left < 0
         assert tree.tree_.weighted_n_node_samples[leaf].min() >= 20.0 * (1 - 1e-6)
+
+
+@pytest.mark.parametrize("cv", [None, CV])
+def test_pooled_trees_are_those_of_the_mixed_weights(cv):
+    """Eq. (pooled-rows): the trees are fitted to it, the noise stays that of the responsibilities."""
+    rows = make_rows()
+    resp, p = make_resp(rows), 0.3
+    mixed = (1 - p) * resp + p * rows.weight[:, None]
+    pooled = TreeExpert(pooling=p, cv=cv).resolve(rows, DESIGN)
+    plain = TreeExpert(cv=cv).resolve(rows, DESIGN)
+    params, twin = pooled.fit(rows, resp), plain.fit(rows, mixed)
+    values = pooled.predict(params, rows)
+    np.testing.assert_array_equal(values, plain.predict(twin, rows))
+    np.testing.assert_allclose(params.variance, plain.law_.fit(rows, values, resp).variance, rtol=1e-12)
+    assert (np.abs(params.variance / twin.variance - 1) > 1e-3).any()
+
+
+def test_pooled_trees_know_rows_that_are_not_theirs():
+    """A tree as deep as it likes fits all that it has seen exactly, whatever the weight."""
+    rows = make_rows()
+    resp = np.zeros((rows.n_rows, 2))
+    mine = rows.X[:, 0] < 0
+    resp[mine, 0], resp[~mine, 1] = rows.weight[mine], rows.weight[~mine]
+    expert = TreeExpert(max_depth=None, min_weight_leaf=1e-3, cv=None)
+    for p, own in ((0.0, mine), (0.1, np.ones(rows.n_rows, dtype=bool))):
+        bound = expert.set_params(pooling=p).resolve(rows, DESIGN)
+        error = np.abs(bound.predict(bound.fit(rows, resp), rows)[:, 0, 0] - rows.y[:, 0])
+        assert error[own].max() < 1e-5
+        assert own.all() or error[~own].max() > 0.1
 
 
 # -- composition ------------------------------------------------------------------------------------------------------

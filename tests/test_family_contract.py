@@ -151,9 +151,7 @@ def test_expert_statistics_add(expert, kind):
     resp = make_resp(rows)
     expert, params = fit_once(expert, rows, resp)
     whole = expert.statistics(params, rows, resp)
-    parts = expert.add(
-        expert.statistics(params, rows[:25], resp[:25]), expert.statistics(params, rows[25:], resp[25:])
-    )
+    parts = expert.add(expert.statistics(params, rows[:25], resp[:25]), expert.statistics(params, rows[25:], resp[25:]))
     for a, b in zip(whole, parts, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-11)
 

@@ -24,9 +24,7 @@ def table(n=300, p=6, seed=0):
 def test_one_expert_is_lasso_path():
     X, y = table()
     X, y = X - X.mean(axis=0), y - y.mean()
-    model = HMERegressor(
-        depth=0, expert=LinearExpert(l1_ratio=1.0, variance_prior=None), standardize=False, tol=1e-12
-    )
+    model = HMERegressor(depth=0, expert=LinearExpert(l1_ratio=1.0, variance_prior=None), standardize=False, tol=1e-12)
     path = alpha_path(model, X, y, n_alphas=12)
     alphas, coef, _ = lasso_path(X, y, alphas=path.alphas / len(y), tol=1e-12, max_iter=100000)
     np.testing.assert_allclose(path.alphas[0], np.abs(X.T @ y).max(), rtol=1e-6)

@@ -399,9 +399,10 @@ def test_constraints_and_lasso_hold_together(name, constraint):
     assert model.history_.gradient[model.history_.accepted][-1] < 1e-5
     free = coef != 0
     if constraint.get("shared_coef") is True:
-        assert model.model_.expert.n_parameters(model.params_.experts) - model.model_.gate.n_parameters(
-            model.params_.gate
-        ) >= free[0].sum() + 2 - 6
+        assert (
+            model.model_.expert.n_parameters(model.params_.experts) - model.model_.gate.n_parameters(model.params_.gate)
+            >= free[0].sum() + 2 - 6
+        )
 
 
 def test_hyper_parameters_are_checked():
@@ -458,4 +459,3 @@ def test_numbers_of_parameters():
     slopes = (model.experts_.coef != 0).sum()
     gate = (np.ptp(model.gate_.coef, axis=1) != 0).sum()
     assert model.n_parameters_ == slopes + 2 + gate + 1
-

@@ -13,8 +13,8 @@ from sklearn.exceptions import NotFittedError  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 
 from hme import HMEClassifier, HMERegressor  # noqa: E402
-from hme.datasets import load_motorcycle  # noqa: E402
-from hme.plot import ExpertsDisplay, GateDisplay  # noqa: E402
+from hme.datasets import load_motorcycle, make_inverse_problem  # noqa: E402
+from hme.plot import DensityDisplay, ExpertsDisplay, GateDisplay, PITDisplay  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -210,3 +210,57 @@ def test_models_that_pick_columns_by_name_are_drawn():
     display = ExpertsDisplay.from_estimator(model, table, y, feature="b")
     assert display.prior.shape == (len(display.x), 2)
     assert GateDisplay.from_estimator(model, table).prior.shape[2] == 2
+
+
+def test_density_display_holds_the_predictive_density():
+    X, y = make_inverse_problem(1000, random_state=0)[:2]
+    model = HMERegressor(n_experts=5).fit(X, y)
+    display = DensityDisplay.from_estimator(model, X, y, n_points=60, levels=[0.5])
+    dist = model.predict_dist(display.x[:, None])
+    np.testing.assert_allclose(display.density[:, 7], dist.pdf(display.y[None])[7])
+    np.testing.assert_allclose(dist.cdf(display.quantiles[:, 0]), 0.5, atol=1e-10)
+    assert display.density.shape == (60, 60) and len(display.quantiles_) == 1
+    middle = display.density[:, np.argmin(np.abs(display.x - 0.5))]
+    peaks = (middle[1:-1] > middle[:-2]) & (middle[1:-1] > middle[2:])
+    assert peaks.sum() == 3  # the branches of the inverse
+    np.testing.assert_array_equal(display.map_.get_array(), display.density)
+
+
+def test_density_display_of_counts_has_a_probability_for_every_count():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0, 2, (200, 1))
+    model = HMERegressor(n_experts=2, expert="poisson").fit(X, rng.poisson(np.exp(X[:, 0])), offset=np.zeros(200))
+    display = DensityDisplay.from_estimator(model, X)
+    np.testing.assert_array_equal(display.y, np.arange(len(display.y)))
+    assert (display.density.sum(axis=0) > 0.99).all() and display.points_ is None
+
+
+def test_density_display_of_several_outputs_names_one():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 2))
+    model = HMERegressor(depth=1).fit(X, np.column_stack([X[:, 0], X[:, 1]]) + 0.1 * rng.normal(size=(100, 2)))
+    with pytest.raises(ValueError, match="output = None must be a number from 0 to 1"):
+        DensityDisplay.from_estimator(model, X, feature=0)
+    display = DensityDisplay.from_estimator(model, X, X, feature=0, output=1)
+    marginal = model.predict_dist(np.column_stack([display.x, np.full(200, np.median(X[:, 1]))])).marginal(1)
+    np.testing.assert_allclose(display.density, marginal.pdf(display.y[None]).T)
+
+
+def test_pit_display_is_flat_for_the_right_model_only():
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(4000, 1))
+    y = X[:, 0] + rng.normal(size=4000)
+    model = HMERegressor(depth=0).fit(X[:2000], y[:2000])
+    display = PITDisplay.from_estimator(model, X[2000:], y[2000:], n_bins=10)
+    heights = np.array([bar.get_height() for bar in display.bars_])
+    low, high = display.band_.get_y(), display.band_.get_y() + display.band_.get_height()
+    assert heights.mean() == pytest.approx(1.0) and ((heights > low) & (heights < high)).mean() >= 0.8
+    narrow = PITDisplay.from_estimator(model, X[2000:], 3 * y[2000:], n_bins=10)
+    assert narrow.bars_[0].get_height() > high and narrow.bars_[4].get_height() < low
+
+
+@pytest.mark.parametrize("display", [DensityDisplay, PITDisplay])
+def test_displays_of_distributions_refuse_classifiers(display, iris):
+    model, X, y = iris
+    with pytest.raises(TypeError, match="has no predict_dist"):
+        display.from_estimator(model, X, y)

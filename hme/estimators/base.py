@@ -321,7 +321,7 @@ class BaseHME(FittedMixture, BaseEstimator):
 STRENGTHS = {
     "alpha", "shrink_to", "variance_prior", "variance_floor", "dispersion_prior", "dispersion_floor",
     "covariance_prior", "covariance_floor", "max_depth", "min_weight_leaf", "commit", "balance", "dense_sweeps",
-    "max_stages", "stage_sweeps", "l1_ratio", "scale_penalty", "n_jobs", "smoothing",
+    "max_stages", "stage_sweeps", "l1_ratio", "scale_penalty", "n_jobs", "smoothing", "pooling",
 }  # fmt: skip
 
 

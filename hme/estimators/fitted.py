@@ -5,8 +5,10 @@ import scipy.sparse as sp
 from sklearn.utils import check_X_y
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from .. import comparison
 from ..design import LARGEST
 from ..features import Tables
+from ..inference import infer
 from ..registry import check_target
 from .inputs import (
     NEUTRAL,
@@ -167,11 +169,73 @@ class FittedMixture:
         """
         return -2.0 * self._information(X, y, sample_weight, **rows)[0] + 2.0 * self.n_parameters_
 
+    def aicc(self, X, y, sample_weight=None, **rows):
+        """Akaike's criterion corrected for small samples, eq. (aicc); less is better.
+
+        Parameters
+        ----------
+        X, y, sample_weight, **rows
+            As for `bic`.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If there are no more than ``n_parameters_ + 1`` rows, or groups.
+        """
+        log_likelihood, weight = self._information(X, y, sample_weight, **rows)
+        return comparison.aicc(log_likelihood, self.n_parameters_, weight)
+
+    def icl(self, X, y, sample_weight=None, **rows):
+        """Integrated completed likelihood: `bic` and twice the entropy of the responsibilities, eq. (icl).
+
+        Less is better; experts that share rows without telling them apart cost more than by `bic`.
+
+        Parameters
+        ----------
+        X, y, sample_weight, **rows
+            As for `bic`.
+
+        Returns
+        -------
+        float
+        """
+        resp, weight = self.responsibilities(X, y, **rows), self._weight(y, sample_weight)
+        codes = group_codes(rows.get("groups"), len(resp))
+        if codes is not None:  # a group counts once
+            first = np.unique(codes, return_index=True)[1]
+            resp, weight = resp[first], weight[first]
+        return comparison.icl(self.bic(X, y, sample_weight, **rows), resp, weight)
+
+    def summary(self, X, y, sample_weight=None, **options):
+        """Estimates with their standard errors, z, p and intervals: a table for every gating node and expert.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            The rows that the model was fitted to.
+        **options
+            Of `hme.inference.infer`: ``cov_type``, ``clusters``, ``level``, and the row arguments of `fit`.
+
+        Returns
+        -------
+        Summary
+            Text when printed, a table in a notebook, ``to_frame()`` for pandas. `hme.inference.infer` gives the object
+            behind it, with tests, bands and marginal effects.
+        """
+        return infer(self, X, y, sample_weight, **options).summary()
+
+    def _weight(self, y, sample_weight):
+        return _check_sample_weight(sample_weight, np.asarray(y), dtype=np.float64, ensure_non_negative=True)
+
     def _information(self, X, y, sample_weight, groups=None, **rows):
         """The log-likelihood and what it is the sum of: weights of groups, or of rows."""
         log_likelihood = self.log_likelihood(X, y, groups=groups, **rows)
         codes = group_codes(groups, len(y))
-        weight = _check_sample_weight(sample_weight, np.asarray(y), dtype=np.float64, ensure_non_negative=True)
+        weight = self._weight(y, sample_weight)
         if codes is not None:
             check_constant("sample_weight", weight, codes, ONE_WEIGHT)
             weight = weight[np.unique(codes, return_index=True)[1]]

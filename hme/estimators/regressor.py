@@ -13,6 +13,7 @@ from ..registry import expert_names
 from .base import BaseHME
 from .inputs import row_argument, unchanged_on_error
 from .parameters import PARAMETERS
+from .predictive import Predictive
 
 __all__ = ["HMERegressor"]
 
@@ -22,7 +23,7 @@ def _in_quotes(names):
     return "\n        ".join(wrap(", ".join(f'"{name}"' for name in names), 100))
 
 
-class HMERegressor(RegressorMixin, BaseHME):
+class HMERegressor(Predictive, RegressorMixin, BaseHME):
     __doc__ = (
         """Hierarchical mixture of experts for regression, fitted by EM.
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..checks import check_choice, check_real
+from ..distributions import Normal, Uniform, independent
 from .base import AdditiveExpert
 from .noise import spread
 
@@ -58,6 +59,7 @@ class BackgroundExpert(AdditiveExpert):
     """
 
     supports_multioutput = True
+    known = "a background is given, not learned"
 
     def __init__(self, distribution="normal", width=2.0, share=0.1):
         self.distribution = distribution
@@ -106,6 +108,10 @@ class BackgroundExpert(AdditiveExpert):
     def variance(self, params, rows):
         ratio = 1.0 if self.distribution == "normal" else 1.0 / 12.0
         return np.broadcast_to(ratio * params.scale**2, (rows.n_rows, *params.scale.shape))
+
+    def predictive(self, params, rows):
+        kind = Normal if self.distribution == "normal" else Uniform
+        return independent(kind, self.predict(params, rows), params.scale)
 
     def statistics(self, params, rows, resp, seen=None):
         return WeightStatistics(resp.sum(axis=0))

@@ -36,6 +36,10 @@ class Expert(BaseEstimator, ABC):
         It looks at the user's table, ``rows.table``, beside the design columns.
     cross_fitted : bool
         It answers to rows of the training table without having seen them, by ``rows.fold``.
+    smooth : bool
+        The log-density has derivatives by the family's `coordinates`, so that there is information on them.
+    known : str
+        What of it an account of uncertainty takes as known, as a sentence; "" is nothing.
     row_arguments : tuple of str
         Which of "offset" and "trials" the family takes.
     measure : str
@@ -52,7 +56,8 @@ class Expert(BaseEstimator, ABC):
 
     tasks = ("regression",)
     exact = additive = supports_sparse = supports_multioutput = positive_only = False
-    refitted = frozen = sees_table = cross_fitted = False
+    refitted = frozen = sees_table = cross_fitted = smooth = False
+    known = ""
     row_arguments = ()
     measure = "density"
     domain = "any finite number"
@@ -107,6 +112,10 @@ class Expert(BaseEstimator, ABC):
         """Variance of y under every expert, in the shape of `predict`."""
         raise NotImplementedError(f"{type(self).__name__} has no variance.")
 
+    def predictive(self, params, rows):
+        """p_k(y | x) of all rows and experts as an object of `hme.distributions`; y of the rows is not looked at."""
+        raise NotImplementedError(f"{type(self).__name__} has no distribution of numbers.")
+
     def log_prior_density(self, params):
         """Log-density of the penalties and priors, up to a constant; the objective adds it."""
         return 0.0
@@ -122,6 +131,43 @@ class Expert(BaseEstimator, ABC):
     def family(self, k):
         """The family of leaf k: this one, where all leaves have the same."""
         return self
+
+    # -- information, where `smooth` ---------------------------------------------------------------------------------
+
+    def components(self, params):
+        """(number, family, leaves, parameters) of what is computed together: all leaves where they are alike."""
+        return [(None, self, np.arange(len(params[0])), params)]
+
+    def assembled(self, params, parts):
+        """Parameters with new ones, a list, in the place of those of the components."""
+        return parts[0]
+
+    def rows_of(self, number, rows):
+        """The rows as a component sees them."""
+        return rows
+
+    def coordinates(self, params, design):
+        """The parameters as `Coordinates`, shown in the units of a `Design`'s columns."""
+        raise NotImplementedError(f"{type(self).__name__} has no coordinates.")
+
+    def displaced(self, params, coef, scalar):
+        """Parameters from coefficients (K, S, p) and scalars (K, E) in the form of `coordinates`."""
+        raise NotImplementedError(f"{type(self).__name__} has no coordinates.")
+
+    def derivatives(self, params, rows):
+        """First (n, K, d) and second (n, K, d, d) derivatives of `log_prob` by linear predictors and scalars.
+
+        Where slots are contrasts, the linear predictors are those of the second slot, the third, ... less the first's.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives.")
+
+    def prior_derivatives(self, params):
+        """Gradient (K, d) and Hessian (K, d, d) of `log_prior_density` by all coefficients and scalars."""
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives.")
+
+    def diverging(self, params, stats):
+        """Experts, an array of int, whose coefficients grow without bound."""
+        return np.zeros(0, dtype=int)
 
     def interpolate(self, old, new, step):
         """Parameters between two that were visited, for the guard's way back."""

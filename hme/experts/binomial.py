@@ -4,6 +4,8 @@ import numpy as np
 from scipy.special import gammaln
 
 from ..checks import check_int
+from ..coordinates import stacked
+from ..distributions import Binomial
 from .count import FEW
 from .glm import GLMExpert
 
@@ -83,6 +85,12 @@ class BinomialExpert(GLMExpert):
     def log_density(self, y, eta, mean, dispersion, trials):
         ways = gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(trials - y + 1.0)
         return ways + y * eta - trials * np.logaddexp(0.0, eta)
+
+    def law(self, eta, mean, dispersion, trials):
+        return Binomial(trials, eta)
+
+    def density_derivatives(self, y, eta, mean, dispersion, trials):
+        return stacked([y - trials * mean], [[-trials * mean * (1.0 - mean)]])
 
     def working(self, y, eta, mean, dispersion, trials):
         return y - trials * mean, self.variance_function(mean, dispersion, trials)

@@ -30,7 +30,7 @@ class ConstantExpert(AdditiveExpert):
 
     tasks = ("regression", "classification")
     domain = "any finite number, or classes"
-    supports_multioutput = True
+    supports_multioutput = smooth = True
 
     def __init__(self, variance_prior=(1.0, 0.1), variance_floor="auto", shared_variance=False):
         self.variance_prior = variance_prior
@@ -64,6 +64,9 @@ class ConstantExpert(AdditiveExpert):
     def variance(self, params, rows):
         return self.family_.variance(params, rows)
 
+    def predictive(self, params, rows):
+        return self.family_.predictive(params, _intercept(rows))
+
     def evaluate(self, params, rows):
         return self.family_.evaluate(params, _intercept(rows))
 
@@ -84,6 +87,21 @@ class ConstantExpert(AdditiveExpert):
 
     def warnings(self, params, stats):
         return self.family_.warnings(params, stats)
+
+    def coordinates(self, params, design):
+        return self.family_.coordinates(params, design)
+
+    def displaced(self, params, coef, scalar):
+        return self.family_.displaced(params, coef, scalar)
+
+    def derivatives(self, params, rows):
+        return self.family_.derivatives(params, _intercept(rows))
+
+    def prior_derivatives(self, params):
+        return self.family_.prior_derivatives(params)
+
+    def diverging(self, params, stats):
+        return self.family_.diverging(params, stats)
 
     def report(self, params, design):
         """The linear or logistic report, every slope zero."""

@@ -5,6 +5,7 @@ from abc import abstractmethod
 import numpy as np
 
 from ..checks import check_choice
+from ..coordinates import differenced
 from .glm import GLMExpert
 
 __all__ = ["CountExpert"]
@@ -92,6 +93,26 @@ class CountExpert(GLMExpert):
             return variance
         positive = self.zero_odds(np.log(mean), mean, dispersion)[1]
         return np.maximum((variance + mean**2) / positive - (mean / positive) ** 2, 0.0)
+
+    def mass_derivatives(self, y, eta, mean, dispersion):
+        """`density_derivatives` before truncation; by differences for families that do not say them."""
+
+        def displaced(shift, log_factor=0.0):
+            moved = eta + shift
+            return self.log_mass(y, moved, self.link_.mean(moved), dispersion * np.exp(log_factor))
+
+        return differenced(displaced, 1 + self.dispersed)
+
+    def density_derivatives(self, y, eta, mean, dispersion, trials):
+        first, second = self.mass_derivatives(y, eta, mean, dispersion)
+        if not self.zero_truncated:
+            return first, second
+        # Of -log(1 - p0), eq. (truncated-derivatives).
+        zero, bend = self.mass_derivatives(np.zeros_like(y), eta, mean, dispersion)
+        odds = self.zero_odds(eta, mean, dispersion)[0][:, :, None]
+        square = zero[..., None] * zero[..., None, :]
+        odds_ = odds[..., None]
+        return first + odds * zero, second + odds_ * bend + odds_ * (1.0 + odds_) * square
 
     def working(self, y, eta, mean, dispersion, trials):
         ratio = mean / self.count_variance(mean, dispersion)

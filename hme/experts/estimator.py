@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .. import statistics
 from ..checks import check_choice, check_int, check_real
+from ..coordinates import Coordinates, gaussian_derivatives, log_scalars, ridge_derivatives
 from ..refits import STEP, fit_to, resample, seeded, weight_name
 from .base import RefitExpert
 from .laws import ClassLaw, Noise, Share, noise_law
@@ -409,11 +410,51 @@ class EstimatorExpert(RefitExpert):
     def _law(self, params):
         return (Noise if hasattr(self, "reach_") else Share)(*params[2:])
 
+    # -- information: what is predicted is taken as known -------------------------------------------------------------
+
+    @property
+    def smooth(self):
+        """Whether there is information on the noise."""
+        return self.noise == "gaussian" and hasattr(self, "reach_")
+
+    @property
+    def known(self):
+        """What an account of uncertainty takes as known."""
+        origin = "given" if self.frozen else "fitted anew"
+        what = "their predictions are" if self.smooth else "their predictions and the noise around them are"
+        return f"the estimators of the experts are {origin}: {what} taken as known"
+
+    def coordinates(self, params, design):
+        T = params.variance.shape[1]
+        terms = [("" if T == 1 else str(t), "log(variance)") for t in range(T)]
+        return Coordinates(
+            np.zeros((len(params.variance), 0, 0)), (), log_scalars(params.variance, terms, floor=self.law_.noise.floor)
+        )
+
+    def displaced(self, params, coef, scalar):
+        return params._replace(variance=np.exp(scalar))
+
+    def derivatives(self, params, rows):
+        residual = own_targets(rows)[:, None] - self._predictions(params, rows)
+        first, second = gaussian_derivatives(residual, params.variance)
+        T = residual.shape[2]
+        return first[:, :, T:], second[:, :, T:, T:]
+
+    def prior_derivatives(self, params):
+        noise, K = self.law_.noise, len(params.variance)
+        nothing = np.zeros((K, params.variance.shape[1], 0)), np.zeros(0), None, params.variance, False
+        return ridge_derivatives(*nothing, np.full((K, 1), noise.prior_rows), noise.prior_variance)
+
     def predict(self, params, rows):
         return self.law_.mean(self._law(params), rows, self._predictions(params, rows))
 
     def log_prob(self, params, rows):
         return self.law_.log_prob(self._law(params), rows, self._predictions(params, rows))
+
+    def predictive(self, params, rows):
+        if not hasattr(self, "reach_"):
+            return super().predictive(params, rows)
+        return self.law_.distribution(self._law(params), self.predict(params, rows))
 
     def variance(self, params, rows):
         return self.law_.variance(self._law(params), rows)

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
+from ..distributions import Gamma
 from .positive import PositiveExpert
 
 __all__ = ["GammaExpert"]
@@ -37,10 +38,15 @@ class GammaExpert(PositiveExpert):
     array([4.7])
     """
 
+    ceiling = 1e6
+
     def log_density(self, y, eta, mean, dispersion, trials):
         shape = 1.0 / dispersion
         ratio = y / mean
         return shape * (np.log(shape * ratio) - ratio) - gammaln(shape) - np.log(y)
+
+    def law(self, eta, mean, dispersion, trials):
+        return Gamma(mean, dispersion[None])
 
     def working(self, y, eta, mean, dispersion, trials):
         score, information = super().working(y, eta, mean, dispersion, trials)
@@ -51,9 +57,17 @@ class GammaExpert(PositiveExpert):
     def unit_variance(self, mean):
         return mean**2
 
+    def unit_variance_slope(self, mean):
+        return 2.0 * mean
+
     def deviance(self, y, mean):
         ratio = y / mean
         return 2.0 * (ratio - 1.0 - np.log(ratio))
+
+    def dispersion_derivatives(self, deviance, dispersion):
+        shape = 1.0 / dispersion
+        first = shape * (np.log(shape) - digamma(shape) - 0.5 * deviance)
+        return -first, first + shape * (1.0 - shape * polygamma(1, shape))
 
     # Q of the shape k is n (k log k - log Gamma(k) - k) - k deviance / 2, and the prior's part is as everywhere.
 
@@ -68,7 +82,7 @@ class GammaExpert(PositiveExpert):
             for _ in range(NEWTON_STEPS):  # in 1 / shape, where the equation is close to a straight line
                 curvature = weight * (1.0 / shape - polygamma(1, shape)) - 0.5 * self.prior_rows_ / shape**2
                 inverse = 1.0 / shape + self._slope(shape, weight, deviance) / (shape**2 * curvature)
-                shape = 1.0 / np.clip(inverse, self.floor_, 1e6)
+                shape = 1.0 / np.clip(inverse, self.floor_, self.ceiling)
         return np.where(weight + self.prior_rows_ > 0, 1.0 / shape, dispersion)
 
     def dispersion_gradient(self, dispersion, weight, sums, ridge):

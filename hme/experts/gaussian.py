@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..distributions import Normal
 from .glm import ScaledGLMExpert
 
 __all__ = ["GaussianExpert"]
@@ -48,6 +49,9 @@ class GaussianExpert(ScaledGLMExpert):
     def log_density(self, y, eta, mean, dispersion, trials):
         return -0.5 * (self.deviance(y, mean) / dispersion + np.log(2.0 * np.pi * dispersion))
 
+    def law(self, eta, mean, dispersion, trials):
+        return Normal(mean, np.sqrt(dispersion)[None])
+
     def working(self, y, eta, mean, dispersion, trials):
         score, information = super().working(y, eta, mean, dispersion, trials)
         if self.link == "log":  # the observed curvature is the larger one where y < mean
@@ -56,6 +60,9 @@ class GaussianExpert(ScaledGLMExpert):
 
     def unit_variance(self, mean):
         return np.ones_like(mean)
+
+    def unit_variance_slope(self, mean):
+        return np.zeros_like(mean)
 
     def deviance(self, y, mean):
         return (y - mean) ** 2

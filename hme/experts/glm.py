@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import multinomial, penalties
 from ..checks import check_choice, check_prior, check_real
+from ..coordinates import STEP, Coordinates, differenced, joined, log_scalars, ridge_derivatives, stacked
 from ..kernels import linear_scores, rounding_step, weighted_cross, weighted_gram
 from ..links import LINKS
 from .predictor import LinearPredictorExpert, along, with_offset
@@ -55,10 +56,13 @@ class GLMExpert(LinearPredictorExpert):
     ----------
     links : tuple of str
         The links that the family offers.
+    dispersed : bool
+        Whether a dispersion is learned.
     """
 
     links = ("log",)
-    supports_multioutput = False
+    supports_multioutput = dispersed = False
+    smooth = True
 
     # -- what a family says ------------------------------------------------------------------------------------------
 
@@ -69,6 +73,10 @@ class GLMExpert(LinearPredictorExpert):
     @abstractmethod
     def variance_function(self, mean, dispersion, trials):
         """Variance of y at a mean, (n, K)."""
+
+    def law(self, eta, mean, dispersion, trials):
+        """The distribution of y, an object of `hme.distributions`; without it there are no predictive distributions."""
+        raise NotImplementedError(f"{type(self).__name__} has no law, so that it has no predictive distribution.")
 
     def expectation(self, mean, dispersion, trials):
         """Mean of y, (n, K), where it is not the link's."""
@@ -84,6 +92,19 @@ class GLMExpert(LinearPredictorExpert):
         slope = self.link_.slope(mean, eta, self.largest_)
         ratio = slope / self.variance_function(mean, dispersion, trials)
         return (y - mean) * ratio, slope * ratio
+
+    def density_derivatives(self, y, eta, mean, dispersion, trials):
+        """Derivatives of the log-density by eta, and by the log-dispersion where that is learned, as `stacked`.
+
+        By differences for families that do not say them.
+        """
+
+        def displaced(shift, log_factor=0.0):
+            moved = eta + shift
+            mean = self.link_.mean(moved, self.largest_)
+            return self.log_density(y, moved, mean, dispersion * np.exp(log_factor), trials)
+
+        return differenced(displaced, 1 + self.dispersed)
 
     def dispersion_statistics(self, y, eta, mean, dispersion, trials):
         """List of (n, K) arrays whose weighted sums the dispersion's update needs."""
@@ -186,6 +207,9 @@ class GLMExpert(LinearPredictorExpert):
     def variance(self, params, rows):
         _, *arguments = self._arguments(params, rows)
         return self.variance_function(*arguments)[:, :, None]
+
+    def predictive(self, params, rows):
+        return self.law(*self._arguments(params, rows))
 
     def statistics(self, params, rows, resp, seen=None):
         arguments = self._arguments(params, rows, seen)
@@ -290,20 +314,46 @@ class GLMExpert(LinearPredictorExpert):
             return self.constraints_.n_free(params.coef.shape)
         return self.constraints_.n_moved(params.coef, self.anchor_)
 
-    def warnings(self, params, stats):
+    # -- information --------------------------------------------------------------------------------------------------
+
+    def coordinates(self, params, design):
+        target = None if self.lasso_ is None else np.broadcast_to(self.anchor_, params.coef.shape)[:, None]
+        scalars = self._dispersion_scalars(params)
+        return Coordinates(params.coef[:, None], ("",), scalars, target=target, constraints=self.constraints_)
+
+    def _dispersion_scalars(self, params):
+        return joined(n=len(params.coef))
+
+    def displaced(self, params, coef, scalar):
+        return GLMParams(coef[:, 0], np.exp(scalar[:, 0]) if scalar.shape[1] else params.dispersion)
+
+    def derivatives(self, params, rows):
+        return self.density_derivatives(rows.y, *self._arguments(params, rows))
+
+    def prior_derivatives(self, params):
+        return ridge_derivatives((params.coef - self.anchor_)[:, None], self.penalty_, self.lasso_)
+
+    def diverging(self, params, stats):
+        return np.union1d(*self._diverging(params, stats))
+
+    def _diverging(self, params, stats):
+        """Experts whose coefficients grow without bound, and those, others, whose intercepts do."""
         step, decrement = self._newton(params, stats)
         step[:, -1] = 0.0 if step.shape[1] > 1 else step[:, -1]
         change = self.change(step, params, stats)
         weight = np.maximum(stats.weight, np.finfo(float).tiny)
         running = (change > MOVING) & (decrement < MOVING * change**2 * weight)
         running = np.flatnonzero(running | self._run_away(params, stats))
+        return running, np.setdiff1d(np.flatnonzero(self._one_sided(stats)), running)
+
+    def warnings(self, params, stats):
+        running, alone = self._diverging(params, stats)
         found = []
         if len(running):
             found.append(
                 f"the coefficients of expert(s) {running.tolist()} grow without bound, or all but: their mean goes to "
                 "the edge of its range on some rows. Use alpha > 0 or fewer experts"
             )
-        alone = np.setdiff1d(np.flatnonzero(self._one_sided(stats)), running)
         if len(alone):
             found.append(
                 f"the intercepts of expert(s) {alone.tolist()} grow without bound: their rows are all at one end of "
@@ -358,7 +408,8 @@ class ScaledGLMExpert(GLMExpert):
     lets Q fall, eq. (dispersion-update).
     """
 
-    exact = True
+    exact = dispersed = True
+    ceiling = np.inf  # largest dispersion
 
     def __init__(
         self,
@@ -397,6 +448,12 @@ class ScaledGLMExpert(GLMExpert):
     def unit_variance(self, mean):
         """Variance of y where the dispersion is one, (n, K)."""
 
+    def unit_variance_slope(self, mean):
+        """Its derivative by the mean, (n, K); by differences for families that do not say it."""
+        step = STEP * np.where(mean == 0, 1.0, np.abs(mean))
+        near, far = (self.unit_variance(mean + s) - self.unit_variance(mean - s) for s in (step, 2.0 * step))
+        return (8.0 * near - far) / (12.0 * step)
+
     @abstractmethod
     def deviance(self, y, mean):
         """Deviance of a row, (n, K)."""
@@ -409,6 +466,31 @@ class ScaledGLMExpert(GLMExpert):
 
     def penalty_scale(self, dispersion):
         return dispersion if self.scale_penalty else super().penalty_scale(dispersion)
+
+    def density_derivatives(self, y, eta, mean, dispersion, trials):
+        """Eq. (glm-derivatives)."""
+        slope, bend = (f(mean, eta, self.largest_) for f in (self.link_.slope, self.link_.bend))
+        unit = self.unit_variance(mean)
+        force = (y - mean) / (dispersion * unit)
+        curvature = force * (bend - slope**2 * self.unit_variance_slope(mean) / unit) - slope**2 / (dispersion * unit)
+        score = force * slope
+        first, second = self.dispersion_derivatives(self.deviance(y, mean), dispersion)
+        return stacked([score, first], [[curvature, -score], [second]])
+
+    def dispersion_derivatives(self, deviance, dispersion):
+        """First and second derivatives (n, K) of the log-density by the log-dispersion."""
+        half = 0.5 * deviance / dispersion
+        return half - 0.5, -half
+
+    def _dispersion_scalars(self, params):
+        terms = [("", "log(dispersion)")]
+        return log_scalars(params.dispersion[:, None], terms, self.shared_dispersion, self.floor_, self.ceiling)
+
+    def prior_derivatives(self, params):
+        count = np.full((len(params.coef), 1), self.prior_rows_)
+        count[1:] *= not self.shared_dispersion  # the prior of a shared one counts once
+        ridge = self.penalty_, self.lasso_, params.dispersion[:, None], self.scale_penalty
+        return ridge_derivatives((params.coef - self.anchor_)[:, None], *ridge, count, self.prior_dispersion_)
 
     def _bind_dispersion(self, rows, mean):
         y, total = rows.y[:, 0], rows.weight.sum()

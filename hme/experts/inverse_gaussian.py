@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..distributions import InverseGaussian
 from .positive import PositiveExpert
 
 __all__ = ["InverseGaussianExpert"]
@@ -36,6 +37,9 @@ class InverseGaussianExpert(PositiveExpert):
     def log_density(self, y, eta, mean, dispersion, trials):
         return -0.5 * (self.deviance(y, mean) / dispersion + np.log(2.0 * np.pi * dispersion) + 3.0 * np.log(y))
 
+    def law(self, eta, mean, dispersion, trials):
+        return InverseGaussian(mean, dispersion[None])
+
     def working(self, y, eta, mean, dispersion, trials):
         score, information = super().working(y, eta, mean, dispersion, trials)
         ratio = y / mean
@@ -44,6 +48,9 @@ class InverseGaussianExpert(PositiveExpert):
 
     def unit_variance(self, mean):
         return mean**3
+
+    def unit_variance_slope(self, mean):
+        return 3.0 * mean**2
 
     def deviance(self, y, mean):
         return (y / mean - 1.0) ** 2 / y

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import k0e, k1e
 
+from ..coordinates import log_scalars, stacked
+from ..distributions import Hyperbolic
 from .reweighted import ReweightedExpert
 
 __all__ = ["LaplaceExpert"]
@@ -61,6 +63,11 @@ class LaplaceExpert(ReweightedExpert):
     array([[1.9]])
     """
 
+    known = (
+        "the log-density of Laplace noise has a corner, so that its observed curvature by the location means nothing: "
+        "its expectation 1 / scale^2 is used"
+    )
+
     def _bind_scale(self, variance):
         self.corner_ = CORNER * float(np.sqrt(variance))
 
@@ -103,10 +110,33 @@ class LaplaceExpert(ReweightedExpert):
         slope, _ = _scale_equation(inverse, *self._scale_terms(params.coef, stats, stats.own), self.corner_)
         return np.where(params.variance > self.floor_, -0.5 * inverse * slope, 0.0)
 
+    def _noise_scalars(self, params, parts):
+        noise = self.noise_
+        return log_scalars(params.variance, [("", "log(scale)")], noise.shared, noise.floor, power=0.5)
+
+    def derivatives(self, params, rows):
+        """By the location and the log of the squared scale, eq. (laplace-derivatives).
+
+        Nearly all curvature by the location lies in the corner, on the few rows that happen to be there; its
+        expectation stands for it.
+        """
+        (residual,) = self._residuals(params, rows)
+        scale = np.sqrt(params.variance[:, 0])
+        x = self.corner_ / scale
+        ratio, length = _ratio(x), _length(residual**2, self.corner_) / scale
+        side = residual / np.sqrt(residual**2 + self.corner_**2) / scale
+        first = [-side, 0.5 * (length + x * (1.0 - ratio) - 1.0)]
+        bend = -0.25 * (length + x * (1.0 - 2.0 * ratio + x - x * ratio**2))
+        return stacked(first, [[np.full_like(side, -1.0) / params.variance[:, 0], 0.5 * side], [bend]])
+
     def variance(self, params, rows):
         scale = np.sqrt(params.variance)
         variance = 2.0 * params.variance + self.corner_ * scale * _ratio(self.corner_ / scale)
         return np.broadcast_to(variance, (rows.n_rows, *variance.shape))
+
+    def predictive(self, params, rows):
+        corner = np.full((1, len(params.variance)), self.corner_)
+        return Hyperbolic(self.predict(params, rows)[:, :, 0], np.sqrt(params.variance.T), corner)
 
     def report(self, params, design):
         coef, intercept = design.to_user_units(params.coef[:, 0])

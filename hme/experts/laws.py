@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..distributions import Hyperbolic, Independent, Normal, Student, independent
 from .laplace import LaplaceExpert
 from .linear import global_fit, own_targets
 from .noise import GaussianNoise, log_density, noise_floor, spread
@@ -60,6 +61,9 @@ class GaussianLaw:
 
     def variance(self, law, rows):
         return np.broadcast_to(law.variance, (rows.n_rows, *law.variance.shape))
+
+    def distribution(self, law, mean):
+        return independent(Normal, mean, np.sqrt(law.variance))
 
     def log_prior(self, law):
         return self.noise.log_prior(law.variance, np.zeros_like(law.variance))
@@ -146,6 +150,16 @@ class ReweightedLaw(GaussianLaw):
 
     def variance(self, law, rows):
         return np.concatenate([family.variance(params, rows) for family, params in self._parts(law)], axis=2)
+
+    def distribution(self, law, mean):
+        laws = []
+        for t, (family, params) in enumerate(self._parts(law)):
+            scale = np.sqrt(params.variance.T)
+            if hasattr(params, "df"):
+                laws.append(Student(params.df[None], mean[:, :, t], scale))
+            else:
+                laws.append(Hyperbolic(mean[:, :, t], scale, np.full_like(scale, family.corner_)))
+        return laws[0] if len(laws) == 1 else Independent(laws)
 
     def log_prior(self, law):
         return sum(family.log_prior_density(params) for family, params in self._parts(law))

@@ -6,6 +6,17 @@ import numpy as np
 
 from .. import penalties, statistics
 from ..checks import check_choice
+from ..coordinates import (
+    Coordinates,
+    covariance_of,
+    covariance_scalars,
+    gaussian_derivatives,
+    gaussian_prior_derivatives,
+    log_scalars,
+    ridge_derivatives,
+    symmetric_basis,
+)
+from ..distributions import MultivariateNormal, Normal, independent
 from ..kernels import linear_scores, solve_psd, weighted_cross, weighted_gram, whitener
 from .noise import GaussianNoise, check_noise, log_density, noise_floor, spread
 from .predictor import LinearPredictorExpert
@@ -102,7 +113,7 @@ class LinearExpert(LinearPredictorExpert):
     (1, 2, 2)
     """
 
-    supports_multioutput = True
+    supports_multioutput = smooth = True
 
     def __init__(
         self,
@@ -191,6 +202,12 @@ class LinearExpert(LinearPredictorExpert):
     def variance(self, params, rows):
         variance = self.noise_.diagonal(params.variance)
         return np.broadcast_to(variance, (rows.n_rows, *variance.shape))
+
+    def predictive(self, params, rows):
+        mean = self.predict(params, rows)
+        if self.noise_.full and mean.shape[2] > 1:
+            return MultivariateNormal(mean, params.variance[None])
+        return independent(Normal, mean, np.sqrt(self.noise_.diagonal(params.variance)))
 
     def statistics(self, params, rows, resp, seen=None):
         return linear_statistics(rows, self.anchor_, resp, self.noise_.full)
@@ -299,6 +316,43 @@ class LinearExpert(LinearPredictorExpert):
 
     def warnings(self, params, stats):
         return self.noise_.warnings(params.variance)
+
+    # -- information --------------------------------------------------------------------------------------------------
+
+    def coordinates(self, params, design):
+        T = params.coef.shape[1]
+        parts = ("",) if T == 1 else tuple(map(str, range(T)))
+        target = None if self.lasso_ is None else np.broadcast_to(self.target_, params.coef.shape)
+        scalars = self._noise_scalars(params, parts)
+        return Coordinates(params.coef, parts, scalars, target=target, constraints=self.constraints_)
+
+    def _noise_scalars(self, params, parts):
+        """Logarithms of variances, or the entries of the covariances."""
+        noise, variance = self.noise_, params.variance
+        if not noise.full:
+            return log_scalars(variance, [(part, "log(variance)") for part in parts], noise.shared, noise.floor)
+        pairs, _ = symmetric_basis(variance.shape[1])
+        terms = [(parts[i], "log(variance)") if i == j else ("", f"covariance({i}, {j})") for i, j in pairs]
+        held = np.where(noise.collapsed(variance)[:, None], "at its floor", np.full(len(pairs), ""))
+        return covariance_scalars(variance, terms, shared=noise.shared, held=held)
+
+    def displaced(self, params, coef, scalar):
+        if not self.noise_.full:
+            return params._replace(coef=coef, variance=np.exp(scalar))
+        return params._replace(coef=coef, variance=covariance_of(scalar, coef.shape[1]))
+
+    def derivatives(self, params, rows):
+        return gaussian_derivatives(-np.stack(list(self._residuals(params, rows)), axis=2), params.variance)
+
+    def prior_derivatives(self, params):
+        noise, distance = self.noise_, params.coef - self.target_
+        count = np.full((len(distance), 1), noise.prior_rows)
+        count[1:] *= not noise.shared  # the prior of a shared variance counts once
+        if noise.full:
+            square = (count > 0)[:, :, None] * noise.prior_square
+            return gaussian_prior_derivatives(params.variance, count, square, distance, self.penalty_)
+        ridge = self.penalty_, self.lasso_, params.variance, self.scale_penalty
+        return ridge_derivatives(distance, *ridge, count, noise.prior_variance)
 
     def report(self, params, design):
         coef, intercept = design.to_user_units(params.coef)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import multinomial, penalties
+from ..coordinates import Coordinates, joined, ridge_derivatives
 from .base import AdditiveExpert
 from .predictor import shrinks_to_global
 
@@ -55,7 +56,7 @@ class LogisticExpert(AdditiveExpert):
     array([[0.5, 0.5]])
     """
 
-    tasks, measure, domain = ("classification",), "classes", "classes"
+    tasks, measure, domain, smooth = ("classification",), "classes", "classes", True
 
     def __init__(self, alpha=0.1, l1_ratio=0.0, shrink_to=None):
         self.alpha = alpha
@@ -123,9 +124,34 @@ class LogisticExpert(AdditiveExpert):
         tied = (distance == 0).any(axis=0) & (self.target_[0] != 0)  # to what all experts share
         return multinomial.n_moved(distance) + int(np.minimum(tied[:, :-1].sum(axis=0), C - 1).sum())
 
-    def warnings(self, params, stats):
+    # -- information --------------------------------------------------------------------------------------------------
+
+    def coordinates(self, params, design):
+        K, C, _ = params.coef.shape
+        target = None if self.lasso_ is None else np.broadcast_to(self.target_, params.coef.shape)
+        return Coordinates(params.coef, tuple(map(str, range(C))), joined(n=K), True, target=target)
+
+    def displaced(self, params, coef, scalar):
+        return params._replace(coef=coef)
+
+    def derivatives(self, params, rows):
+        """By the contrasts of the classes to the first, eq. (logistic-derivatives)."""
+        proba = np.exp(multinomial.log_probability(params.coef, rows.X))[:, :, 1:]
+        C = proba.shape[2] + 1
+        second = proba[..., None] * proba[..., None, :]
+        number = np.arange(C - 1)
+        second[..., number, number] -= proba
+        return np.eye(C)[rows.y][:, None, 1:] - proba, second
+
+    def prior_derivatives(self, params):
+        return ridge_derivatives(params.coef - self.target_, self.penalty_, self.lasso_)
+
+    def diverging(self, params, stats):
         system = (self.penalty_, self.target_, self.moment_)
-        diverging = multinomial.diverging(params.coef, stats, *system, lasso=self.lasso_)
+        return multinomial.diverging(params.coef, stats, *system, lasso=self.lasso_)
+
+    def warnings(self, params, stats):
+        diverging = self.diverging(params, stats)
         if not len(diverging):
             return []
         return [

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.base import clone
 
+from ..distributions import join
 from ..kernels import log_normalize
 from .base import Expert
 
@@ -244,6 +245,22 @@ class MixedExpert(Expert):
 
     # -- the family, group by group ------------------------------------------------------------------------------------
 
+    @property
+    def smooth(self):
+        return self._any("smooth")
+
+    def components(self, params):
+        return [(g, self.families_[g], leaves, part) for g, leaves, part in self._groups(params)]
+
+    def assembled(self, params, parts):
+        place, new = params.place.copy(), list(params.parts)
+        for (g, leaves, _), part in zip(self._groups(params), parts, strict=True):
+            place[leaves], new[g] = np.arange(len(leaves)), part
+        return params._replace(place=place, parts=tuple(new))
+
+    def rows_of(self, number, rows):
+        return self._safe(number, rows)[0]
+
     def family(self, k):
         return self.families_[self.group_[k]]
 
@@ -296,6 +313,13 @@ class MixedExpert(Expert):
 
     def variance(self, params, rows):
         return self._fill("variance", params, rows)
+
+    def predictive(self, params, rows):
+        """Beside densities the points of point masses are theirs alone, eq. (atom)."""
+        parts = []
+        for g, leaves, part in self._groups(params):
+            parts.append((self.families_[g].predictive(part, self._safe(g, rows)[0]), leaves))
+        return join(parts, self.atoms_)
 
     def statistics(self, params, rows, resp, seen=None):
         return tuple(

@@ -4,6 +4,8 @@ import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
 from ..checks import check_choice
+from ..coordinates import log_scalars, ridge_derivatives, stacked
+from ..distributions import NegativeBinomial, TruncatedNegativeBinomial
 from .count import CountExpert
 
 __all__ = ["NegativeBinomialExpert"]
@@ -43,6 +45,7 @@ class NegativeBinomialExpert(CountExpert):
     array([0.5])
     """
 
+    dispersed = True
     exact = False  # the dispersion's step is Newton's, not the maximiser's
 
     def __init__(
@@ -72,6 +75,10 @@ class NegativeBinomialExpert(CountExpert):
         size = 1.0 / dispersion
         return _rising(y, size)[0] - gammaln(y + 1.0) + y * eta - (y + size) * np.log1p(mean * dispersion)
 
+    def law(self, eta, mean, dispersion, trials):
+        kind = TruncatedNegativeBinomial if self.zero_truncated else NegativeBinomial
+        return kind(mean, dispersion[None])
+
     def count_variance(self, mean, dispersion):
         return mean + dispersion * mean**2
 
@@ -89,6 +96,22 @@ class NegativeBinomialExpert(CountExpert):
         first = first - np.log1p(mean / size) + share * (y / size + 1.0)
         second = second + share * (1.0 / size - 1.0 / total) - share * y / size * (1.0 / size + 1.0 / total)
         return size * first, size * first + size**2 * second
+
+    def mass_derivatives(self, y, eta, mean, dispersion):
+        """By eta and the log-dispersion, eq. (negative-binomial-derivatives)."""
+        total = 1.0 + dispersion * mean
+        score = (y - mean) / total
+        first, second = self._by_log_size(y, mean, 1.0 / dispersion)
+        by_both = -score * dispersion * mean / total
+        return stacked([score, -first], [[-mean * (1.0 + dispersion * y) / total**2, by_both], [second]])
+
+    def _dispersion_scalars(self, params):
+        terms = [("", "log(dispersion)")]
+        return log_scalars(params.dispersion[:, None], terms, self.shared_dispersion, LEAST, MOST)
+
+    def prior_derivatives(self, params):
+        distance, scale = (params.coef - self.anchor_)[:, None], params.dispersion[:, None]
+        return ridge_derivatives(distance, self.penalty_, self.lasso_, scale, scaled=False)
 
     def dispersion_statistics(self, y, eta, mean, dispersion, trials):
         size = 1.0 / dispersion

@@ -115,6 +115,10 @@ class GaussianNoise:
         # Where even the global fit is exact, the data have no noise: nothing collapsed.
         return np.flatnonzero(((size <= 1 + 1e-9) & (whole > 1 + 1e-9)).any(axis=1))
 
+    def collapsed(self, variance):
+        """Experts (K,) whose covariance has a direction at its floor."""
+        return _relative_spectrum(variance, self.floor)[:, 0] <= 1 + 1e-9
+
     def warnings(self, variance):
         at_floor = self.at_floor(variance).tolist()
         if not at_floor:

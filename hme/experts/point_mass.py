@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..checks import check_real
+from ..distributions import PointMass
 from .base import AdditiveExpert
 
 __all__ = ["PointMassExpert"]
@@ -79,6 +80,9 @@ class PointMassExpert(AdditiveExpert):
 
     def variance(self, params, rows):
         return np.zeros((rows.n_rows, len(params.value), 1))
+
+    def predictive(self, params, rows):
+        return PointMass(params.value[None], n_rows=rows.n_rows)
 
     def statistics(self, params, rows, resp, seen=None):
         return PointMassStatistics(resp.sum(axis=0))

@@ -2,6 +2,8 @@
 
 from scipy.special import gammaln
 
+from ..coordinates import stacked
+from ..distributions import Poisson, TruncatedPoisson
 from .count import CountExpert
 
 __all__ = ["PoissonExpert"]
@@ -36,6 +38,12 @@ class PoissonExpert(CountExpert):
 
     def log_mass(self, y, eta, mean, dispersion):
         return y * eta - mean - gammaln(y + 1.0)
+
+    def law(self, eta, mean, dispersion, trials):
+        return (TruncatedPoisson if self.zero_truncated else Poisson)(mean)
+
+    def mass_derivatives(self, y, eta, mean, dispersion):
+        return stacked([y - mean], [[-mean]])
 
     def count_variance(self, mean, dispersion):
         return mean

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.special import gammaln, polygamma, psi
 
 from ..checks import check_choice, check_real
+from ..coordinates import joined, log_scalars, stacked
+from ..distributions import Student
 from .reweighted import ReweightedExpert
 
 __all__ = ["StudentExpert"]
@@ -157,6 +159,45 @@ class StudentExpert(ReweightedExpert):
         observed = self._joint(-stats.weight * second - stats.own[:, 1])
         return slope, np.maximum(observed, self._joint(stats.weight * _information(inverse)))
 
+    def _noise_scalars(self, params, parts):
+        noise = self.noise_
+        scale = log_scalars(params.variance, [("", "log(scale)")], noise.shared, noise.floor, power=0.5)
+        if not self._estimated:
+            return scale
+        return joined(scale, log_scalars(params.df[:, None], [("", "log(df)")], self.shared_df, *DF_RANGE))
+
+    def displaced(self, params, coef, scalar):
+        df = np.exp(scalar[:, 1]) if self._estimated else params.df
+        return StudentParams(coef, np.exp(scalar[:, :1]), df)
+
+    def derivatives(self, params, rows):
+        """By the location, the log of the squared scale and that of the degrees of freedom, eq. (t-derivatives)."""
+        (residual,) = self._residuals(params, rows)
+        inverse, variance = 1.0 / params.df, params.variance[:, 0]
+        square = residual**2 / variance
+        shrunk = 1.0 / (1.0 + square * inverse)
+        weight = (1.0 + inverse) * shrunk
+        pull = residual / variance
+        first = [-weight * pull, 0.5 * (weight * square - 1.0)]
+        by_location = -weight * shrunk * (1.0 - square * inverse) / variance
+        second = [[by_location, weight * shrunk * pull], [-0.5 * weight * shrunk * square]]
+        if not self._estimated:
+            return stacked(first, second)
+        _, slope, bend = _log_constant(inverse)
+        tail = _tail_derivatives(square, inverse)
+        slope = slope + tail[0]
+        first.append(-inverse * slope)
+        second[0].append(inverse * pull * (1.0 - square) * shrunk**2)
+        second[1].append(-inverse * tail[2])
+        second.append([inverse * slope + inverse**2 * (bend + tail[1])])
+        return stacked(first, second)
+
+    def prior_derivatives(self, params):
+        gradient, hessian = super().prior_derivatives(params)
+        if not self._estimated:
+            return gradient, hessian
+        return np.pad(gradient, ((0, 0), (0, 1))), np.pad(hessian, ((0, 0), (0, 1), (0, 1)))
+
     def gradient(self, params, stats):
         linear = super().gradient(params, stats)
         if not self._estimated:
@@ -170,6 +211,9 @@ class StudentExpert(ReweightedExpert):
         df = params.df[:, None]
         ratio = np.divide(df, df - 2.0, out=np.full_like(df, np.inf), where=df > 2.0)
         return np.broadcast_to(params.variance * ratio, (rows.n_rows, *params.variance.shape))
+
+    def predictive(self, params, rows):
+        return Student(params.df[None], self.predict(params, rows)[:, :, 0], np.sqrt(params.variance.T))
 
     def n_parameters(self, params):
         n_df = (1 if self.shared_df else len(params.df)) if self._estimated else 0

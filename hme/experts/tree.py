@@ -29,6 +29,10 @@ class TreeExpert(EstimatorExpert):
         Least weight in a leaf: row weights times responsibilities, in units of rows.
     max_leaf_nodes : int or None, default=None
         As in scikit-learn's `DecisionTreeRegressor`.
+    pooling : float, default=0.0
+        From 0 to less than 1: the share of every row that every tree is fitted to, whoever answers for it, eq.
+        (pooled-rows). Trees that know something of each other's rows do less harm where the gate is in doubt, and
+        their average varies less; they spend leaves on those rows.
     noise, df, cv, variance_prior, variance_floor, smoothing, n_jobs
         As in `EstimatorExpert`.
 
@@ -63,11 +67,13 @@ class TreeExpert(EstimatorExpert):
         smoothing=1.0,
         n_jobs=None,
         max_leaf_nodes=None,
+        pooling=0.0,
     ):
         super().__init__(None, noise, df, cv, variance_prior, variance_floor, smoothing, n_jobs)
         self.max_depth = max_depth
         self.min_weight_leaf = min_weight_leaf
         self.max_leaf_nodes = max_leaf_nodes
+        self.pooling = pooling
 
     def _check(self, task):
         check_real(self.min_weight_leaf, "min_weight_leaf", positive=True)
@@ -75,7 +81,13 @@ class TreeExpert(EstimatorExpert):
             check_int(self.max_depth, "max_depth")
         if self.max_leaf_nodes is not None:
             check_int(self.max_leaf_nodes, "max_leaf_nodes", 2)
+        if check_real(self.pooling, "pooling") >= 1:
+            raise ValueError(f"pooling must be a number >= 0 and less than 1, got {self.pooling!r}.")
         super()._check(task)
+
+    def _on_grid(self, rows, resp):
+        # What the trees are fitted to, eq. (pooled-rows); the noise is that of the rows each answers for.
+        return super()._on_grid(rows, (1.0 - self.pooling) * resp + self.pooling * rows.weight[:, None])
 
     def _template(self, task):
         return TREES[task](max_depth=self.max_depth, max_leaf_nodes=self.max_leaf_nodes, random_state=0)

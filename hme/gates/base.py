@@ -31,10 +31,15 @@ class Gate(BaseEstimator, ABC):
         It looks at the user's table, ``rows.gate_table``, beside the design columns.
     cross_fitted : bool
         It answers to rows of the training table without having seen them, by ``rows.fold``.
+    smooth : bool
+        The log-prior has derivatives by the gate's `coordinates`, so that there is information on them.
+    known : str
+        What of it an account of uncertainty takes as known, as a sentence; "" is nothing.
     """
 
-    generative = sparse = refitted = sees_table = cross_fitted = False
+    generative = sparse = refitted = sees_table = cross_fitted = smooth = False
     exact = supports_sparse = sees_columns = True
+    known = ""
 
     def resolve(self, rows, design):
         """The gate bound to a training table whose columns Z come from `design` (a `Design`)."""
@@ -87,6 +92,51 @@ class Gate(BaseEstimator, ABC):
         """What the user is shown: a NamedTuple of arrays in the user's units."""
         return params
 
+    # -- information, where `smooth` ---------------------------------------------------------------------------------
+
+    def coordinates(self, params, design):
+        """The contrasts of the branches of M nodes as `Coordinates` without scalars."""
+        raise NotImplementedError(f"{type(self).__name__} has no coordinates.")
+
+    def displaced(self, params, coef, leaf=None):
+        """Parameters from coefficients (M, B, p) in the form of `coordinates`, and from those of the leaves."""
+        raise NotImplementedError(f"{type(self).__name__} has no coordinates.")
+
+    def derivatives(self, params, rows, resp):
+        """Derivatives of `log_score` by the linear predictors of the contrasts, node by node, J of them.
+
+        Returns
+        -------
+        first : ndarray of shape (n, K, J)
+        second : ndarray of shape (n, J, J)
+            The second ones summed over the leaves, weighted by `resp` (n, K).
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives.")
+
+    def prior_derivatives(self, params):
+        """Gradient (M, d) and Hessian (M, d, d) of `log_prior_density` by the coefficients."""
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives.")
+
+    def diverging(self, params, stats):
+        """Nodes, an array of int, whose coefficients grow without bound."""
+        return np.zeros(0, dtype=int)
+
+    def branch_load(self, load):
+        """Weight (M, B) of each branch from those of the leaves (K,)."""
+        return load[None]
+
+    def leaf_coordinates(self, params, design):
+        """Scalars that each leaf has of its own, as `Coordinates` of K leaves without columns, or None."""
+        return None
+
+    def leaf_derivatives(self, params, rows, share):
+        """First (n, K, E) derivatives of `log_score` by them, second (K, E, E) ones weighted by `share` (n, K)."""
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives.")
+
+    def leaf_prior_derivatives(self, params):
+        """Gradient (K, E) and Hessian (K, E, E) of `log_prior_density` by them."""
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives.")
+
 
 class RefitGate(Refitted, Gate):
     """A gate that is fitted anew on all rows each sweep."""
@@ -102,8 +152,9 @@ class NodeGate(BaseEstimator, ABC):
     `mass` is (n, M, B): the weight of each row that goes down each branch.
     """
 
-    generative = sparse = refitted = sees_table = cross_fitted = False
+    generative = sparse = refitted = sees_table = cross_fitted = smooth = False
     exact = supports_sparse = sees_columns = True
+    known = ""
 
     def resolve(self, rows, design):
         return clone(self)

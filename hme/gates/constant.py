@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
+from ..coordinates import Coordinates, joined
 from .base import Gate
 
-__all__ = ["ConstantGate"]
+__all__ = ["ConstantGate", "proportion_coordinates", "proportion_derivatives"]
 
 
 class ConstantParams(NamedTuple):
@@ -25,7 +27,7 @@ class ConstantGate(Gate):
     True
     """
 
-    sees_columns = False
+    sees_columns, smooth = False, True
 
     def init(self, rows, resp):
         return self.update(None, self.statistics(None, rows, resp))
@@ -46,3 +48,43 @@ class ConstantGate(Gate):
 
     def n_parameters(self, params):
         return len(params.proportion) - 1
+
+    # -- information --------------------------------------------------------------------------------------------------
+
+    def coordinates(self, params, design):
+        return proportion_coordinates(params.proportion)
+
+    def displaced(self, params, coef, leaf=None):
+        return params._replace(proportion=softmax(coef[0, :, 0]))
+
+    def derivatives(self, params, rows, resp):
+        return proportion_derivatives(np.broadcast_to(params.proportion, resp.shape), resp)
+
+    def prior_derivatives(self, params):
+        K = len(params.proportion)
+        return np.zeros((1, K)), np.zeros((1, K, K))
+
+
+# -- arrays: proportions as the softmax of intercepts, for gates that have some ----------------------------------------
+
+
+def proportion_coordinates(proportion):
+    """Logs of proportions (K,) as `Coordinates` of one node whose branches are the leaves."""
+    logits = np.log(np.maximum(proportion, np.finfo(float).tiny))
+    logits -= logits.mean()
+    return Coordinates(logits[None, :, None], tuple(map(str, range(len(logits)))), joined(n=1), True)
+
+
+def proportion_derivatives(prior, resp):
+    """Derivatives of log-priors (n, K) of one softmax by its contrasts, eq. (gate-derivatives).
+
+    First ones (n, K, K - 1), and second ones (n, K - 1, K - 1) summed over leaves with weights `resp` (n, K).
+    """
+    n, K = resp.shape
+    own = prior[:, 1:]
+    first = np.eye(K)[:, 1:] - own[:, None]
+    weighted = resp.sum(axis=1, keepdims=True) * own
+    second = weighted[:, :, None] * own[:, None]
+    number = np.arange(K - 1)
+    second[:, number, number] -= weighted
+    return first, second

@@ -198,6 +198,11 @@ class EstimatorGate(RefitGate):
 
     # -- what the user is shown --------------------------------------------------------------------------------------
 
+    @property
+    def known(self):
+        """What an account of uncertainty takes as known."""
+        return "the gate's classifier is " + ("given" if self.frozen else "fitted anew, and its answers taken as known")
+
     def n_parameters(self, params):
         if self.frozen:
             return 0

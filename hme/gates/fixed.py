@@ -47,6 +47,8 @@ class FixedGate(Gate):
            [ 1.]])
     """
 
+    known = "the gate is given, not learned"
+
     def __init__(self, proba):
         self.proba = proba
 

@@ -4,10 +4,24 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.special import softmax
 
 from ..checks import check_choice, check_prior, check_real
+from ..coordinates import (
+    Coordinates,
+    Scalars,
+    covariance_of,
+    covariance_scalars,
+    gaussian_prior_derivatives,
+    gaussian_sums,
+    joined,
+    log_scalars,
+    ridge_derivatives,
+    symmetric_basis,
+)
 from ..kernels import clip_spectrum, log_normalize, moments, weighted_cross, weighted_gram, whitener
 from .base import Gate
+from .constant import proportion_coordinates, proportion_derivatives
 
 __all__ = ["GaussianGate"]
 
@@ -65,8 +79,12 @@ class GaussianGate(Gate):
            [ 1.]])
     """
 
-    generative = True
+    generative = smooth = True
     supports_sparse = False
+    known = (
+        "the gate says where x lies, so that errors are those of the joint likelihood of x and y: they are right if "
+        "the columns are normal in each leaf"
+    )
 
     def __init__(self, covariance_type="full", covariance_prior=(1.0, 0.1), covariance_floor="auto"):
         self.covariance_type = covariance_type
@@ -80,7 +98,7 @@ class GaussianGate(Gate):
         fraction = self._floor_fraction()
         columns = _columns(rows)
         bound.center_, std = moments(columns, rows.weight)
-        flat = std**2 <= FLAT
+        bound.flat_ = flat = std**2 <= FLAT
         bound.spread_ = np.where(flat, 1.0, std**2)
         count, share = (0.0, 1.0) if self.covariance_prior is None else self.covariance_prior
         # In the log-density of a constant column nothing but log-variances is left, so these must not differ: its floor
@@ -217,6 +235,75 @@ class GaussianGate(Gate):
             f"the gate's covariance of leaf(s) {at_floor.tolist()} is at its floor: their rows lie in a plane, or "
             "share the value of a column. Use a covariance_prior, fewer columns or fewer experts"
         ]
+
+    # -- information --------------------------------------------------------------------------------------------------
+
+    def coordinates(self, params, design):
+        return proportion_coordinates(params.proportion)
+
+    def displaced(self, params, coef, leaf=None):
+        q = params.mean.shape[1]
+        mean, scale = leaf[:, :q], leaf[:, q:]
+        if self.covariance_type == "diag":
+            covariance = np.exp(scale)
+        else:
+            covariance = covariance_of(scale, q)
+        return GaussianParams(softmax(coef[0, :, 0]), mean, covariance)
+
+    def derivatives(self, params, rows, resp):
+        return proportion_derivatives(np.broadcast_to(params.proportion, resp.shape), resp)
+
+    def prior_derivatives(self, params):
+        K = len(params.proportion)
+        return np.zeros((1, K)), np.zeros((1, K, K))
+
+    def leaf_coordinates(self, params, design):
+        K, q = params.mean.shape
+        names = [f"x{j}" for j in range(q)] if design.names is None else design.names
+        scale = design.scale
+        means = Scalars(
+            params.mean,
+            tuple(("", f"mean({name})") for name in names),
+            params.mean * scale + design.center,
+            np.repeat(np.diag(scale)[None], K, axis=0),
+            np.zeros(q, dtype=bool),
+            np.repeat(np.where(self.flat_, "its column is constant", "")[None], K, axis=0),
+        )
+        if self.covariance_type == "diag":
+            spread = log_scalars(params.covariance, [("", f"log(variance({n}))") for n in names], floor=self.floor_)
+            spread = spread._replace(shown=spread.value + 2.0 * np.log(scale))
+        else:
+            spread = self._covariance_scalars(params.covariance, names, scale)
+        return Coordinates(np.zeros((K, 0, 0)), (), joined(means, spread))
+
+    def _covariance_scalars(self, covariance, names, scale):
+        pairs, _ = symmetric_basis(len(scale))
+        terms = [
+            ("", f"log(variance({names[i]}))" if i == j else f"covariance({names[i]}, {names[j]})") for i, j in pairs
+        ]
+        # Columns at the floor are held one by one; where it is another direction, the matrix is.
+        columns = np.diagonal(covariance, axis1=1, axis2=2) <= AT_FLOOR * self.floor_
+        whole = self._at_floor(covariance) > columns.sum(axis=1)
+        held = np.stack([columns[:, i] | columns[:, j] | whole for i, j in pairs], axis=1)
+        held = np.where(held, "at its floor", "")
+        return covariance_scalars(covariance, terms, scale, self.covariance_type == "tied", held)
+
+    def leaf_derivatives(self, params, rows, share):
+        """By the means and the covariances, eqs. (normal-derivatives) and (covariance-derivatives)."""
+        return gaussian_sums(_columns(rows)[:, None] - params.mean, params.covariance, share)
+
+    def leaf_prior_derivatives(self, params):
+        K, q = params.mean.shape
+        if self.covariance_type == "diag":
+            nothing = np.zeros((K, q, 0)), np.zeros(0), None, params.covariance, False
+            value = self.prior_ / self.prior_rows_ if self.prior_rows_ else 0.0
+            gradient, hessian = ridge_derivatives(*nothing, np.full((K, 1), self.prior_rows_), value)
+        else:
+            count = np.full((K, 1), self.prior_rows_)
+            count[1:] *= self.covariance_type != "tied"  # the prior of a tied one counts once
+            square = (count > 0)[:, :, None] * self.prior_
+            gradient, hessian = gaussian_prior_derivatives(params.covariance, count, square)
+        return np.pad(gradient, ((0, 0), (q, 0))), np.pad(hessian, ((0, 0), (q, 0), (q, 0)))
 
     def report(self, params, design):
         """The gate in the user's units: `proportion` (K,), `mean` (K, q), `covariance` (K, q, q) or (K, q)."""

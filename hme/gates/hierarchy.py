@@ -81,5 +81,50 @@ class TreeGate(Gate):
     def warnings(self, params, stats):
         return self.node.warnings(params, stats)
 
+    # -- information --------------------------------------------------------------------------------------------------
+
+    @property
+    def smooth(self):
+        return self.node.smooth
+
+    def coordinates(self, params, design):
+        return self.node.coordinates(params, design)
+
+    def displaced(self, params, coef, leaf=None):
+        return self.node.displaced(params, coef)
+
+    def derivatives(self, params, rows, resp):
+        """By the contrasts of every branch to the first of its node, eq. (gate-derivatives)."""
+        branch = np.exp(self.node.log_branch(params, rows))  # (n, M, B)
+        first, second = [], []
+        total = (self.tree.paths.sum(axis=1) @ resp.T).T  # (n, M)
+        for m, used in enumerate(params.used):
+            slots = np.flatnonzero(used)[1:]
+            proba, paths = branch[:, m, slots], self.tree.paths[m][slots]
+            below = self.tree.paths[m].sum(axis=0)
+            first.append(paths.T - proba[:, None] * below[:, None])
+            weighted = total[:, m, None] * proba
+            block = weighted[:, :, None] * proba[:, None]
+            number = np.arange(len(slots))
+            block[:, number, number] -= weighted
+            second.append(block)
+        sizes = [block.shape[1] for block in second]
+        J, start = sum(sizes), 0
+        joint = np.zeros((rows.n_rows, J, J))
+        for block, size in zip(second, sizes, strict=True):
+            joint[:, start : start + size, start : start + size] = block
+            start += size
+        K = self.tree.n_leaves
+        return (np.concatenate(first, axis=2) if first else np.zeros((rows.n_rows, K, 0))), joint
+
+    def prior_derivatives(self, params):
+        return self.node.prior_derivatives(params)
+
+    def diverging(self, params, stats):
+        return self.node.diverging(params, stats) if self.tree.n_nodes else np.zeros(0, dtype=int)
+
+    def branch_load(self, load):
+        return self.tree.paths @ load
+
     def report(self, params, design):
         return self.node.report(params, design)

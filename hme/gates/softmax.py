@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import multinomial, penalties
+from ..coordinates import Coordinates, joined, ridge_derivatives
 from .base import NodeGate
 
 __all__ = ["SoftmaxGate"]
@@ -54,6 +55,8 @@ class SoftmaxGate(NodeGate):
     (1, 2, 1)
     """
 
+    smooth = True
+
     def __init__(self, alpha=0.1, l1_ratio=0.0):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
@@ -95,9 +98,25 @@ class SoftmaxGate(NodeGate):
             return multinomial.n_moved(params.coef, params.used)
         return int((params.used.sum(axis=1) - 1).sum()) * params.coef.shape[2]
 
-    def warnings(self, params, stats):
+    # -- information --------------------------------------------------------------------------------------------------
+
+    def coordinates(self, params, design):
+        M, B, _ = params.coef.shape
+        target = None if self.lasso_ is None else np.zeros_like(params.coef)
+        return Coordinates(params.coef, tuple(map(str, range(B))), joined(n=M), True, params.used, target)
+
+    def displaced(self, params, coef):
+        return params._replace(coef=coef)
+
+    def prior_derivatives(self, params):
+        return ridge_derivatives(params.coef, self.penalty_, self.lasso_)
+
+    def diverging(self, params, stats):
         system = (self.penalty_, 0.0, self.moment_, params.used, self.lasso_)
-        diverging = multinomial.diverging(params.coef, stats, *system)
+        return multinomial.diverging(params.coef, stats, *system)
+
+    def warnings(self, params, stats):
+        diverging = self.diverging(params, stats)
         if not len(diverging):
             return []
         return [

@@ -11,6 +11,7 @@ from ..checks import check_int, check_real
 from ..kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
 from ..tree import Tree
 from .base import Gate
+from .constant import proportion_derivatives
 from .hierarchy import TreeGate
 from .softmax import SoftmaxGate
 
@@ -112,7 +113,11 @@ class TopKGate(Gate):
     np.int64(2)
     """
 
-    sparse = True
+    sparse = smooth = True
+    known = (
+        "which leaves the gate has chosen for each row is taken as known, so that errors of its coefficients are those "
+        "of a softmax over these leaves"
+    )
 
     def __init__(
         self,
@@ -271,6 +276,23 @@ class TopKGate(Gate):
         if self.node_.lasso_ is not None:
             return multinomial.n_moved(params.coef[None])
         return (len(params.coef) - 1) * params.coef.shape[1]
+
+    # -- information --------------------------------------------------------------------------------------------------
+
+    def coordinates(self, params, design):
+        return self.node_.coordinates(self.to_dense(params), design)
+
+    def displaced(self, params, coef, leaf=None):
+        return params._replace(coef=coef[0])
+
+    def derivatives(self, params, rows, resp):
+        return proportion_derivatives(np.exp(self.log_prior(params, rows)), resp)
+
+    def prior_derivatives(self, params):
+        return self.node_.prior_derivatives(self.to_dense(params))
+
+    def diverging(self, params, stats):
+        return np.arange(int(np.ptp(params.coef[:, :-1], axis=0).max(initial=0.0) > multinomial.STEEP))
 
     def warnings(self, params, stats):
         found = []

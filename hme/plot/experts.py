@@ -3,16 +3,13 @@
 import numpy as np
 
 from .picture import (
+    along,
     colors_of,
     curves,
-    dense_table,
     feature_label,
-    feature_number,
-    held_values,
     pyplot,
     target_label,
     target_of,
-    value_range,
 )
 
 __all__ = ["ExpertsDisplay"]
@@ -125,11 +122,7 @@ class ExpertsDisplay:
         -------
         ExpertsDisplay
         """
-        table = dense_table(model, X)
-        j = feature_number(model, feature)
-        x = value_range(table[:, j], n_points)
-        grid = np.tile(held_values(model, table, values), (n_points, 1))
-        grid[:, j] = x
+        table, j, x, grid = along(model, X, feature, values, n_points)
         columns = curves(model, grid, output)
         target = None if y is None else target_of(model, y, output)
         display = cls(

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ..checks import check_int
 
 __all__ = [
+    "along",
     "as_seen",
     "class_number",
     "codes_of",
@@ -19,6 +20,7 @@ __all__ = [
     "feature_number",
     "feature_pair",
     "held_values",
+    "neutral_arguments",
     "pyplot",
     "quietly",
     "target_label",
@@ -86,9 +88,7 @@ def value_range(column, n_points, margin=0.0):
 
 def curves(model, grid, output):
     """Priors, the experts' means, the mean and its standard deviation, of one output or class."""
-    # A model with an offset is drawn per unit of exposure, one with trials for a single one.
-    neutral = {name: {"offset": 0, "trials": 1}[name] for name in getattr(model, "_row_arguments", ())}
-    grid = as_seen(model, grid)
+    neutral, grid = neutral_arguments(model), as_seen(model, grid)
     prior = quietly(model.gate_proba, grid)
     experts = quietly(lambda rows: model.predict_experts(rows, **neutral), grid)
     if hasattr(model, "classes_"):
@@ -102,6 +102,21 @@ def curves(model, grid, output):
     if not isinstance(output, Integral) or not 0 <= output < mean.shape[1]:
         raise ValueError(f"output = {output!r} must be a number from 0 to {mean.shape[1] - 1}: y has several outputs.")
     return prior, experts[..., output], mean[:, output], std[:, output]
+
+
+def neutral_arguments(model):
+    """A model with an offset is drawn per unit of exposure, one with trials for a single one."""
+    return {name: {"offset": 0, "trials": 1}[name] for name in getattr(model, "_row_arguments", ())}
+
+
+def along(model, X, feature, values, n_points):
+    """The table, the number of a feature, values along it, and rows (n_points, p) where the others are held."""
+    table = dense_table(model, X)
+    j = feature_number(model, feature)
+    x = value_range(table[:, j], n_points)
+    grid = np.tile(held_values(model, table, values), (n_points, 1))
+    grid[:, j] = x
+    return table, j, x, grid
 
 
 def as_seen(model, grid):

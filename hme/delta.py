@@ -1,0 +1,214 @@
+"""The delta method: how far a function of the parameters moves when they move as far as they are uncertain."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import expit, logsumexp
+from scipy.stats import norm
+
+__all__ = ["Band", "Spread", "expert_mean_band", "gate_band", "mean_band"]
+
+STEP = 1e-3  # of the central differences, in standard errors: their error is some 1e-6 of the result
+FLAT_STEP = 1.0  # along directions that are not determined, where what does not move shows rounding only
+# The scaled information counts as zero along a direction below this fraction of its largest eigenvalue.
+SINGULAR = 1e-10
+# What moves along such a direction, by more than this share of its standard error, has none. The directions' own errors
+# are taken for as small as they can be.
+LOOSE = 1e-3
+DEPENDENT = 1e-9  # eigenvalues of a scaled covariance of contrasts that count as zero
+ROUNDING = 1e-6  # movements below this fraction of the largest value are rounding
+TINY = np.finfo(float).tiny
+FARTHEST = 700.0  # logits end here, where probabilities leave the range of a double
+
+
+class Band(NamedTuple):
+    """Pointwise intervals of a function of x, all in one shape.
+
+    The standard error is inf where the rows of the fit do not determine the value.
+    """
+
+    estimate: np.ndarray
+    standard_error: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+class Spread(NamedTuple):
+    """The law of the estimated free coordinates: normal, with covariance ``root root'``, eq. (delta).
+
+    Parameters
+    ----------
+    move : callable
+        Parameters at a displacement (F,) of the free coordinates.
+    root : ndarray of shape (F, r)
+        A square root of their covariance.
+    loose : ndarray of shape (F, m)
+        Directions that the data do not determine, as long as a conditional standard error.
+    """
+
+    move: object
+    root: np.ndarray
+    loose: np.ndarray
+
+    @classmethod
+    def of(cls, move, information):
+        """From the information matrix (F, F) of the objective, eq. (observed-covariance).
+
+        Returns
+        -------
+        spread : Spread
+        eigenvalues : ndarray of shape (F,)
+            Of the information scaled to a diagonal of ones, eq. (scaled-information), in ascending order.
+        """
+        diagonal = np.diagonal(information)
+        unit = np.where(diagonal > 0, np.abs(diagonal), 1.0) ** -0.5
+        if not len(unit):
+            return cls(move, np.zeros((0, 0)), np.zeros((0, 0))), np.ones(0)
+        values, vectors = np.linalg.eigh(information * unit * unit[:, None])
+        sure = values > SINGULAR * max(values[-1], 0.0)
+        loose = unit[:, None] * vectors[:, ~sure]
+        root = unit[:, None] * vectors[:, sure] / np.sqrt(values[sure])
+        return cls(move, root, loose), values
+
+    def sandwich(self, meat):
+        """With the matrix (F, F) between two inverses of the information, eq. (sandwich)."""
+        share, turn = np.linalg.eigh(self.root.T @ meat @ self.root)
+        return self._replace(root=self.root @ (turn * np.sqrt(np.maximum(share, 0.0))))
+
+    def spreads(self, along, across, size):
+        """Standard errors from squared movements along the root's and the loose directions; inf where these tell."""
+        across = across / SINGULAR  # the least variance that such a direction can have
+        free = (across > LOOSE**2 * along) & (across > (ROUNDING * size) ** 2)
+        return np.where(free, np.inf, np.sqrt(along))
+
+    def linear(self, jacobian):
+        """Standard errors of linear functions (P, F) of the coordinates."""
+        along, across = ((jacobian @ directions) ** 2 for directions in (self.root, self.loose))
+        terms = (np.abs(jacobian) @ np.abs(self.loose)).max(axis=1, initial=0.0)
+        return self.spreads(along.sum(axis=1), across.sum(axis=1), terms)
+
+    def errors(self, function):
+        """Value of a function of the parameters, any array, and its standard errors in the same shape, eq. (delta)."""
+        value = function(self.move(np.zeros(len(self.root))))
+        along, across = (
+            sum((self._slope(function, direction, step) ** 2 for direction in directions.T), np.zeros_like(value))
+            for directions, step in ((self.root, STEP), (self.loose, FLAT_STEP))
+        )
+        return value, self.spreads(along, across, np.abs(value).max(initial=0.0))
+
+    def _slope(self, function, direction, step):
+        return (function(self.move(step * direction)) - function(self.move(-step * direction))) / (2.0 * step)
+
+    def wald(self, jacobian, difference):
+        """Chi-squared statistic and its degrees of freedom, of linear functions (q, F) off by (q,), eq. (wald).
+
+        Functions that are combinations of the others add nothing.
+        """
+        half = jacobian @ self.root
+        error = np.linalg.norm(half, axis=1)
+        if not error.all():
+            raise ValueError("there is nothing to test, as nothing varies in one of")
+        half, difference = half / error[:, None], difference / error
+        values, vectors = np.linalg.eigh(half @ half.T)
+        sure, along = values > DEPENDENT * values[-1], vectors.T @ difference
+        if (np.abs(along[~sure]) > np.sqrt(DEPENDENT) * max(np.abs(along).max(), 1.0)).any():
+            raise ValueError("values that contradict each other, as some of these are combinations of the others")
+        return float((along[sure] ** 2 / values[sure]).sum()), int(sure.sum())
+
+
+# -- bands -------------------------------------------------------------------------------------------------------------
+
+
+class _Scale(NamedTuple):
+    """Where a value is unbounded, so that intervals stay within its range."""
+
+    back: object  # from there to the value, and
+    slope: object  # the derivative of that
+
+
+LINEAR = _Scale(lambda v: v, np.ones_like)
+LOG = _Scale(lambda v: np.where(v > np.log(TINY), np.exp(v), 0.0), np.exp)
+LOGIT = _Scale(expit, lambda v: expit(v) * expit(-v))
+
+
+def _band(spread, rows, function, scale, level):
+    """Band of ``function(params, block)``, whose values are on the scale."""
+    parts = [spread.errors(lambda params, block=block: function(params, block)) for _, block in rows.blocks()]
+    value, error = (np.concatenate(part) for part in zip(*parts, strict=True))
+    reach = norm.isf(0.5 * (1.0 - level)) * error
+    sure = np.isfinite(error)
+    with np.errstate(over="ignore"):
+        slope = scale.slope(value)
+        natural = np.where(sure, np.where(sure, error, 0.0) * slope, np.inf)
+        return Band(scale.back(value), natural, scale.back(value - reach), scale.back(value + reach))
+
+
+def mean_band(spread, mixture, rows, level):
+    """Band of the mean of y, (n, T), or of class probabilities, (n, C), eqs. (mean), (delta)."""
+    return _mean_band(spread, mixture, rows, level, lambda params, block: mixture.mean(params, block))
+
+
+def expert_mean_band(spread, mixture, rows, level):
+    """Band of every expert's mean or class probabilities, (n, K, T), eq. (delta)."""
+    return _mean_band(spread, mixture, rows, level, lambda params, b: mixture.expert.predict(params.experts, b))
+
+
+def _mean_band(spread, mixture, rows, level, mean):
+    expert, factor = mixture.expert, None
+    members = getattr(expert, "members", [expert])
+    if "classification" in expert.tasks:
+
+        def function(params, block):
+            return _logit(mean(params, block))
+
+        scale = LOGIT
+    elif _one_number_of_trials(members, rows):  # intervals of the share of successes
+        factor = np.full(rows.n_rows, float(members[0].n_trials)) if rows.trials is None else rows.trials
+        rows = rows._replace(trials=np.ones(rows.n_rows))
+
+        def function(params, block):
+            share = mean(params, block)
+            return np.clip(np.log(share) - np.log1p(-share), -FARTHEST, FARTHEST)
+
+        scale = LOGIT
+    elif expert.positive_only:
+
+        def function(params, block):
+            return np.log(np.maximum(mean(params, block), TINY))
+
+        scale = LOG
+    else:
+        function, scale = mean, LINEAR
+    with np.errstate(divide="ignore"):
+        band = _band(spread, rows, function, scale, level)
+    if factor is None:
+        return band
+    return Band(*(part * factor.reshape(-1, *[1] * (part.ndim - 1)) for part in band))
+
+
+def _one_number_of_trials(members, rows):
+    """Whether all experts count successes, out of the same trials."""
+    numbers = {getattr(member, "n_trials", None) for member in members}
+    return None not in numbers and (len(numbers) == 1 or rows.trials is not None)
+
+
+def gate_band(spread, mixture, rows, level):
+    """Band of the prior of every leaf, (n, K), eq. (delta); intervals are those of the logits."""
+
+    def logits(params, block):
+        log_prior = np.ascontiguousarray(mixture.gate.log_prior(params.gate, block))
+        if log_prior.shape[1] == 1:
+            return np.full_like(log_prior, FARTHEST)
+        others = [logsumexp(np.delete(log_prior, k, axis=1), axis=1) for k in range(log_prior.shape[1])]
+        with np.errstate(invalid="ignore"):
+            logit = log_prior - np.stack(others, axis=1)
+        return np.clip(np.where(np.isnan(logit), -FARTHEST, logit), -FARTHEST, FARTHEST)
+
+    return _band(spread, rows, logits, LOGIT, level)
+
+
+def _logit(probability):
+    """Logits of probabilities that sum to one over the last axis; the others are summed, so that none is lost to 1."""
+    C = probability.shape[-1]
+    others = np.stack([np.delete(probability, c, axis=-1).sum(axis=-1) for c in range(C)], axis=-1)
+    return np.log(np.maximum(probability, TINY)) - np.log(np.maximum(others, TINY))

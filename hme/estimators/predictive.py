@@ -1,0 +1,115 @@
+"""The predictive side of a regressor: the distribution of y given x, and what is read off it."""
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from .. import scoring
+from ..checks import check_int
+from ..prediction import predictive
+
+__all__ = ["Predictive"]
+
+
+class Predictive:
+    """Everything that a fitted regressor says of y, beyond its mean."""
+
+    def predict_dist(self, X, *, offset=None, trials=None):
+        """Distribution of y given x, of all rows at once, eq. (mixture).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        PredictiveDistribution
+            With the methods of scipy.stats' distributions: ``mean, variance, pdf, cdf, icdf, sample``, ...
+
+        Examples
+        --------
+        >>> from hme import HMERegressor
+        >>> from hme.datasets import load_motorcycle
+        >>> X, y = load_motorcycle(return_X_y=True)
+        >>> dist = HMERegressor(depth=2).fit(X, y).predict_dist([[10.0], [20.0]])
+        >>> dist.cdf(dist.median()).round(6)
+        array([0.5, 0.5])
+        """
+        rows = self._rows(X, offset=offset, trials=trials)
+        return predictive(self.model_, self.params_, rows, flat=self._flat_output)
+
+    def predict_quantiles(self, X, quantiles=(0.05, 0.5, 0.95), *, offset=None, trials=None):
+        """Quantiles of y given x, eq. (quantile).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        quantiles : float or array-like of shape (m,), default=(0.05, 0.5, 0.95)
+            Levels from 0 to 1.
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, m), (n, T, m) for several outputs; without the last axis for one level
+        """
+        return self.predict_dist(X, offset=offset, trials=trials).icdf(quantiles)
+
+    def predict_interval(self, X, coverage=0.9, method="equal_tailed", *, offset=None, trials=None):
+        """Intervals that hold y with a given probability.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        coverage : float, default=0.9
+        method : {"equal_tailed", "highest_density"}, default="equal_tailed"
+            As much probability below as above; or the shortest set, which is several intervals where the density has
+            several peaks, eq. (highest-density).
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, 2), (n, T, 2) for several outputs; or a list of n arrays of shape (intervals, 2)
+        """
+        return self.predict_dist(X, offset=offset, trials=trials).interval(coverage, method)
+
+    def sample_y(self, X, n_samples=1, random_state=None, *, offset=None, trials=None):
+        """Draws of y given x: a leaf from the prior, then y from its expert.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        n_samples : int, default=1
+        random_state : int, RandomState instance or None, default=None
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, n_samples), or (n, T, n_samples)
+        """
+        check_int(n_samples, "n_samples")
+        seed = check_random_state(random_state).randint(2**31 - 1)
+        dist = self.predict_dist(X, offset=offset, trials=trials)
+        return dist.sample(n_samples, np.random.default_rng(seed))
+
+    def crps_score(self, X, y, sample_weight=None, *, offset=None, trials=None):
+        """Mean continuous ranked probability score, eq. (crps), in the units of y; less is better.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+            Several outputs are averaged over.
+        sample_weight : array-like of shape (n,) or None
+        offset, trials : array-like of shape (n,), float or None
+            As in `fit`.
+
+        Returns
+        -------
+        float
+        """
+        dist = self.predict_dist(X, offset=offset, trials=trials)
+        return scoring.crps(dist, self._encode(y).reshape(np.shape(y)), sample_weight=sample_weight)

@@ -1,0 +1,120 @@
+"""Is the predictive distribution as wide as it should be: the histogram of what was seen, in its own probabilities."""
+
+import numpy as np
+from scipy.stats import binom
+
+from ..checks import check_int
+from ..scoring import pit
+from .picture import pyplot
+
+__all__ = ["PITDisplay"]
+
+
+class PITDisplay:
+    """Histogram of the probability integral transform, eq. (pit), which is flat where the model is right.
+
+    A hump says that the distributions are too wide, a bowl that they are too narrow, a slope that they lie too low or
+    too high.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        The probability integral transform of n rows.
+    n_bins : int, default=20
+    coverage : float, default=0.95
+        Of the band that a bin's height lies in if the model is right.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+    ax_ : matplotlib Axes
+    bars_ : matplotlib BarContainer
+    band_ : matplotlib Polygon
+
+    Examples
+    --------
+    >>> from hme import HMERegressor
+    >>> from hme.datasets import load_motorcycle
+    >>> from hme.plot import PITDisplay
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> display = PITDisplay.from_estimator(HMERegressor(depth=2).fit(X, y), X, y)
+    >>> display.values.shape
+    (133,)
+    """
+
+    def __init__(self, values, *, n_bins=20, coverage=0.95):
+        self.values = values
+        self.n_bins = n_bins
+        self.coverage = coverage
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model,
+        X,
+        y,
+        *,
+        n_bins=20,
+        coverage=0.95,
+        random_state=0,
+        ax=None,
+        bar_kwargs=None,
+        band_kwargs=None,
+        **rows,
+    ):
+        """Compute the picture of a fitted model and draw it.
+
+        Parameters
+        ----------
+        model : HMERegressor
+            A fitted one.
+        X : array-like of shape (n, p)
+            Rows, best such as the model has not seen.
+        y : array-like of shape (n,) or (n, T)
+            Several outputs are drawn as one sample.
+        n_bins, coverage
+            See the class.
+        random_state : int, RandomState instance or None, default=0
+            What spreads counts over the probabilities that belong to them.
+        ax, bar_kwargs, band_kwargs
+            See `plot`.
+        **rows
+            Row arguments of `predict_dist`: `offset`, `trials`.
+
+        Returns
+        -------
+        PITDisplay
+        """
+        if not hasattr(model, "predict_dist"):
+            raise TypeError(f"model = {model!r} has no predict_dist; give an HMERegressor.")
+        values = pit(model.predict_dist(X, **rows), y, random_state).ravel()
+        return cls(values, n_bins=n_bins, coverage=coverage).plot(ax=ax, bar_kwargs=bar_kwargs, band_kwargs=band_kwargs)
+
+    def plot(self, ax=None, *, bar_kwargs=None, band_kwargs=None):
+        """Draw the picture.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; by default in a new figure.
+        bar_kwargs, band_kwargs : dict or None, default=None
+            Passed on to the calls of matplotlib that draw the histogram (``bar``) and the band (``axhspan``).
+
+        Returns
+        -------
+        PITDisplay
+        """
+        check_int(self.n_bins, "n_bins")
+        if ax is None:
+            ax = pyplot().subplots(layout="constrained")[1]
+        n, width = len(self.values), 1.0 / self.n_bins
+        count, edges = np.histogram(self.values, bins=self.n_bins, range=(0.0, 1.0))
+        tail = 0.5 * (1.0 - self.coverage)
+        low, high = (binom.ppf(q, n, width) / (n * width) for q in (tail, 1.0 - tail))
+        self.band_ = ax.axhspan(low, high, **{"color": "0.85", "zorder": 0} | (band_kwargs or {}))
+        style = {"width": width, "align": "edge", "color": "C0", "edgecolor": "white", "zorder": 1}
+        self.bars_ = ax.bar(edges[:-1], count / (n * width), **style | (bar_kwargs or {}))
+        ax.axhline(1.0, color="black", lw=0.8, zorder=2)
+        ax.set(xlabel="probability integral transform", ylabel="density", xlim=(0.0, 1.0))
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

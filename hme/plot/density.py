@@ -1,0 +1,194 @@
+"""The predictive density along one feature: all of what the model says of y, branches included."""
+
+from numbers import Integral
+
+import numpy as np
+
+from ..checks import check_int
+from .picture import along, as_seen, feature_label, neutral_arguments, pyplot, quietly, target_label
+
+__all__ = ["DensityDisplay"]
+
+REACH = 0.001  # quantiles that the picture's range of y goes out to, where no rows are drawn
+MARGIN = 0.05  # of the range of y, beyond the rows
+MOST_COUNTS = 2000  # values of a count that are drawn
+
+
+class DensityDisplay:
+    """The predictive density of y along one feature, as a map; for counts the probabilities.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n,)
+        Values of the feature.
+    y : ndarray of shape (m,)
+        Values of the target.
+    density : ndarray of shape (m, n)
+        Density, or probability, of y given x; the first axis goes with `y`, as in an image.
+    quantiles : ndarray of shape (n, q)
+        Quantiles of y given x.
+    levels : sequence of float of length q
+        Their levels.
+    data_x, data_y : ndarray of shape (N,) or None, default=None
+        Rows to draw as points.
+    feature_name, target_name : str
+        Labels of the axes.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+    ax_ : matplotlib Axes
+    map_ : matplotlib QuadMesh
+    quantiles_ : list of matplotlib Line2D
+    points_ : matplotlib PathCollection or None
+
+    See Also
+    --------
+    ExpertsDisplay : Experts, mean and gate along one feature.
+
+    Examples
+    --------
+    >>> from hme import HMERegressor
+    >>> from hme.datasets import make_inverse_problem
+    >>> from hme.plot import DensityDisplay
+    >>> X, y = make_inverse_problem(1000, random_state=0)[:2]
+    >>> display = DensityDisplay.from_estimator(HMERegressor(n_experts=5).fit(X, y), X, y)
+    >>> display.density.shape
+    (200, 200)
+    """
+
+    def __init__(
+        self, x, y, density, quantiles, levels, *, data_x=None, data_y=None, feature_name="x", target_name="y"
+    ):
+        self.x = x
+        self.y = y
+        self.density = density
+        self.quantiles = quantiles
+        self.levels = levels
+        self.data_x = data_x
+        self.data_y = data_y
+        self.feature_name = feature_name
+        self.target_name = target_name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model,
+        X,
+        y=None,
+        *,
+        feature=None,
+        values=None,
+        output=None,
+        levels=(0.05, 0.5, 0.95),
+        n_points=200,
+        feature_name=None,
+        target_name=None,
+        ax=None,
+        map_kwargs=None,
+        line_kwargs=None,
+        scatter_kwargs=None,
+    ):
+        """Compute the picture of a fitted model and draw it.
+
+        Parameters
+        ----------
+        model : HMERegressor
+            A fitted one.
+        X : array-like of shape (N, p)
+            Rows that give the range of the feature and the medians of the others.
+        y : array-like of shape (N,) or (N, T) or None, default=None
+            With it the rows are drawn as points, and give the range of the target.
+        feature : int or str or None, default=None
+            The feature along which to look; needed where X has several.
+        values : array-like of shape (p,) or None, default=None
+            Where to hold the other features; their medians by default.
+        output : int or None, default=None
+            Number of an output, needed where there are several.
+        levels : sequence of float, default=(0.05, 0.5, 0.95)
+            Quantiles to draw as lines.
+        n_points : int, default=200
+            Points along each side; counts have one for every value.
+        feature_name, target_name : str or None, default=None
+            Labels of the axes; by default what the model knows.
+        ax, map_kwargs, line_kwargs, scatter_kwargs
+            See `plot`.
+
+        Returns
+        -------
+        DensityDisplay
+        """
+        if not hasattr(model, "predict_dist"):
+            raise TypeError(f"model = {model!r} has no predict_dist; give an HMERegressor.")
+        check_int(n_points, "n_points", minimum=2)
+        table, j, x, grid = along(model, X, feature, values, n_points)
+        dist = quietly(lambda rows: model.predict_dist(rows, **neutral_arguments(model)), as_seen(model, grid))
+        target = None if y is None else np.asarray(y)
+        if dist.n_outputs > 1:
+            if not isinstance(output, Integral) or not 0 <= output < dist.n_outputs:
+                raise ValueError(f"output = {output!r} must be a number from 0 to {dist.n_outputs - 1}.")
+            dist, target = dist.marginal(output), None if target is None else target[:, output]
+        elif output not in (None, 0):
+            raise ValueError(f"output = {output!r}, but y has one output.")
+        quantiles = dist.icdf(np.asarray(levels, dtype=float))
+        ends = dist.icdf([REACH, 1.0 - REACH]) if target is None else target
+        low, high = ends.min(), ends.max()
+        if dist.discrete:
+            points = np.arange(np.floor(low), min(np.ceil(high), low + MOST_COUNTS) + 1.0)
+        else:
+            low, high = low - MARGIN * (high - low), high + MARGIN * (high - low)
+            points = np.linspace(low, high, n_points)
+        density = (dist.pmf if dist.discrete else dist.pdf)(points[None]).T
+        display = cls(
+            x,
+            points,
+            density,
+            quantiles,
+            tuple(levels),
+            data_x=None if target is None else table[:, j],
+            data_y=target,
+            feature_name=feature_name or feature_label(model, j),
+            target_name=target_name or target_label(model, output),
+        )
+        return display.plot(ax=ax, map_kwargs=map_kwargs, line_kwargs=line_kwargs, scatter_kwargs=scatter_kwargs)
+
+    def plot(self, ax=None, *, map_kwargs=None, line_kwargs=None, scatter_kwargs=None):
+        """Draw the picture; colours go by the square root of the density, so that thin branches are seen too.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes or None, default=None
+            Where to draw; by default in a new figure.
+        map_kwargs, line_kwargs, scatter_kwargs : dict or None, default=None
+            Passed on to the calls of matplotlib that draw the map (``pcolormesh``), the quantiles (``plot``) and the
+            points (``scatter``).
+
+        Returns
+        -------
+        DensityDisplay
+        """
+        from matplotlib.colors import PowerNorm
+
+        if ax is None:
+            ax = pyplot().subplots(layout="constrained")[1]
+        # A density may peak without bound where an expert is nearly certain; the rest must stay visible.
+        top = np.quantile(self.density, 0.995) or 1.0
+        style = {"cmap": "Blues", "norm": PowerNorm(0.5, 0.0, top), "shading": "nearest"} | (map_kwargs or {})
+        self.map_ = ax.pcolormesh(self.x, self.y, self.density, **style)
+        self.points_, self.quantiles_ = None, []
+        if self.data_y is not None:
+            style = {"s": 6, "c": "black", "lw": 0.0, "alpha": 0.35} | (scatter_kwargs or {})
+            self.points_ = ax.scatter(self.data_x, self.data_y, **style)
+        for level, line in zip(self.levels, self.quantiles.T, strict=True):
+            style = {"color": "C3", "lw": 1.0, "ls": "-" if level == 0.5 else "--"} | (line_kwargs or {})
+            self.quantiles_ += ax.plot(self.x, line, label=f"{level:g}", **style)
+        ax.set(
+            xlabel=self.feature_name,
+            ylabel=self.target_name,
+            xlim=(self.x[0], self.x[-1]),
+            ylim=(self.y[0], self.y[-1]),
+        )
+        if self.quantiles_:
+            ax.legend(title="quantile", loc="best", frameon=False)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
