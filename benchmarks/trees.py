@@ -1,8 +1,9 @@
 """A mixture of small trees beside one tree of as many leaves, and what cross-fitting is for.
 
-For each table: test RMSE of a mixture of `TreeExpert` and of one tree with `max_leaf_nodes` set to the mixture's total;
-the mixture's mean test log-likelihood beside the one that it reached in training, where each row is answered for by
-trees that have not seen it; and both again with ``cv=None``, where they have. The trees' size and `pooling` are chosen
+For each table: test RMSE of a mixture of `TreeExpert`, of one tree with `max_leaf_nodes` set to the mixture's total,
+and of one tree whose number of leaves is chosen by cross-validation on all training rows; the mixture's mean test
+log-likelihood beside the one that it reached in training, where each row is answered for by trees that have not seen
+it; and both again with ``cv=None``, where they have. The trees' size and `pooling` are chosen
 for each split among `GRID` by three-fold cross-validation, by squared error, on its training rows alone, or 4,000 of
 them. The depth and the least leaf that `TreeExpert` has by default were chosen on test rows of splits 0 to 5 of these
 tables: the run starts at split 6. A data folder has ``load.py`` with ``split(name, i)``. Run from the root::
@@ -31,6 +32,7 @@ SETS = "concrete,energy,airfoil,california"
 LARGER = {"max_depth": None, "max_leaf_nodes": 64, "min_weight_leaf": 0.5}
 GRID = [TreeExpert(), *(TreeExpert(**LARGER, pooling=pooling) for pooling in (0.0, 0.1, 0.3))]
 MOST = 4000  # rows that the choice is made on
+FOLDS, ERROR = KFold(3, shuffle=True, random_state=0), "neg_mean_squared_error"
 
 
 def rmse(model, X, y):
@@ -46,8 +48,7 @@ def in_training(model, n_rows):
 def choose(X, y, n_experts, seed):
     """The number in `GRID` of the trees that predict best what is left out of the training rows."""
     model, some = HMERegressor(n_experts=n_experts, max_iter=30), np.random.default_rng(seed).permutation(len(y))[:MOST]
-    folds, error = KFold(3, shuffle=True, random_state=0), "neg_mean_squared_error"
-    search = GridSearchCV(model, {"expert": GRID}, scoring=error, cv=folds, refit=False)
+    search = GridSearchCV(model, {"expert": GRID}, scoring=ERROR, cv=FOLDS, refit=False)
     return int(search.fit(X[some], y[some]).best_index_)
 
 
@@ -60,12 +61,15 @@ def run(X, y, X_test, y_test, n_experts, seed):
         seconds = time.perf_counter() - start
         leaves = sum(tree.get_n_leaves() for tree in model.experts_.estimator)
         one = DecisionTreeRegressor(max_leaf_nodes=leaves, random_state=0).fit(X, y)
+        sizes = {"max_leaf_nodes": [8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512]}
+        sized = GridSearchCV(DecisionTreeRegressor(random_state=0), sizes, scoring=ERROR, cv=FOLDS).fit(X, y)
         train, test = in_training(model, len(y)), float(model.log_likelihood(X_test, y_test).mean())
         out[label] = {
             "chosen": chosen,
             "leaves": leaves,
             "rmse": rmse(model, X_test, y_test),
             "rmse_one_tree": rmse(one, X_test, y_test),
+            "rmse_sized_tree": rmse(sized, X_test, y_test),
             "ratio": rmse(model, X_test, y_test) / rmse(one, X_test, y_test),
             "train": train,
             "test": test,

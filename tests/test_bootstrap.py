@@ -11,7 +11,8 @@ from sklearn.tree import DecisionTreeRegressor
 
 from hme import HMEClassifier, HMERegressor, Tree
 from hme.alignment import align, branches_of, exchangeable
-from hme.bootstrap import _case_drawer, bootstrap, draw_targets, lr_test_bootstrap
+from hme.bootstrap import bootstrap, draw_targets, lr_test_bootstrap
+from hme.bootstrap.draws import case_drawer
 from hme.experts import BackgroundExpert, LinearExpert
 from hme.gates import FixedGate, SoftmaxGate
 
@@ -162,7 +163,7 @@ def test_standard_errors_of_the_case_bootstrap_are_the_sandwich():
 def test_case_draws_of_weights():
     rng = np.random.default_rng(0)
     weight = np.array([0.0, 1.0, 2.0, 5.0])
-    draw = _case_drawer(np.arange(4), weight, "copies", False)
+    draw = case_drawer(np.arange(4), weight, "copies", False)
     drawn = np.array([draw(rng) for _ in range(4000)])
     np.testing.assert_array_equal(drawn.sum(axis=1), 8.0)
     # Sums of as many cells of the multinomial of eight single rows: mean w and variance w (1 - w / 8).
@@ -170,7 +171,7 @@ def test_case_draws_of_weights():
     assert (np.abs(drawn.mean(axis=0) - weight) <= 4 * error).all()
     variance = weight * (1 - weight / 8)
     np.testing.assert_allclose(drawn.var(axis=0), variance, rtol=0.15)
-    kept = _case_drawer(np.arange(4), weight, "rows", False)
+    kept = case_drawer(np.arange(4), weight, "rows", False)
     drawn = np.array([kept(rng) for _ in range(100)])
     count = np.divide(drawn, weight, out=np.zeros_like(drawn), where=weight > 0)
     np.testing.assert_array_equal(count, np.rint(count))
@@ -179,7 +180,7 @@ def test_case_draws_of_weights():
 def test_clusters_and_groups_are_drawn_whole():
     codes = np.repeat(np.arange(20), 5)
     for weighting in ("copies", "rows"):
-        draw = _case_drawer(codes, np.ones(100), weighting, True)
+        draw = case_drawer(codes, np.ones(100), weighting, True)
         drawn = draw(np.random.default_rng(0)).reshape(20, 5)
         assert (drawn == drawn[:, :1]).all()
         assert drawn[:, 0].sum() == 20

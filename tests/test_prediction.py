@@ -311,7 +311,7 @@ def test_crps_by_quadrature(name):
 @pytest.mark.parametrize("name", [name for name in DENSITIES if name not in ("normal", "scales apart")])
 def test_gauss_rules_are_fine_enough(name, monkeypatch):
     """Against rules of three times as many points."""
-    import hme.prediction as room
+    import hme.prediction.ranked as room
 
     both = dist(DENSITIES[name])
     half = both._spread_integral()
@@ -322,7 +322,7 @@ def test_gauss_rules_are_fine_enough(name, monkeypatch):
 
 def test_panels_are_short_enough(monkeypatch):
     """Of experts whose places and scales have little in common, against rules between all of their knots."""
-    import hme.prediction as room
+    import hme.prediction.ranked as room
 
     rng = np.random.default_rng(0)
     n, K = 30, 5

@@ -9,12 +9,12 @@ from sklearn.base import clone, is_classifier
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .alignment import align, exchangeable
-from .bootstrap import REFIT_ERRORS, check_model, check_rows, known, one_start, refit, seed_of
-from .checks import check_int, check_real
-from .display import escaped, html_table, text_table
-from .gates import FixedGate
-from .starts import sequence
+from ..alignment import align, exchangeable
+from ..bootstrap.refits import REFIT_ERRORS, check_model, check_rows, known, one_start, refit, seed_of
+from ..checks import check_int, check_real
+from ..display import escaped, html_table, text_table
+from ..gates import FixedGate
+from ..starts import sequence
 
 __all__ = ["Basin", "RestartReport", "restart_report"]
 
@@ -148,7 +148,7 @@ def restart_report(
     Examples
     --------
     >>> from hme import HMERegressor
-    >>> from hme.basins import restart_report
+    >>> from hme.diagnosis import restart_report
     >>> from hme.datasets import make_regimes
     >>> X, y, _ = make_regimes(300, n_experts=2, random_state=0)
     >>> report = restart_report(HMERegressor(n_experts=2), X, y, n_init=5, random_state=0)

@@ -1,0 +1,18 @@
+"""The bootstrap: how far refits to drawn data spread, and a test for the number of experts."""
+
+from .draws import draw_targets
+from .intervals import Bootstrap, bootstrap
+from .likelihood_ratio import LikelihoodRatio, lr_test_bootstrap
+from .refits import one_start, refit
+from .reports import Coefficient
+
+__all__ = [
+    "Bootstrap",
+    "Coefficient",
+    "LikelihoodRatio",
+    "bootstrap",
+    "draw_targets",
+    "lr_test_bootstrap",
+    "one_start",
+    "refit",
+]

@@ -1,0 +1,103 @@
+"""Fits of a model to other rows, and what is asked of a model and of rows before."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.utils import _safe_indexing, check_random_state
+
+from ..estimators import HMEClassifier, HMERegressor
+
+__all__ = [
+    "FINALISTS",
+    "REFIT_ERRORS",
+    "STARVING",
+    "check_model",
+    "check_rows",
+    "copies",
+    "known",
+    "one_start",
+    "refit",
+    "seed_of",
+    "unit_codes",
+]
+
+REFIT_ERRORS = (ValueError, np.linalg.LinAlgError, FloatingPointError)
+STARVING = 1e-3  # share of an equal share of the weight, as in `restarts.starving`
+FINALISTS = 2  # starts of a test's fits that run to the end
+
+
+def one_start(start):
+    """Settings of a fit from one start only; of None, the model's own."""
+    return {} if start is None else {"start": start, "n_init": 1, "n_finalists": None}
+
+
+def refit(model, X, y, weight, rows, seed, **settings):
+    """A clone of a fitted model on the same tree, fitted anew, quietly."""
+    settings = {
+        "depth": "auto", "branching": 2, "n_experts": None, "tree": model.tree_, "warm_start": False, "callback": None,
+        "verbose": 0, "n_jobs": None, "random_state": seed,
+    } | settings  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a refit has to say is counted
+        return clone(model).set_params(**settings).fit(X, y, sample_weight=weight, **rows)
+
+
+def unit_codes(n_rows, groups, clusters):
+    """Codes (n,) of what is drawn as a whole: clusters, else groups, else rows."""
+    if clusters is None and groups is None:
+        return np.arange(n_rows)
+    name, values = ("groups", groups) if clusters is None else ("clusters", clusters)
+    values = np.asarray(values)
+    if values.shape != (n_rows,):
+        raise ValueError(f"{name} has shape {values.shape}; it must hold one value for each row, {(n_rows,)}.")
+    codes = np.unique(values, return_inverse=True)[1]
+    if clusters is not None and groups is not None:
+        pairs = np.unique(np.column_stack([np.unique(groups, return_inverse=True)[1], codes]), axis=0)
+        if len(pairs) > len(np.unique(groups)):
+            raise ValueError("clusters must hold groups whole: some group has rows in several clusters.")
+    return codes
+
+
+def copies(X, y, weight, rows):
+    """Rows as often as their weight says, each of which has a y of its own to be drawn."""
+    if (weight == 1.0).all():
+        return X, y, weight, rows
+    count = np.rint(weight).astype(int)
+    if not np.array_equal(count, weight):
+        raise ValueError(
+            "sample_weight must hold whole numbers when y is drawn from the model: a weight of 2 is the row twice, "
+            "with two draws of y. Use kind='case'."
+        )
+    index = np.repeat(np.arange(len(weight)), count)
+    rows = {name: value if np.ndim(value) == 0 else np.asarray(value)[index] for name, value in rows.items()}
+    if "groups" in rows:  # a copy of a group is a group of its own
+        copy = np.concatenate([np.arange(c) for c in count])
+        pairs = np.column_stack([np.unique(rows["groups"], return_inverse=True)[1], copy])
+        rows["groups"] = np.unique(pairs, axis=0, return_inverse=True)[1].ravel()
+    return _safe_indexing(X, index), y[index], np.ones(len(index)), rows
+
+
+def check_model(model, name="model"):
+    """Refuse what is no fitted mixture."""
+    if not isinstance(model, HMERegressor | HMEClassifier):
+        raise TypeError(f"{name} must be an HMERegressor or HMEClassifier, got {type(model).__name__}.")
+
+
+def check_rows(model, rows):
+    """Row arguments that were given, refused by name where the model's `fit` has none such."""
+    allowed = ("groups", "labels") if is_classifier(model) else ("offset", "trials", "groups", "labels")
+    odd = sorted(set(rows) - set(allowed))
+    if odd:
+        raise TypeError(f"{odd[0]} is no argument of the fit of {type(model).__name__}; it has {', '.join(allowed)}.")
+    return {name: value for name, value in rows.items() if value is not None}
+
+
+def known(rows):
+    """Row arguments of the predict side: labels are the fit's alone."""
+    return {name: value for name, value in rows.items() if name != "labels"}
+
+
+def seed_of(random_state):
+    """A whole number drawn from what the user gives."""
+    return int(check_random_state(random_state).randint(2**31 - 1))

@@ -1,0 +1,37 @@
+"""Laws of y given x and the expert: what p_k(y | x) is, for n rows and K experts at once.
+
+Parameters of a law are arrays (n, K), or (1, K) where all rows share them; y is (n, 1), answers are (n, K). Counts have
+a mass in the place of a density, under the same names. Arrays are stored column by column, as those of `kernels`.
+"""
+
+from .composite import Composite, join
+from .counts import Binomial, NegativeBinomial, Poisson, TruncatedNegativeBinomial, TruncatedPoisson
+from .hyperbolic import Hyperbolic
+from .law import Law
+from .normal import Normal
+from .point_mass import PointMass
+from .positive import Gamma, InverseGaussian
+from .several import Independent, MultivariateNormal, independent
+from .student import Student
+from .uniform import Uniform
+
+__all__ = [
+    "Binomial",
+    "Composite",
+    "Gamma",
+    "Hyperbolic",
+    "Independent",
+    "InverseGaussian",
+    "Law",
+    "MultivariateNormal",
+    "NegativeBinomial",
+    "Normal",
+    "PointMass",
+    "Poisson",
+    "Student",
+    "TruncatedNegativeBinomial",
+    "TruncatedPoisson",
+    "Uniform",
+    "independent",
+    "join",
+]

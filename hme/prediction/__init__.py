@@ -1,0 +1,11 @@
+"""The predictive distribution of a mixture of experts.
+
+Method names are those of scipy.stats' new infrastructure. Whatever goes over pairs of a row and a value does so in
+blocks that stay in cache.
+"""
+
+from .distribution import PredictiveDistribution
+from .of_mixture import predictive
+from .outputs import OutputsDistribution
+
+__all__ = ["OutputsDistribution", "PredictiveDistribution", "predictive"]

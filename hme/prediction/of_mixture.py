@@ -1,0 +1,74 @@
+"""From a mixture of experts and rows to the distribution of y."""
+
+import numpy as np
+
+from ..distributions import Independent, join
+from .distribution import PredictiveDistribution
+from .outputs import OutputsDistribution
+
+__all__ = ["predictive"]
+
+
+def predictive(mixture, params, rows, flat=True, index=None):
+    """The predictive distribution of a mixture of experts.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    params : Params
+    rows : Rows
+        Their y is not looked at.
+    flat : bool, default=True
+        Whether a single output is a number, or a row of one output.
+    index : sequence or None
+        Names of the rows, for `to_frame`.
+
+    Returns
+    -------
+    PredictiveDistribution
+        For several outputs, or one that is not flat, an `OutputsDistribution`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme import HMERegressor
+    >>> from hme.prediction import predictive
+    >>> X = np.linspace(-1, 1, 200)[:, None]
+    >>> model = HMERegressor(depth=1).fit(X, np.abs(X[:, 0]))
+    >>> dist = predictive(model.model_, model.params_, model._rows([[-0.5], [0.5]]))
+    >>> dist.median().round(2)
+    array([0.5, 0.5])
+    """
+    rows = rows._replace(y=None)
+    if mixture.sparse:
+        weights, components = _routed(mixture, params, rows)
+    else:
+        log_prior = [mixture.gate.log_prior(params.gate, block) for _, block in rows.blocks()]
+        weights = np.exp(np.concatenate([part.T for part in log_prior], axis=1)).T
+        components = mixture.expert.predictive(params.experts, rows)
+    several = hasattr(components, "marginal") and getattr(components, "n_outputs", 1) > 1
+    if several or not flat:
+        return OutputsDistribution(weights, components if several else Independent([components]), index)
+    return PredictiveDistribution(weights, components, index)
+
+
+def _routed(mixture, params, rows):
+    """Weights and components where a gate is sparse: every expert is asked about the rows routed to it only."""
+    active, log_prior = [], []
+    for _, block in rows.blocks():
+        parts = mixture.gate.route(params.gate, block)
+        active.append(parts[0])
+        log_prior.append(parts[1])
+    active, prior = np.concatenate(active), np.exp(np.concatenate(log_prior))
+    n_leaves = len(params.gate.coef)
+    weights = np.zeros((n_leaves, rows.n_rows)).T
+    np.put_along_axis(weights, active, prior, axis=1)
+    rows = rows._replace(Z=rows.X, active=None)  # experts look at X
+    parts = []
+    order = np.argsort(active, axis=None, kind="stable")
+    ends = np.cumsum(np.bincount(active.ravel(), minlength=n_leaves))
+    for leaf, slots in enumerate(np.split(order, ends[:-1])):
+        routed = slots // active.shape[1]
+        law = mixture.expert.predictive(mixture.expert.take(params.experts, [leaf]), rows[routed])
+        parts.append((law.spread(routed, rows.n_rows), [leaf]))
+    return weights, join(parts)

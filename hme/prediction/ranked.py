@@ -1,0 +1,192 @@
+"""The continuous ranked probability score."""
+
+import numpy as np
+from scipy.special import ndtr
+
+from ..distributions import Composite, Normal
+from .blocks import BLOCK, cdf_of, distance_of, excess_of, shortfall_of, spread_of
+from .quantiles import on_lattice
+
+__all__ = ["RankedScore"]
+
+GAUSS, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(8)
+TAIL = 1e-17  # probability at which sums over counts end
+
+
+class RankedScore:
+    """The continuous ranked probability score of a predictive distribution."""
+
+    def crps(self, y):
+        """Continuous ranked probability score, smaller is better, eqs. (crps), (crps-law) and (crps-counts).
+
+        Parameters
+        ----------
+        y : float or array-like of shape (n,), (n, m) or (1, m)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, m)
+
+        Raises
+        ------
+        ValueError
+            Where an expert has no mean (Student noise with one or fewer degrees of freedom), or y is not finite.
+        """
+        y = self._grid(y)
+        if not np.isfinite(y).all():
+            raise ValueError("y must be finite: the score of an infinite y is infinite.")
+        with np.errstate(over="ignore", under="ignore"):
+            if self.discrete:
+                return self._count_crps(y)
+            self._has_means()
+            half = self._half_difference()
+            score = self._at(y, distance_of, 0.0, 0.0) - (half if y.ndim == 1 else half[:, None])
+        return np.maximum(score, 0.0)
+
+    def _has_means(self):
+        parts = (
+            self.components.parts
+            if isinstance(self.components, Composite)
+            else [(self.components, np.arange(self.weights.shape[1]))]
+        )
+        for law, index in parts:
+            df = getattr(law, "df", None)
+            if df is not None and ((df <= 1.0) & (self.weights[:, index] > 0)).any():
+                raise ValueError(
+                    "crps is infinite: an expert's Student noise has df <= 1 and no mean. Fix a larger df, or compare "
+                    "logarithmic scores."
+                )
+
+    def _half_difference(self):
+        """E|Y - Y'| / 2 of two independent draws of every row, (n,), eq. (mean-difference)."""
+        law, weights = self.components, self.weights
+        if isinstance(law, Normal):
+            return self._blockwise(_normal_half_difference, None, np.zeros(len(self)))
+        out = np.empty(len(self))
+        alone = weights.max(axis=1) >= 1.0
+        own = law.half_difference()
+        if own is None:
+            alone[:] = False
+        else:
+            out[alone] = (weights * np.where(weights > 0, own, 0.0)).sum(axis=1)[alone]
+        rest = np.flatnonzero(~alone)
+        size = max(BLOCK // (64 * weights.shape[1]), 1)
+        for start in range(0, len(rest), size):
+            index = rest[start : start + size]
+            out[index] = self[index]._spread_integral()
+        return out
+
+    def _knots(self):
+        """Points (n, P), ascending, between which the distribution functions of all experts are smooth."""
+        law, weights = self.components, self.weights
+        points = law.pieces()
+        used = weights > 0
+        first = points[np.arange(len(self)), used.argmax(axis=1), :1]
+        points = np.where(used[:, :, None], points, first[:, :, None]).reshape(len(self), -1)
+        return np.sort(points, axis=1)
+
+    def _panels(self):
+        """Fewer knots (n, P) for integrals: no panel is longer than the shortest piece of an expert around it."""
+        points, knots = self.components.pieces(), self._knots()
+        middle, step = 0.5 * (knots[:, :-1] + knots[:, 1:]), np.full((len(self), knots.shape[1] - 1), np.inf)
+        length = np.pad(np.diff(points, axis=2), ((0, 0), (0, 0), (1, 1)), constant_values=np.inf)
+        for i in range(len(self)):
+            for k in np.flatnonzero(self.weights[i] > 0):
+                own = length[i, k][np.searchsorted(points[i, k], middle[i])]
+                np.minimum(step[i], own, out=step[i])
+        gaps = np.diff(knots, axis=1)
+        pace = np.cumsum(np.where(np.isinf(step), gaps > 0, gaps / step), axis=1)
+        pace = np.concatenate([np.zeros((len(self), 1)), pace], axis=1)
+        most = int(np.ceil(pace[:, -1].max(initial=0.0))) + 1
+        even = np.linspace(0.0, 1.0, max(most, 2))
+        panels = np.stack([np.interp(even * p[-1], p, row) for p, row in zip(pace, knots, strict=True)])
+        # Where a law begins and ends, so that what lies between two of them is a panel.
+        fixed = np.concatenate([points[:, :, :1], points[:, :, -1:], self.components.kinks()], axis=2)
+        fixed = np.where((self.weights > 0)[:, :, None], fixed, panels[:, :1, None])
+        return np.sort(np.concatenate([panels, fixed.reshape(len(self), -1)], axis=1), axis=1)
+
+    def _spread_integral(self):
+        """Integral of F (1 - F), by Gauss rules between knots and closed forms beyond them, eq. (mean-difference)."""
+        knots = self._panels()
+        low, high = knots[:, 0], knots[:, -1]
+        out = self._blockwise(shortfall_of, None, low) + self._blockwise(excess_of, None, high)
+        length = np.diff(knots, axis=1)
+        row, panel = np.nonzero(length > 0)
+        half = 0.5 * length[row, panel]
+        y = (knots[row, panel] + half)[:, None] + half[:, None] * GAUSS
+        values = self._blockwise(spread_of, np.repeat(row, len(GAUSS)), y.ravel()).reshape(y.shape)
+        return out + np.bincount(row, half * (values @ GAUSS_WEIGHTS), len(self))
+
+    def _count_crps(self, y):
+        """Sums over counts, eq. (crps-counts)."""
+        grid = y.reshape(len(self), -1)
+        out = np.empty(grid.shape)
+        size = max(BLOCK // (64 * self.weights.shape[1]), 1)
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            out[part] = self[np.arange(len(self))[part]]._count_crps_block(grid[part])
+        return out.reshape(y.shape)
+
+    def _count_crps_block(self, y):
+        points = self._points()
+        low, out = points[:, :1], np.zeros(y.shape)
+        out += np.maximum(low - y, 0.0)  # nothing is below
+        for start, end, F in self._steps(points):
+            for j in range(y.shape[1]):
+                at = y[:, [j]]
+                below = np.clip(at, start, end) - start  # where the step lies below y
+                out[:, j] += (F**2 * below + (1.0 - F) ** 2 * (end - start - below)).sum(axis=1)
+        last = points[:, -1:]
+        return out + np.maximum(y - last, 0.0)
+
+    def _points(self):
+        """First and last point (n, 2) that have any probability to speak of."""
+        low = self.support()[0]
+        with np.errstate(invalid="ignore"):
+            high = self.iccdf(TAIL)
+        return np.stack([low, np.maximum(high, low)], axis=1)
+
+    def _steps(self, points, chunk=64):
+        """Blocks (start, end, cdf), each (n, c), of the steps of the distribution functions."""
+        n, law, atoms = len(self), self.components, self.components.atoms
+        odd = atoms[atoms != np.floor(atoms)]
+        offsets = np.unique(odd - np.floor(odd))
+        lattice = on_lattice(law)
+        low, high = np.floor(points[:, 0]), points[:, 1]
+        if not lattice:
+            edges = np.broadcast_to(atoms, (n, len(atoms)))
+            yield from self._step_block(edges, points)
+            return
+        inner = np.concatenate([[0.0], offsets])
+        k = 0.0
+        while True:
+            left = low[:, None] + k
+            if not (left <= high[:, None]).any():
+                return
+            edges = (left + np.arange(chunk)[None, :])[:, :, None] + inner
+            edges = np.concatenate([edges.reshape(n, -1), left + chunk], axis=1)
+            yield from self._step_block(edges, points)
+            k += chunk
+
+    def _step_block(self, edges, points):
+        edges = np.clip(edges, points[:, :1], points[:, 1:])
+        start, end = edges[:, :-1], edges[:, 1:]
+        if not start.shape[1]:
+            return
+        rows = np.repeat(np.arange(len(self)), start.shape[1])
+        F = self._blockwise(cdf_of, rows, start.ravel()).reshape(start.shape)
+        yield start, end, F
+
+
+def _normal_half_difference(law, weights, _):
+    """Of normal laws in closed form, the second part of eq. (crps)."""
+    out, K = 0.0, weights.shape[1]
+    center, variance = law.center, law.scale**2
+    for j in range(K):
+        scale = np.sqrt(variance[:, [j]] + variance[:, j:])
+        distance = center[:, [j]] - center[:, j:]
+        z = distance / scale
+        part = scale * np.sqrt(2.0 / np.pi) * np.exp(-0.5 * z**2) + distance * (2.0 * ndtr(z) - 1.0)
+        part = weights[:, [j]] * weights[:, j:] * part
+        out = out + 0.5 * part[:, 0] + part[:, 1:].sum(axis=1)
+    return out
