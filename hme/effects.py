@@ -60,6 +60,9 @@ class MarginalEffects(NamedTuple):
     def __str__(self):
         return summary.effect_text(self)
 
+    def __repr__(self):
+        return str(self)
+
 
 def average_effects(spread, model, X, columns, kind, sample_weight, level, **arguments):
     """The `MarginalEffects` of columns of a user's table, eq. (marginal-effect).

@@ -15,6 +15,7 @@ class PointMass(Law):
 
     @property
     def atoms(self):
+        """Values that have a probability of their own."""
         return np.unique(self.value)
 
     def logpdf(self, y):
