@@ -744,3 +744,12 @@ def test_the_inverse_problem_has_its_three_branches():
     assert len(peaks) == 3
     np.testing.assert_allclose(grid[peaks], roots, atol=0.05)
     assert one.variance_parts()[1][0] > 10 * one.variance_parts()[0][0]  # it is not known which
+
+
+def test_a_frames_rows_keep_their_names():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=60)}, index=[f"r{i}" for i in range(60)])
+    model = HMERegressor(depth=1).fit(X, X["a"] ** 2)
+    assert list(model.predict_dist(X[:3]).to_frame().index) == ["r0", "r1", "r2"]
+    assert list(model.predict_dist(X)[[5, 2]].to_frame().index) == ["r5", "r2"]

@@ -37,7 +37,9 @@ class Predictive:
         array([0.5, 0.5])
         """
         rows = self._rows(X, offset=offset, trials=trials)
-        return predictive(self.model_, self.params_, rows, flat=self._flat_output)
+        index = getattr(X, "index", None)  # the names of a data frame's rows; a method of a list
+        index = None if callable(index) else index
+        return predictive(self.model_, self.params_, rows, flat=self._flat_output, index=index)
 
     def predict_quantiles(self, X, quantiles=(0.05, 0.5, 0.95), *, offset=None, trials=None):
         """Quantiles of y given x, eq. (quantile).
