@@ -5,7 +5,7 @@ from scipy.special import betainc, betaincc, expit, gammainc, gammaincc, gammaln
 
 from .law import LARGE, Law
 
-__all__ = ["Binomial", "NegativeBinomial", "Poisson", "TruncatedNegativeBinomial", "TruncatedPoisson"]
+__all__ = ["Binomial", "NegativeBinomial", "Poisson", "TruncatedNegativeBinomial", "TruncatedPoisson", "log_rising"]
 
 
 class Counts(Law):
@@ -66,7 +66,7 @@ class NegativeBinomial(Counts):
         size = 1.0 / self.dispersion
         with np.errstate(divide="ignore", invalid="ignore"):
             power = np.where(y > 0, y * np.log(self.rate), 0.0)
-        return _log_rising(y, size) - gammaln(y + 1.0) + power - (y + size) * np.log1p(self.rate * self.dispersion)
+        return log_rising(y, size) - gammaln(y + 1.0) + power - (y + size) * np.log1p(self.rate * self.dispersion)
 
     def _share(self):
         product = self.rate * self.dispersion
@@ -219,7 +219,7 @@ def _poisson(rng, rate):
     return np.where(large, np.rint(rate + np.sqrt(rate) * rng.standard_normal(rate.shape)), draws)
 
 
-def _log_rising(y, size):
+def log_rising(y, size):
     """log(Gamma(size + y) / Gamma(size)) - y log(size)."""
     y, size = np.broadcast_arrays(y, size)
     small = np.minimum(size, LARGE)

@@ -6,6 +6,7 @@ from scipy.special import digamma, gammaln, polygamma
 from ..checks import check_choice
 from ..coordinates import log_scalars, ridge_derivatives, stacked
 from ..distributions import NegativeBinomial, TruncatedNegativeBinomial
+from ..distributions.counts import log_rising
 from .count import CountExpert
 
 __all__ = ["NegativeBinomialExpert"]
@@ -73,7 +74,7 @@ class NegativeBinomialExpert(CountExpert):
 
     def log_mass(self, y, eta, mean, dispersion):
         size = 1.0 / dispersion
-        return _rising(y, size)[0] - gammaln(y + 1.0) + y * eta - (y + size) * np.log1p(mean * dispersion)
+        return log_rising(y, size) - gammaln(y + 1.0) + y * eta - (y + size) * np.log1p(mean * dispersion)
 
     def law(self, eta, mean, dispersion, trials):
         kind = TruncatedNegativeBinomial if self.zero_truncated else NegativeBinomial
@@ -90,7 +91,7 @@ class NegativeBinomialExpert(CountExpert):
 
     def _by_log_size(self, y, mean, size):
         """First and second derivatives of the log-mass before truncation by the log of the size 1 / dispersion."""
-        _, first, second = _rising(y, size)
+        first, second = _rising_derivatives(y, size)
         total = mean + size
         share = mean / total
         first = first - np.log1p(mean / size) + share * (y / size + 1.0)
@@ -153,11 +154,10 @@ class NegativeBinomialExpert(CountExpert):
         return f",  dispersion {dispersion:.3g}"
 
 
-def _rising(y, size):
-    """log(Gamma(size + y) / Gamma(size)) - y log(size), and its first two derivatives by the size."""
+def _rising_derivatives(y, size):
+    """First two derivatives by the size of `log_rising`."""
     small = np.minimum(size, LARGE)
     exact = (
-        gammaln(small + y) - gammaln(small) - y * np.log(small),
         digamma(small + y) - digamma(small) - y / small,
         polygamma(1, small + y) - polygamma(1, small) + y / small**2,
     )
@@ -167,21 +167,19 @@ def _rising(y, size):
     end = large + y
     growth = np.log1p(y / large)
     series = (
-        (end - 0.5) * growth - y + _stirling(end)[0] - _stirling(large)[0],
-        growth - y / large + 0.5 * y / (large * end) + _stirling(end)[1] - _stirling(large)[1],
+        growth - y / large + 0.5 * y / (large * end) + _stirling(end)[0] - _stirling(large)[0],
         y**2 / (large**2 * end)
         - 0.5 * y * (large + end) / (large * end) ** 2
-        + _stirling(end)[2]
-        - _stirling(large)[2],
+        + _stirling(end)[1]
+        - _stirling(large)[1],
     )
     return tuple(np.where(size > LARGE, s, e) for s, e in zip(series, exact, strict=True))
 
 
 def _stirling(z):
-    """The rest of Stirling's formula for log Gamma(z), and its first two derivatives."""
+    """First two derivatives of the rest of Stirling's formula for log Gamma(z)."""
     i, i2 = 1.0 / z, 1.0 / z**2
     return (
-        i * (1 / 12 - i2 * (1 / 360 - i2 * (1 / 1260 - i2 / 1680))),
         -i2 * (1 / 12 - i2 * (1 / 120 - i2 * (1 / 252 - i2 / 240))),
         i * i2 * (1 / 6 - i2 * (1 / 30 - i2 * (1 / 42 - i2 / 30))),
     )
