@@ -57,13 +57,13 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
     >>> test.df, bool(test.p_value < 1e-6)
     (1, True)
     """
-    for model in (restricted, full):
-        check_is_fitted(model)
+    for name, model in (("restricted", restricted), ("full", full)):
+        check_mixture(model, name)
     K = restricted.n_experts_, full.n_experts_
     if K[0] != K[1]:
         raise ValueError(
             f"the models have {K[0]} and {K[1]} experts: the ratio has no chi-squared law, as superfluous experts can "
-            "be anything. Use a bootstrap test of the number of experts."
+            "be anything. Use hme.bootstrap.lr_test_bootstrap."
         )
     families = [model.model_.expert for model in (restricted, full)]
     if families[0].tasks != families[1].tasks or getattr(families[0], "measure", "") != getattr(
@@ -103,6 +103,8 @@ def _doubts(restricted, full):
             yield f"{word} climbs the classification likelihood, and not the one that is compared"
         if not model.converged_:
             yield f"{word} did not converge"
+        if model.boundary_:
+            yield f"{word} is at a boundary, where the chi-squared law does not hold: {'; '.join(model.boundary_)}"
 
 
 def aicc(log_likelihood, n_parameters, n):
@@ -177,6 +179,16 @@ def icl(bic, resp, weight=None):
 
 
 # -- what the user gives -----------------------------------------------------------------------------------------------
+
+
+def check_mixture(model, name="model"):
+    """Refuse what is no fitted mixture of experts."""
+    if not hasattr(model, "responsibilities"):
+        raise TypeError(
+            f"{name} must be a fitted HMERegressor or HMEClassifier, got {type(model).__name__}; of a pipeline give "
+            "the last step and the columns that it sees."
+        )
+    check_is_fitted(model)
 
 
 def weighted_rows(model, X, y, sample_weight, labels=None, **arguments):

@@ -143,20 +143,24 @@ def _band(spread, rows, function, scale, level):
         return Band(scale.back(value), natural, scale.back(value - reach), scale.back(value + reach))
 
 
-def mean_band(spread, mixture, rows, level):
+def mean_band(spread, mixture, rows, level, classes=False):
     """Band of the mean of y, (n, T), or of class probabilities, (n, C), eqs. (mean), (delta)."""
-    return _mean_band(spread, mixture, rows, level, lambda params, block: mixture.mean(params, block))
+    return _mean_band(spread, mixture, rows, level, classes, lambda params, block: mixture.mean(params, block))
 
 
-def expert_mean_band(spread, mixture, rows, level):
+def expert_mean_band(spread, mixture, rows, level, classes=False):
     """Band of every expert's mean or class probabilities, (n, K, T), eq. (delta)."""
-    return _mean_band(spread, mixture, rows, level, lambda params, b: mixture.expert.predict(params.experts, b))
+
+    def mean(params, block):
+        return mixture.expert.predict(params.experts, block)
+
+    return _mean_band(spread, mixture, rows, level, classes, mean)
 
 
-def _mean_band(spread, mixture, rows, level, mean):
+def _mean_band(spread, mixture, rows, level, classes, mean):
     expert, factor = mixture.expert, None
     members = getattr(expert, "members", [expert])
-    if "classification" in expert.tasks:
+    if classes:
 
         def function(params, block):
             return _logit(mean(params, block))

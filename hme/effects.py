@@ -13,6 +13,7 @@ from .checks import check_choice
 __all__ = ["MarginalEffects", "average_effects", "contrasts", "split_effects"]
 
 SLOPE = 1e-4  # steps of a column in its standard deviations, for derivatives by it
+STRIDE = 0.25  # the same, of experts or gates that are estimators
 
 
 class MarginalEffects(NamedTuple):
@@ -79,7 +80,10 @@ def average_effects(spread, model, X, columns, kind, sample_weight, level, **arg
     empty = np.empty((n_rows, 1))
     weight = _check_sample_weight(sample_weight, empty, dtype=np.float64, ensure_non_negative=True)
     found, values, errors = [], [], []
-    for contrast in contrasts(X, names, columns, kind):
+    # Trees and the like are flat nearly everywhere: of them the mean slope over a finite distance is asked.
+    sides = model.model_.expert, model.model_.gate
+    steps = any(side.sees_table or side.refitted for side in sides)
+    for contrast in contrasts(X, names, columns, kind, STRIDE if steps else SLOPE):
         after, before = (model._rows(table, **arguments) for table in (contrast.after, contrast.before))
 
         def change(params, after=after, before=before, distance=contrast.distance):
@@ -126,7 +130,7 @@ class Contrast(NamedTuple):
     distance: float  # what the change of the mean is divided by
 
 
-def contrasts(X, names, columns, kind):
+def contrasts(X, names, columns, kind, slope=SLOPE):
     """Yield the contrasts of columns of a user's table: a small step either way, or every level against the lowest."""
     if sp.issparse(X):
         raise TypeError("marginal_effects changes columns of X and needs a dense one; give X.toarray() of some rows.")
@@ -138,6 +142,8 @@ def contrasts(X, names, columns, kind):
         numbers = _as_numbers(values)
         levels = _levels(values)
         name = str(names[j])
+        if len(levels) < 2 and columns is None:
+            continue  # it cannot change
         if len(levels) < 2 and kind != "continuous":
             raise ValueError(f"column {name!r} has one value only, {levels[0]!r}: leave it out of columns.")
         if kind == "discrete" or (kind == "auto" and (numbers is None or len(levels) == 2)):
@@ -146,7 +152,7 @@ def contrasts(X, names, columns, kind):
             continue
         if numbers is None:
             raise ValueError(f"column {name!r} holds no numbers: it has no derivative; use kind='discrete'.")
-        step = SLOPE * (numbers.std() or np.abs(numbers).max() or 1.0)
+        step = slope * (numbers.std() or np.abs(numbers).max() or 1.0)
         after, before = numbers + step, numbers - step
         yield Contrast(name, "per unit", _with(X, j, after), _with(X, j, before), float(np.mean(after - before)))
 

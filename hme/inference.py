@@ -2,11 +2,10 @@
 
 import numpy as np
 from scipy.stats import chi2, norm
-from sklearn.utils.validation import check_is_fitted
 
 from . import delta, effects, hypotheses, information, summary
 from .checks import check_choice, check_real
-from .comparison import weighted_rows
+from .comparison import check_mixture, weighted_rows
 
 __all__ = ["Inference", "infer", "name_of"]
 
@@ -75,7 +74,7 @@ def infer(
     >>> result.names[1], bool(abs(result.estimate[1] + 1) < 3 * result.standard_error[1])
     ('expert 0: x0', True)
     """
-    check_is_fitted(model)
+    check_mixture(model)
     check_choice(cov_type, "cov_type", COV_TYPES)
     if cov_type != "cluster" and clusters is not None:
         raise ValueError(f"clusters are given, but cov_type = {cov_type!r}; they are for cov_type='cluster'.")
@@ -86,7 +85,7 @@ def infer(
     rows, order = weighted_rows(model, X, y, sample_weight, labels, **arguments)
     codes = None
     if cov_type == "cluster":
-        codes = rows.group if clusters is None else _in_order(clusters, order)
+        codes = rows.group if clusters is None else _in_order(clusters, order, np.shape(y)[0])
     mixture, params = model.model_, model.params_
     log_likelihood = float(rows.heads().weight @ mixture.evidence(params, rows))
     weight = float(rows.heads().weight.sum())
@@ -394,7 +393,7 @@ class Inference:
         >>> (band.upper - band.lower).round(2)
         array([0.05, 0.24])
         """
-        return self._band(delta.mean_band, X, level, offset=offset, trials=trials)
+        return self._mean_band(delta.mean_band, X, level, offset=offset, trials=trials)
 
     def expert_mean_interval(self, X, level=None, *, offset=None, trials=None):
         """Intervals for the mean, or the class probabilities, of every expert, eq. (delta).
@@ -409,7 +408,7 @@ class Inference:
         hme.delta.Band
             Of arrays (n, K), (n, K, T) or (n, K, C).
         """
-        return self._band(delta.expert_mean_band, X, level, offset=offset, trials=trials)
+        return self._mean_band(delta.expert_mean_band, X, level, offset=offset, trials=trials)
 
     def gate_interval(self, X, level=None):
         """Intervals for the prior of every expert, by their logits, eq. (delta).
@@ -426,9 +425,9 @@ class Inference:
         """
         return delta.gate_band(self.spread, self.model.model_, self.model._rows(X), self._level(level))
 
-    def _band(self, band, X, level, **arguments):
-        rows = self.model._rows(X, **arguments)
-        parts = band(self.spread, self.model.model_, rows, self._level(level))
+    def _mean_band(self, band, X, level, **arguments):
+        rows, classes = self.model._rows(X, **arguments), hasattr(self.model, "classes_")
+        parts = band(self.spread, self.model.model_, rows, self._level(level), classes)
         return delta.Band(*(part[..., 0] if self._flat else part for part in parts))
 
     def _level(self, level):
@@ -449,10 +448,11 @@ class Inference:
         X : array-like or data frame of shape (n, p)
             The rows to average over; dense.
         columns : str, int, sequence of them, or None
-            Columns of X by name or number; None is all.
+            Columns of X by name or number; None is all that have more than one value.
         kind : {"auto", "continuous", "discrete"}, default="auto"
             "continuous" is the derivative; "discrete" the change from the lowest value to each of the others. "auto" is
-            "discrete" for two values and for what are no numbers.
+            "discrete" for two values and for what are no numbers. Where experts or gate are estimators, such as trees,
+            which are flat nearly everywhere, the derivative is the slope over half a standard deviation of the column.
         sample_weight : array-like of shape (n,) or None
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.
@@ -486,11 +486,13 @@ def name_of(label):
     return f"{label.side} {label.index}{part}: {label.term}"
 
 
-def _in_order(clusters, order):
+def _in_order(clusters, order, n_rows):
     """Clusters of the rows as the model orders them."""
     clusters = np.asarray(clusters)
-    if clusters.ndim != 1 or len(clusters) <= order.max(initial=0):
-        raise ValueError(f"clusters has shape {clusters.shape}; it must hold one value for each row of X.")
+    if clusters.shape != (n_rows,):
+        raise ValueError(f"clusters has shape {clusters.shape}; it must hold one value for each row of X, ({n_rows},).")
+    if any(cluster is None or cluster != cluster for cluster in clusters.tolist()):
+        raise ValueError("clusters holds None or nan: every row must belong to a cluster, if only to one of its own.")
     return clusters[order]
 
 

@@ -527,3 +527,13 @@ def test_the_test_refuses_by_name():
         lr_test_bootstrap(small, large, X, y, 2, n_init=0)
     with pytest.raises(TypeError, match="small must be"):
         lr_test_bootstrap("linear", large, X, y, 2)
+
+
+def test_labels_are_refused_where_they_mean_nothing():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 1))
+    y = np.abs(X[:, 0]) + 0.1 * rng.normal(size=60)
+    labels = (X[:, 0] > 0).astype(int)
+    model = HMERegressor(n_experts=2).fit(X, y, labels=labels)
+    with pytest.raises(ValueError, match="labels go with kind='case'"):
+        bootstrap(model, X, y, kind="parametric", labels=labels)

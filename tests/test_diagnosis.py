@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
 from scipy.special import expit
 from scipy.stats import kstest, spearmanr
 
@@ -12,7 +13,7 @@ from hme.diagnosis.alternatives import alternatives
 from hme.diagnosis.checks import _kolmogorov, _rank_correlation, _reliability
 from hme.diagnosis.evidence import Evidence
 from hme.diagnosis.held_out import Table, folds_of
-from hme.experts import BackgroundExpert, LinearExpert
+from hme.experts import BackgroundExpert, GammaExpert, LinearExpert, PointMassExpert
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 QUICK = {"n_seeds": 0, "n_bootstrap": 0}
@@ -390,3 +391,20 @@ def test_restart_report_refuses_by_name():
         restart_report(two, X, y, tolerance=0.0)
     with pytest.raises(TypeError, match="model must be"):
         restart_report(LinearExpert(), X, y)
+
+
+def test_sparse_tables_labels_and_hurdles_are_judged():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    second = X[:, 0] > 0
+    y = np.where(second, 2 * X[:, 0], -X[:, 1]) + 0.2 * rng.normal(size=200)
+    quick = {"n_seeds": 0, "n_bootstrap": 0, "random_state": 0}
+    assert diagnose(HMERegressor(n_experts=2).fit(csr_matrix(X), y), csr_matrix(X), y, **quick).verdict == "routing"
+    labels = np.where(np.arange(200) < 20, second.astype(int), -1)
+    model = HMERegressor(n_experts=2).fit(X, y, labels=labels)
+    assert diagnose(model, X, y, labels=labels, **quick).verdict == "routing"
+    amount = np.where(second, 0.0, rng.gamma(2.0, np.exp(0.3 * X[:, 1])))
+    experts = [("none", PointMassExpert()), ("some", GammaExpert())]
+    hurdle = HMERegressor(n_experts=2, expert=experts).fit(X, amount)
+    found = diagnose(hurdle, X, amount, **quick)
+    assert found.verdict == "routing" and "no single expert can have produced all of y" in found.sentence

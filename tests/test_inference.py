@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import pytest
 from scipy.stats import norm
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from hme import HMEClassifier, HMERegressor
 from hme.comparison import aicc, icl, likelihood_ratio_test
@@ -502,6 +504,8 @@ def test_effects_say_what_is_wrong(mixture):
     with pytest.raises(TypeError, match="dense"):
         result.marginal_effects(sp.csr_matrix(X))
     with pytest.raises(ValueError, match="one value only"):
+        result.marginal_effects(np.ones((5, 2)), 0)
+    with pytest.raises(ValueError, match="no column"):
         result.marginal_effects(np.ones((5, 2)))
 
 
@@ -759,3 +763,49 @@ def test_spread_of_a_matrix():
     expected = [1e-3 * np.sqrt(inverse[0, 0]), 0.0, np.sqrt(inverse[1, 1])]
     np.testing.assert_allclose(error, expected, rtol=1e-5)
     np.testing.assert_allclose(value, [0.0, 1.0, 0.0])
+
+
+# -- mistakes and edges ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("expert", ["constant", "tree", "linear", "laplace", "poisson"])
+def test_bands_are_around_what_the_model_predicts(expert):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 2))
+    y = rng.poisson(np.exp(X[:, 0])) if expert == "poisson" else np.where(X[:, 0] > 0, 2 * X[:, 0], -X[:, 1])
+    model = HMERegressor(n_experts=2, expert=expert).fit(X, y)
+    result = infer(model, X, y)
+    np.testing.assert_allclose(result.mean_interval(X).estimate, model.predict(X), rtol=1e-10)
+    np.testing.assert_allclose(result.expert_mean_interval(X).estimate, model.predict_experts(X), rtol=1e-10)
+
+
+def test_effects_leave_constant_columns_out_and_see_the_steps_of_trees():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=300), np.ones(300)])
+    y = 2.0 * X[:, 0] + 0.1 * rng.normal(size=300)
+    model = HMERegressor(n_experts=2, expert="tree").fit(X, y)
+    effects = infer(model, X, y).marginal_effects(X)
+    assert effects.columns == ("x0",)
+    step = 0.25 * X[:, 0].std()
+    shift = np.array([step, 0.0])
+    slope = (model.predict(X + shift) - model.predict(X - shift)).mean() / (2 * step)
+    np.testing.assert_allclose(effects.estimate[0, 0, 0], slope, rtol=1e-10)
+    with pytest.raises(ValueError, match="column 'x1' has one value only"):
+        infer(model, X, y).marginal_effects(X, ["x1"])
+
+
+@pytest.mark.parametrize("clusters, message", [(np.arange(80), r"shape \(80,\)"), ([None] * 60, "holds None or nan")])
+def test_bad_clusters_are_refused(clusters, message):
+    X = np.linspace(-1, 1, 60)[:, None]
+    model = HMERegressor(depth=0).fit(X, X[:, 0] + np.cos(9 * X[:, 0]))
+    with pytest.raises(ValueError, match=message):
+        infer(model, X, X[:, 0], cov_type="cluster", clusters=clusters)
+
+
+def test_only_a_mixture_is_asked():
+    X = np.linspace(-1, 1, 60)[:, None]
+    pipe = make_pipeline(StandardScaler(), HMERegressor(depth=0)).fit(X, X[:, 0])
+    with pytest.raises(TypeError, match="model must be a fitted HMERegressor or HMEClassifier, got Pipeline"):
+        infer(pipe, X, X[:, 0])
+    with pytest.raises(TypeError, match="full must be a fitted"):
+        likelihood_ratio_test(pipe[-1], 3, X, X[:, 0])

@@ -303,6 +303,8 @@ def bootstrap(
     check_is_fitted(model)
     check_int(n_bootstrap, "n_bootstrap", 2)
     check_choice(kind, "kind", ("case", "parametric"))
+    if kind == "parametric" and rows.get("labels") is not None:
+        raise ValueError("labels go with kind='case': a parametric draw would draw experts against the labels.")
     check_choice(refits, "refits", ("warm", "full"))
     check_choice(weighting, "weighting", ("copies", "rows"))
     if statistic is not None and not callable(statistic):

@@ -1,6 +1,7 @@
 """Models without routing that a mixture has to beat."""
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.special import comb
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -103,6 +104,8 @@ def _linear_in_columns(model):
 
 def bent_columns(model, X):
     """(name, transformer) of bases with about as many columns as a fitted mixture has parameters, eq. (matched)."""
+    if sp.issparse(X):  # bases of sparse columns are not sparse
+        return
     seen = _seen(model)
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     q = len(model.columns_.expert.design.center)

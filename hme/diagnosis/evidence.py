@@ -92,8 +92,8 @@ def judge(evidence, values, n_experts, rivals, least_gain, unit):
     if n_experts == 1:
         return "single", "The model is a single expert: there is no routing to judge."
     others = [rival for rival in rivals if rival.kind != "size"]
-    if all(rival.note for rival in others if rival.kind == "single"):
-        raise ValueError(f"no single expert can be fitted to compare the model with: {others[0].note}.")
+    if all(rival.note for rival in others):
+        raise ValueError(f"no model without routing can be fitted to compare the model with: {others[0].note}.")
 
     def case(values, name):
         return _case([evidence.gain(values, rival) for rival in others if not rival.note], name, least_gain, unit)
@@ -118,8 +118,13 @@ def said_of(gain, unit):
 
 def _case(gains, name, least_gain, unit):
     """The verdict on one mixture from its gains."""
-    single = min((gain for gain in gains if gain.kind == "single"), key=lambda gain: gain.mean)
+    single = min((gain for gain in gains if gain.kind == "single"), key=lambda gain: gain.mean, default=None)
     rival = min((gain for gain in gains if gain.kind != "single"), key=lambda gain: gain.mean, default=None)
+    if single is None:  # of a hurdle model no expert alone can have produced y
+        said = f"held out, {name} gain {said_of(rival, unit)}; no single expert can have produced all of y"
+        if rival.clear(least_gain):
+            return "routing", f"Routing pays: {said}."
+        return "no routing", f"A single model cannot do it, but routing is not shown to be needed: {said}."
     if not single.clear(least_gain):
         sentence = f"A single model is enough: held out, {name} gain {said_of(single, unit)}."
         if rival is not None and rival.kind == "bent" and rival.mean < single.mean - SURE * rival.error:

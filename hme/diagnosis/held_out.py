@@ -67,7 +67,8 @@ def _fit_again(model, table, seed, **settings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = {"random_state": seed, "n_jobs": None, "verbose": 0, "callback": None}
-        return clone(model).set_params(**settings).fit(table.X, table.y, sample_weight=table.weight, **table.rows)
+        rows = known(table.rows)  # labels number the experts of the model, not those of others
+        return clone(model).set_params(**settings).fit(table.X, table.y, sample_weight=table.weight, **rows)
 
 
 def held_out(model, table, fold, seed, whole):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import binom
 
-from ..checks import check_int
+from ..checks import check_int, check_real
 from ..scoring import pit
 from .picture import pyplot
 
@@ -105,6 +105,8 @@ class PITDisplay:
         PITDisplay
         """
         check_int(self.n_bins, "n_bins")
+        if not check_real(self.coverage, "coverage", positive=True) < 1:
+            raise ValueError(f"coverage must be between 0 and 1, got {self.coverage!r}.")
         if ax is None:
             ax = pyplot().subplots(layout="constrained")[1]
         n, width = len(self.values), 1.0 / self.n_bins
