@@ -753,3 +753,14 @@ def test_a_frames_rows_keep_their_names():
     model = HMERegressor(depth=1).fit(X, X["a"] ** 2)
     assert list(model.predict_dist(X[:3]).to_frame().index) == ["r0", "r1", "r2"]
     assert list(model.predict_dist(X)[[5, 2]].to_frame().index) == ["r5", "r2"]
+
+
+def test_crps_of_large_counts_is_the_whole_sum():
+    from scipy.stats import poisson
+
+    mean, y = 3000.0, np.array([2500.0, 3000.0, 3400.0])
+    ours = dist(d.Poisson(np.full((3, 1), mean)), np.ones((3, 1))).crps(y)
+    k = np.arange(6000)
+    F = poisson.cdf(k, mean)
+    whole = [((F - (k >= one)) ** 2).sum() for one in y]
+    np.testing.assert_allclose(ours, whole, rtol=1e-11)

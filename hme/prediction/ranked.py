@@ -141,9 +141,8 @@ class RankedScore:
 
     def _points(self):
         """First and last point (n, 2) that have any probability to speak of."""
-        low = self.support()[0]
         with np.errstate(invalid="ignore"):
-            high = self.iccdf(TAIL)
+            low, high = self.icdf(TAIL), self.iccdf(TAIL)
         return np.stack([low, np.maximum(high, low)], axis=1)
 
     def _steps(self, points, chunk=64):
