@@ -29,7 +29,7 @@ from hme import HMERegressor, Tree, scoring
 from hme.datasets import make_regimes
 from hme.experts import GammaExpert, LinearExpert, PoissonExpert, StudentExpert
 from hme.gates import SoftmaxGate
-from hme.inference import infer
+from hme.inference.infer import infer
 
 NOMINAL, LOW, HIGH = 0.90, 0.88, 0.92  # of predictive intervals
 MEAN_RANGE, EACH_RANGE = (0.94, 0.96), (0.92, 0.98)  # of 95 % confidence intervals

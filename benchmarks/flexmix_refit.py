@@ -26,7 +26,7 @@ from sklearn.exceptions import ConvergenceWarning
 from hme import HMERegressor
 from hme.experts import BinomialExpert, LinearExpert, PoissonExpert
 from hme.gates import SoftmaxGate
-from hme.inference import infer
+from hme.inference.infer import infer
 
 DIGITS = 1e-3  # relative difference of a standard error up to which three digits agree
 SCRIPT = Path(__file__).with_suffix(".R")

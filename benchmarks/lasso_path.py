@@ -19,8 +19,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from hme import HMERegressor
 from hme.experts import LinearExpert
+from hme.fitting.path import alpha_path
 from hme.gates import SoftmaxGate
-from hme.path import alpha_path
 
 
 def make_table(n, p, K, seed, n_used=3, noise=0.5):

@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 
-from hme import HMERegressor, Tree, starts
+from hme import HMERegressor, Tree
 from hme.experts import BinomialExpert, GammaExpert, LinearExpert, PoissonExpert, StudentExpert
+from hme.fitting import starts
 from hme.gates import SoftmaxGate
 
 INTERIOR_LOAD, INTERIOR_VARIANCE = 0.05, 1e-5

@@ -15,11 +15,11 @@ import numpy as np
 from scipy.special import logsumexp
 
 from hme import Tree
-from hme.chunks import Rows
-from hme.design import Design
 from hme.experts import LinearExpert
 from hme.gates import SoftmaxGate, TreeGate
-from hme.model import Mixture
+from hme.model.design import Design
+from hme.model.mixture import Mixture
+from hme.model.rows import Rows
 
 ALPHA = 0.1
 

@@ -19,13 +19,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hme import Tree, em, multinomial, starts
-from hme.chunks import Rows
-from hme.design import Design
+from hme import Tree
 from hme.experts import LinearExpert
+from hme.fitting import em, starts
 from hme.gates import SoftmaxGate, TreeGate
-from hme.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
-from hme.model import Mixture
+from hme.model.design import Design
+from hme.model.mixture import Mixture
+from hme.model.rows import Rows
+from hme.numerics import multinomial
+from hme.numerics.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
 
 SWEEPS = (10, 30, 100, 300)
 SHARES = (0.1, 0.25, 0.5, 1.0)  # of the budget

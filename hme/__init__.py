@@ -1,9 +1,25 @@
 """Classical mixtures of experts: soft trees of gates over any experts, trained by EM, as scikit-learn estimators."""
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 from . import experts, gates
 from .estimators import HMEClassifier, HMERegressor, HMETransformer
+from .model.tree import Tree
 from .text import export_text
-from .tree import Tree
 
 __all__ = ["HMEClassifier", "HMERegressor", "HMETransformer", "Tree", "experts", "export_text", "gates"]
 __version__ = "0.1.0"
+
+_ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main__"}
+
+
+def __getattr__(name: str):
+    """Load a room when it is first asked for: ``import hme; hme.plot``."""
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module 'hme' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(_ROOMS | set(globals()))

@@ -21,9 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from .datasets import load_motorcycle
+from .datasets.csv import Table, TableError, read_csv
 from .estimators import HMEClassifier, HMERegressor
 from .plot import ExpertsDisplay
-from .table import Table, TableError, read_csv
 from .text import export_text
 
 MIN_ROWS = 20

@@ -1,11 +1,16 @@
-"""Functions of arrays that every family shares: weighted Gram matrices, normalisation, small linear systems.
+"""The array functions that a family of one's own is made of: products, normalisation, small linear systems."""
 
-Shapes: n rows, p design columns, q systems or experts. Arrays of shape (n, K) made here are stored column by column
-(Fortran order): K is small and n is large, so reductions over experts then run along contiguous memory.
-"""
-
-import numpy as np
-import scipy.sparse as sp
+from .numerics.kernels import (
+    clip_spectrum,
+    linear_scores,
+    log_normalize,
+    moments,
+    rounding_step,
+    solve_psd,
+    weighted_cross,
+    weighted_gram,
+    whitener,
+)
 
 __all__ = [
     "clip_spectrum",
@@ -18,153 +23,3 @@ __all__ = [
     "weighted_gram",
     "whitener",
 ]
-
-# A direction of a scaled Gram matrix is taken as null below this fraction of its largest eigenvalue.
-NULL_EIGENVALUE = 1e-12
-
-
-def linear_scores(X, coef):
-    """Linear predictors of all systems at once, (n, q), from X (n, p) and coef (q, p): one product of matrices."""
-    if sp.issparse(X):
-        return np.asfortranarray(X @ coef.T)
-    return (coef @ X.T).T
-
-
-def log_normalize(log_joint):
-    """Bayes' rule in logs, in place: turn log p(k, y) (n, K) into responsibilities and return both.
-
-    Parameters
-    ----------
-    log_joint : ndarray of shape (n, K)
-        Overwritten. A row may hold -inf; where it holds nothing else its density is zero and nobody is responsible.
-
-    Returns
-    -------
-    log_density : ndarray of shape (n,)
-        log of the sum over k of exp(log_joint), eq. (evidence).
-    resp : ndarray of shape (n, K)
-        The same memory as `log_joint`; rows sum to one, eq. (responsibility).
-    """
-    top = log_joint.max(axis=1)
-    nobody = np.isneginf(top)
-    if nobody.any():
-        top[nobody] = 0.0
-    log_joint -= top[:, None]
-    np.exp(log_joint, out=log_joint)
-    total = log_joint.sum(axis=1)
-    log_joint /= np.where(nobody, 1.0, total)[:, None]
-    with np.errstate(divide="ignore"):
-        return np.log(total) + top, log_joint
-
-
-def weighted_gram(X, W):
-    """All weighted Gram matrices ``X.T @ diag(W[:, q]) @ X`` at once.
-
-    Parameters
-    ----------
-    X : ndarray or sparse matrix of shape (n, p)
-    W : ndarray of shape (n, q)
-
-    Returns
-    -------
-    ndarray of shape (q, p, p)
-    """
-    p, q = X.shape[1], W.shape[1]
-    gram = np.empty((q, p, p))
-    if sp.issparse(X):
-        X = X.tocsr()
-        transposed, row = X.T.tocsr(), np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-        for k in range(q):
-            scaled = sp.csr_matrix((X.data * W[row, k], X.indices, X.indptr), shape=X.shape)
-            gram[k] = (transposed @ scaled).toarray()
-        return gram
-    columns = X.T
-    if q <= p:
-        scaled = np.empty((p, X.shape[0]))
-        for k in range(q):
-            np.multiply(columns, W[:, k], out=scaled)
-            np.matmul(scaled, X, out=gram[k])
-        return gram
-    # Many weights, few columns: the p(p+1)/2 products of columns are built once and meet all weights in one product.
-    products = np.empty((p * (p + 1) // 2, X.shape[0]))
-    stop = 0
-    for j in range(p):
-        start, stop = stop, stop + p - j
-        np.multiply(columns[j:], columns[j], out=products[start:stop])
-    upper = np.triu_indices(p)
-    flat = (products @ W).T
-    gram[:, upper[0], upper[1]] = flat
-    gram[:, upper[1], upper[0]] = flat
-    return gram
-
-
-def weighted_cross(X, R):
-    """``X.T @ R`` with the systems first: (q, p) from X (n, p) and R (n, q)."""
-    return np.ascontiguousarray((X.T @ R).T)
-
-
-def moments(X, weight):
-    """Weighted mean and standard deviation of the columns of a dense or sparse X, (p,) each."""
-    total = weight.sum()
-    mean = np.asarray(X.T @ weight).ravel() / total
-    if sp.issparse(X):
-        square = np.asarray(X.multiply(X).T @ weight).ravel() / total
-        return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
-    std = np.empty_like(mean)
-    for j in range(X.shape[1]):  # column by column: no copy of the table
-        std[j] = np.sqrt(weight @ (X[:, j] - mean[j]) ** 2 / total)
-    return mean, std
-
-
-def solve_psd(A, b):
-    """Solve symmetric positive semi-definite systems; null directions get zero (the minimum-norm step).
-
-    Each system is scaled to a unit diagonal, so that the answer does not depend on the units of the columns.
-
-    Parameters
-    ----------
-    A : ndarray of shape (..., p, p)
-    b : ndarray of shape (..., p, r)
-
-    Returns
-    -------
-    ndarray of shape (..., p, r)
-    """
-    scale = np.sqrt(np.maximum(np.diagonal(A, axis1=-2, axis2=-1), 0.0))
-    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)[..., None]
-    A = A * inverse * np.swapaxes(inverse, -1, -2)
-    b = b * inverse
-    values, vectors = np.linalg.eigh(A)
-    keep = values > NULL_EIGENVALUE * np.maximum(values[..., -1:], np.finfo(float).tiny)
-    inverted = np.divide(1.0, values, out=np.zeros_like(values), where=keep)
-    return inverse * (vectors @ (inverted[..., None] * (np.swapaxes(vectors, -1, -2) @ b)))
-
-
-def clip_spectrum(S, floor):
-    """Symmetric matrices S (..., p, p) with the eigenvalues of F^-1/2 S F^-1/2 raised to at least 1, F = diag(floor).
-
-    Of all covariances that are at least F this is the one of greatest likelihood, eq. (covariance-floor).
-    """
-    root = np.sqrt(floor)
-    unit = S / (root[:, None] * root)
-    values, vectors = np.linalg.eigh(unit)
-    clipped = (vectors * np.maximum(values, 1.0)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
-    free = (values >= 1.0).all(axis=-1)[..., None, None]
-    return np.where(free, unit, clipped) * (root[:, None] * root)
-
-
-def whitener(S):
-    """Lower triangular roots (..., p, p) of the inverses of covariances S: vectors times them are white."""
-    scale = np.sqrt(np.diagonal(S, axis1=-2, axis2=-1))
-    correlation = S / (scale[..., :, None] * scale[..., None, :])
-    return np.linalg.inv(np.linalg.cholesky(correlation)) / scale[..., None, :]
-
-
-def rounding_step(y):
-    """Step that the values of y are rounded to; next to nothing where they are not.
-
-    A low quantile of the gaps between neighbouring distinct values is the step of a grid when there is one; without
-    rounding it is a small part of range / n, whose variance is far below any floor.
-    """
-    gaps = np.diff(np.unique(y))
-    return float(np.quantile(gaps, 0.05, method="inverted_cdf")) if len(gaps) else 0.0

@@ -4,8 +4,8 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from .checks import check_int
 from .gates import TreeGate
+from .numerics.checks import check_int
 
 __all__ = ["export_text"]
 

@@ -12,7 +12,7 @@ import pytest
 from hme import HMERegressor
 from hme.__main__ import main
 from hme.datasets import load_motorcycle
-from hme.table import TableError, read_csv
+from hme.datasets.csv import TableError, read_csv
 
 
 def write(path, header, rows):

@@ -7,10 +7,10 @@ from joblib import Parallel, delayed
 from sklearn.base import is_classifier
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..alignment import align, exchangeable
-from ..checks import check_choice, check_int, check_real
-from ..display import escaped, html_table, text_table
 from ..gates import FixedGate, TreeGate
+from ..inference.alignment import align, exchangeable
+from ..numerics.checks import check_choice, check_int, check_real
+from ..tables import escaped, html_table, text_table
 from .draws import Same, case_drawer, draw_targets
 from .refits import (
     REFIT_ERRORS,

@@ -7,7 +7,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone, is_classifier
 from sklearn.utils.validation import _check_sample_weight
 
-from ..checks import check_int
+from ..numerics.checks import check_int
 from .draws import draw_targets
 from .refits import FINALISTS, REFIT_ERRORS, check_model, check_rows, copies, one_start, refit, seed_of, unit_codes
 

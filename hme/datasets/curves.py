@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
-from ..checks import check_int, check_real
+from ..numerics.checks import check_int, check_real
 
 __all__ = ["make_heteroscedastic", "make_inverse_problem", "make_two_spirals"]
 

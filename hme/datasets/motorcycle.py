@@ -51,7 +51,7 @@ def load_motorcycle(*, return_X_y=False, as_frame=False):
     for name, value in (("return_X_y", return_X_y), ("as_frame", as_frame)):
         if not isinstance(value, (bool, np.bool_)):
             raise ValueError(f"{name} must be True or False, got {value!r}.")
-    folder = files("hme").joinpath("data")
+    folder = files(__package__).joinpath("data")
     lines = folder.joinpath("motorcycle.csv").read_text(encoding="utf-8").splitlines()
     names = lines[0].split(",")
     table = np.loadtxt(lines[1:], delimiter=",")

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import expit, softmax
 from sklearn.utils import Bunch, check_random_state
 
-from ..checks import check_array, check_int, check_real
+from ..numerics.checks import check_array, check_int, check_real
 
 __all__ = ["make_regimes"]
 

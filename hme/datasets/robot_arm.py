@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
-from ..checks import check_array, check_int, check_real
+from ..numerics.checks import check_array, check_int, check_real
 
 __all__ = ["arm_acceleration", "arm_energy", "arm_inverse_dynamics", "arm_mass_matrix", "make_robot_arm"]
 

@@ -8,9 +8,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, SplineTransformer, StandardScaler
 
-from ..alignment import exchangeable
 from ..experts import MixedExpert
 from ..gates import FixedGate, TreeGate
+from ..inference.alignment import exchangeable
 from ..registry import make_gate
 
 __all__ = ["alternatives", "bent_columns", "other_sizes"]

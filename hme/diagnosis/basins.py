@@ -9,12 +9,12 @@ from sklearn.base import clone, is_classifier
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..alignment import align, exchangeable
 from ..bootstrap.refits import REFIT_ERRORS, check_model, check_rows, known, one_start, refit, seed_of
-from ..checks import check_int, check_real
-from ..display import escaped, html_table, text_table
+from ..fitting.starts import sequence
 from ..gates import FixedGate
-from ..starts import sequence
+from ..inference.alignment import align, exchangeable
+from ..numerics.checks import check_int, check_real
+from ..tables import escaped, html_table, text_table
 
 __all__ = ["Basin", "RestartReport", "restart_report"]
 

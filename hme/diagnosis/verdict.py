@@ -8,8 +8,8 @@ from sklearn.base import clone
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..bootstrap.refits import check_model, check_rows, seed_of, unit_codes
-from ..checks import check_int, check_real
-from ..display import escaped, html_table, text_table
+from ..numerics.checks import check_int, check_real
+from ..tables import escaped, html_table, text_table
 from .alternatives import alternatives, other_sizes
 from .checks import calibration_of, remarks_of, routing_of
 from .evidence import FLOOR, Evidence, Rival, judge

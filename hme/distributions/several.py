@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..kernels import whitener
+from ..numerics.kernels import whitener
 from .law import LOG_SQRT_2PI, draw
 from .normal import Normal
 

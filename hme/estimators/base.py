@@ -9,16 +9,16 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from threadpoolctl import threadpool_limits
 
-from .. import em, restarts, starts
-from ..checks import check_choice, check_int, check_real
 from ..experts import MixedExpert
-from ..features import Columns
-from ..folds import fold_numbers
+from ..fitting import em, restarts, starts
+from ..fitting.algorithms import ALGORITHMS
 from ..gates import NodeGate, TreeGate
-from ..model import Mixture
-from ..posterior import ALGORITHMS
+from ..model.features import Columns
+from ..model.folds import fold_numbers
+from ..model.mixture import Mixture
+from ..model.tree import Tree
+from ..numerics.checks import check_choice, check_int, check_real
 from ..registry import EXPERTS, check_support, make_expert, make_gate
-from ..tree import Tree
 from .fitted import FittedMixture
 from .inputs import (
     ONE_WEIGHT,

@@ -5,10 +5,10 @@ import scipy.sparse as sp
 from sklearn.utils import check_X_y
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from .. import comparison
-from ..design import LARGEST
-from ..features import Tables
-from ..inference import infer
+from ..inference import comparison
+from ..inference.infer import infer
+from ..model.design import LARGEST
+from ..model.features import Tables
 from ..registry import check_target
 from .inputs import (
     NEUTRAL,

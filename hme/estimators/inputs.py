@@ -7,8 +7,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
 
-from ..checks import check_array
-from ..design import LARGEST
+from ..model.design import LARGEST
+from ..numerics.checks import check_array
 
 __all__ = [
     "NEUTRAL",

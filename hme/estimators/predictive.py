@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from .. import scoring
-from ..checks import check_int
+from ..numerics.checks import check_int
 from ..prediction import predictive
 
 __all__ = ["Predictive"]

@@ -8,7 +8,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight
 
-from ..design import LARGEST
+from ..model.design import LARGEST
 from ..registry import expert_names
 from .base import BaseHME
 from .inputs import row_argument, unchanged_on_error

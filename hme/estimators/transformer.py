@@ -10,7 +10,7 @@ from sklearn.utils import _safe_indexing, check_array, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from ..checks import check_choice
+from ..numerics.checks import check_choice
 from .base import BaseHME
 from .regressor import HMERegressor
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_choice, check_real
 from ..distributions import Normal, Uniform, independent
+from ..numerics.checks import check_choice, check_real
 from .base import AdditiveExpert
 from .noise import spread
 
@@ -49,7 +49,7 @@ class BackgroundExpert(AdditiveExpert):
     Examples
     --------
     >>> import numpy as np
-    >>> from hme.chunks import Rows
+    >>> from hme.model.rows import Rows
     >>> from hme.experts import BackgroundExpert
     >>> X = np.ones((4, 1))
     >>> rows = Rows(X, X, np.array([[0.0], [1.0], [2.0], [4.0]]), np.ones(4))

@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from .. import statistics
-from ..refits import Refitted
+from ..model.refits import Refitted
+from ..numerics import statistics
 
 __all__ = ["AdditiveExpert", "Expert", "RefitExpert"]
 

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.special import gammaln
 
-from ..checks import check_int
-from ..coordinates import stacked
 from ..distributions import Binomial
+from ..numerics.checks import check_int
+from ..numerics.coordinates import stacked
 from .count import FEW
 from .glm import GLMExpert
 

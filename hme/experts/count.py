@@ -4,8 +4,8 @@ from abc import abstractmethod
 
 import numpy as np
 
-from ..checks import check_choice
-from ..coordinates import differenced
+from ..numerics.checks import check_choice
+from ..numerics.coordinates import differenced
 from .glm import GLMExpert
 
 __all__ = ["CountExpert"]

@@ -12,10 +12,10 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from .. import statistics
-from ..checks import check_choice, check_int, check_real
-from ..coordinates import Coordinates, gaussian_derivatives, log_scalars, ridge_derivatives
-from ..refits import STEP, fit_to, resample, seeded, weight_name
+from ..model.refits import STEP, fit_to, resample, seeded, weight_name
+from ..numerics import statistics
+from ..numerics.checks import check_choice, check_int, check_real
+from ..numerics.coordinates import Coordinates, gaussian_derivatives, log_scalars, ridge_derivatives
 from .base import RefitExpert
 from .laws import ClassLaw, Noise, Share, noise_law
 from .linear import own_targets

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import multinomial, penalties
-from ..checks import check_choice, check_prior, check_real
-from ..coordinates import STEP, Coordinates, differenced, joined, log_scalars, ridge_derivatives, stacked
-from ..kernels import linear_scores, rounding_step, weighted_cross, weighted_gram
-from ..links import LINKS
+from ..numerics import multinomial, penalties
+from ..numerics.checks import check_choice, check_prior, check_real
+from ..numerics.coordinates import STEP, Coordinates, differenced, joined, log_scalars, ridge_derivatives, stacked
+from ..numerics.kernels import linear_scores, rounding_step, weighted_cross, weighted_gram
+from ..numerics.links import LINKS
 from .predictor import LinearPredictorExpert, along, with_offset
 
 __all__ = ["GLMExpert", "GLMParams", "GLMReport", "ScaledGLMExpert"]

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import k0e, k1e
 
-from ..coordinates import log_scalars, stacked
 from ..distributions import Hyperbolic
+from ..numerics.coordinates import log_scalars, stacked
 from .reweighted import ReweightedExpert
 
 __all__ = ["LaplaceExpert"]

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import penalties, statistics
-from ..checks import check_choice
-from ..coordinates import (
+from ..distributions import MultivariateNormal, Normal, independent
+from ..numerics import penalties, statistics
+from ..numerics.checks import check_choice
+from ..numerics.coordinates import (
     Coordinates,
     covariance_of,
     covariance_scalars,
@@ -16,8 +17,7 @@ from ..coordinates import (
     ridge_derivatives,
     symmetric_basis,
 )
-from ..distributions import MultivariateNormal, Normal, independent
-from ..kernels import linear_scores, solve_psd, weighted_cross, weighted_gram, whitener
+from ..numerics.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram, whitener
 from .noise import GaussianNoise, check_noise, log_density, noise_floor, spread
 from .predictor import LinearPredictorExpert
 

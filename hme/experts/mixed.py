@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ..distributions import join
-from ..kernels import log_normalize
+from ..numerics.kernels import log_normalize
 from .base import Expert
 
 __all__ = ["MixedExpert"]

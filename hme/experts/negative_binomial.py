@@ -3,10 +3,10 @@
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
 
-from ..checks import check_choice
-from ..coordinates import log_scalars, ridge_derivatives, stacked
 from ..distributions import NegativeBinomial, TruncatedNegativeBinomial
 from ..distributions.counts import log_rising
+from ..numerics.checks import check_choice
+from ..numerics.coordinates import log_scalars, ridge_derivatives, stacked
 from .count import CountExpert
 
 __all__ = ["NegativeBinomialExpert"]

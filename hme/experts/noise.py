@@ -6,8 +6,8 @@ residuals, come in the same shape.
 
 import numpy as np
 
-from ..checks import check_choice, check_prior, check_real
-from ..kernels import clip_spectrum, rounding_step, whitener
+from ..numerics.checks import check_choice, check_prior, check_real
+from ..numerics.kernels import clip_spectrum, rounding_step, whitener
 
 __all__ = ["GaussianNoise", "check_noise", "log_density", "noise_floor", "spread"]
 

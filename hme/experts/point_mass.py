@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..checks import check_real
 from ..distributions import PointMass
+from ..numerics.checks import check_real
 from .base import AdditiveExpert
 
 __all__ = ["PointMassExpert"]
@@ -38,7 +38,7 @@ class PointMassExpert(AdditiveExpert):
     Examples
     --------
     >>> import numpy as np
-    >>> from hme.chunks import Rows
+    >>> from hme.model.rows import Rows
     >>> from hme.experts import PointMassExpert
     >>> X = np.ones((3, 1))
     >>> rows = Rows(X, X, np.array([[0.0], [1.0], [0.0]]), np.ones(3))

@@ -2,8 +2,8 @@
 
 from scipy.special import gammaln
 
-from ..coordinates import stacked
 from ..distributions import Poisson, TruncatedPoisson
+from ..numerics.coordinates import stacked
 from .count import CountExpert
 
 __all__ = ["PoissonExpert"]

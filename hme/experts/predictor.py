@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .. import penalties
-from ..checks import check_choice
-from ..constraints import Constraints
+from ..numerics import penalties
+from ..numerics.checks import check_choice
+from ..numerics.constraints import Constraints
 from .base import AdditiveExpert
 
 __all__ = ["LinearPredictorExpert"]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels import linear_scores, weighted_cross, weighted_gram
+from ..numerics.kernels import linear_scores, weighted_cross, weighted_gram
 from .linear import LinearExpert, own_targets
 from .noise import GaussianNoise, noise_floor, spread
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln, polygamma, psi
 
-from ..checks import check_choice, check_real
-from ..coordinates import joined, log_scalars, stacked
 from ..distributions import Student
+from ..numerics.checks import check_choice, check_real
+from ..numerics.coordinates import joined, log_scalars, stacked
 from .reweighted import ReweightedExpert
 
 __all__ = ["StudentExpert"]

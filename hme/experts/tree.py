@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, export_text
 
-from ..checks import check_int, check_real
+from ..numerics.checks import check_int, check_real
 from .estimator import EstimatorExpert
 
 __all__ = ["TreeExpert"]

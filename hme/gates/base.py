@@ -5,8 +5,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from .. import statistics
-from ..refits import Refitted
+from ..model.refits import Refitted
+from ..numerics import statistics
 
 __all__ = ["Gate", "NodeGate", "RefitGate"]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from ..coordinates import Coordinates, joined
+from ..numerics.coordinates import Coordinates, joined
 from .base import Gate
 
 __all__ = ["ConstantGate", "proportion_coordinates", "proportion_derivatives"]

@@ -11,8 +11,8 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
-from ..checks import check_int, check_real
-from ..refits import STEP, fit_to, resample, seeded, weight_name
+from ..model.refits import STEP, fit_to, resample, seeded, weight_name
+from ..numerics.checks import check_int, check_real
 from .base import RefitGate
 
 __all__ = ["EstimatorGate"]

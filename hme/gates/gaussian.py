@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import softmax
 
-from ..checks import check_choice, check_prior, check_real
-from ..coordinates import (
+from ..numerics.checks import check_choice, check_prior, check_real
+from ..numerics.coordinates import (
     Coordinates,
     Scalars,
     covariance_of,
@@ -19,7 +19,7 @@ from ..coordinates import (
     ridge_derivatives,
     symmetric_basis,
 )
-from ..kernels import clip_spectrum, log_normalize, moments, weighted_cross, weighted_gram, whitener
+from ..numerics.kernels import clip_spectrum, log_normalize, moments, weighted_cross, weighted_gram, whitener
 from .base import Gate
 from .constant import proportion_coordinates, proportion_derivatives
 

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import multinomial, penalties
-from ..coordinates import Coordinates, joined, ridge_derivatives
+from ..numerics import multinomial, penalties
+from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from .base import NodeGate
 
 __all__ = ["SoftmaxGate"]

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from .. import multinomial, penalties
-from ..checks import check_int, check_real
-from ..kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
-from ..tree import Tree
+from ..model.tree import Tree
+from ..numerics import multinomial, penalties
+from ..numerics.checks import check_int, check_real
+from ..numerics.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
 from .base import Gate
 from .constant import proportion_derivatives
 from .hierarchy import TreeGate

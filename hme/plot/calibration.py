@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import binom
 
-from ..checks import check_int, check_real
+from ..numerics.checks import check_int, check_real
 from ..scoring import pit
 from .picture import pyplot
 

@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from ..checks import check_int
+from ..numerics.checks import check_int
 from .picture import along, as_seen, feature_label, neutral_arguments, pyplot, quietly, target_label
 
 __all__ = ["DensityDisplay"]

@@ -2,15 +2,7 @@
 
 import numpy as np
 
-from .picture import (
-    along,
-    colors_of,
-    curves,
-    feature_label,
-    pyplot,
-    target_label,
-    target_of,
-)
+from .picture import along, colors_of, curves, feature_label, pyplot, target_label, target_of
 
 __all__ = ["ExpertsDisplay"]
 

@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ..checks import check_int
+from ..numerics.checks import check_int
 
 __all__ = [
     "along",

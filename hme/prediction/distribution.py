@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..checks import check_choice, check_real
 from ..distributions import Composite
 from ..distributions.law import draw
+from ..numerics.checks import check_choice, check_real
 from .blocks import BLOCK, cdf_of, logcdf_of, logpdf_of, logsf_of, pdf_of, sf_of
 from .frozen import frozen_row
 from .quantiles import ULPS, count_quantile_of, quantile_of

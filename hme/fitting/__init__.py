@@ -1,0 +1,1 @@
+"""How a mixture is fitted: EM, the starts that it begins from, restarts, and paths of fits."""

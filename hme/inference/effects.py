@@ -1,0 +1,199 @@
+"""Average marginal effects: what columns do to the mean of y, by the gate and inside the experts."""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.stats import norm
+from sklearn.utils.validation import _check_sample_weight
+
+from ..numerics.checks import check_choice
+from . import summary
+
+__all__ = ["MarginalEffects", "average_effects", "contrasts", "split_effects"]
+
+SLOPE = 1e-4  # steps of a column in its standard deviations, for derivatives by it
+STRIDE = 0.25  # the same, of experts or gates that are estimators
+
+
+class MarginalEffects(NamedTuple):
+    """Average effects of J columns on T outputs.
+
+    Attributes
+    ----------
+    columns, changes : tuple of str of length J
+        What changes, and from what to what.
+    outputs : tuple of length T
+        Classes, or numbers of outputs.
+    estimate, standard_error : ndarray of shape (J, 3, T)
+        The whole effect, the part by the gate and the part inside experts.
+    level : float
+    """
+
+    columns: tuple
+    changes: tuple
+    outputs: tuple
+    estimate: np.ndarray
+    standard_error: np.ndarray
+    level: float
+
+    @property
+    def z(self):
+        """Effects in standard errors, 0 where there is none."""
+        error = self.standard_error
+        known = np.isfinite(error) & (error > 0)
+        return np.divide(self.estimate, error, out=np.zeros_like(error), where=known)
+
+    @property
+    def p_value(self):
+        return 2.0 * norm.sf(np.abs(self.z))
+
+    @property
+    def interval(self):
+        """(J, 3, T, 2)."""
+        reach = norm.isf(0.5 * (1.0 - self.level)) * self.standard_error
+        return np.stack([self.estimate - reach, self.estimate + reach], axis=-1)
+
+    def to_frame(self):
+        """A pandas data frame, indexed by column, change, output and part ("total", "gate", "expert")."""
+        return summary.effect_frame(self)
+
+    def __str__(self):
+        return summary.effect_text(self)
+
+    def __repr__(self):
+        return str(self)
+
+
+def average_effects(spread, model, X, columns, kind, sample_weight, level, **arguments):
+    """The `MarginalEffects` of columns of a user's table, eq. (marginal-effect).
+
+    Parameters
+    ----------
+    spread : hme.inference.delta.Spread
+    model : HMERegressor or HMEClassifier
+    X, columns, kind, sample_weight, level, **arguments
+        As for `Inference.marginal_effects`.
+    """
+    names = getattr(model, "feature_names_in_", [f"x{j}" for j in range(model.n_features_in_)])
+    n_rows = model._rows(X, **arguments).n_rows  # refuses what is no table for this model
+    empty = np.empty((n_rows, 1))
+    weight = _check_sample_weight(sample_weight, empty, dtype=np.float64, ensure_non_negative=True)
+    found, values, errors = [], [], []
+    # Trees and the like are flat nearly everywhere: of them the mean slope over a finite distance is asked.
+    sides = model.model_.expert, model.model_.gate
+    steps = any(side.sees_table or side.refitted for side in sides)
+    for contrast in contrasts(X, names, columns, kind, STRIDE if steps else SLOPE):
+        after, before = (model._rows(table, **arguments) for table in (contrast.after, contrast.before))
+
+        def change(params, after=after, before=before, distance=contrast.distance):
+            parts = split_effects(model.model_, params, after, before, weight) / distance
+            return np.concatenate([parts.sum(axis=0, keepdims=True), parts])
+
+        value, error = spread.errors(change)
+        found.append((contrast.column, contrast.change))
+        values.append(value)
+        errors.append(error)
+    if not found:
+        raise ValueError(f"columns = {columns!r} names no column.")
+    columns, changes = zip(*found, strict=True)
+    outputs = ("",) if getattr(model, "_flat_output", False) else range(values[0].shape[1])
+    outputs = tuple(getattr(model, "classes_", outputs))
+    return MarginalEffects(columns, changes, outputs, np.stack(values), np.stack(errors), level)
+
+
+def split_effects(mixture, params, after, before, weight):
+    """Mean change of the mean of y from one table to another, (2, T): by the gate, and inside experts.
+
+    A product changes by ``dg mu + g dmu`` with the averages of both ends, eq. (effect-split): nothing is left over.
+    """
+    change = 0.0
+    for (index, block), (_, earlier) in zip(after.blocks(), before.blocks(), strict=True):
+        prior, mean = zip(*(_prior_and_mean(mixture, params, rows) for rows in (block, earlier)), strict=True)
+        gate = np.einsum("nk,nkt->nt", prior[0] - prior[1], 0.5 * (mean[0] + mean[1]))
+        inside = np.einsum("nk,nkt->nt", 0.5 * (prior[0] + prior[1]), mean[0] - mean[1])
+        change = change + np.stack([weight[index] @ gate, weight[index] @ inside])
+    return change / weight.sum()
+
+
+def _prior_and_mean(mixture, params, rows):
+    return np.exp(mixture.gate.log_prior(params.gate, rows)), mixture.expert.predict(params.experts, rows)
+
+
+class Contrast(NamedTuple):
+    """Two tables that differ in one column."""
+
+    column: str
+    change: str  # in words
+    after: object
+    before: object
+    distance: float  # what the change of the mean is divided by
+
+
+def contrasts(X, names, columns, kind, slope=SLOPE):
+    """Yield the contrasts of columns of a user's table: a small step either way, or every level against the lowest."""
+    if sp.issparse(X):
+        raise TypeError("marginal_effects changes columns of X and needs a dense one; give X.toarray() of some rows.")
+    check_choice(kind, "kind", ("auto", "continuous", "discrete"))
+    if not hasattr(X, "iloc"):
+        X = np.asarray(X)
+    for j in _column_numbers(columns, names):
+        values = np.asarray(X.iloc[:, j] if hasattr(X, "iloc") else X[:, j])
+        numbers = _as_numbers(values)
+        levels = _levels(values)
+        name = str(names[j])
+        if len(levels) < 2 and columns is None:
+            continue  # it cannot change
+        if len(levels) < 2 and kind != "continuous":
+            raise ValueError(f"column {name!r} has one value only, {levels[0]!r}: leave it out of columns.")
+        if kind == "discrete" or (kind == "auto" and (numbers is None or len(levels) == 2)):
+            for level in levels[1:]:
+                yield Contrast(name, f"{levels[0]} to {level}", _with(X, j, level), _with(X, j, levels[0]), 1.0)
+            continue
+        if numbers is None:
+            raise ValueError(f"column {name!r} holds no numbers: it has no derivative; use kind='discrete'.")
+        step = slope * (numbers.std() or np.abs(numbers).max() or 1.0)
+        after, before = numbers + step, numbers - step
+        yield Contrast(name, "per unit", _with(X, j, after), _with(X, j, before), float(np.mean(after - before)))
+
+
+def _column_numbers(columns, names):
+    if columns is None:
+        return range(len(names))
+    known, numbers = [str(name) for name in names], []
+    for column in [columns] if isinstance(columns, str | int | np.integer) else columns:
+        if isinstance(column, str) and column in known:
+            numbers.append(known.index(column))
+        elif isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < len(known):
+            numbers.append(int(column))
+        else:
+            raise ValueError(f"columns names {column!r}; X has {known}, numbers 0 to {len(known) - 1}.")
+    return numbers
+
+
+def _as_numbers(values):
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        return None
+
+
+def _levels(values):
+    try:
+        return np.unique(values).tolist()
+    except TypeError:
+        return sorted(set(values.tolist()), key=str)
+
+
+def _with(X, j, values):
+    """The table with other values in a column."""
+    if hasattr(X, "iloc"):
+        X = X.copy()
+        if np.ndim(values) == 0 and hasattr(X.dtypes.iloc[j], "categories"):  # a level of a categorical stays one
+            X.iloc[:, j] = values
+        else:
+            X.isetitem(j, values)
+        return X
+    X = X.copy() if X.dtype.kind in "Of" else X.astype(float)
+    X[:, j] = values
+    return X

@@ -1,0 +1,76 @@
+"""Design columns: standardised inside, in the user's units outside, the intercept's ones kept last and unpenalised."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..numerics.kernels import moments
+
+__all__ = ["LARGEST", "Design"]
+
+LARGEST = 1e100  # beyond this size, or below its inverse, squares and their products leave the range of a double
+FARTHEST = 1e5  # standard deviations from zero of a column that is not centred
+
+
+class Design:
+    """The map from a table of features to the design matrix that experts and gate see.
+
+    Columns are always standardised for the numerics (sparse ones are scaled, never centred). With
+    ``standardize=False`` the penalty is rescaled instead, so that it acts on the columns as the user gave them.
+
+    Attributes
+    ----------
+    center, scale : ndarray of shape (p,)
+    penalty_scale : ndarray of shape (p + 1,)
+        What the L2 strength of each design column is multiplied with; zero for the intercept.
+    names : sequence of str or None
+        Names of the columns, for those who refer to them by name.
+    """
+
+    def __init__(self, center, scale, standardize, names=None):
+        self.center, self.scale, self.names = center, scale, names
+        self.penalty_scale = np.append(np.ones_like(scale) if standardize else scale**-2.0, 0.0)
+
+    @classmethod
+    def fit(cls, X, weight, standardize, names=None):
+        largest = np.asarray(abs(X).max(axis=0).toarray() if sp.issparse(X) else np.abs(X).max(axis=0)).ravel()
+        odd = np.flatnonzero((largest > LARGEST) | ((largest > 0) & (largest < 1.0 / LARGEST)))
+        if len(odd):
+            raise ValueError(
+                f"X has values of a size beyond {LARGEST:g} or below {1 / LARGEST:g} in column(s) {odd.tolist()}: "
+                "their squares are out of range; change their units."
+            )
+        mean, scale = moments(X, weight)
+        # A column that is constant up to rounding carries nothing: centring it leaves noise that must not be blown up.
+        size = np.sqrt(mean**2 + scale**2)
+        if sp.issparse(X):
+            far = np.flatnonzero((np.abs(mean) > FARTHEST * scale) & (scale > 1e-12 * size))
+            if len(far):
+                raise ValueError(
+                    f"X is sparse and its column(s) {far.tolist()} lie more than {FARTHEST:g} standard deviations from "
+                    "zero; sparse columns are not centred. Use X.toarray() or subtract their means."
+                )
+        scale = np.where(scale > 1e-12 * size, scale, np.where(size > 0, size, 1.0))
+        center = np.zeros_like(mean) if sp.issparse(X) else mean
+        return cls(center, scale, standardize, names)
+
+    def intercept(self):
+        """The design that has no column but the intercept's."""
+        return Design(self.center[:0], self.scale[:0], True, None if self.names is None else self.names[:0])
+
+    def transform(self, X):
+        """Design matrix of shape (n, p + 1), dense column by column, or sparse rows."""
+        if sp.issparse(X) and self.center.any():  # fitted to a dense table
+            X = X.toarray()
+        if sp.issparse(X):
+            ones = sp.csr_matrix(np.ones((X.shape[0], 1)))
+            return sp.hstack([X @ sp.diags(1.0 / self.scale), ones], format="csr")
+        design = np.empty((X.shape[0], X.shape[1] + 1), order="F")
+        np.subtract(X, self.center, out=design[:, :-1])
+        design[:, :-1] /= self.scale
+        design[:, -1] = 1.0
+        return design
+
+    def to_user_units(self, coef):
+        """Slopes (..., p) and intercepts (...) for the user's columns, from coefficients (..., p + 1) of the design."""
+        slope = coef[..., :-1] / self.scale
+        return slope, coef[..., -1] - slope @ self.center

@@ -1,0 +1,400 @@
+"""Coordinates of families in which their log-densities are smooth: linear predictors, and scalars without columns.
+
+What a family tells of itself is `Coordinates`: for each expert or gating node the coefficients of some slots (outputs,
+classes, branches) and some scalars, such as the log of a variance. Derivatives of densities and of priors by them are
+functions of arrays, for Q experts or nodes at once.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = [
+    "STEP",
+    "Coordinates",
+    "Scalars",
+    "covariance_of",
+    "covariance_scalars",
+    "differenced",
+    "gaussian_derivatives",
+    "gaussian_prior_derivatives",
+    "gaussian_sums",
+    "joined",
+    "log_scalars",
+    "ridge_derivatives",
+    "stacked",
+    "symmetric_basis",
+]
+
+STEP = 2e-3  # of differences
+AT_BOUND = 1.0 + 1e-9  # scales up to so many floors count as at the floor
+
+
+class Scalars(NamedTuple):
+    """E numbers of each expert without columns of their own.
+
+    Densities may have their derivatives by other numbers than those that are free of each other, by the entries of a
+    covariance, say: `inner` are the derivatives of the former by the latter.
+    """
+
+    value: np.ndarray  # (Q, E)
+    terms: tuple  # E pairs (part, term), what the user is shown
+    shown: np.ndarray  # (Q, E) as shown,
+    rate: np.ndarray  # (Q, E, E) and its derivatives by `value`
+    shared: np.ndarray  # (E,) of bool, one for all experts
+    held: np.ndarray  # (Q, E) of str, why it is not free; "" where it is
+    inner: Any = None  # first (Q, E, E) and second (Q, E, E, E) derivatives; None where they are the same numbers
+
+
+class Coordinates(NamedTuple):
+    """Coordinates of Q experts or gating nodes: coefficients (Q, S, p) of S slots, and scalars."""
+
+    coef: np.ndarray  # (Q, S, p) of the design columns, intercept last
+    parts: tuple  # S names of the slots
+    scalars: Scalars
+    contrast: bool = False  # slots count relative to the first only
+    used: Any = None  # (Q, S) of bool, the slots that exist; None is all
+    target: Any = None  # (Q, S, p), where a lasso draws the slopes to; None is no lasso
+    constraints: Any = None  # `Constraints` on the coefficients of each slot
+
+
+def log_scalars(value, terms, shared=False, floor=0.0, ceiling=np.inf, power=1.0):
+    """Scalars that are logarithms of positive numbers (Q, E), of which `power` times the log is shown."""
+    log = np.log(value)
+    bound = np.where(value * AT_BOUND >= ceiling, "at its bound", "")
+    held = np.where(value <= floor * AT_BOUND, "at its floor", bound)
+    rate = np.repeat(power * np.eye(value.shape[1])[None], len(log), axis=0)
+    return Scalars(log, tuple(terms), power * log, rate, np.full(value.shape[1], bool(shared)), held)
+
+
+def joined(*scalars, n=0):
+    """Several scalars as one; of none, those of `n` experts."""
+    if not scalars:
+        nothing = np.zeros((n, 0))
+        free = np.zeros((n, 0), dtype="<U1")
+        return Scalars(nothing, (), nothing, np.zeros((n, 0, 0)), np.zeros(0, dtype=bool), free)
+    value, terms, shown, rate, shared, held, inner = zip(*scalars, strict=True)
+    value, shown, held = (np.concatenate(arrays, axis=1) for arrays in (value, shown, held))
+    inner = _joined_inner(inner, rate)
+    return Scalars(value, sum(terms, ()), shown, _blocks(rate), np.concatenate(shared), held, inner)
+
+
+def _blocks(matrices):
+    """Matrices (Q, e, e) along the diagonal of larger ones (Q, E, E)."""
+    ends = np.cumsum([matrix.shape[1] for matrix in matrices])
+    out = np.zeros((len(matrices[0]), ends[-1], ends[-1]))
+    for matrix, end in zip(matrices, ends, strict=True):
+        out[:, end - matrix.shape[1] : end, end - matrix.shape[1] : end] = matrix
+    return out
+
+
+def _joined_inner(inner, rate):
+    """Derivatives of all inner coordinates, where any are others than the scalars themselves."""
+    if all(own is None for own in inner):
+        return None
+    same = [np.repeat(np.eye(r.shape[1])[None], len(r), axis=0) for r in rate]
+    first = _blocks([unit if own is None else own[0] for own, unit in zip(inner, same, strict=True)])
+    second, start = np.zeros((*first.shape, first.shape[1])), 0
+    for own, unit in zip(inner, same, strict=True):
+        index = slice(start, start + unit.shape[1])
+        if own is not None:
+            second[:, index, index, index] = own[1]
+        start += unit.shape[1]
+    return first, second
+
+
+def symmetric_basis(T):
+    """The T (T + 1) / 2 pairs (i, j), i <= j, and the symmetric matrices (., T, T) with ones there."""
+    first, second = np.triu_indices(T)
+    basis = np.zeros((len(first), T, T))
+    number = np.arange(len(first))
+    basis[number, first, second] = basis[number, second, first] = 1.0
+    return list(zip(first.tolist(), second.tolist(), strict=True)), basis
+
+
+# -- covariances -----------------------------------------------------------------------------------------------------
+
+
+def covariance_scalars(covariance, terms, units=1.0, shared=False, held=None):
+    """Covariances (Q, T, T) as scalars that may have any value and no units, eq. (row-scaled-root).
+
+    With the root S = R R', R = diag(exp a) B lower triangular, they are a and what is below the diagonal of B, whose
+    diagonal is one. Shown are the logarithms of variances and the covariances, in units (T,) of the user's.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (Q, T, T)
+    terms : sequence of T (T + 1) / 2 pairs (part, term)
+        In the order of `symmetric_basis`.
+    units : float or ndarray of shape (T,)
+    shared : bool
+    held : ndarray of str of shape (Q, E) or None
+    """
+    Q, T, _ = covariance.shape
+    pairs, _ = symmetric_basis(T)
+    first, second = np.transpose(pairs)
+    same = first == second
+    root = np.linalg.cholesky(covariance)
+    size = np.diagonal(root, axis1=1, axis2=2)
+    value = root[:, second, first] / size[:, second]
+    value[:, same] = np.log(size)
+    slope, bend = _root_derivatives(value, T)
+    units = np.broadcast_to(units, T)
+    factor = units[first] * units[second]
+    shown, rate = covariance[:, first, second] * factor, slope * factor[:, None]
+    rate[:, same] /= shown[:, same, None]
+    shown[:, same] = np.log(shown[:, same])
+    held = np.full(value.shape, "") if held is None else held
+    return Scalars(value, tuple(terms), shown, rate, np.full(len(pairs), bool(shared)), held, (slope, bend))
+
+
+def covariance_of(value, T):
+    """Covariances (Q, T, T) from the scalars (Q, E) of `covariance_scalars`."""
+    root, size = _unit_root(value, T)
+    return size[:, :, None] * (root @ np.swapaxes(root, 1, 2)) * size[:, None]
+
+
+def _unit_root(value, T):
+    """B (Q, T, T) and exp a (Q, T)."""
+    first, second = np.triu_indices(T)
+    root = np.repeat(np.eye(T)[None], len(value), axis=0)
+    below = first != second
+    root[:, second[below], first[below]] = value[:, below]
+    return root, np.exp(value[:, ~below])
+
+
+def _root_derivatives(value, T):
+    """First (Q, E, E) and second (Q, E, E, E) derivatives of the entries (i, j), i <= j, eq. (root-derivatives)."""
+    root, size = _unit_root(value, T)
+    i, j = np.triu_indices(T)
+    E, Q = len(i), len(value)
+    scale = size[:, i] * size[:, j]
+    product = scale * (root @ np.swapaxes(root, 1, 2))[:, i, j]
+    numbers, column = np.arange(T), range(E)
+    by_log = np.equal.outer(i, numbers).astype(float) + np.equal.outer(j, numbers)  # (E, T)
+    slope, bend = np.zeros((Q, E, E)), np.zeros((Q, E, E, E))
+    below = {}  # number of a coordinate of B: its row and column
+    for e in column:
+        if i[e] == j[e]:
+            slope[:, :, e] = product * by_log[:, i[e]]
+        else:
+            u, v = below.setdefault(e, (j[e], i[e]))
+            slope[:, :, e] = scale * ((i == u) * root[:, j, v] + (j == u) * root[:, i, v])
+    for e in column:
+        for f in column:
+            if i[e] == j[e]:
+                bend[:, :, e, f] = slope[:, :, f] * by_log[:, i[e]]
+            elif i[f] == j[f]:
+                bend[:, :, e, f] = slope[:, :, e] * by_log[:, i[f]]
+            elif below[e][1] == below[f][1]:
+                u, x = below[e][0], below[f][0]
+                bend[:, :, e, f] = scale * (((i == u) & (j == x)).astype(float) + ((j == u) & (i == x)))
+    return slope, bend
+
+
+# -- densities -------------------------------------------------------------------------------------------------------
+
+
+def gaussian_derivatives(residual, covariance):
+    """Derivatives of the normal log-density by the T means, then by the entries of the covariance.
+
+    Parameters
+    ----------
+    residual : ndarray of shape (n, Q, T)
+        Targets less means.
+    covariance : ndarray of shape (Q, T, T) or (Q, T)
+        Matrices, with their entries (i, j), i <= j, as coordinates; or variances, with their logarithms.
+
+    Returns
+    -------
+    first : ndarray of shape (n, Q, d)
+    second : ndarray of shape (n, Q, d, d)
+        Eqs. (normal-derivatives) and (covariance-derivatives).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.numerics.coordinates import gaussian_derivatives
+    >>> first, second = gaussian_derivatives(np.array([[[2.0]]]), np.array([[4.0]]))
+    >>> first[0, 0], second[0, 0]
+    (array([0.5, 0. ]), array([[-0.25, -0.5 ],
+           [-0.5 , -0.5 ]]))
+    """
+    n, Q, T = residual.shape
+    if covariance.ndim == 2:
+        scaled = residual / covariance
+        half = 0.5 * residual * scaled
+        first = np.concatenate([scaled, half - 0.5], axis=2)
+        second = np.zeros((n, Q, 2 * T, 2 * T))
+        t = np.arange(T)
+        second[:, :, t, t] = -1.0 / covariance
+        second[:, :, t, T + t] = second[:, :, T + t, t] = -scaled
+        second[:, :, T + t, T + t] = -half
+        return first, second
+    _, basis = symmetric_basis(T)
+    precision = np.linalg.inv(covariance)
+    pull = np.einsum("kst,nkt->nks", precision, residual)
+    turned = np.einsum("eij,nkj->nkei", basis, pull)
+    product = np.einsum("kij,ejl->keil", precision, basis)
+    first = np.empty((n, Q, T + len(basis)))
+    first[:, :, :T] = pull
+    first[:, :, T:] = 0.5 * (np.einsum("nkei,nki->nke", turned, pull) - np.einsum("keii->ke", product))
+    second = np.empty((n, Q, T + len(basis), T + len(basis)))
+    whitened = np.einsum("nkei,kij->nkej", turned, precision)
+    second[:, :, :T, :T] = -precision
+    second[:, :, T:, :T] = -whitened
+    second[:, :, :T, T:] = -np.swapaxes(whitened, 2, 3)
+    second[:, :, T:, T:] = 0.5 * np.einsum("keij,kfji->kef", product, product)
+    second[:, :, T:, T:] -= whitened @ np.swapaxes(turned, 2, 3)
+    return first, second
+
+
+def gaussian_sums(residual, covariance, share):
+    """`gaussian_derivatives` with the second ones summed over rows, weighted by `share` (n, Q): (Q, d, d).
+
+    They are quadratic in the residuals, so that the sums take the weighted moments of these alone.
+    """
+    Q, T = residual.shape[1:]
+    total = share.sum(axis=0)[:, None]
+    weighted = residual * share[:, :, None]
+    if covariance.ndim == 2:
+        scaled = residual / covariance
+        first = np.concatenate([scaled, 0.5 * residual * scaled - 0.5], axis=2)
+        second, t = np.zeros((Q, 2 * T, 2 * T)), np.arange(T)
+        second[:, t, t] = -total / covariance
+        second[:, t, T + t] = second[:, T + t, t] = -weighted.sum(axis=0) / covariance
+        second[:, T + t, T + t] = -0.5 * np.einsum("nkt,nkt->kt", weighted, residual) / covariance
+        return first, second
+    pairs, basis = symmetric_basis(T)
+    i, j = np.transpose(pairs)
+    precision = np.linalg.inv(covariance)
+    product = np.einsum("kij,ejl->keil", precision, basis)
+    first = np.empty((len(residual), Q, T + len(i)))
+    second = np.empty((Q, T + len(i), T + len(i)))
+    for k in range(Q):
+        pull = residual[:, k] @ precision[k]
+        first[:, k, :T] = pull
+        first[:, k, T:] = np.where(i == j, 0.5, 1.0) * pull[:, i] * pull[:, j]
+        first[:, k, T:] -= 0.5 * np.einsum("eii->e", product[k])
+        second[k, :T, :T] = -total[k] * precision[k]
+        second[k, :T, T:] = -(product[k] @ (precision[k] @ weighted[:, k].sum(axis=0))).T
+        second[k, T:, :T] = second[k, :T, T:].T
+        moment = precision[k] @ (weighted[:, k].T @ residual[:, k])
+        right = 0.5 * total[k] * product[k] - product[k] @ moment  # traces of products with these
+        second[k, T:, T:] = product[k].reshape(len(i), T * T) @ right.swapaxes(1, 2).reshape(len(i), T * T).T
+    return first, second
+
+
+def stacked(first, second):
+    """First (n, Q, d) and second (n, Q, d, d) derivatives from d arrays (n, Q) and the rows of an upper triangle."""
+    shape = np.broadcast_shapes(*(np.shape(a) for a in first))
+    d = len(first)
+    slopes, curvature = np.empty((*shape, d)), np.empty((*shape, d, d))
+    for a in range(d):
+        slopes[..., a] = first[a]
+        for b in range(a, d):
+            curvature[..., a, b] = curvature[..., b, a] = second[a][b - a]
+    return slopes, curvature
+
+
+def differenced(function, d):
+    """What `stacked` makes of derivatives, by central differences of the fourth order for families that say none.
+
+    Parameters
+    ----------
+    function : callable
+        Of d numbers, the displacements of the coordinates; it returns log-densities (n, Q).
+    d : int
+    """
+
+    def at(*places):
+        displaced = np.zeros(d)
+        for number, step in places:
+            displaced[number] += step
+        return function(*displaced)
+
+    def slope(a, *places):
+        near, far = (at((a, s), *places) - at((a, -s), *places) for s in (STEP, 2.0 * STEP))
+        return (8.0 * near - far) / (12.0 * STEP)
+
+    def slope_of_slope(a, b):
+        near, far = (slope(a, (b, s)) - slope(a, (b, -s)) for s in (STEP, 2.0 * STEP))
+        return (8.0 * near - far) / (12.0 * STEP)
+
+    return stacked([slope(a) for a in range(d)], [[slope_of_slope(a, b) for b in range(a, d)] for a in range(d)])
+
+
+# -- priors ----------------------------------------------------------------------------------------------------------
+
+
+def ridge_derivatives(distance, ridge, lasso=None, scale=None, scaled=True, count=0.0, value=0.0):
+    """Gradient (Q, d) and Hessian (Q, d, d) of penalties and of a prior on scales, eqs. (penalty-derivatives).
+
+    Parameters
+    ----------
+    distance : ndarray of shape (Q, S, p)
+        Coefficients less what they are drawn to.
+    ridge, lasso : ndarray of shape (p,) or None
+    scale : ndarray of shape (Q, S) or None
+        Variances or dispersions, whose logarithms are S more coordinates; None is one, and no coordinate.
+    scaled : bool
+        Whether the penalty is divided by the scale.
+    count, value : ndarray broadcast to (Q, S)
+        Rows that the prior on a scale counts for, and their mean square.
+    """
+    Q, S, p = distance.shape
+    unit = np.ones((Q, S)) if scale is None or not scaled else scale
+    slope = distance * ridge
+    square = (slope * distance).sum(axis=2)
+    if lasso is not None:
+        slope = slope + lasso * np.sign(distance)
+        square = square + 2.0 * (np.abs(distance) @ lasso)
+    slope = slope / unit[:, :, None]
+    size = S * p + (0 if scale is None else S)
+    gradient, hessian = np.zeros((Q, size)), np.zeros((Q, size, size))
+    gradient[:, : S * p] = -slope.reshape(Q, S * p)
+    diagonal = np.arange(S * p)
+    hessian[:, diagonal, diagonal] = -(ridge / unit[:, :, None]).reshape(Q, S * p)
+    if scale is None:
+        return gradient, hessian
+    prior = count * value / scale
+    half = 0.5 * square / scale if scaled else np.zeros((Q, S))
+    for s in range(S):
+        own = slice(s * p, (s + 1) * p)
+        gradient[:, S * p + s] = half[:, s] + 0.5 * (prior - count)[:, s]
+        hessian[:, S * p + s, S * p + s] = -half[:, s] - 0.5 * prior[:, s]
+        if scaled:
+            hessian[:, own, S * p + s] = hessian[:, S * p + s, own] = slope[:, s]
+    return gradient, hessian
+
+
+def gaussian_prior_derivatives(covariance, count, square, distance=None, ridge=None):
+    """Gradient (Q, d) and Hessian (Q, d, d) of ``-count / 2 log det S - tr(S^-1 (square + z R z')) / 2``.
+
+    By the coefficients of T outputs, whose distances (Q, T, p) from what a ridge draws them to are z, then by the
+    entries of the covariances S (Q, T, T); eq. (covariance-penalty).
+    """
+    Q, T, _ = covariance.shape
+    _, basis = symmetric_basis(T)
+    distance, ridge = (np.zeros((Q, T, 0)), np.zeros(0)) if distance is None else (distance, ridge)
+    p = distance.shape[2]
+    precision = np.linalg.inv(covariance)
+    forces = distance * ridge
+    total = square + forces @ np.swapaxes(distance, 1, 2)
+    product = np.einsum("kij,ejl->keil", precision, basis)
+    inner = np.einsum("kij,kjl->kil", precision, total)
+    gradient = np.empty((Q, T * p + len(basis)))
+    hessian = np.empty((Q, T * p + len(basis), T * p + len(basis)))
+    cut = T * p
+    pull = precision @ forces
+    gradient[:, :cut] = -pull.reshape(Q, cut)
+    trace = np.einsum("keii->ke", product)
+    gradient[:, cut:] = 0.5 * (np.einsum("keij,kji->ke", product, inner) - np.reshape(count, (-1, 1)) * trace)
+    hessian[:, :cut, :cut] = -np.einsum("kst,pr->ksptr", precision, np.diag(ridge)).reshape(Q, cut, cut)
+    mixed = np.einsum("keij,kjp->keip", product, pull).reshape(Q, len(basis), cut)
+    hessian[:, cut:, :cut] = mixed
+    hessian[:, :cut, cut:] = np.swapaxes(mixed, 1, 2)
+    twice = np.einsum("keij,kjl->keil", product, inner)
+    hessian[:, cut:, cut:] = 0.5 * np.reshape(count, (-1, 1, 1)) * np.einsum("keij,kfji->kef", product, product)
+    hessian[:, cut:, cut:] -= np.einsum("keij,kfji->kef", product, twice)
+    return gradient, hessian
