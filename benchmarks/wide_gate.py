@@ -237,7 +237,7 @@ def last_at(place, at, objective):
 
 
 def compare(rows, design, tree, params, gate, arguments):
-    mixture = Mixture(gate.resolve(rows, design), LinearExpert().resolve(rows, design))
+    mixture = Mixture(gate.bind(rows, design), LinearExpert().bind(rows, design))
     node = mixture.gate.node
     if isinstance(node, Momentum):
         params = params._replace(gate=MemoryParams(params.gate.coef, params.gate.used, ()))
@@ -292,7 +292,7 @@ def main():
         resp = starts.perturbed_model_tree(rows, tree, np.random.default_rng(arguments.start))
     else:
         resp = starts.model_tree(rows, tree)
-    mixture = Mixture(METHODS["two bounds"](tree).resolve(rows, design), LinearExpert().resolve(rows, design))
+    mixture = Mixture(METHODS["two bounds"](tree).bind(rows, design), LinearExpert().bind(rows, design))
     params = mixture.init(rows, resp)
     head = {
         "rows": len(X), "columns": X.shape[1], "experts": arguments.experts, "data": arguments.data or "generated",

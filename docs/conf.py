@@ -106,11 +106,12 @@ def tabulate_families(app, docname, source):
 
     experts = ["| name | class | y | exact | blocks | ties |", "|---|---|---|---|---|---|"]
     for name, family in EXPERTS.items():
-        cells = [f"`{name!r}`", reference("experts", family), family().domain, yes(family.exact), yes(family.additive)]
+        traits = family().traits
+        cells = [f"`{name!r}`", reference("experts", family), traits.domain, yes(traits.exact), yes(traits.additive)]
         experts.append("| " + " | ".join([*cells, yes("shared_coef" in family().get_params())]) + " |")
     gates = ["| name | class | the objective is |", "|---|---|---|"]
     for name, family in GATES.items():
-        kind = "log p(x, y)" if getattr(family, "generative", False) else "log p(y given x)"
+        kind = "log p(x, y)" if family().traits.generative else "log p(y given x)"
         gates.append(f"| `{name!r}` | {reference('gates', family)} | {kind} |")
     pairs = ["| expert | " + " | ".join(GATES) + " |", "|---|" + "---|" * len(GATES)]
     for name, expert in EXPERTS.items():

@@ -53,7 +53,7 @@ GATES = {
 
 def expert_names(task):
     """Names of the families for "regression" or "classification"."""
-    return [name for name, family in EXPERTS.items() if task in family.tasks]
+    return [name for name, family in EXPERTS.items() if task in family().traits.tasks]
 
 
 def make_expert(expert, task, default):
@@ -84,9 +84,9 @@ def make_expert(expert, task, default):
             "or a list of (name, expert) pairs."
         )
     if isinstance(expert, MixedExpert):
-        expert.check()
-    if task not in expert.tasks:
-        raise ValueError(f"expert = {expert!r} is for {' and '.join(expert.tasks)}, not for {task}.")
+        expert.check_leaves()
+    if task not in expert.traits.tasks:
+        raise ValueError(f"expert = {expert!r} is for {' and '.join(expert.traits.tasks)}, not for {task}.")
     return expert
 
 
@@ -116,12 +116,12 @@ def _is_estimator(family):
 
 def supports(expert, gate):
     """What a pair of classes takes: S sparse X, M several outputs, O offset, T trials, in this order."""
-    expert = expert()
+    expert, gate = expert(), gate()
     letters = {
-        "S": expert.supports_sparse and gate.supports_sparse,
-        "M": expert.supports_multioutput,
-        "O": "offset" in expert.row_arguments,
-        "T": "trials" in expert.row_arguments,
+        "S": expert.traits.sparse_input and gate.traits.sparse_input,
+        "M": expert.traits.multioutput,
+        "O": "offset" in expert.traits.row_arguments,
+        "T": "trials" in expert.traits.row_arguments,
     }
     return "".join(letter for letter, given in letters.items() if given) or "-"
 
@@ -129,19 +129,19 @@ def supports(expert, gate):
 def check_support(expert, gate, rows):
     """Refuse, by name, rows that a family cannot take."""
     name = type(expert).__name__
-    if sp.issparse(rows.X) and not expert.supports_sparse:
+    if sp.issparse(rows.X) and not expert.traits.sparse_input:
         raise TypeError(f"{name} does not take sparse X; use X.toarray().")
-    if sp.issparse(rows.Z) and not gate.supports_sparse:
+    if sp.issparse(rows.Z) and not gate.traits.sparse_input:
         raise TypeError(f"{type(gate).__name__} does not take sparse X; use X.toarray().")
-    if rows.y.ndim == 2 and rows.y.shape[1] > 1 and not expert.supports_multioutput:
+    if rows.y.ndim == 2 and rows.y.shape[1] > 1 and not expert.traits.multioutput:
         raise ValueError(f"{name} does not take several outputs; y has {rows.y.shape[1]}.")
     for argument in ("offset", "trials"):
-        if getattr(rows, argument) is not None and argument not in expert.row_arguments:
+        if getattr(rows, argument) is not None and argument not in expert.traits.row_arguments:
             raise ValueError(f"{argument} is given, but {name} takes no {argument}.")
     check_target(expert, rows)
     limited = isinstance(expert, MixedExpert) and not all(member.possible(rows).all() for member in expert.members)
-    atoms = isinstance(expert, MixedExpert) and any(member.atoms for member in expert.members)
-    if gate.sparse and (limited or atoms):
+    atoms = isinstance(expert, MixedExpert) and any(member.traits.atoms for member in expert.members)
+    if gate.traits.routed and (limited or atoms):
         raise ValueError(
             f"{type(gate).__name__} lets a row use a few experts only, chosen by x, but y holds values that some of "
             f"the experts {expert.names} cannot produce: such rows could end with none that can. Use another gate."
@@ -156,5 +156,5 @@ def check_target(expert, rows):
         value = first.item() if first.size == 1 else first.tolist()
         raise ValueError(
             f"y holds {value!r}, in {int((~possible).sum())} row(s) something that {type(expert).__name__} cannot "
-            f"produce: it is for {expert.domain}."
+            f"produce: it is for {expert.traits.domain}."
         )

@@ -48,7 +48,7 @@ def alternatives(model, X, families=()):
     bent = clone(single).set_params(expert=_linear_in_columns(model), gate_features=None)
     for name, columns in bent_columns(model, X):
         found.append((f"one expert on {name}", "bent", clone(bent).set_params(expert_features=columns)))
-    if make_gate(model.gate).sees_columns and model.n_experts_ > 1:
+    if make_gate(model.gate).traits.sees_columns and model.n_experts_ > 1:
         found.append(("constant gate", "mixture", clone(model).set_params(gate="constant", warm_start=False)))
     return found
 

@@ -126,7 +126,7 @@ def other_start(model, table, seed):
 
 def _leaves(model, table):
     """The most probable leaf of each row: from x alone where the gate looks at it."""
-    if getattr(model.model_.gate, "sees_columns", True):
+    if model.model_.gate.traits.sees_columns:
         return model.apply(table.X)
     return model.responsibilities(table.X, table.y, **known(table.rows)).argmax(axis=1)
 

@@ -4,10 +4,10 @@ Parameters of a law are arrays (n, K), or (1, K) where all rows share them; y is
 a mass in the place of a density, under the same names. Arrays are stored column by column, as those of `kernels`.
 """
 
+from .base import Distribution
 from .composite import Composite, join
 from .counts import Binomial, NegativeBinomial, Poisson, TruncatedNegativeBinomial, TruncatedPoisson
 from .hyperbolic import Hyperbolic
-from .law import Law
 from .normal import Normal
 from .point_mass import PointMass
 from .positive import Gamma, InverseGaussian
@@ -22,7 +22,7 @@ __all__ = [
     "Hyperbolic",
     "Independent",
     "InverseGaussian",
-    "Law",
+    "Distribution",
     "MultivariateNormal",
     "NegativeBinomial",
     "Normal",

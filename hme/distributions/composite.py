@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .law import draw
+from .base import draw
 from .several import Independent, MultivariateNormal
 
 __all__ = ["Composite", "join"]
@@ -189,7 +189,7 @@ def join(parts, atoms=()):
 
     Returns
     -------
-    Law, Composite, Independent or MultivariateNormal
+    Distribution, Composite, Independent or MultivariateNormal
     """
     flat = []
     for law, index in parts:

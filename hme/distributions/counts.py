@@ -3,12 +3,12 @@
 import numpy as np
 from scipy.special import betainc, betaincc, expit, gammainc, gammaincc, gammaln
 
-from .law import LARGE, Law
+from .base import LARGE, Distribution
 
 __all__ = ["Binomial", "NegativeBinomial", "Poisson", "TruncatedNegativeBinomial", "TruncatedPoisson", "log_rising"]
 
 
-class Counts(Law):
+class Counts(Distribution):
     """Laws of whole numbers from zero on."""
 
     measure = "mass"

@@ -3,14 +3,14 @@
 import numpy as np
 from scipy.special import exp1, k0e, k1e
 
-from .law import LOG_STEPS, PIECES, Law
+from .base import LOG_STEPS, PIECES, Distribution
 
 __all__ = ["Hyperbolic"]
 
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 
-class Hyperbolic(Law):
+class Hyperbolic(Distribution):
     """Laplace laws whose corner is rounded: density exp(-sqrt(r^2 + corner^2) / scale), normalised, eq. (hyperbolic).
 
     The distribution function is eq. (hyperbolic-cdf).

@@ -3,12 +3,12 @@
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
-from .law import LOG_SQRT_2PI, PIECES_Z, Law
+from .base import LOG_SQRT_2PI, PIECES_Z, Distribution
 
 __all__ = ["Normal"]
 
 
-class Normal(Law):
+class Normal(Distribution):
     """Normal laws of given center and scale, the standard deviation."""
 
     names, neutral = ("center", "scale"), (0.0, 1.0)

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from .law import Law
+from .base import Distribution
 
 __all__ = ["PointMass"]
 
 
-class PointMass(Law):
+class PointMass(Distribution):
     """All probability on one value."""
 
     names, neutral = ("value",), (0.0,)

@@ -3,12 +3,12 @@
 import numpy as np
 from scipy.special import betaln, erfcx, gammainc, gammaincc, gammainccinv, gammaincinv, gammaln, ndtr, ndtri
 
-from .law import LOG_SQRT_2PI, PIECES_Z, Law, probit_root, with_powers
+from .base import LOG_SQRT_2PI, PIECES_Z, Distribution, probit_root, with_powers
 
 __all__ = ["Gamma", "InverseGaussian"]
 
 
-class Gamma(Law):
+class Gamma(Distribution):
     """Gamma laws of given mean and dispersion: the shape is 1 / dispersion, eq. (gamma)."""
 
     names, neutral = ("expected", "dispersion"), (1.0, 1.0)
@@ -68,7 +68,7 @@ class Gamma(Law):
         return self._full(self.expected * self.dispersion * np.exp(-betaln(0.5, self._shape)))
 
 
-class InverseGaussian(Law):
+class InverseGaussian(Distribution):
     """Inverse Gaussian laws of given mean and dispersion, eqs. (inverse-gaussian) and (inverse-gaussian-cdf)."""
 
     names, neutral = ("expected", "dispersion"), (1.0, 1.0)

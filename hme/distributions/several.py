@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..numerics.kernels import whitener
-from .law import LOG_SQRT_2PI, draw
+from .base import LOG_SQRT_2PI, draw
 from .normal import Normal
 
 __all__ = ["Independent", "MultivariateNormal", "independent"]

@@ -3,14 +3,14 @@
 import numpy as np
 from scipy.special import gammaln, stdtr, stdtrit
 
-from .law import LARGE, LARGEST_LOG, LOG_SQRT_2PI, PIECES, RATIO, Law
+from .base import LARGE, LARGEST_LOG, LOG_SQRT_2PI, PIECES, RATIO, Distribution
 
 __all__ = ["Student"]
 
 FAR = 1e100  # distance at which Student's tail is a power, to all digits
 
 
-class Student(Law):
+class Student(Distribution):
     """Student laws: center + scale t, with df degrees of freedom."""
 
     names, neutral = ("df", "center", "scale"), (4.0, 0.0, 1.0)

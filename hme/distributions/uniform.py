@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from .law import Law
+from .base import Distribution
 
 __all__ = ["Uniform"]
 
 
-class Uniform(Law):
+class Uniform(Distribution):
     """Uniform laws between two ends."""
 
     names, neutral = ("center", "width"), (0.0, 1.0)

@@ -151,7 +151,7 @@ class BaseHME(FittedMixture, BaseEstimator):
         self._check_settings()
         expert, gate = self._make_expert(self.expert), make_gate(self.gate)
         # What a warm start must share with the fit it goes on from.
-        kind = (self.n_features_in_, y.shape[1:], structure(expert), structure(gate))
+        kind = (self.n_features_in_, y.shape[1:], expert.structure(), gate.structure())
         kind += (repr(self.expert_features), repr(self.gate_features))
         if self.warm_start and hasattr(self, "params_"):
             columns, previous = self.columns_, self.params_
@@ -162,14 +162,14 @@ class BaseHME(FittedMixture, BaseEstimator):
                 )
         else:
             columns, previous = self._new_columns(tables, weight), None
-        sees = expert.sees_table, gate.sees_table
+        sees = expert.traits.sees_table, gate.traits.sees_table
         rows, order = in_groups(columns.rows(tables, *sees, y=y, weight=weight, group=codes, **arguments))
         check_support(expert, gate, rows)
         tree = self._make_tree(expert, rows)
-        if gate.sees_columns and tree.n_leaves > 1:
+        if gate.traits.sees_columns and tree.n_leaves > 1:
             check_group_columns(rows, columns.gate.design.names)
         rows = self._with_labels(rows, labels, kept, order, tree.n_leaves, gate)
-        if expert.cross_fitted or gate.cross_fitted:
+        if expert.traits.cross_fitted or gate.traits.cross_fitted:
             rows = rows._replace(fold=fold_numbers(rows))
         if isinstance(gate, NodeGate):
             gate = TreeGate(gate, tree)
@@ -177,8 +177,8 @@ class BaseHME(FittedMixture, BaseEstimator):
             raise ValueError(f"gate has the tree {gate.tree!r}, the model {tree!r}; give the gate's nodes alone.")
         # One thread, as in the fit: results do not depend on how many there are. The guard sees to what overflows.
         with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            gate = gate.resolve(rows.heads(), columns.gate.design)
-            mixture = Mixture(gate, expert.resolve(rows, columns.expert.design))
+            gate = gate.bind(rows.heads(), columns.gate.design)
+            mixture = Mixture(gate, expert.bind(rows, columns.expert.design))
         if previous is not None and tree != self.tree_:
             raise ValueError(f"warm_start: the earlier fit has {self.tree_!r}, not {tree!r}. Use warm_start=False.")
         options = em.Options(self.max_iter, self.tol, self.callback, self.verbose, self._algorithms, self._seed())
@@ -217,7 +217,7 @@ class BaseHME(FittedMixture, BaseEstimator):
         What was fitted to other rows has seen some of these, and an estimator that is given may be another one now: of
         such a fit only the responsibilities go on.
         """
-        given = mixture.expert.sees_table or mixture.gate.sees_table or mixture.refitted
+        given = mixture.expert.traits.sees_table or mixture.gate.traits.sees_table or mixture.refitted
         if not given or (fitted_on is not None and fitted_on == self._fitted_on):
             return params
         return mixture.init(rows, self.model_.e_step(params, rows._replace(fold=None))[1])
@@ -226,7 +226,7 @@ class BaseHME(FittedMixture, BaseEstimator):
         """The rows with what the user knows of their experts."""
         if labels is None:
             return rows
-        if gate.sparse:
+        if gate.traits.routed:
             raise ValueError(f"labels do not go with {type(gate).__name__}, which could shut a row's own expert out.")
         labels = np.asarray(labels)
         if labels.shape[:1] != kept.shape:
@@ -243,13 +243,13 @@ class BaseHME(FittedMixture, BaseEstimator):
     @property
     def _gate_is_blind(self):
         """Whether the gate looks at no column, so that it has no claim to any."""
-        return not make_gate(self.gate).sees_columns
+        return not make_gate(self.gate).traits.sees_columns
 
     @property
     def _follows(self):
         """Whether the experts see nothing but the table itself, and so leave the design columns to the gate."""
         expert = self._make_expert(self.expert)
-        return all(member.sees_table for member in getattr(expert, "members", [expert]))
+        return all(member.traits.sees_table for member in expert.members)
 
     def _make_tree(self, expert, rows):
         if isinstance(expert, MixedExpert) and self.tree is None and self.n_experts is None:
@@ -267,7 +267,7 @@ class BaseHME(FittedMixture, BaseEstimator):
             weight=rows.weight.sum(),
         )
         if isinstance(expert, MixedExpert):
-            expert.check(tree.n_leaves)
+            expert.check_leaves(tree.n_leaves)
         return tree
 
     def _keep(self, best):
@@ -275,7 +275,7 @@ class BaseHME(FittedMixture, BaseEstimator):
         self.params_ = best.params
         self._reached = best.objective if best.converged else -np.inf
         self.n_experts_ = self.tree_.n_leaves
-        self.objective_ = "joint" if self.model_.gate.generative else "conditional"
+        self.objective_ = "joint" if self.model_.gate.traits.generative else "conditional"
         if self._algorithms[-1] == "hard":
             self.objective_ += " classification"
         self.experts_ = self.model_.expert.report(best.params.experts, self.columns_.expert.design)
@@ -289,7 +289,7 @@ class BaseHME(FittedMixture, BaseEstimator):
 
     def _report_troubles(self, mixture, best):
         """Give one warning, with every cause and its next step; return what is at a boundary."""
-        starving, names = restarts.starving(best).tolist(), getattr(mixture.expert, "names", None)
+        starving, names = restarts.starving(best).tolist(), mixture.expert.names
         starving = [names[k] for k in starving] if names else starving
         if starving and self.on_empty == "raise":
             raise ValueError(f"{restarts.STARVED.format(starving, 'n_init > 1')} (on_empty='raise').")
@@ -311,23 +311,7 @@ class BaseHME(FittedMixture, BaseEstimator):
             expert, gate = self._make_expert(self.expert), make_gate(self.gate)
         except (TypeError, ValueError):  # refused in fit
             expert, gate = EXPERTS[self._default_expert](), make_gate(None)
-        tags.input_tags.sparse = expert.supports_sparse and gate.supports_sparse
-        tags.target_tags.multi_output = self._task == "regression" and expert.supports_multioutput
-        tags.target_tags.positive_only = expert.positive_only
+        tags.input_tags.sparse = expert.traits.sparse_input and gate.traits.sparse_input
+        tags.target_tags.multi_output = self._task == "regression" and expert.traits.multioutput
+        tags.target_tags.positive_only = expert.traits.positive
         return tags
-
-
-# Hyper-parameters that may change between a fit and the warm start that goes on from it: they say how much, not what.
-STRENGTHS = {
-    "alpha", "shrink_to", "variance_prior", "variance_floor", "dispersion_prior", "dispersion_floor",
-    "covariance_prior", "covariance_floor", "max_depth", "min_weight_leaf", "commit", "balance", "dense_sweeps",
-    "max_stages", "stage_sweeps", "l1_ratio", "scale_penalty", "n_jobs", "smoothing", "pooling",
-}  # fmt: skip
-
-
-def structure(family):
-    """What a family is, as far as its parameters go: its class and all hyper-parameters but strengths."""
-    if isinstance(family, MixedExpert):  # leaves whose families are equal are kept together
-        return repr(family)
-    params = {name: value for name, value in family.get_params(deep=False).items() if name not in STRENGTHS}
-    return f"{type(family).__name__}({', '.join(f'{name}={value!r}' for name, value in sorted(params.items()))})"

@@ -127,8 +127,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     def _check_frozen(self, classes):
         """Refuse fitted classifiers whose classes are not those of y: their probabilities go by position."""
         expert = self._make_expert(self.expert)
-        for member in getattr(expert, "members", [expert]):
-            known = getattr(member.estimator, "classes_", None) if member.frozen else None
+        for member in expert.members:
+            known = getattr(member.estimator, "classes_", None) if member.traits.frozen else None
             if known is not None and not any(np.array_equal(known, c) for c in (classes, np.arange(len(classes)))):
                 raise ValueError(
                     f"expert {member.estimator!r} is frozen and knows the classes {np.asarray(known).tolist()}, y has "

@@ -72,9 +72,10 @@ class FittedMixture:
         for name, array in arrays.items():
             if array is None and name in self._row_arguments:
                 raise ValueError(f"the model was fitted with {name}; give {name} here too, {NEUTRAL[name]}.")
-            if array is not None and name not in self.model_.expert.row_arguments:
+            if array is not None and name not in self.model_.expert.traits.row_arguments:
                 raise ValueError(f"{name} is given, but {type(self.model_.expert).__name__} takes no {name}.")
-        rows = self.columns_.rows(tables, self.model_.expert.sees_table, self.model_.gate.sees_table, **arrays)
+        sees = (side.traits.sees_table for side in (self.model_.expert, self.model_.gate))
+        rows = self.columns_.rows(tables, *sees, **arrays)
         if any(rows_out_of_range(columns) for columns in ((rows.X,) if rows.Z is rows.X else (rows.X, rows.Z))):
             raise ValueError(f"X holds values more than {LARGEST:g} standard deviations from those of the fit.")
         return rows
@@ -89,7 +90,7 @@ class FittedMixture:
         rows = rows._replace(y=y)
         check_target(self.model_.expert, rows)
         rows, order = in_groups(rows._replace(group=group_codes(groups, rows.n_rows)))
-        if self.model_.gate.sees_columns and self.n_experts_ > 1:
+        if self.model_.gate.traits.sees_columns and self.n_experts_ > 1:
             check_group_columns(rows, self.columns_.gate.design.names)
         return rows, order
 

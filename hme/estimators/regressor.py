@@ -53,7 +53,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         """What scikit-learn checks of a target: one column is no row of outputs to a family of one output."""
         shape = np.asarray(y).shape
         several = len(shape) == 2 and shape[1] > 1  # refused by the family's name later on
-        return {"y_numeric": True, "multi_output": several or self._make_expert(self.expert).supports_multioutput}
+        return {"y_numeric": True, "multi_output": several or self._make_expert(self.expert).traits.multioutput}
 
     def fit(self, X, y, sample_weight=None, *, offset=None, trials=None, groups=None, labels=None):
         """Fit the mixture.

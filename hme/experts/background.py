@@ -53,7 +53,7 @@ class BackgroundExpert(AdditiveExpert):
     >>> from hme.experts import BackgroundExpert
     >>> X = np.ones((4, 1))
     >>> rows = Rows(X, X, np.array([[0.0], [1.0], [2.0], [4.0]]), np.ones(4))
-    >>> expert = BackgroundExpert("uniform", width=1.0).resolve(rows, None)
+    >>> expert = BackgroundExpert("uniform", width=1.0).bind(rows, None)
     >>> np.exp(expert.log_prob(expert.start(1), rows))[:, 0]
     array([0.25, 0.25, 0.25, 0.25])
     """
@@ -71,7 +71,7 @@ class BackgroundExpert(AdditiveExpert):
         """Part of every row's responsibility that the expert takes at the start."""
         return float(self.share)
 
-    def resolve(self, rows, design):
+    def bind(self, rows, design):
         check_choice(self.distribution, "distribution", DISTRIBUTIONS)
         check_real(self.width, "width", positive=True)
         check_real(self.share, "share", positive=True)
@@ -79,7 +79,7 @@ class BackgroundExpert(AdditiveExpert):
             raise ValueError(f"share must be between 0 and 1, got {self.share!r}.")
         if self.distribution == "uniform" and self.width < 1:
             raise ValueError(f"width must be >= 1 for distribution='uniform', got {self.width!r}.")
-        bound = super().resolve(rows, design)
+        bound = super().bind(rows, design)
         y, weight = rows.y, rows.weight
         scale = np.sqrt(spread(y, weight))
         if self.distribution == "normal":
@@ -109,7 +109,7 @@ class BackgroundExpert(AdditiveExpert):
         ratio = 1.0 if self.distribution == "normal" else 1.0 / 12.0
         return np.broadcast_to(ratio * params.scale**2, (rows.n_rows, *params.scale.shape))
 
-    def predictive(self, params, rows):
+    def predict_dist(self, params, rows):
         kind = Normal if self.distribution == "normal" else Uniform
         return independent(kind, self.predict(params, rows), params.scale)
 

@@ -1,6 +1,6 @@
 """What an expert is: K conditional densities p_k(y | x) of one family, computed together.
 
-A family object holds hyper-parameters only. `resolve` binds it to a training table, which turns settings that are
+A family object holds hyper-parameters only. `bind` binds it to a training table, which turns settings that are
 relative to the data (a variance floor, the fit to shrink to) into numbers; what EM learns is a NamedTuple of arrays
 whose first axis is the expert.
 """
@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from ..model.refits import Refitted
+from ..model.traits import Traits, described
 from ..numerics import statistics
 
 __all__ = ["AdditiveExpert", "Expert", "RefitExpert"]
@@ -64,7 +65,56 @@ class Expert(BaseEstimator, ABC):
     atoms = ()
     start_share = 0.0
 
-    def resolve(self, rows, design):
+    @property
+    def traits(self):
+        """What the family is and can do."""
+        return Traits(
+            tasks=self.tasks,
+            measure=self.measure,
+            domain=self.domain,
+            atoms=self.atoms,
+            positive=self.positive_only,
+            row_arguments=self.row_arguments,
+            sparse_input=self.supports_sparse,
+            multioutput=self.supports_multioutput,
+            exact=self.exact,
+            additive=self.additive,
+            smooth=self.smooth,
+            refitted=self.refitted,
+            frozen=self.frozen,
+            cross_fitted=self.cross_fitted,
+            sees_table=self.sees_table,
+            fixed=self.known,
+            start_share=self.start_share,
+        )
+
+    @property
+    def members(self):
+        """The families, leaf by leaf where they differ."""
+        return [self]
+
+    @property
+    def names(self):
+        """Names of the leaves, where the user has given some: those of a list of experts; else None."""
+        return None
+
+    def check_leaves(self, n_leaves=None):
+        """Refuse a number of leaves that the family is not for."""
+
+    # Hyper-parameters that may change between a fit and the warm start that goes on from it: they say how much, not
+    # what.
+    adjustable = frozenset(
+        {
+            "alpha", "shrink_to", "variance_prior", "variance_floor", "dispersion_prior", "dispersion_floor", "max_depth",
+            "min_weight_leaf", "l1_ratio", "scale_penalty", "n_jobs", "smoothing", "pooling",
+        }
+    )  # fmt: skip
+
+    def structure(self):
+        """What the family is, as text: its class and all hyper-parameters but the adjustable ones."""
+        return described(self, self.adjustable)
+
+    def bind(self, rows, design):
         """The family bound to a training table whose columns X come from `design` (a `Design`)."""
         return clone(self)
 
@@ -112,7 +162,7 @@ class Expert(BaseEstimator, ABC):
         """Variance of y under every expert, in the shape of `predict`."""
         raise NotImplementedError(f"{type(self).__name__} has no variance.")
 
-    def predictive(self, params, rows):
+    def predict_dist(self, params, rows):
         """p_k(y | x) of all rows and experts as an object of `hme.distributions`; y of the rows is not looked at."""
         raise NotImplementedError(f"{type(self).__name__} has no distribution of numbers.")
 

@@ -37,8 +37,8 @@ class ConstantExpert(AdditiveExpert):
         self.variance_floor = variance_floor
         self.shared_variance = shared_variance
 
-    def resolve(self, rows, design):
-        bound = super().resolve(rows, design)
+    def bind(self, rows, design):
+        bound = super().bind(rows, design)
         if rows.y.ndim == 1:  # class codes
             family = LogisticExpert(alpha=0.0)
         else:
@@ -49,7 +49,7 @@ class ConstantExpert(AdditiveExpert):
                 variance_floor=self.variance_floor,
                 shared_variance=self.shared_variance,
             )
-        bound.family_ = family.resolve(_intercept(rows), design.intercept())
+        bound.family_ = family.bind(_intercept(rows), design.intercept())
         return bound
 
     def start(self, n_experts):
@@ -64,8 +64,8 @@ class ConstantExpert(AdditiveExpert):
     def variance(self, params, rows):
         return self.family_.variance(params, rows)
 
-    def predictive(self, params, rows):
-        return self.family_.predictive(params, _intercept(rows))
+    def predict_dist(self, params, rows):
+        return self.family_.predict_dist(params, _intercept(rows))
 
     def evaluate(self, params, rows):
         return self.family_.evaluate(params, _intercept(rows))

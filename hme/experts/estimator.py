@@ -78,7 +78,7 @@ class EstimatorExpert(RefitExpert):
         learned. It must have been fitted to other rows than the mixture is. A frozen classifier must know the same
         classes in the same order.
     noise : {"gaussian", "student", "laplace"}, default="gaussian"
-        Law of the noise of regressors, with a scale for each expert and output.
+        Distribution of the noise of regressors, with a scale for each expert and output.
     df : "estimate" or float, default=4.0
         Degrees of freedom of Student's noise.
     cv : int or None, default=5
@@ -213,10 +213,10 @@ class EstimatorExpert(RefitExpert):
 
     # -- binding to data ---------------------------------------------------------------------------------------------
 
-    def resolve(self, rows, design):
+    def bind(self, rows, design):
         task = "classification" if rows.y.ndim == 1 else "regression"
         self._check(task)
-        bound = super().resolve(rows, design)
+        bound = super().bind(rows, design)
         bound.estimator_ = self._template(task)
         if task == "classification":
             bound.law_ = ClassLaw(self.smoothing, rows)
@@ -451,9 +451,9 @@ class EstimatorExpert(RefitExpert):
     def log_prob(self, params, rows):
         return self.law_.log_prob(self._law(params), rows, self._predictions(params, rows))
 
-    def predictive(self, params, rows):
+    def predict_dist(self, params, rows):
         if not hasattr(self, "reach_"):
-            return super().predictive(params, rows)
+            return super().predict_dist(params, rows)
         return self.law_.distribution(self._law(params), self.predict(params, rows))
 
     def variance(self, params, rows):

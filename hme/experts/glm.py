@@ -131,9 +131,9 @@ class GLMExpert(LinearPredictorExpert):
     def _check(self):
         check_choice(self.link, "link", self.links)
 
-    def resolve(self, rows, design):
+    def bind(self, rows, design):
         self._check()
-        bound = super().resolve(rows, design)
+        bound = super().bind(rows, design)
         bound._bind_predictor(design)
         bound.link_ = LINKS[self.link]
         y, trials, weight = rows.y, self._trials(rows), rows.weight
@@ -208,7 +208,7 @@ class GLMExpert(LinearPredictorExpert):
         _, *arguments = self._arguments(params, rows)
         return self.variance_function(*arguments)[:, :, None]
 
-    def predictive(self, params, rows):
+    def predict_dist(self, params, rows):
         return self.law(*self._arguments(params, rows))
 
     def statistics(self, params, rows, resp, seen=None):

@@ -134,7 +134,7 @@ class LaplaceExpert(ReweightedExpert):
         variance = 2.0 * params.variance + self.corner_ * scale * _ratio(self.corner_ / scale)
         return np.broadcast_to(variance, (rows.n_rows, *variance.shape))
 
-    def predictive(self, params, rows):
+    def predict_dist(self, params, rows):
         corner = np.full((1, len(params.variance)), self.corner_)
         return Hyperbolic(self.predict(params, rows)[:, :, 0], np.sqrt(params.variance.T), corner)
 

@@ -111,7 +111,7 @@ class ReweightedLaw(GaussianLaw):
         self.families = []
         for t in range(rows.y.shape[1]):
             alone = _StudentNoise() if noise == "student" else _LaplaceNoise()
-            vars(alone).update(vars(family.resolve(rows._replace(y=rows.y[:, [t]]), design)))
+            vars(alone).update(vars(family.bind(rows._replace(y=rows.y[:, [t]]), design)))
             self.families.append(alone)
 
     def _parts(self, law):

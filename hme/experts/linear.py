@@ -147,9 +147,9 @@ class LinearExpert(LinearPredictorExpert):
         check_choice(self.covariance, "covariance", ("diagonal", "full"))
         check_noise(self.variance_prior, self.variance_floor, self.shared_variance)
 
-    def resolve(self, rows, design):
+    def bind(self, rows, design):
         self._check()
-        bound = super().resolve(rows, design)
+        bound = super().bind(rows, design)
         bound._bind_predictor(design)
         if bound.constraints_ and self.covariance == "full":
             raise ValueError("covariance='full' does not go with shared_coef, fixed_coef or nonnegative.")
@@ -203,7 +203,7 @@ class LinearExpert(LinearPredictorExpert):
         variance = self.noise_.diagonal(params.variance)
         return np.broadcast_to(variance, (rows.n_rows, *variance.shape))
 
-    def predictive(self, params, rows):
+    def predict_dist(self, params, rows):
         mean = self.predict(params, rows)
         if self.noise_.full and mean.shape[2] > 1:
             return MultivariateNormal(mean, params.variance[None])

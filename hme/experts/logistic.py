@@ -63,10 +63,10 @@ class LogisticExpert(AdditiveExpert):
         self.l1_ratio = l1_ratio
         self.shrink_to = shrink_to
 
-    def resolve(self, rows, design):
+    def bind(self, rows, design):
         penalty, lasso = penalties.strengths(self.alpha, self.l1_ratio, design)
         to_global = shrinks_to_global(self)
-        bound = super().resolve(rows, design)
+        bound = super().bind(rows, design)
         bound.n_classes_ = int(rows.y.max()) + 1
         # Two classes: alpha |d|^2 of the difference d is 2 alpha (|d/2|^2 + |d/2|^2) of the symmetric coding, while
         # |d| is |d/2| + |d/2|.

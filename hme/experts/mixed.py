@@ -84,7 +84,10 @@ class MixedExpert(Expert):
     def names(self):
         return [name for name, _ in self.experts]
 
-    def check(self, n_leaves=None):
+    def structure(self):
+        return repr(self)  # leaves whose families are equal are kept together
+
+    def check_leaves(self, n_leaves=None):
         """Refuse what is no list of named experts, or mixes what cannot be compared."""
         if not _is_list_of_pairs(self.experts) or not self.experts:
             raise TypeError(f"expert = {self.experts!r} must be a list of (name, expert) pairs, one for each leaf.")
@@ -157,7 +160,7 @@ class MixedExpert(Expert):
 
     # -- binding to data -----------------------------------------------------------------------------------------------
 
-    def resolve(self, rows, design):
+    def bind(self, rows, design):
         bound = clone(self)
         bound.atoms_ = np.unique([atom for member in self.members for atom in member.atoms])
         bound.group_, bound.families_, bound.stand_in_, groups = [], [], [], {}
@@ -169,7 +172,7 @@ class MixedExpert(Expert):
                 possible = bound._possible(member, rows)
                 if not possible.any():
                     raise ValueError(f"expert {name!r} can produce no row of y: it is for {member.domain}.")
-                bound.families_.append(member.resolve(rows if possible.all() else rows[possible], design))
+                bound.families_.append(member.bind(rows if possible.all() else rows[possible], design))
                 # What the family sees in the place of a target that it cannot produce, and is not responsible for.
                 bound.stand_in_.append(rows.y[int(np.argmax(possible))])
             bound.group_.append(groups[key])
@@ -314,11 +317,11 @@ class MixedExpert(Expert):
     def variance(self, params, rows):
         return self._fill("variance", params, rows)
 
-    def predictive(self, params, rows):
+    def predict_dist(self, params, rows):
         """Beside densities the points of point masses are theirs alone, eq. (atom)."""
         parts = []
         for g, leaves, part in self._groups(params):
-            parts.append((self.families_[g].predictive(part, self._safe(g, rows)[0]), leaves))
+            parts.append((self.families_[g].predict_dist(part, self._safe(g, rows)[0]), leaves))
         return join(parts, self.atoms_)
 
     def statistics(self, params, rows, resp, seen=None):

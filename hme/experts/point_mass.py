@@ -42,7 +42,7 @@ class PointMassExpert(AdditiveExpert):
     >>> from hme.experts import PointMassExpert
     >>> X = np.ones((3, 1))
     >>> rows = Rows(X, X, np.array([[0.0], [1.0], [0.0]]), np.ones(3))
-    >>> expert = PointMassExpert(at=0.0).resolve(rows, None)
+    >>> expert = PointMassExpert(at=0.0).bind(rows, None)
     >>> expert.log_prob(expert.start(1), rows)[:, 0]
     array([  0., -inf,   0.])
     """
@@ -62,9 +62,9 @@ class PointMassExpert(AdditiveExpert):
         """The value, which has all of the probability."""
         return (float(self.at),)
 
-    def resolve(self, rows, design):
+    def bind(self, rows, design):
         check_real(abs(self.at) if isinstance(self.at, int | float) else self.at, "at")
-        return super().resolve(rows, design)
+        return super().bind(rows, design)
 
     def possible(self, rows):
         return rows.y[:, 0] == self.at
@@ -81,7 +81,7 @@ class PointMassExpert(AdditiveExpert):
     def variance(self, params, rows):
         return np.zeros((rows.n_rows, len(params.value), 1))
 
-    def predictive(self, params, rows):
+    def predict_dist(self, params, rows):
         return PointMass(params.value[None], n_rows=rows.n_rows)
 
     def statistics(self, params, rows, resp, seen=None):

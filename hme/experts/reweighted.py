@@ -94,8 +94,8 @@ class ReweightedExpert(LinearExpert):
 
     # -- binding to data ---------------------------------------------------------------------------------------------
 
-    def resolve(self, rows, design):
-        bound = super().resolve(rows, design)
+    def bind(self, rows, design):
+        bound = super().bind(rows, design)
         y = own_targets(rows)
         scale = _robust_spread(y, rows.weight)
         bound.floor_ = noise_floor(self.variance_floor, rows.y, scale)

@@ -212,7 +212,7 @@ class StudentExpert(ReweightedExpert):
         ratio = np.divide(df, df - 2.0, out=np.full_like(df, np.inf), where=df > 2.0)
         return np.broadcast_to(params.variance * ratio, (rows.n_rows, *params.variance.shape))
 
-    def predictive(self, params, rows):
+    def predict_dist(self, params, rows):
         return Student(params.df[None], self.predict(params, rows)[:, :, 0], np.sqrt(params.variance.T))
 
     def n_parameters(self, params):

@@ -269,12 +269,12 @@ def _largest_alpha(model, side, X, y, sample_weight, arguments):
     design = getattr(model.columns_, side).design
     huge = HUGE * rows.weight.sum()
     if side == "expert":
-        family = model._make_expert(model.expert).set_params(alpha=huge).resolve(rows, design)
+        family = model._make_expert(model.expert).set_params(alpha=huge).bind(rows, design)
         resp = rows.spread(resp)
     else:
         gate = clone(make_gate(model.gate)).set_params(alpha=huge)
         rows, family = heads, (TreeGate(gate, model.tree_) if isinstance(model.model_.gate, TreeGate) else gate)
-        family = family.resolve(rows, design)
+        family = family.bind(rows, design)
         if not isinstance(family, TreeGate):
             family = family.dense(resp.shape[1])
     params = family.init(rows, resp)

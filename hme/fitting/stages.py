@@ -62,7 +62,7 @@ def _fit(mixture, rows, params, options, reached, warm):
         With `stages`; its history is that of all stages, one after the other.
     """
     gate = mixture.gate
-    if not gate.sparse or len(params.gate.coef) == 1:
+    if not gate.traits.routed or len(params.gate.coef) == 1:
         return em.fit(mixture, rows, params, options, reached)
     if options.algorithm == "stochastic":
         raise ValueError(f"algorithm='stochastic' does not go with {type(gate).__name__}; use 'em' or 'hard'.")

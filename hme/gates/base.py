@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from ..model.refits import Refitted
+from ..model.traits import GateTraits, described
 from ..numerics import statistics
 
 __all__ = ["Gate", "NodeGate", "RefitGate"]
@@ -41,7 +42,35 @@ class Gate(BaseEstimator, ABC):
     exact = supports_sparse = sees_columns = True
     known = ""
 
-    def resolve(self, rows, design):
+    @property
+    def traits(self):
+        """What the gate is and can do."""
+        return GateTraits(
+            generative=self.generative,
+            routed=self.sparse,
+            sees_columns=self.sees_columns,
+            sparse_input=self.supports_sparse,
+            exact=self.exact,
+            smooth=self.smooth,
+            refitted=self.refitted,
+            cross_fitted=self.cross_fitted,
+            sees_table=self.sees_table,
+            fixed=self.known,
+        )
+
+    # Hyper-parameters that may change between a fit and the warm start that goes on from it.
+    adjustable = frozenset(
+        {
+            "alpha", "l1_ratio", "covariance_prior", "covariance_floor", "commit", "balance", "dense_sweeps", "max_stages",
+            "stage_sweeps", "n_jobs", "smoothing",
+        }
+    )  # fmt: skip
+
+    def structure(self):
+        """What the gate is, as text: its class and all hyper-parameters but the adjustable ones."""
+        return described(self, self.adjustable)
+
+    def bind(self, rows, design):
         """The gate bound to a training table whose columns Z come from `design` (a `Design`)."""
         return clone(self)
 
@@ -156,7 +185,35 @@ class NodeGate(BaseEstimator, ABC):
     exact = supports_sparse = sees_columns = True
     known = ""
 
-    def resolve(self, rows, design):
+    @property
+    def traits(self):
+        """What the gate is and can do."""
+        return GateTraits(
+            generative=self.generative,
+            routed=self.sparse,
+            sees_columns=self.sees_columns,
+            sparse_input=self.supports_sparse,
+            exact=self.exact,
+            smooth=self.smooth,
+            refitted=self.refitted,
+            cross_fitted=self.cross_fitted,
+            sees_table=self.sees_table,
+            fixed=self.known,
+        )
+
+    # Hyper-parameters that may change between a fit and the warm start that goes on from it.
+    adjustable = frozenset(
+        {
+            "alpha", "l1_ratio", "covariance_prior", "covariance_floor", "commit", "balance", "dense_sweeps", "max_stages",
+            "stage_sweeps", "n_jobs", "smoothing",
+        }
+    )  # fmt: skip
+
+    def structure(self):
+        """What the gate is, as text: its class and all hyper-parameters but the adjustable ones."""
+        return described(self, self.adjustable)
+
+    def bind(self, rows, design):
         return clone(self)
 
     @abstractmethod

@@ -115,7 +115,7 @@ class EstimatorGate(RefitGate):
     def cross_fitted(self):
         return not self.frozen and self.cv not in (None, 1)
 
-    def resolve(self, rows, design):
+    def bind(self, rows, design):
         if self.cv is not None:
             check_int(self.cv, "cv")
         if check_real(self.smoothing, "smoothing", positive=True) > 1:
@@ -130,7 +130,7 @@ class EstimatorGate(RefitGate):
                 )
             if self.frozen and not self._has("classes_"):
                 raise ValueError(f"gate's estimator = {self.estimator!r} is frozen but not fitted.")
-        return super().resolve(rows, design)
+        return super().bind(rows, design)
 
     def _has(self, name):
         return hasattr(self.estimator, name)

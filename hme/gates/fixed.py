@@ -52,10 +52,10 @@ class FixedGate(Gate):
     def __init__(self, proba):
         self.proba = proba
 
-    def resolve(self, rows, design):
+    def bind(self, rows, design):
         if not callable(self.proba):
             raise TypeError(f"gate's proba = {self.proba!r} must be a callable that returns probabilities (n, K).")
-        bound = super().resolve(rows, design)
+        bound = super().bind(rows, design)
         bound.scale_, bound.center_ = design.scale, design.center
         return bound
 

@@ -91,10 +91,10 @@ class GaussianGate(Gate):
         self.covariance_prior = covariance_prior
         self.covariance_floor = covariance_floor
 
-    def resolve(self, rows, design):
+    def bind(self, rows, design):
         check_choice(self.covariance_type, "covariance_type", ("full", "tied", "diag"))
         check_prior(self.covariance_prior, "covariance_prior")
-        bound = super().resolve(rows, design)
+        bound = super().bind(rows, design)
         fraction = self._floor_fraction()
         columns = _columns(rows)
         bound.center_, std = moments(columns, rows.weight)

@@ -24,9 +24,9 @@ class TreeGate(Gate):
         self.node = node
         self.tree = tree
 
-    def resolve(self, rows, design):
-        bound = super().resolve(rows, design)
-        bound.node = self.node.resolve(rows, design)
+    def bind(self, rows, design):
+        bound = super().bind(rows, design)
+        bound.node = self.node.bind(rows, design)
         return bound
 
     def init(self, rows, resp, n_steps=5):

@@ -61,8 +61,8 @@ class SoftmaxGate(NodeGate):
         self.alpha = alpha
         self.l1_ratio = l1_ratio
 
-    def resolve(self, rows, design):
-        bound = super().resolve(rows, design)
+    def bind(self, rows, design):
+        bound = super().bind(rows, design)
         bound.penalty_, bound.lasso_ = penalties.strengths(self.alpha, self.l1_ratio, design)
         bound.moment_ = multinomial.second_moment(rows.Z, rows.weight)
         return bound

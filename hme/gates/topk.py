@@ -139,7 +139,7 @@ class TopKGate(Gate):
         self.max_stages = max_stages
         self.stage_sweeps = stage_sweeps
 
-    def resolve(self, rows, design):
+    def bind(self, rows, design):
         for name in ("k", "dense_sweeps", "max_stages", "stage_sweeps"):
             check_int(getattr(self, name), name)
         if check_real(self.commit, "commit") > 1:
@@ -149,8 +149,8 @@ class TopKGate(Gate):
                 raise TypeError(f"balance must be None or a finite number > 1, got {self.balance!r}.")
             if not 1 < self.balance < np.inf:
                 raise ValueError(f"balance must be None or a finite number > 1, got {self.balance!r}.")
-        bound = super().resolve(rows, design)
-        bound.node_ = SoftmaxGate(self.alpha, self.l1_ratio).resolve(rows, design)
+        bound = super().bind(rows, design)
+        bound.node_ = SoftmaxGate(self.alpha, self.l1_ratio).bind(rows, design)
         return bound
 
     # -- the dense softmax that training starts from ------------------------------------------------------------------

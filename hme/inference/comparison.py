@@ -66,9 +66,7 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
             "be anything. Use hme.bootstrap.lr_test_bootstrap."
         )
     families = [model.model_.expert for model in (restricted, full)]
-    if families[0].tasks != families[1].tasks or getattr(families[0], "measure", "") != getattr(
-        families[1], "measure", ""
-    ):
+    if len({(family.traits.tasks, family.traits.measure) for family in families}) > 1:
         raise ValueError("the models' experts give densities of different kinds of targets: they are not nested.")
     if _asks(restricted) and _asks(full) and restricted.tree_ != full.tree_:
         raise ValueError(f"the models have the trees {restricted.tree_!r} and {full.tree_!r}: they are not nested.")

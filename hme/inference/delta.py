@@ -159,7 +159,7 @@ def expert_mean_band(spread, mixture, rows, level, classes=False):
 
 def _mean_band(spread, mixture, rows, level, classes, mean):
     expert, factor = mixture.expert, None
-    members = getattr(expert, "members", [expert])
+    members = expert.members
     if classes:
 
         def function(params, block):
@@ -175,7 +175,7 @@ def _mean_band(spread, mixture, rows, level, classes, mean):
             return np.clip(np.log(share) - np.log1p(-share), -FARTHEST, FARTHEST)
 
         scale = LOGIT
-    elif expert.positive_only:
+    elif expert.traits.positive:
 
         def function(params, block):
             return np.log(np.maximum(mean(params, block), TINY))

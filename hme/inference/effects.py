@@ -82,7 +82,7 @@ def average_effects(spread, model, X, columns, kind, sample_weight, level, **arg
     found, values, errors = [], [], []
     # Trees and the like are flat nearly everywhere: of them the mean slope over a finite distance is asked.
     sides = model.model_.expert, model.model_.gate
-    steps = any(side.sees_table or side.refitted for side in sides)
+    steps = any(side.traits.sees_table or side.traits.refitted for side in sides)
     for contrast in contrasts(X, names, columns, kind, STRIDE if steps else SLOPE):
         after, before = (model._rows(table, **arguments) for table in (contrast.after, contrast.before))
 

@@ -115,7 +115,7 @@ class Layout:
     def __init__(self, mixture, params, columns, stats):
         self.mixture, self.params, self.columns = mixture, params, columns
         self.sides, self.n_leaves = _sides(mixture, params, columns), len(stats.load)
-        names = getattr(mixture.expert, "names", None)
+        names = mixture.expert.names
         maps, reports, lifts = [], [], []
         self.labels, self.notes, order = [], {}, []
         values, reasons = [], []
@@ -250,9 +250,9 @@ def _sides(mixture, params, columns):
     asked = [
         ("expert", number, family, leaves, part, family.coordinates(part, columns.expert.design))
         for number, family, leaves, part in experts.components(params.experts)
-        if family.smooth
+        if family.traits.smooth
     ]
-    if gate.smooth:
+    if gate.traits.smooth:
         own = gate.coordinates(params.gate, columns.gate.design)
         asked.append(("gate", None, gate, np.arange(own.coef.shape[0]), params.gate, own))
         own = gate.leaf_coordinates(params.gate, columns.gate.design)
@@ -273,8 +273,8 @@ def _known(mixture, params):
     """Sentences about what is taken as known."""
     parts = [(family, part) for _, family, _, part in mixture.expert.components(params.experts)]
     for family, part in [*parts, (mixture.gate, params.gate)]:
-        if family.known or family.smooth:
-            yield family.known
+        if family.traits.fixed or family.traits.smooth:
+            yield family.traits.fixed
         elif family.n_parameters(part):
             yield f"{type(family).__name__} has no derivatives: its parameters are taken as known"
 

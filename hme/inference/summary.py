@@ -86,7 +86,7 @@ def _head(inference):
     gate = type(getattr(model.model_.gate, "node", model.model_.gate)).__name__
     expert = model.model_.expert
     experts = f"{model.n_experts_} x {type(expert).__name__}"
-    if hasattr(expert, "names"):
+    if expert.names:
         experts = ", ".join(f"{name}: {type(family).__name__}" for name, family in expert.experts)
     rows = "groups" if inference.grouped else "rows"
     pairs = [
@@ -151,7 +151,7 @@ def _title(model, side, index, part):
     """What a table is about, in plain words."""
     if side == "expert":
         load = ""
-        names = getattr(model.model_.expert, "names", None)
+        names = model.model_.expert.names
         k = names.index(index) if names and index in names else index
         if isinstance(k, int | np.integer):
             load = f", load {model.load_[k]:.2f}"

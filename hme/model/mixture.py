@@ -41,12 +41,12 @@ class Mixture:
     @property
     def exact(self):
         """Whether no M-step lets the objective fall but by overshooting."""
-        return self.gate.exact and self.expert.exact
+        return self.gate.traits.exact and self.expert.traits.exact
 
     @property
     def refitted(self):
         """Whether an M-step fits something anew, so that the objective may fall and there is no way back by halves."""
-        return self.gate.refitted or self.expert.refitted
+        return self.gate.traits.refitted or self.expert.traits.refitted
 
     def init(self, rows, resp):
         """Parameters from initial responsibilities (heads, K)."""
@@ -80,7 +80,7 @@ class Mixture:
     @property
     def sparse(self):
         """Whether the gate lets a row use a few leaves only, so that no others are evaluated for it."""
-        return self.gate.sparse
+        return self.gate.traits.routed
 
     def evidence(self, params, rows):
         """log p(y | x), (heads,), eqs. (evidence), (group)."""

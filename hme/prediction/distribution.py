@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..distributions import Composite
-from ..distributions.law import draw
+from ..distributions.base import draw
 from ..numerics.checks import check_choice, check_real
 from .blocks import BLOCK, cdf_of, logcdf_of, logpdf_of, logsf_of, pdf_of, sf_of
 from .frozen import frozen_row
@@ -21,7 +21,7 @@ class PredictiveDistribution(RankedScore, Regions):
     ----------
     weights : ndarray of shape (n, K)
         Prior of every expert.
-    components : Law or Composite
+    components : Distribution or Composite
         Distributions of y given the expert.
     index : sequence or None
         Names of the rows.

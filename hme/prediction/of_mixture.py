@@ -45,7 +45,7 @@ def predictive(mixture, params, rows, flat=True, index=None):
     else:
         log_prior = [mixture.gate.log_prior(params.gate, block) for _, block in rows.blocks()]
         weights = np.exp(np.concatenate([part.T for part in log_prior], axis=1)).T
-        components = mixture.expert.predictive(params.experts, rows)
+        components = mixture.expert.predict_dist(params.experts, rows)
     several = hasattr(components, "marginal") and getattr(components, "n_outputs", 1) > 1
     if several or not flat:
         return OutputsDistribution(weights, components if several else Independent([components]), index)
@@ -69,6 +69,6 @@ def _routed(mixture, params, rows):
     ends = np.cumsum(np.bincount(active.ravel(), minlength=n_leaves))
     for leaf, slots in enumerate(np.split(order, ends[:-1])):
         routed = slots // active.shape[1]
-        law = mixture.expert.predictive(mixture.expert.take(params.experts, [leaf]), rows[routed])
+        law = mixture.expert.predict_dist(mixture.expert.take(params.experts, [leaf]), rows[routed])
         parts.append((law.spread(routed, rows.n_rows), [leaf]))
     return weights, join(parts)

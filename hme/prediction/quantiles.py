@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from ..distributions import Composite, PointMass
-from ..distributions.law import LOG_SQRT_2PI
+from ..distributions.base import LOG_SQRT_2PI
 from .blocks import pdf_of
 
 __all__ = ["ARITHMETIC", "MOST", "ULPS", "bit_middle", "count_quantile_of", "on_lattice", "quantile_of"]

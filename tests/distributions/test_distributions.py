@@ -1,4 +1,4 @@
-"""Laws: they are distributions, their parts agree with each other, and every family says the law of its likelihood."""
+"""Laws: their parts agree with each other, and every family says the law of its likelihood."""
 
 import pickle
 import warnings
@@ -9,8 +9,8 @@ from scipy import integrate, stats
 from test_family_contract import DESIGN, EXPERTS, fit_once, identify, make_resp, make_rows
 
 from hme import distributions as d
+from hme.distributions.base import draw
 from hme.distributions.hyperbolic import hyperbolic_tail
-from hme.distributions.law import draw
 from hme.experts import (
     BackgroundExpert,
     BinomialExpert,
@@ -305,7 +305,7 @@ def moments(law):
 def test_families_say_what_their_likelihood_is(family, kind):
     rows = make_rows(kind)
     family, params = fit_once(family, rows, make_resp(rows))
-    law = family.predictive(params, rows._replace(y=None))
+    law = family.predict_dist(params, rows._replace(y=None))
     ours, theirs = law.logpdf(rows.y), family.log_prob(params, rows)
     np.testing.assert_array_equal(np.isneginf(ours), np.isneginf(theirs))
     np.testing.assert_allclose(ours[np.isfinite(ours)], theirs[np.isfinite(theirs)], rtol=1e-10, atol=1e-10)
@@ -314,7 +314,7 @@ def test_families_say_what_their_likelihood_is(family, kind):
     np.testing.assert_allclose(variance, family.variance(params, rows), rtol=1e-12)
     assert law.shape == ours.shape
     # of no rows at all, as a sparse gate may ask
-    none = family.predictive(params, rows._replace(y=None)[np.zeros(0, dtype=int)])
+    none = family.predict_dist(params, rows._replace(y=None)[np.zeros(0, dtype=int)])
     assert none.shape == (0, ours.shape[1])
 
 
@@ -322,7 +322,7 @@ def test_classifiers_have_none():
     rows = make_rows("two classes")
     family, params = fit_once(LogisticExpert(), rows, make_resp(rows))
     with pytest.raises(NotImplementedError, match="LogisticExpert has no distribution"):
-        family.predictive(params, rows)
+        family.predict_dist(params, rows)
 
 
 @pytest.mark.parametrize(
@@ -341,9 +341,9 @@ def test_mixed_lists_say_what_their_likelihood_is(experts, kind):
         rows = rows._replace(y=np.where(np.arange(rows.n_rows)[:, None] % 3 == 0, 0.0, rows.y), offset=None)
     if kind == "trials":
         rows = rows._replace(offset=None)
-    family = MixedExpert(experts).resolve(rows, DESIGN)
+    family = MixedExpert(experts).bind(rows, DESIGN)
     params = family.init(rows, make_resp(rows))
-    law = family.predictive(params, rows._replace(y=None))
+    law = family.predict_dist(params, rows._replace(y=None))
     ours, theirs = law.logpdf(rows.y), family.log_prob(params, rows)
     np.testing.assert_array_equal(np.isneginf(ours), np.isneginf(theirs))
     finite = np.isfinite(ours)
@@ -352,7 +352,7 @@ def test_mixed_lists_say_what_their_likelihood_is(experts, kind):
     np.testing.assert_allclose(mean, family.predict(params, rows), rtol=1e-12)
     np.testing.assert_allclose(variance, family.variance(params, rows), rtol=1e-12)
     swapped = family.take(params, [2, 0])
-    np.testing.assert_array_equal(family.predictive(swapped, rows).logpdf(rows.y), ours[:, [2, 0]])
+    np.testing.assert_array_equal(family.predict_dist(swapped, rows).logpdf(rows.y), ours[:, [2, 0]])
     np.testing.assert_array_equal(law.columns([2, 0]).logpdf(rows.y), ours[:, [2, 0]])
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(law)).logpdf(rows.y), ours)
 

@@ -61,7 +61,7 @@ def make_resp(rows, n_experts=K):
 
 
 def fitted(expert, rows, resp):
-    expert = expert.resolve(rows, DESIGN)
+    expert = expert.bind(rows, DESIGN)
     return expert, expert.init(rows, resp)
 
 
@@ -506,8 +506,8 @@ def test_pooled_trees_are_those_of_the_mixed_weights(cv):
     rows = make_rows()
     resp, p = make_resp(rows), 0.3
     mixed = (1 - p) * resp + p * rows.weight[:, None]
-    pooled = TreeExpert(pooling=p, cv=cv).resolve(rows, DESIGN)
-    plain = TreeExpert(cv=cv).resolve(rows, DESIGN)
+    pooled = TreeExpert(pooling=p, cv=cv).bind(rows, DESIGN)
+    plain = TreeExpert(cv=cv).bind(rows, DESIGN)
     params, twin = pooled.fit(rows, resp), plain.fit(rows, mixed)
     values = pooled.predict(params, rows)
     np.testing.assert_array_equal(values, plain.predict(twin, rows))
@@ -523,7 +523,7 @@ def test_pooled_trees_know_rows_that_are_not_theirs():
     resp[mine, 0], resp[~mine, 1] = rows.weight[mine], rows.weight[~mine]
     expert = TreeExpert(max_depth=None, min_weight_leaf=1e-3, cv=None)
     for p, own in ((0.0, mine), (0.1, np.ones(rows.n_rows, dtype=bool))):
-        bound = expert.set_params(pooling=p).resolve(rows, DESIGN)
+        bound = expert.set_params(pooling=p).bind(rows, DESIGN)
         error = np.abs(bound.predict(bound.fit(rows, resp), rows)[:, 0, 0] - rows.y[:, 0])
         assert error[own].max() < 1e-5
         assert own.all() or error[~own].max() > 0.1

@@ -127,7 +127,7 @@ def make_resp(rows, seed=1, n_leaves=K):
 
 
 def fit_once(family, rows, resp):
-    family = family.resolve(rows, DESIGN)
+    family = family.bind(rows, DESIGN)
     params = family.init(rows, resp)
     if getattr(family, "additive", True):  # a second step, so that nothing rests on the starting point
         params = family.update(params, family.statistics(params, rows, resp), rows)
@@ -194,7 +194,7 @@ def test_one_hot_responsibilities_are_separate_fits(expert, kind):
     if getattr(expert, "shared_variance", False) or getattr(expert, "shared_dispersion", False):
         pytest.skip("a shared variance ties the experts")
     rows = make_rows(kind)
-    expert = expert.resolve(rows, DESIGN)
+    expert = expert.bind(rows, DESIGN)
     label = np.arange(rows.n_rows) % K
     resp = np.eye(K)[label] * rows.weight[:, None]
     together = expert.log_prob(expert.init(rows, resp), rows)

@@ -103,7 +103,7 @@ def test_contract_of_a_mixed_family(name):
     members, y = DIFFERENT[name]
     design = Design.fit(X, np.ones(N), True)
     rows = Rows(design.transform(X), design.transform(X), y[:, None].astype(float), np.ones(N))
-    mixed = MixedExpert([(f"e{k}", member) for k, member in enumerate(members)]).resolve(rows, design)
+    mixed = MixedExpert([(f"e{k}", member) for k, member in enumerate(members)]).bind(rows, design)
     resp = RNG.dirichlet(np.ones(3), N) * np.isfinite(mixed.log_prob(mixed.init(rows, np.full((N, 3), 1 / 3)), rows))
     params = mixed.init(rows, resp)
     log_prob = mixed.log_prob(params, rows)

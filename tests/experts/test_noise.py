@@ -84,7 +84,7 @@ def test_whitener_is_a_root_of_the_inverse():
 def test_update_is_that_of_a_naive_twin(shared):
     rows = make_rows("two outputs")
     resp = make_resp(rows)
-    expert = LinearExpert(alpha=0.7, shrink_to="zero", covariance="full", shared_variance=shared).resolve(rows, DESIGN)
+    expert = LinearExpert(alpha=0.7, shrink_to="zero", covariance="full", shared_variance=shared).bind(rows, DESIGN)
     params = expert.init(rows, resp)
     noise, P = expert.noise_, np.diag(expert.penalty_)
     total, count = [], []
@@ -231,4 +231,4 @@ def test_report_gives_the_matrices_and_text_the_standard_deviations():
 )
 def test_bad_settings_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
-        LinearExpert(**settings).resolve(make_rows("two outputs"), DESIGN)
+        LinearExpert(**settings).bind(make_rows("two outputs"), DESIGN)

@@ -227,8 +227,8 @@ def test_shared_degrees_of_freedom_are_one_number():
     expert, params = fit_once(StudentExpert(shared_df=True), rows, make_resp(rows))
     assert np.ptp(params.df) == 0
     assert expert.n_parameters(params) == params.coef.size + K + 1
-    assert StudentExpert(df=3.0).resolve(rows, DESIGN).n_parameters(params) == params.coef.size + K
-    assert StudentExpert().resolve(rows, DESIGN).n_parameters(params) == params.coef.size + 2 * K
+    assert StudentExpert(df=3.0).bind(rows, DESIGN).n_parameters(params) == params.coef.size + K
+    assert StudentExpert().bind(rows, DESIGN).n_parameters(params) == params.coef.size + 2 * K
 
 
 # -- Laplace ---------------------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ def test_shared_degrees_of_freedom_are_one_number():
 
 def test_rounded_laplace_density_integrates_to_one():
     rows = make_rows("regression")
-    expert = LaplaceExpert(**EXACT).resolve(rows, DESIGN)
+    expert = LaplaceExpert(**EXACT).bind(rows, DESIGN)
     expert.corner_ = 0.4  # large, so that the corner counts
     params = expert.init(rows, make_resp(rows))
     one = rows[:1]
@@ -407,14 +407,14 @@ def test_background_knows_its_share_and_its_measure():
     assert BackgroundExpert().measure == "density"
     constant = Rows(np.ones((5, 1)), np.ones((5, 1)), np.full((5, 1), 3.0), np.ones(5))
     for distribution in ("normal", "uniform"):
-        expert = BackgroundExpert(distribution).resolve(constant, None)
+        expert = BackgroundExpert(distribution).bind(constant, None)
         assert np.isfinite(expert.log_prob(expert.start(1), constant)).all()
 
 
 def test_point_mass_is_possible_in_one_place():
     y = np.array([[0.0], [2.0], [-0.0], [1e-300]])
     rows = Rows(np.ones((4, 1)), np.ones((4, 1)), y, np.ones(4))
-    expert = PointMassExpert().resolve(rows, None)
+    expert = PointMassExpert().bind(rows, None)
     params = expert.start(2)
     np.testing.assert_array_equal(expert.possible(rows), [True, False, True, False])
     np.testing.assert_array_equal(np.exp(expert.log_prob(params, rows))[:, 1], [1, 0, 1, 0])
@@ -444,4 +444,4 @@ def test_point_mass_is_possible_in_one_place():
 )
 def test_bad_settings_are_named(expert, error, message):
     with pytest.raises(error, match=message):
-        expert.resolve(make_rows("regression"), DESIGN)
+        expert.bind(make_rows("regression"), DESIGN)

@@ -58,9 +58,9 @@ def test_largest_alpha_is_the_least_without_slopes_at_fixed_responsibilities(sid
     design = model.columns_.expert.design
     for share, empty in ((1.0001, True), (0.999, False)):
         if side == "expert":
-            family = LinearExpert(alpha=share * largest, l1_ratio=1.0).resolve(rows, design)
+            family = LinearExpert(alpha=share * largest, l1_ratio=1.0).bind(rows, design)
         else:
-            family = model.model_.gate.__class__(SoftmaxGate(share * largest, 1.0), model.tree_).resolve(rows, design)
+            family = model.model_.gate.__class__(SoftmaxGate(share * largest, 1.0), model.tree_).bind(rows, design)
         params = family.init(rows, resp)
         for _ in range(200):
             params = family.update(params, family.statistics(params, rows, resp), rows)

@@ -50,7 +50,7 @@ def make_rows(X, weight=None, fold=None):
 
 
 def bind(gate, rows):
-    return gate.resolve(rows, None)
+    return gate.bind(rows, None)
 
 
 # -- soft targets --------------------------------------------------------------------------------------------------

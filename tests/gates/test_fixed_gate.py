@@ -38,7 +38,7 @@ def bind(gate, X):
     design = Design.fit(X, np.ones(X.shape[0]), True)
     Z = design.transform(X)
     rows = Rows(Z, Z, weight=np.ones(X.shape[0]))
-    return gate.resolve(rows, design), rows
+    return gate.bind(rows, design), rows
 
 
 def test_prior_is_what_the_user_gives():

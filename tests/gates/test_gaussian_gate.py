@@ -48,7 +48,7 @@ def user_covariance(report, covariance_type, k):
 def test_em_of_the_gate_alone_is_that_of_a_gaussian_mixture(covariance_type):
     X = make_table()
     rows, design = make_rows(X)
-    gate = GaussianGate(covariance_type, **EXACT).resolve(rows, design)
+    gate = GaussianGate(covariance_type, **EXACT).bind(rows, design)
     resp = np.random.default_rng(1).dirichlet(np.ones(3), len(X))
     params = gate.init(rows, resp)
     report = gate.report(params, design)
@@ -82,7 +82,7 @@ def test_em_of_the_gate_alone_is_that_of_a_gaussian_mixture(covariance_type):
 def test_score_is_the_normal_density_in_the_users_units(covariance_type):
     X = make_table()
     rows, design = make_rows(X)
-    gate = GaussianGate(covariance_type).resolve(rows, design)
+    gate = GaussianGate(covariance_type).bind(rows, design)
     params = gate.init(rows, np.random.default_rng(1).dirichlet(np.ones(3), len(X)))
     report = gate.report(params, design)
     for k in range(3):
@@ -108,7 +108,7 @@ def vary(params, name, direction):
 def test_gradient_is_that_of_q(covariance_type, prior):
     X = make_table()
     rows, design = make_rows(X, np.random.default_rng(3).uniform(0.5, 2.0, 150))
-    gate = GaussianGate(covariance_type, prior, 1e-10).resolve(rows, design)
+    gate = GaussianGate(covariance_type, prior, 1e-10).bind(rows, design)
     rng = np.random.default_rng(1)
     params = gate.init(rows, rng.dirichlet(np.ones(3), 150) * rows.weight[:, None])
     resp = rng.dirichlet(np.ones(3), 150) * rows.weight[:, None]
@@ -151,7 +151,7 @@ def test_gradient_is_that_of_q(covariance_type, prior):
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_update_is_the_maximum(covariance_type, floor):
     rows, design = make_rows(make_table())
-    gate = GaussianGate(covariance_type, (2.0, 0.2), floor).resolve(rows, design)
+    gate = GaussianGate(covariance_type, (2.0, 0.2), floor).bind(rows, design)
     rng = np.random.default_rng(1)
     resp = rng.dirichlet(np.ones(3), 150)
     params = gate.init(rows, resp)
@@ -174,9 +174,9 @@ def test_statistics_add_and_weights_are_repetitions(covariance_type):
     again = np.repeat(np.arange(150), times)
     repeated = rows[again]._replace(weight=np.ones(len(again)))
     resp = np.random.default_rng(1).dirichlet(np.ones(3), 150)
-    gate = GaussianGate(covariance_type).resolve(rows, design)
+    gate = GaussianGate(covariance_type).bind(rows, design)
     params = gate.init(rows, resp * times[:, None])
-    other = GaussianGate(covariance_type).resolve(repeated, design)
+    other = GaussianGate(covariance_type).bind(repeated, design)
     for a, b in zip(params, other.init(repeated, resp[again]), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
     whole = gate.statistics(params, rows, resp)
@@ -254,7 +254,7 @@ def test_a_constant_column_tells_no_leaves_apart(covariance_type, settings):
     priors = []
     for table in (X, np.column_stack([X, np.full(150, 7.3)]), np.column_stack([X, np.zeros(150)])):
         rows, design = make_rows(table)
-        gate = GaussianGate(covariance_type, **settings).resolve(rows, design)
+        gate = GaussianGate(covariance_type, **settings).bind(rows, design)
         params = gate.init(rows, resp)
         assert gate.warnings(params, gate.statistics(params, rows, resp)) == []
         priors.append(gate.log_prior(params, rows))
@@ -266,7 +266,7 @@ def test_no_columns_is_the_constant_gate():
     rows, design = make_rows(np.empty((20, 0)))
     resp = np.random.default_rng(1).dirichlet(np.ones(3), 20)
     for covariance_type in TYPES:
-        gate = GaussianGate(covariance_type).resolve(rows, design)
+        gate = GaussianGate(covariance_type).bind(rows, design)
         params = gate.init(rows, resp)
         np.testing.assert_allclose(gate.log_score(params, rows), np.tile(np.log(resp.mean(axis=0)), (20, 1)))
         assert gate.n_parameters(params) == 2
@@ -279,13 +279,13 @@ def test_a_collapsed_leaf_is_reported():
     resp = np.zeros((150, 3))
     resp[:3, 0] = 1.0  # three rows lie in a plane of the three columns
     resp[3:, 1:] = 0.5
-    exact = GaussianGate(**EXACT).resolve(rows, design)
+    exact = GaussianGate(**EXACT).bind(rows, design)
     params = exact.init(rows, resp)
     [sentence] = exact.warnings(params, exact.statistics(params, rows, resp))
     assert sentence.startswith("the gate's covariance of leaf(s) [0] is at its floor")
     # A column that is there twice is no collapse: the whole table lies in that plane.
     rows, design = make_rows(X[:, [0, 1, 1]])
-    exact = GaussianGate(**EXACT).resolve(rows, design)
+    exact = GaussianGate(**EXACT).bind(rows, design)
     even = np.full((150, 3), 1 / 3)
     params = exact.init(rows, even)
     assert exact.warnings(params, exact.statistics(params, rows, even)) == []
@@ -297,7 +297,7 @@ def test_an_empty_leaf_and_rows_far_away(covariance_type):
     resp = np.zeros((150, 3))
     resp[:, 0], resp[:, 1] = 0.25, 0.75
     for settings in ({}, EXACT):
-        gate = GaussianGate(covariance_type, **settings).resolve(rows, design)
+        gate = GaussianGate(covariance_type, **settings).bind(rows, design)
         params = gate.init(rows, resp)
         assert all(np.isfinite(a).all() for a in params)
         assert (gate.log_score(params, rows)[:, 2] == -np.inf).all()
@@ -309,7 +309,7 @@ def test_an_empty_leaf_and_rows_far_away(covariance_type):
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_number_of_parameters(covariance_type):
     rows, design = make_rows(make_table())
-    gate = GaussianGate(covariance_type).resolve(rows, design)
+    gate = GaussianGate(covariance_type).bind(rows, design)
     params = gate.init(rows, np.full((150, 4), 0.25))
     assert gate.n_parameters(params) == 3 + 12 + {"full": 24, "tied": 6, "diag": 12}[covariance_type]
 
@@ -338,7 +338,7 @@ def test_a_leaf_of_outliers_in_columns_that_are_there_twice(covariance_type):
     rows, design = make_rows(np.column_stack([x, x, -2 * x, rng.normal(size=len(x))]))
     resp = np.zeros((len(x), 2))
     resp[:5, 0] = resp[5:, 1] = 1.0
-    gate = GaussianGate(covariance_type, **EXACT).resolve(rows, design)
+    gate = GaussianGate(covariance_type, **EXACT).bind(rows, design)
     params = gate.init(rows, resp)
     assert np.isfinite(gate.log_score(params, rows)).all()
     assert np.isfinite(gate.gradient(params, gate.statistics(params, rows, resp))).all()

@@ -29,7 +29,7 @@ def make_rows(n=N, seed=0):
 
 
 def make_mixture(rows, gate, expert=None):
-    return Mixture(gate.resolve(rows, DESIGN), (expert or LinearExpert()).resolve(rows, DESIGN))
+    return Mixture(gate.bind(rows, DESIGN), (expert or LinearExpert()).bind(rows, DESIGN))
 
 
 def make_start(mixture, rows, seed=1):
@@ -313,7 +313,7 @@ def test_starving_leaves_come_back_as_twins():
     coef = params.gate.coef.copy()
     coef[:4] = [0.0, 0.0, 0.0, -1000.0]  # four leaves that no row has, and that no bias can tell apart
     params = params._replace(gate=params.gate._replace(coef=coef))
-    alive = TopKGate(dense_sweeps=30, stage_sweeps=5, max_stages=4).resolve(rows, DESIGN)
+    alive = TopKGate(dense_sweeps=30, stage_sweeps=5, max_stages=4).bind(rows, DESIGN)
     without = stages.fit(Mixture(alive, mixture.expert), rows, params)
     assert without.stats.load[:4].max() == 0.0
     fit = stages.fit(mixture, rows, params)

@@ -298,10 +298,10 @@ class SilentExpert(AdditiveExpert):
     """A family without derivatives."""
 
     def start(self, n_experts):
-        return BackgroundExpert().resolve(self.rows_, None).start(n_experts)
+        return BackgroundExpert().bind(self.rows_, None).start(n_experts)
 
-    def resolve(self, rows, design):
-        bound = super().resolve(rows, design)
+    def bind(self, rows, design):
+        bound = super().bind(rows, design)
         bound.rows_ = rows
         return bound
 

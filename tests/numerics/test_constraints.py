@@ -147,7 +147,7 @@ def one_hot_fit(name, constraint, standardize, steps=3000):
     design = Design.fit(X, WEIGHT, standardize, NAMES)
     rows = Rows(design.transform(X), design.transform(X), y[:, None].astype(float), WEIGHT)
     resp = np.eye(K)[LABEL] * WEIGHT[:, None]
-    expert = family(alpha=ALPHA, shrink_to="zero", **settings, **constraint).resolve(rows, design)
+    expert = family(alpha=ALPHA, shrink_to="zero", **settings, **constraint).bind(rows, design)
     params, q = expert.init(rows, resp), -np.inf
     for _ in range(steps):
         q, before = q_of_expert(expert, params, rows, resp), q
@@ -259,7 +259,7 @@ def test_shared_slopes_with_own_intercepts_equal_one_column_of_the_label():
     expert = PoissonExpert(alpha=0.0, shared_coef=True)
     design = Design.fit(X, np.ones(N), True, NAMES)
     rows = Rows(design.transform(X), design.transform(X), y[:, None].astype(float), np.ones(N))
-    expert = expert.resolve(rows, design)
+    expert = expert.bind(rows, design)
     params = expert.steps(expert.init(rows, gate), rows, gate, 60)
     glm = sm.GLM(y, np.column_stack([X, gate]), sm.families.Poisson()).fit(tol=1e-14)
     report = expert.report(params, design)

@@ -659,9 +659,9 @@ def test_sparse_gates_ask_k_experts_a_row():
     asked = []
 
     class Watched(LinearExpert):
-        def predictive(self, params, rows):
+        def predict_dist(self, params, rows):
             asked.append(rows.n_rows * len(params.coef))
-            return super().predictive(params, rows)
+            return super().predict_dist(params, rows)
 
     model.model_.expert.__class__ = Watched
     ours = predictive(model.model_, model.params_, model._rows(X))

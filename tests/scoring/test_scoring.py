@@ -35,7 +35,7 @@ FUNCTIONS = {
 PROPER = ("log_score", "crps", "pinball", "interval_score")
 
 
-class Law:
+class Distribution:
     """A scipy distribution with the methods of a predictive one."""
 
     def __init__(self, frozen):
@@ -65,11 +65,11 @@ class ShiftedAtom:
 
 
 def normal():
-    return Law(stats.norm(MEAN, SCALE))
+    return Distribution(stats.norm(MEAN, SCALE))
 
 
 def poisson():
-    return Law(stats.poisson(RATE))
+    return Distribution(stats.poisson(RATE))
 
 
 # -- scores against their definitions ---------------------------------------------------------------------------------
@@ -146,17 +146,17 @@ def test_integer_weights_are_repeated_rows(name, family):
     score = FUNCTIONS[name]
     repeat = np.repeat(np.arange(N), WEIGHT)
     if family == "normal":
-        pair = normal(), Y, Law(stats.norm(MEAN[repeat], SCALE[repeat])), Y[repeat]
+        pair = normal(), Y, Distribution(stats.norm(MEAN[repeat], SCALE[repeat])), Y[repeat]
     else:
-        pair = poisson(), COUNTS, Law(stats.poisson(RATE[repeat])), COUNTS[repeat]
+        pair = poisson(), COUNTS, Distribution(stats.poisson(RATE[repeat])), COUNTS[repeat]
     assert score(*pair[:2], sample_weight=WEIGHT) == pytest.approx(score(*pair[2:]), rel=1e-10)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_several_outputs_are_averaged(name):
-    both = Law(stats.norm(np.column_stack([MEAN, -MEAN]), np.column_stack([SCALE, SCALE])))
+    both = Distribution(stats.norm(np.column_stack([MEAN, -MEAN]), np.column_stack([SCALE, SCALE])))
     value = FUNCTIONS[name](both, np.column_stack([Y, Y]))
-    alone = [FUNCTIONS[name](Law(stats.norm(sign * MEAN, SCALE)), Y) for sign in (1, -1)]
+    alone = [FUNCTIONS[name](Distribution(stats.norm(sign * MEAN, SCALE)), Y) for sign in (1, -1)]
     assert value == pytest.approx(np.mean(alone), rel=1e-12)
 
 
@@ -174,7 +174,7 @@ def test_the_true_normal_distribution_has_the_best_expected_score(name):
     weight = stats.norm(1.0, 1.3).pdf(GRID)
 
     def expected(mean, scale):
-        dist = Law(stats.norm(np.full(len(GRID), mean), scale))
+        dist = Distribution(stats.norm(np.full(len(GRID), mean), scale))
         return sign * FUNCTIONS[name](dist, GRID, sample_weight=weight)
 
     best, *others = [expected(*rival) for rival in RIVALS]
@@ -189,7 +189,7 @@ def test_the_true_poisson_distribution_has_the_best_expected_score(name):
     weight = stats.poisson(6.0).pmf(NUMBERS)
 
     def expected(rate):
-        return sign * FUNCTIONS[name](Law(stats.poisson(np.full(80, rate))), NUMBERS, sample_weight=weight)
+        return sign * FUNCTIONS[name](Distribution(stats.poisson(np.full(80, rate))), NUMBERS, sample_weight=weight)
 
     best = expected(6.0)
     assert all(expected(rate) < best - 1e-4 for rate in (3.0, 4.5, 8.0, 11.0))
@@ -254,10 +254,10 @@ def test_right_models_are_calibrated_and_wrong_ones_are_not():
         (stats.norm(mean, 1.0), stats.norm(mean, 1.5), mean + rng.standard_normal(20000)),
         (stats.poisson(rate), stats.poisson(0.8 * rate), rng.poisson(rate)),
     ):
-        assert scoring.pit_distance(Law(right), y) < 1.63 / np.sqrt(20000)  # the 99 % point of Kolmogorov's law
-        assert scoring.calibration_error(Law(right), y) < 0.005
-        assert scoring.pit_distance(Law(wrong), y) > 0.05
-        assert scoring.calibration_error(Law(wrong), y) > 0.03
+        assert scoring.pit_distance(Distribution(right), y) < 1.63 / np.sqrt(20000)  # the 99 % point of Kolmogorov's
+        assert scoring.calibration_error(Distribution(right), y) < 0.005
+        assert scoring.pit_distance(Distribution(wrong), y) > 0.05
+        assert scoring.calibration_error(Distribution(wrong), y) > 0.03
 
 
 def test_calibration_error_is_about_quantiles():
@@ -292,7 +292,7 @@ def test_refused_rows(name):
 
 
 def test_rows_without_weight_may_be_impossible():
-    dist = Law(stats.gamma(np.full(3, 2.0)))
+    dist = Distribution(stats.gamma(np.full(3, 2.0)))
     y, weight = np.array([1.0, -1.0, 2.0]), np.array([1.0, 0.0, 1.0])
     assert scoring.log_score(dist, y) == -np.inf
     expected = stats.gamma(2.0).logpdf([1.0, 2.0]).mean()
@@ -345,7 +345,7 @@ class Homoscedastic(RegressorMixin, BaseEstimator):
         return self.line_.predict(X)
 
     def predict_dist(self, X):
-        return Law(stats.norm(self.predict(X), self.scale_))
+        return Distribution(stats.norm(self.predict(X), self.scale_))
 
 
 @pytest.fixture(scope="module")

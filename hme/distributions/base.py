@@ -8,7 +8,7 @@ __all__ = [
     "LARGEST_LOG",
     "LOG_SQRT_2PI",
     "LOG_STEPS",
-    "Law",
+    "Distribution",
     "PIECES",
     "PIECES_Z",
     "RATIO",
@@ -27,7 +27,7 @@ LARGE = 50.0  # size beyond which differences of gamma functions lose their digi
 LOG_STEPS = 100  # of Newton's method for the logarithm of a tail
 
 
-class Law:
+class Distribution:
     """One-dimensional laws of n rows under K experts.
 
     Parameters
