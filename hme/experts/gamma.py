@@ -1,17 +1,20 @@
 """Gamma experts: positive targets whose standard deviation is a constant share of their mean."""
 
 import numpy as np
-from scipy.special import digamma, gammaln, polygamma
+from scipy.special import digamma, polygamma
 
 from ..distributions import Gamma
-from .positive import PositiveExpert
+from ..distributions.gamma import log_density
+from .noise.base import common
+from .noise.dispersed import PositiveResponse
+from .predictor import PredictorExpert
 
 __all__ = ["GammaExpert"]
 
 NEWTON_STEPS = 8
 
 
-class GammaExpert(PositiveExpert):
+class GammaExpert(PredictorExpert):
     """Gamma regression with a log or an inverse link: variance = dispersion mean^2, eq. (gamma).
 
     The shape is 1 / dispersion; it is estimated for each expert by solving its likelihood equation.
@@ -38,21 +41,49 @@ class GammaExpert(PositiveExpert):
     array([4.7])
     """
 
+    def __init__(
+        self,
+        link="log",
+        alpha=0.1,
+        l1_ratio=0.0,
+        shrink_to=None,
+        scale_penalty=True,
+        dispersion_prior=(1.0, 0.1),
+        dispersion_floor="auto",
+        shared_dispersion=False,
+        shared_coef=None,
+        fixed_coef=None,
+        nonnegative=False,
+    ):
+        self.link = link
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.shrink_to = shrink_to
+        self.scale_penalty = scale_penalty
+        self.dispersion_prior = dispersion_prior
+        self.dispersion_floor = dispersion_floor
+        self.shared_dispersion = shared_dispersion
+        self.shared_coef = shared_coef
+        self.fixed_coef = fixed_coef
+        self.nonnegative = nonnegative
+
+    def response(self):
+        return GammaResponse(self.link, self.dispersion_prior, self.dispersion_floor, self.shared_dispersion)
+
+
+class GammaResponse(PositiveResponse):
+    """Gamma targets around a mean; the shape is 1 / dispersion."""
+
     ceiling = 1e6
 
-    def log_density(self, y, eta, mean, dispersion, trials):
-        shape = 1.0 / dispersion
-        ratio = y / mean
-        return shape * (np.log(shape * ratio) - ratio) - gammaln(shape) - np.log(y)
+    def log_density(self, y, eta, params, rows):
+        return log_density(y, self.mean_of(eta), params.dispersion)
 
-    def law(self, eta, mean, dispersion, trials):
-        return Gamma(mean, dispersion[None])
+    def distribution(self, eta, params, rows):
+        return Gamma(self.mean_of(eta), params.dispersion)
 
-    def working(self, y, eta, mean, dispersion, trials):
-        score, information = super().working(y, eta, mean, dispersion, trials)
-        if self.link == "log":  # the observed curvature is the larger one where y > mean
-            information = information * np.maximum(y / mean, 1.0)
-        return score, information
+    def excess_information(self, y, mean):
+        return np.maximum(y / mean, 1.0) if self.link == "log" else 1.0
 
     def unit_variance(self, mean):
         return mean**2
@@ -72,19 +103,23 @@ class GammaExpert(PositiveExpert):
     # Q of the shape k is n (k log k - log Gamma(k) - k) - k deviance / 2, and the prior's part is as everywhere.
 
     def _slope(self, shape, weight, deviance):
-        prior = 0.5 * self.prior_rows_ * (1.0 / shape - self.prior_dispersion_)
+        prior = 0.5 * self.scale_.prior_rows * (1.0 / shape - self.scale_.prior_variance)
         return weight * (np.log(shape) - digamma(shape)) - 0.5 * deviance + prior
 
-    def update_dispersion(self, dispersion, weight, sums, ridge):
-        deviance = sums[:, 0] + ridge
-        shape = 1.0 / dispersion
+    def _totals(self, stats, ridge):
+        shared = self.scale_.shared
+        return common(stats.weight[:, None], shared), common(stats.sums[..., 0] + ridge, shared)
+
+    def update(self, params, stats, ridge, square=None):
+        weight, deviance = self._totals(stats, ridge)
+        rows, shape = self.scale_.prior_rows, 1.0 / params.dispersion
         with np.errstate(all="ignore"):
             for _ in range(NEWTON_STEPS):  # in 1 / shape, where the equation is close to a straight line
-                curvature = weight * (1.0 / shape - polygamma(1, shape)) - 0.5 * self.prior_rows_ / shape**2
+                curvature = weight * (1.0 / shape - polygamma(1, shape)) - 0.5 * rows / shape**2
                 inverse = 1.0 / shape + self._slope(shape, weight, deviance) / (shape**2 * curvature)
                 shape = 1.0 / np.clip(inverse, self.floor_, self.ceiling)
-        return np.where(weight + self.prior_rows_ > 0, 1.0 / shape, dispersion)
+        return params._replace(dispersion=np.where(weight + rows > 0, 1.0 / shape, params.dispersion))
 
-    def dispersion_gradient(self, dispersion, weight, sums, ridge):
-        slope = -self._slope(1.0 / dispersion, weight, sums[:, 0] + ridge) / dispersion
-        return np.where((dispersion <= self.floor_) & (slope < 0), 0.0, slope)
+    def gradient(self, params, stats, ridge, square=None):
+        slope = -self._slope(1.0 / params.dispersion, *self._totals(stats, ridge)) / params.dispersion
+        return np.where((params.dispersion <= self.floor_) & (slope < 0), 0.0, slope).ravel()

@@ -3,12 +3,14 @@
 import numpy as np
 
 from ..distributions import InverseGaussian
-from .positive import PositiveExpert
+from ..distributions.inverse_gaussian import log_density
+from .noise.dispersed import PositiveResponse
+from .predictor import PredictorExpert
 
 __all__ = ["InverseGaussianExpert"]
 
 
-class InverseGaussianExpert(PositiveExpert):
+class InverseGaussianExpert(PredictorExpert):
     """Inverse Gaussian regression with a log or an inverse link: variance = dispersion mean^3, eq. (inverse-gaussian).
 
     With the inverse link the deviance is a quadratic in the coefficients.
@@ -34,17 +36,49 @@ class InverseGaussianExpert(PositiveExpert):
     array([4.6])
     """
 
-    def log_density(self, y, eta, mean, dispersion, trials):
-        return -0.5 * (self.deviance(y, mean) / dispersion + np.log(2.0 * np.pi * dispersion) + 3.0 * np.log(y))
+    def __init__(
+        self,
+        link="log",
+        alpha=0.1,
+        l1_ratio=0.0,
+        shrink_to=None,
+        scale_penalty=True,
+        dispersion_prior=(1.0, 0.1),
+        dispersion_floor="auto",
+        shared_dispersion=False,
+        shared_coef=None,
+        fixed_coef=None,
+        nonnegative=False,
+    ):
+        self.link = link
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.shrink_to = shrink_to
+        self.scale_penalty = scale_penalty
+        self.dispersion_prior = dispersion_prior
+        self.dispersion_floor = dispersion_floor
+        self.shared_dispersion = shared_dispersion
+        self.shared_coef = shared_coef
+        self.fixed_coef = fixed_coef
+        self.nonnegative = nonnegative
 
-    def law(self, eta, mean, dispersion, trials):
-        return InverseGaussian(mean, dispersion[None])
+    def response(self):
+        return InverseGaussianResponse(self.link, self.dispersion_prior, self.dispersion_floor, self.shared_dispersion)
 
-    def working(self, y, eta, mean, dispersion, trials):
-        score, information = super().working(y, eta, mean, dispersion, trials)
+
+class InverseGaussianResponse(PositiveResponse):
+    """Inverse Gaussian targets around a mean."""
+
+    def log_density(self, y, eta, params, rows):
+        return log_density(y, self.mean_of(eta), params.dispersion)
+
+    def distribution(self, eta, params, rows):
+        return InverseGaussian(self.mean_of(eta), params.dispersion)
+
+    def excess_information(self, y, mean):
         ratio = y / mean
-        # The observed curvature: with the inverse link a constant, with the log link where it is the larger one.
-        return score, information * (ratio if self.link == "inverse" else np.maximum(2.0 * ratio - 1.0, 1.0))
+        # With the inverse link the observed curvature is a constant; with the log link it may be next to nothing.
+        return ratio if self.link == "inverse" else np.maximum(2.0 * ratio - 1.0, 1.0)
 
     def unit_variance(self, mean):
         return mean**3

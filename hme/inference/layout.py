@@ -350,8 +350,10 @@ def _constant_columns(side, stats):
     p = side.shape[2]
     seen = stats.gate if side.kind != "expert" else stats.experts
     seen = seen if side.number is None else seen[side.number]
-    curvature = getattr(seen, "gram", None)
-    curvature = getattr(seen, "curvature", None) if curvature is None else curvature
+    if side.kind == "expert":
+        size = side.family.column_information(seen)
+        return np.zeros(p, dtype=bool) if size is None else size < FLAT * size[-1]
+    curvature = getattr(seen, "curvature", None)
     if curvature is None or side.kind == "leaf" or not curvature.size:
         return np.zeros(p, dtype=bool)
     size = np.einsum("...jj->...j", curvature).reshape(-1, p).sum(axis=0)

@@ -84,7 +84,7 @@ GATES = [
     GaussianGate("diag"),
     FixedGate(routing),
 ]
-SMOOTH = [case for case in EXPERTS if case[0].additive]
+SMOOTH = [case for case in EXPERTS if case[0].traits.additive]
 
 
 def identify(value):
@@ -129,7 +129,7 @@ def make_resp(rows, seed=1, n_leaves=K):
 def fit_once(family, rows, resp):
     family = family.bind(rows, DESIGN)
     params = family.init(rows, resp)
-    if getattr(family, "additive", True):  # a second step, so that nothing rests on the starting point
+    if getattr(getattr(family, "traits", None), "additive", True):  # a second step, so that nothing rests on the starting point
         params = family.update(params, family.statistics(params, rows, resp), rows)
     return family, params
 
@@ -258,7 +258,7 @@ def test_expert_gradient_is_that_of_q(expert, kind):
     if noise is not None:  # slopes in units of the noise, variances as their logarithms
         numeric = numeric * np.sqrt(noise)[..., None]
     elif hasattr(params, "dispersion"):  # slopes in units of the linear predictor, dispersions as their logarithms
-        numeric = numeric * expert.unit_
+        numeric = numeric * expert.response_.unit_
         noise = params.dispersion if len(scaled) > numeric.size else None
     if noise is not None:
         variance = central_differences(lambda: q_of_expert(expert, params, rows, resp), noise)
