@@ -90,7 +90,7 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
 
 def _asks(model):
     """Whether the shape of the model's tree means something."""
-    return hasattr(model.model_.gate, "tree") and model.n_experts_ > 2
+    return model.model_.gate.tree is not None and model.n_experts_ > 2
 
 
 def _doubts(restricted, full):

@@ -91,7 +91,7 @@ def infer(
     weight = float(rows.heads().weight.sum())
     if getattr(model, "class_weight", None) is not None:
         rows = rows._replace(weight=rows.weight * model._class_factor(np.asarray(y))[order])
-    layout = information.Layout.of(mixture, params, model.columns_, mixture.sweep(params, rows)[1])
+    layout = information.Layout.of(mixture, params, model.columns_, mixture.e_step(params, rows)[1])
     if not layout.labels:
         why = "; ".join(layout.remarks) or "it has no parameters"
         raise ValueError(f"nothing of this model has a standard error ({why}); use a bootstrap.")
