@@ -7,7 +7,6 @@ from joblib import Parallel, delayed
 from sklearn.base import is_classifier
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..gates import FixedGate, TreeGate
 from ..inference.alignment import align, exchangeable
 from ..numerics.checks import check_choice, check_int, check_real
 from ..tables import escaped, html_table, text_table
@@ -356,8 +355,8 @@ def _one_draw(model, X, y, weight, rows, draw, reference, refits, statistic, see
     if is_classifier(model) and not np.array_equal(again.classes_, model.classes_):
         return Draw(("failed",), "a class has no row in the draw")
     resp = again.responsibilities(X, y, **known(rows))
-    hierarchical = isinstance(model.model_.gate, TreeGate)
-    by_number = "labels" in rows or isinstance(model.model_.gate, FixedGate)
+    hierarchical = model.model_.gate.tree is not None
+    by_number = "labels" in rows or model.model_.gate.traits.given
     allowed = exchangeable(model.model_.expert, model.n_experts_, by_number)
     found = align(reference, resp, weight, model.tree_ if hierarchical else None, allowed)
     experts, gate = numeric(again.experts_), numeric(again.gate_)

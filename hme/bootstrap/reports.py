@@ -4,8 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..gates import TreeGate
-
 __all__ = ["Coefficient", "entries_of", "labelled", "numbers_of", "numeric", "pick", "shapes_of", "stacked", "taken"]
 
 
@@ -82,7 +80,7 @@ def entries_of(model, experts, gate):
     else:
         for k in range(model.n_experts_):
             yield from _of_report("expert", k, pick(experts, k), columns[0], parts)
-    if isinstance(model.model_.gate, TreeGate):
+    if model.model_.gate.tree is not None:
         for m, n_branches in enumerate(model.tree_.branching):
             yield from _of_report("gate", m, pick(gate, (m, slice(n_branches))), columns[1], None)
     else:

@@ -9,9 +9,8 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, SplineTransformer, StandardScaler
 
 from ..experts import MixedExpert
-from ..gates import FixedGate, TreeGate
 from ..inference.alignment import exchangeable
-from ..registry import make_gate
+from ..registry import make_expert, make_gate
 
 __all__ = ["alternatives", "bent_columns", "other_sizes"]
 
@@ -60,11 +59,11 @@ def other_sizes(model, weight):
     binary tree of several levels loses or gains levels, any other one becomes flat.
     """
     expert, gate, tree, K = model.model_.expert, model.model_.gate, model.tree_, model.n_experts_
-    if K == 1 or isinstance(expert, MixedExpert) or isinstance(gate, FixedGate) or not exchangeable(expert, 2).all():
+    if K == 1 or isinstance(expert, MixedExpert) or gate.traits.given or not exchangeable(expert, 2).all():
         return []
-    if isinstance(make_gate(model.gate), TreeGate):  # it brings its tree along
+    if make_gate(model.gate).tree is not None:  # it brings its tree along
         return []
-    levels = isinstance(gate, TreeGate) and tree.max_branching == 2
+    levels = gate.tree is not None and tree.max_branching == 2
     start = model.start if isinstance(model.start, str) else "auto"
     free = clone(model).set_params(depth="auto", branching=2, n_experts=None, tree=None, start=start, warm_start=False)
     n_columns = len(model.columns_.expert.design.center) + 1
@@ -87,7 +86,7 @@ def _families(model, families):
     else:
         yield "", model.expert
     for family in families:
-        expert = model._make_expert(family)
+        expert = make_expert(family, model.task)
         yield f" ({family if isinstance(family, str) else type(expert).__name__})", family
 
 

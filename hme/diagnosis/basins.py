@@ -11,7 +11,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..bootstrap.refits import REFIT_ERRORS, check_model, check_rows, known, one_start, refit, seed_of
 from ..fitting.starts import sequence
-from ..gates import FixedGate
 from ..inference.alignment import align, exchangeable
 from ..numerics.checks import check_int, check_real
 from ..tables import escaped, html_table, text_table
@@ -207,7 +206,7 @@ def _basins(fits, names, objective, X, y, weight, rows, tolerance):
     """Basins, the number of each start's, and the best fit of each."""
     order = [s for s in np.argsort(-objective, kind="stable") if fits[s] is not None]
     best = fits[order[0]]
-    by_number = "labels" in rows or isinstance(best.model_.gate, FixedGate)
+    by_number = "labels" in rows or best.model_.gate.traits.given
     allowed = exchangeable(best.model_.expert, best.n_experts_, by_number)
     resp, leaders, members, basin = {}, [], [], np.full(len(fits), -1)
     for s in order:

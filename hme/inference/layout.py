@@ -101,7 +101,7 @@ class Layout:
     >>> y = 2 * X[:, 0] + [0.0, 1.0, 0.0, 0.0, 1.0, 0.0]
     >>> model = HMERegressor(depth=0, expert=LinearExpert(alpha=0.0, variance_prior=None)).fit(X, y)
     >>> rows = model.columns_.rows(Tables(X, X), y=y[:, None], weight=np.ones(6))
-    >>> _, stats = model.model_.sweep(model.params_, rows)
+    >>> _, stats = model.model_.e_step(model.params_, rows)
     >>> layout = Layout.of(model.model_, model.params_, model.columns_, stats)
     >>> [label.term for label in layout.labels]
     ['(intercept)', 'x0', 'log(variance)']
@@ -348,16 +348,11 @@ def _raw(number, size, width):
 def _constant_columns(side, stats):
     """Design columns (p,) without any information, which the statistics show."""
     p = side.shape[2]
-    seen = stats.gate if side.kind != "expert" else stats.experts
-    seen = seen if side.number is None else seen[side.number]
-    if side.kind == "expert":
-        size = side.family.column_information(seen)
-        return np.zeros(p, dtype=bool) if size is None else size < FLAT * size[-1]
-    curvature = getattr(seen, "curvature", None)
-    if curvature is None or side.kind == "leaf" or not curvature.size:
+    if side.kind == "leaf":
         return np.zeros(p, dtype=bool)
-    size = np.einsum("...jj->...j", curvature).reshape(-1, p).sum(axis=0)
-    return size < FLAT * size[-1]
+    seen = stats.gate if side.kind == "gate" else stats.experts
+    size = side.family.column_information(seen if side.number is None else seen[side.number])
+    return np.zeros(p, dtype=bool) if size is None else size < FLAT * size[-1]
 
 
 def _diverging(side, stats):

@@ -83,7 +83,7 @@ def summarize(inference):
 
 def _head(inference):
     model = inference.model
-    gate = type(getattr(model.model_.gate, "node", model.model_.gate)).__name__
+    gate = model.model_.gate.name
     expert = model.model_.expert
     experts = f"{model.n_experts_} x {type(expert).__name__}"
     if expert.names:
@@ -155,7 +155,7 @@ def _title(model, side, index, part):
         k = names.index(index) if names and index in names else index
         if isinstance(k, int | np.integer):
             load = f", load {model.load_[k]:.2f}"
-        what = ": between outputs" if not part and getattr(model, "_n_outputs", 1) > 1 else ""
+        what = ": between outputs" if not part and model.target_.n_outputs > 1 else ""
         if part:
             classes = hasattr(model, "classes_")
             what = f": output {part}"
@@ -163,7 +163,7 @@ def _title(model, side, index, part):
                 c = int(part)
                 what = f": log-odds of class {model.classes_[c]} against class {model.classes_[0]}"
         return f"Expert {index}{what}{load}"
-    tree = getattr(model.model_.gate, "tree", None)
+    tree = model.model_.gate.tree
     if tree is not None:
         first = int(np.flatnonzero(tree.children[index])[0])
         ends = [f"branch {b} ({_leaves(tree, index, b)})" for b in (int(part), first)]

@@ -103,15 +103,8 @@ class Case:
         labels = settings.pop("labels", None)
         groups = settings.get("groups")
         self.model, self.mixture, self.columns = model, model.model_, model.columns_
-        rows, order = model._labelled_rows(table, y, **settings)
-        weight = np.ones(rows.n_rows) if weight is None else np.asarray(weight, dtype=float)
-        self.order = np.arange(rows.n_rows) if order is None else order
-        self.rows = rows._replace(weight=weight[self.order])
-        if labels is not None:
-            self.rows = model._with_labels(
-                self.rows, labels, np.ones(rows.n_rows, dtype=bool), order, model.n_experts_, self.mixture.gate
-            )
-        assert (groups is None) == (rows.group is None)
+        self.rows, self.order = model.observed_rows(table, y, weight, labels=labels, **settings)
+        assert (groups is None) == (self.rows.group is None)
         self.params = model.params_
         if moved:
             layout = self.layout()
@@ -122,7 +115,7 @@ class Case:
         return Layout.of(self.mixture, params, self.columns, self.sweep(params)[1] if stats is None else stats)
 
     def sweep(self, params):
-        return self.mixture.sweep(params, self.rows)
+        return self.mixture.e_step(params, self.rows)
 
     def objective(self, params):
         """Of the rows, not divided by their weight."""
@@ -234,7 +227,7 @@ def test_groups(kind, gate):
     (gate, tree), table = GATES[gate], X.copy()
     table[:, 0] = np.repeat(table[::3, 0], 3)  # what the gate sees of a group
     expert = {"counts": PoissonExpert(), "classes": LogisticExpert()}.get(kind, LinearExpert())
-    settings = {"gate_features": [0]} if gate.sees_columns else {}
+    settings = {"gate_features": [0]} if gate.traits.sees_columns else {}
     weight = np.repeat(WEIGHT[::3], 3)
     check(Case(expert, gate, tree, Y[kind], table, weight, groups=GROUPS, **settings))
 
