@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, clone
 from ..model.refits import Refitted
 from ..model.traits import Traits, described
 from ..numerics import statistics
+from . import reports
 
 __all__ = ["AdditiveExpert", "Expert", "RefitExpert"]
 
@@ -182,6 +183,21 @@ class Expert(BaseEstimator, ABC):
         """The family of leaf k: this one, where all leaves have the same."""
         return self
 
+    def trials(self, rows):
+        """Number of trials (n,) of each row, of which y counts the successes; None for a family without trials."""
+        return None
+
+    def exchangeable(self, n_leaves):
+        """Which leaves (K, K) may change places: all of them, unless the user has fixed something of each leaf."""
+        return np.ones((n_leaves, n_leaves), dtype=bool)
+
+    def column_information(self, stats):
+        """Information (p,) that the rows hold on each design column, as far as statistics tell; None is not known.
+
+        A column without any is constant, and its coefficient cannot be estimated.
+        """
+        return None
+
     # -- information, where `smooth` ---------------------------------------------------------------------------------
 
     def components(self, params):
@@ -228,12 +244,17 @@ class Expert(BaseEstimator, ABC):
         return []
 
     def report(self, params, design):
-        """What the user is shown: a NamedTuple of arrays in the user's units, first axis the expert."""
-        return params
+        """What the user is shown: a NamedTuple of arrays in the user's units, first axis the expert.
+
+        By default the parameters; where they have a field `coef` (..., p) of the design columns, slopes of the user's
+        columns, also called `coef`, and an `intercept` replace it. A list of experts has a dict of names and reports,
+        these without the axis of the experts.
+        """
+        return reports.in_user_units(params, design)
 
     def equations(self, report, feature_names, target):
-        """One line of text for every expert."""
-        raise NotImplementedError
+        """One line of text for every expert of a report, whose `coef` are those of the features named."""
+        return [reports.in_words(one, feature_names, target) for one in reports.one_by_one(report)]
 
 
 class AdditiveExpert(Expert):

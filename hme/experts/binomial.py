@@ -70,6 +70,9 @@ class BinomialExpert(GLMExpert):
     def _trials(self, rows):
         return np.full((rows.n_rows, 1), float(self.n_trials)) if rows.trials is None else rows.trials[:, None]
 
+    def trials(self, rows):
+        return self._trials(rows)[:, 0]
+
     def possible(self, rows):
         self._check()  # the first that the number of trials is asked for
         return (rows.y[:, 0] >= 0) & (rows.y[:, 0] <= self._trials(rows)[:, 0])

@@ -88,6 +88,9 @@ class ConstantExpert(AdditiveExpert):
     def warnings(self, params, stats):
         return self.family_.warnings(params, stats)
 
+    def column_information(self, stats):
+        return self.family_.column_information(stats)
+
     def coordinates(self, params, design):
         return self.family_.coordinates(params, design)
 

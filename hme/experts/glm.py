@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..numerics import multinomial, penalties
+from ..numerics import multinomial, penalties, statistics
 from ..numerics.checks import check_choice, check_prior, check_real
 from ..numerics.coordinates import STEP, Coordinates, differenced, joined, log_scalars, ridge_derivatives, stacked
 from ..numerics.kernels import linear_scores, rounding_step, weighted_cross, weighted_gram
@@ -313,6 +313,9 @@ class GLMExpert(LinearPredictorExpert):
         if self.lasso_ is None:
             return self.constraints_.n_free(params.coef.shape)
         return self.constraints_.n_moved(params.coef, self.anchor_)
+
+    def column_information(self, stats):
+        return statistics.diagonal(stats.curvature)
 
     # -- information --------------------------------------------------------------------------------------------------
 

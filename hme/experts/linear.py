@@ -317,6 +317,9 @@ class LinearExpert(LinearPredictorExpert):
     def warnings(self, params, stats):
         return self.noise_.warnings(params.variance)
 
+    def column_information(self, stats):
+        return statistics.diagonal(stats.gram)
+
     # -- information --------------------------------------------------------------------------------------------------
 
     def coordinates(self, params, design):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..numerics import multinomial, penalties
+from ..numerics import multinomial, penalties, statistics
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from .base import AdditiveExpert
 from .predictor import shrinks_to_global
@@ -123,6 +123,9 @@ class LogisticExpert(AdditiveExpert):
         distance = params.coef - self.target_
         tied = (distance == 0).any(axis=0) & (self.target_[0] != 0)  # to what all experts share
         return multinomial.n_moved(distance) + int(np.minimum(tied[:, :-1].sum(axis=0), C - 1).sum())
+
+    def column_information(self, stats):
+        return statistics.diagonal(stats.curvature)
 
     # -- information --------------------------------------------------------------------------------------------------
 

@@ -281,6 +281,14 @@ class MixedExpert(Expert):
             place[leaves] = np.arange(len(leaves))
         return MixedParams(self.group_, place, tuple(parts))
 
+    def exchangeable(self, n_leaves):
+        """Leaves of one family, as far as it says so."""
+        out = np.zeros((n_leaves, n_leaves), dtype=bool)
+        for g, family in enumerate(self.families_):
+            leaves = np.flatnonzero(self.group_ == g)
+            out[np.ix_(leaves, leaves)] = family.exchangeable(len(leaves))
+        return out
+
     def take(self, params, index):
         index = np.asarray(index)
         return params._replace(group=params.group[index], place=params.place[index])

@@ -65,6 +65,11 @@ class LinearPredictorExpert(AdditiveExpert):
         if self.lasso_ is not None and self.constraints_.nonnegative and self.to_global_:
             raise ValueError("shrink_to='global' does not go with nonnegative where l1_ratio > 0; use 'zero'.")
 
+    def exchangeable(self, n_leaves):
+        if any(np.ndim(value) for value in (self.fixed_coef or {}).values()):  # a value for each leaf
+            return np.eye(n_leaves, dtype=bool)
+        return super().exchangeable(n_leaves)
+
     def _equation(self, coef, intercept, feature_names):
         """The linear predictor as text."""
         terms = [f"{b:+.4g} {name}" for b, name in zip(coef, feature_names, strict=True) if b != 0]

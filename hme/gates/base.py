@@ -38,9 +38,10 @@ class Gate(BaseEstimator, ABC):
         What of it an account of uncertainty takes as known, as a sentence; "" is nothing.
     """
 
-    generative = sparse = refitted = sees_table = cross_fitted = smooth = False
+    generative = sparse = refitted = sees_table = cross_fitted = smooth = given = False
     exact = supports_sparse = sees_columns = True
     known = ""
+    tree = None  # the tree whose nodes the gate has; None where it acts on leaves
 
     @property
     def traits(self):
@@ -53,6 +54,7 @@ class Gate(BaseEstimator, ABC):
             exact=self.exact,
             smooth=self.smooth,
             refitted=self.refitted,
+            given=self.given,
             cross_fitted=self.cross_fitted,
             sees_table=self.sees_table,
             fixed=self.known,
@@ -116,6 +118,13 @@ class Gate(BaseEstimator, ABC):
 
     def warnings(self, params, stats):
         return []
+
+    def column_information(self, stats):
+        """Information (p,) that the rows hold on each design column, as far as statistics tell; None is not known.
+
+        A column without any is constant, and its coefficient cannot be estimated.
+        """
+        return None
 
     def report(self, params, design):
         """What the user is shown: a NamedTuple of arrays in the user's units."""
@@ -181,9 +190,10 @@ class NodeGate(BaseEstimator, ABC):
     `mass` is (n, M, B): the weight of each row that goes down each branch.
     """
 
-    generative = sparse = refitted = sees_table = cross_fitted = smooth = False
+    generative = sparse = refitted = sees_table = cross_fitted = smooth = given = False
     exact = supports_sparse = sees_columns = True
     known = ""
+    tree = None  # the tree whose nodes the gate has; None where it acts on leaves
 
     @property
     def traits(self):
@@ -196,6 +206,7 @@ class NodeGate(BaseEstimator, ABC):
             exact=self.exact,
             smooth=self.smooth,
             refitted=self.refitted,
+            given=self.given,
             cross_fitted=self.cross_fitted,
             sees_table=self.sees_table,
             fixed=self.known,
@@ -215,6 +226,10 @@ class NodeGate(BaseEstimator, ABC):
 
     def bind(self, rows, design):
         return clone(self)
+
+    def column_information(self, stats):
+        """Information (p,) that the rows hold on each design column; None is not known."""
+        return None
 
     @abstractmethod
     def start(self, used, n_columns):

@@ -48,6 +48,7 @@ class FixedGate(Gate):
     """
 
     known = "the gate is given, not learned"
+    given = True
 
     def __init__(self, proba):
         self.proba = proba

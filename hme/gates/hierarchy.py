@@ -81,6 +81,9 @@ class TreeGate(Gate):
     def warnings(self, params, stats):
         return self.node.warnings(params, stats)
 
+    def column_information(self, stats):
+        return self.node.column_information(stats)
+
     # -- information --------------------------------------------------------------------------------------------------
 
     @property

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..numerics import multinomial, penalties
+from ..numerics import multinomial, penalties, statistics
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from .base import NodeGate
 
@@ -97,6 +97,9 @@ class SoftmaxGate(NodeGate):
         if self.lasso_ is not None:
             return multinomial.n_moved(params.coef, params.used)
         return int((params.used.sum(axis=1) - 1).sum()) * params.coef.shape[2]
+
+    def column_information(self, stats):
+        return statistics.diagonal(stats.curvature)
 
     # -- information --------------------------------------------------------------------------------------------------
 

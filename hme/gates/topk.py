@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..model.tree import Tree
-from ..numerics import multinomial, penalties
+from ..numerics import multinomial, penalties, statistics
 from ..numerics.checks import check_int, check_real
 from ..numerics.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
 from .base import Gate
@@ -287,6 +287,9 @@ class TopKGate(Gate):
 
     def derivatives(self, params, rows, resp):
         return proportion_derivatives(np.exp(self.log_prior(params, rows)), resp)
+
+    def column_information(self, stats):
+        return statistics.diagonal(stats.curvature)
 
     def prior_derivatives(self, params):
         return self.node_.prior_derivatives(self.to_dense(params))
