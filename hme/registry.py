@@ -24,7 +24,7 @@ from .experts import (
 )
 from .gates import ConstantGate, EstimatorGate, Gate, GaussianGate, NodeGate, SoftmaxGate, TopKGate
 
-__all__ = ["EXPERTS", "GATES", "check_support", "expert_names", "make_expert", "make_gate", "supports"]
+__all__ = ["DEFAULT", "EXPERTS", "GATES", "check_support", "expert_names", "make_expert", "make_gate", "supports"]
 
 EXPERTS = {
     "linear": LinearExpert,
@@ -42,6 +42,8 @@ EXPERTS = {
     "background": BackgroundExpert,
     "point_mass": PointMassExpert,
 }
+# The family of experts that None stands for, by task.
+DEFAULT = {"regression": "linear", "classification": "logistic"}
 GATES = {
     "softmax": SoftmaxGate,
     "constant": ConstantGate,
@@ -56,21 +58,21 @@ def expert_names(task):
     return [name for name, family in EXPERTS.items() if task in family().traits.tasks]
 
 
-def make_expert(expert, task, default):
+def make_expert(expert, task):
     """The family that a parameter stands for: None, a name, a list of (name, family) pairs, or an object.
 
     A scikit-learn estimator is an `EstimatorExpert`.
     """
     names = expert_names(task)
     if expert is None:
-        return EXPERTS[default]()
+        return EXPERTS[DEFAULT[task]]()
     if isinstance(expert, str):
         if expert not in names:
             raise ValueError(f"expert = {expert!r} must be one of {names} or an expert object.")
         return EXPERTS[expert]()
     if isinstance(expert, list | tuple):
         pairs = [
-            (pair[0], make_expert(pair[1], task, default))
+            (pair[0], make_expert(pair[1], task))
             if isinstance(pair, list | tuple) and len(pair) == 2 and not isinstance(pair[1], Expert | list | tuple)
             else pair
             for pair in expert

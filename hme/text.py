@@ -120,7 +120,7 @@ def _questions(classifier, names, node):
 
 def _names(model, feature_names):
     if feature_names is None:
-        feature_names = getattr(model, "feature_names_in_", [f"x{j}" for j in range(model.n_features_in_)])
+        feature_names = model.input_names()
     if len(feature_names) != model.n_features_in_:
         raise ValueError(f"feature_names has {len(feature_names)} names for {model.n_features_in_} features.")
     return np.array(feature_names, dtype=object)

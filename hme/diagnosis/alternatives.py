@@ -11,7 +11,7 @@ from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, Splin
 from ..experts import MixedExpert
 from ..gates import FixedGate, TreeGate
 from ..inference.alignment import exchangeable
-from ..registry import make_gate
+from ..registry import make_expert, make_gate
 
 __all__ = ["alternatives", "bent_columns", "other_sizes"]
 
@@ -87,7 +87,7 @@ def _families(model, families):
     else:
         yield "", model.expert
     for family in families:
-        expert = model._make_expert(family)
+        expert = make_expert(family, model.task)
         yield f" ({family if isinstance(family, str) else type(expert).__name__})", family
 
 

@@ -18,7 +18,7 @@ from ..model.folds import fold_numbers
 from ..model.mixture import Mixture
 from ..model.tree import Tree
 from ..numerics.checks import check_choice, check_int, check_real
-from ..registry import EXPERTS, check_support, make_expert, make_gate
+from ..registry import check_support, make_expert, make_gate
 from .fitted import FittedMixture
 from .inputs import (
     ONE_WEIGHT,
@@ -90,14 +90,11 @@ class BaseHME(FittedMixture, BaseEstimator):
 
         Those of a list of experts go by their names: ``expert__line__alpha``.
         """
-        for name, make in (("expert", self._make_expert), ("gate", make_gate)):
+        for name, make in (("expert", lambda family: make_expert(family, self.task)), ("gate", make_gate)):
             family = params.get(name, getattr(self, name))
             if any(key.startswith(f"{name}__") for key in params) and not hasattr(family, "get_params"):
                 params[name] = make(family)
         return super().set_params(**params)
-
-    def _make_expert(self, expert):
-        return make_expert(expert, self._task, self._default_expert)
 
     def _check_settings(self):
         check_int(self.n_init, "n_init")
@@ -149,7 +146,7 @@ class BaseHME(FittedMixture, BaseEstimator):
     def _fit(self, tables, y, weight, kept, codes, labels, **arguments):
         """Fit to validated arrays; y is (n, T) or class codes, all weights positive, `kept` the rows that are left."""
         self._check_settings()
-        expert, gate = self._make_expert(self.expert), make_gate(self.gate)
+        expert, gate = make_expert(self.expert, self.task), make_gate(self.gate)
         # What a warm start must share with the fit it goes on from.
         kind = (self.n_features_in_, y.shape[1:], expert.structure(), gate.structure())
         kind += (repr(self.expert_features), repr(self.gate_features))
@@ -196,7 +193,7 @@ class BaseHME(FittedMixture, BaseEstimator):
             given = given if given is None or order is None else given[order]
             first = "given" if given is not None else self.start
             grouped = rows.group is not None and len(rows.firsts()) < rows.n_rows
-            names = starts.sequence(first, self.n_init, self._task == "classification", grouped)
+            names = starts.sequence(first, self.n_init, self.task == "classification", grouped)
             fits = restarts.run(mixture, rows, tree, names, options, given, self.n_finalists, self.n_jobs)
         best = max(fits, key=lambda fit: fit.objective)
         if self.on_empty == "reseed" and best.reason not in ("interrupted", "callback"):
@@ -248,7 +245,7 @@ class BaseHME(FittedMixture, BaseEstimator):
     @property
     def _follows(self):
         """Whether the experts see nothing but the table itself, and so leave the design columns to the gate."""
-        expert = self._make_expert(self.expert)
+        expert = make_expert(self.expert, self.task)
         return all(member.traits.sees_table for member in expert.members)
 
     def _make_tree(self, expert, rows):
@@ -308,10 +305,10 @@ class BaseHME(FittedMixture, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         try:
-            expert, gate = self._make_expert(self.expert), make_gate(self.gate)
+            expert, gate = make_expert(self.expert, self.task), make_gate(self.gate)
         except (TypeError, ValueError):  # refused in fit
-            expert, gate = EXPERTS[self._default_expert](), make_gate(None)
+            expert, gate = make_expert(None, self.task), make_gate(None)
         tags.input_tags.sparse = expert.traits.sparse_input and gate.traits.sparse_input
-        tags.target_tags.multi_output = self._task == "regression" and expert.traits.multioutput
+        tags.target_tags.multi_output = self.task == "regression" and expert.traits.multioutput
         tags.target_tags.positive_only = expert.traits.positive
         return tags

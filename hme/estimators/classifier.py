@@ -2,15 +2,15 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight
 
-from ..registry import expert_names
+from ..registry import expert_names, make_expert
 from .base import BaseHME
 from .inputs import unchanged_on_error
 from .parameters import PARAMETERS
+from .target import Classes
 
 __all__ = ["HMEClassifier"]
 
@@ -44,8 +44,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     """
     )
 
-    _task, _default_expert = "classification", "logistic"
-    _row_arguments = frozenset()
+    task = "classification"
 
     def __init__(
         self,
@@ -112,7 +111,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             except TypeError:
                 raise TypeError("y holds labels of different types, which cannot be sorted; use one type.") from None
             weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-            weight = weight * self._class_factor(y)
+            weight = weight * self.class_factors(y)
             kept, tables, y, weight, group, _ = self._in_use(tables, y, weight, groups)
             classes, codes = np.unique(y, return_inverse=True)
             if len(classes) < 2:
@@ -121,12 +120,12 @@ class HMEClassifier(ClassifierMixin, BaseHME):
                 raise ValueError(f"warm_start: y has the classes {classes}, the earlier fit {self.classes_}.")
             self._check_frozen(classes)
             self._fit(tables, codes, weight, kept, group, labels)
-            self.classes_ = classes
+            self.classes_, self.target_, self.row_arguments_ = classes, Classes(classes), frozenset()
         return self
 
     def _check_frozen(self, classes):
         """Refuse fitted classifiers whose classes are not those of y: their probabilities go by position."""
-        expert = self._make_expert(self.expert)
+        expert = make_expert(self.expert, self.task)
         for member in expert.members:
             known = getattr(member.estimator, "classes_", None) if member.traits.frozen else None
             if known is not None and not any(np.array_equal(known, c) for c in (classes, np.arange(len(classes)))):
@@ -135,9 +134,19 @@ class HMEClassifier(ClassifierMixin, BaseHME):
                     f"{classes.tolist()}."
                 )
 
-    def _class_factor(self, y):
+    def class_factors(self, y):
+        """Factors on the weights of rows, by their classes.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
         if self.class_weight is None:
-            return 1.0
+            return np.ones(len(y))
         factor = compute_sample_weight(self.class_weight, y)
         if not (np.isfinite(factor).all() and (factor >= 0).all()):
             raise ValueError(f"class_weight = {self.class_weight!r} must hold finite numbers >= 0.")
@@ -146,14 +155,6 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     def _target_checks(self, y):
         return {}
 
-    def _encode(self, y):
-        y = column_or_1d(y)
-        codes = np.searchsorted(self.classes_, y).clip(0, len(self.classes_) - 1)
-        unknown = self.classes_[codes] != y
-        if np.any(unknown):
-            raise ValueError(f"y holds {y[unknown][0]!r}, which is not among the fitted classes {self.classes_}.")
-        return codes
-
     def predict(self, X):
         """Most probable class of every row, (n,)."""
         codes = self.predict_proba(X).argmax(axis=1)
@@ -161,13 +162,13 @@ class HMEClassifier(ClassifierMixin, BaseHME):
 
     def predict_proba(self, X):
         """Class probabilities, (n, C), eq. (mean)."""
-        rows = self._rows(X)
+        rows = self.rows(X)
         probability = self.model_.mean(self.params_, rows)
         return probability / probability.sum(axis=1, keepdims=True)
 
     def predict_log_proba(self, X):
         """Logarithm of the class probabilities, (n, C), without the underflow of their product."""
-        rows = self._rows(X)
+        rows = self.rows(X)
 
         def log_probability(block):
             codes = (np.full(block.n_rows, c) for c in range(len(self.classes_)))
@@ -177,7 +178,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
 
     def predict_experts(self, X):
         """Class probabilities of every expert, (n, K, C)."""
-        return self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), self._rows(X))
+        return self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), self.rows(X))
 
     def responsibilities(self, X, y, *, groups=None):
         """Posterior of every expert, having seen y, eqs. (responsibility), (group).

@@ -64,13 +64,28 @@ class FittedMixture:
         whole = given if numbers is None or hasattr(given, "columns") else numbers  # names of columns are kept
         return Tables(*(given if pick else numbers for pick in picks), whole), y
 
-    def _rows(self, X, **arguments):
+    # -- for developers: what inference, effects, the bootstrap and plots ask of a fitted model -----------------------
+
+    def rows(self, X, **arguments):
+        """The rows of a table as gate and experts see them.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        **arguments
+            Row arguments of `predict`: `offset` and `trials` of a regressor.
+
+        Returns
+        -------
+        Rows
+            Without y and weights.
+        """
         check_is_fitted(self)
         tables, _ = self._tables(X, reset=False)
         n_rows = tables.expert.shape[0]
         arrays = {name: row_argument(name, value, n_rows) for name, value in arguments.items()}
         for name, array in arrays.items():
-            if array is None and name in self._row_arguments:
+            if array is None and name in self.row_arguments_:
                 raise ValueError(f"the model was fitted with {name}; give {name} here too, {NEUTRAL[name]}.")
             if array is not None and name not in self.model_.expert.traits.row_arguments:
                 raise ValueError(f"{name} is given, but {type(self.model_.expert).__name__} takes no {name}.")
@@ -80,9 +95,52 @@ class FittedMixture:
             raise ValueError(f"X holds values more than {LARGEST:g} standard deviations from those of the fit.")
         return rows
 
+    def observed_rows(self, X, y, sample_weight=None, *, groups=None, labels=None, **arguments):
+        """Rows with their targets and weights, as in `fit`: those of positive weight, groups together.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        sample_weight : array-like of shape (n,) or None
+        groups, labels : array-like or None
+            As in `fit`.
+        **arguments
+            Row arguments of `predict`: `offset` and `trials` of a regressor.
+
+        Returns
+        -------
+        rows : Rows
+        order : ndarray of int
+            The number of each row in the user's table.
+        """
+        rows, order = self._labelled_rows(X, y, groups, **arguments)
+        every = np.ones(rows.n_rows, dtype=bool)
+        rows = self._with_labels(rows, labels, every, order, self.n_experts_, self.model_.gate)
+        empty = np.empty((rows.n_rows, 1))
+        weight = _check_sample_weight(sample_weight, empty, dtype=np.float64, ensure_non_negative=True)
+        order = np.arange(rows.n_rows) if order is None else order
+        rows = rows._replace(weight=weight[order])
+        if (rows.spread(rows.heads().weight) != rows.weight).any():
+            raise ValueError(f"sample_weight must be constant inside a group. {ONE_WEIGHT}")
+        kept = rows.weight > 0
+        if not kept.any():
+            raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")
+        return (rows, order) if kept.all() else (rows[kept], order[kept])
+
+    def class_factors(self, y):
+        """Factors (n,) on the weights of rows, by their classes: ones, but for a classifier with `class_weight`."""
+        return np.ones(len(y))
+
+    def input_names(self):
+        """Names of the columns of X, (p,): those of the table that the model was fitted to, else x0, x1, ..."""
+        return list(getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)]))
+
+    # ------------------------------------------------------------------------------------------------------------------
+
     def _labelled_rows(self, X, y, groups=None, **arguments):
         """Rows with their y, groups together, and their numbers in the user's order (None: as they are)."""
-        rows, y = self._rows(X, **arguments), self._encode(y)
+        rows, y = self.rows(X, **arguments), self.target_.encode(y)
         if len(y) != rows.n_rows:
             raise ValueError(f"X has {rows.n_rows} rows, y has {len(y)}.")
         if y.dtype.kind == "f" and np.abs(y).max(initial=0.0) > LARGEST:
@@ -108,7 +166,7 @@ class FittedMixture:
         -------
         ndarray of shape (n, K)
         """
-        rows = self._rows(X)
+        rows = self.rows(X)
         return self._by_blocks(lambda block: self._prior(block), rows)
 
     def _prior(self, rows):

@@ -36,10 +36,10 @@ class Predictive:
         >>> dist.cdf(dist.median()).round(6)
         array([0.5, 0.5])
         """
-        rows = self._rows(X, offset=offset, trials=trials)
+        rows = self.rows(X, offset=offset, trials=trials)
         index = getattr(X, "index", None)  # the names of a data frame's rows; a method of a list
         index = None if callable(index) else index
-        return predictive(self.model_, self.params_, rows, flat=self._flat_output, index=index)
+        return predictive(self.model_, self.params_, rows, flat=self.target_.flat, index=index)
 
     def predict_quantiles(self, X, quantiles=(0.05, 0.5, 0.95), *, offset=None, trials=None):
         """Quantiles of y given x, eq. (quantile).
@@ -114,4 +114,4 @@ class Predictive:
         float
         """
         dist = self.predict_dist(X, offset=offset, trials=trials)
-        return scoring.crps(dist, self._encode(y).reshape(np.shape(y)), sample_weight=sample_weight)
+        return scoring.crps(dist, self.target_.encode(y).reshape(np.shape(y)), sample_weight=sample_weight)

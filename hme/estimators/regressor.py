@@ -5,15 +5,15 @@ from textwrap import wrap
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight
 
 from ..model.design import LARGEST
-from ..registry import expert_names
+from ..registry import expert_names, make_expert
 from .base import BaseHME
 from .inputs import row_argument, unchanged_on_error
 from .parameters import PARAMETERS
 from .predictive import Predictive
+from .target import Outputs
 
 __all__ = ["HMERegressor"]
 
@@ -47,13 +47,13 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     """
     )
 
-    _task, _default_expert = "regression", "linear"
+    task = "regression"
 
     def _target_checks(self, y):
         """What scikit-learn checks of a target: one column is no row of outputs to a family of one output."""
         shape = np.asarray(y).shape
         several = len(shape) == 2 and shape[1] > 1  # refused by the family's name later on
-        return {"y_numeric": True, "multi_output": several or self._make_expert(self.expert).traits.multioutput}
+        return {"y_numeric": True, "multi_output": several or make_expert(self.expert, self.task).traits.multioutput}
 
     def fit(self, X, y, sample_weight=None, *, offset=None, trials=None, groups=None, labels=None):
         """Fit the mixture.
@@ -97,22 +97,9 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
             if size > LARGEST or 0 < size < 1.0 / LARGEST:
                 raise ValueError(f"y has values of size {size:g}, whose squares are out of range; change its units.")
             self._fit(tables, Y, weight, kept, codes, labels, **arguments)
-            self._flat_output, self._n_outputs = flat, Y.shape[1]
-            self._row_arguments = {name for name, value in arguments.items() if value is not None}
+            self.target_ = Outputs(Y.shape[1], flat)
+            self.row_arguments_ = frozenset(name for name, value in arguments.items() if value is not None)
         return self
-
-    def _encode(self, y):
-        if np.ndim(y) not in (1, 2):
-            raise ValueError(f"y has {np.ndim(y)} dimensions; it must have one value or one row of outputs a row.")
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        Y = y.reshape(len(y), -1)
-        if Y.shape[1] != self._n_outputs:
-            raise ValueError(f"y has {Y.shape[1]} outputs, the model was fitted to {self._n_outputs}.")
-        return Y
-
-    def _output(self, Y):
-        """Outputs (..., T) as the user gave y."""
-        return Y[..., 0] if self._flat_output else Y
 
     def responsibilities(self, X, y, *, offset=None, trials=None, groups=None):
         """Posterior of every expert, having seen y, (n, K), eqs. (responsibility), (group).
@@ -183,11 +170,11 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         -------
         ndarray of shape (n,) or (n, T), or a pair of them
         """
-        rows = self._rows(X, offset=offset, trials=trials)
+        rows = self.rows(X, offset=offset, trials=trials)
         if not return_std:
-            return self._output(self.model_.mean(self.params_, rows))
+            return self.target_.as_given(self.model_.mean(self.params_, rows))
         mean, variance = self.model_.moments(self.params_, rows)
-        return self._output(mean), self._output(np.sqrt(variance))
+        return self.target_.as_given(mean), self.target_.as_given(np.sqrt(variance))
 
     def predict_experts(self, X, *, offset=None, trials=None):
         """Mean of every expert, (n, K), or (n, K, T) for several outputs.
@@ -202,7 +189,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         -------
         ndarray of shape (n, K) or (n, K, T)
         """
-        rows = self._rows(X, offset=offset, trials=trials)
-        return self._output(
+        rows = self.rows(X, offset=offset, trials=trials)
+        return self.target_.as_given(
             self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), rows)
         )

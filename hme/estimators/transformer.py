@@ -248,7 +248,7 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         if is_classifier(self.estimator_):
             classes = self.estimator_.classes_
             return classes if len(classes) > 2 else classes[1:]
-        n_outputs = self.estimator_._n_outputs
+        n_outputs = self.estimator_.target_.n_outputs
         return range(n_outputs) if n_outputs > 1 else [""]
 
     # -- what scikit-learn asks ---------------------------------------------------------------------------------------

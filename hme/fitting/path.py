@@ -6,13 +6,12 @@ import warnings
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _check_sample_weight
 from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
 from ..experts import MixedExpert
 from ..gates import TreeGate
 from ..numerics.checks import check_choice, check_int, check_real
-from ..registry import make_gate
+from ..registry import make_expert, make_gate
 
 __all__ = ["AlphaPath", "alpha_path"]
 
@@ -239,7 +238,7 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
 
 def _check_family(model, side, needs_lasso):
     """The family whose strength it is, refused by name where it has none."""
-    family = make_gate(model.gate) if side == "gate" else model._make_expert(model.expert)
+    family = make_gate(model.gate) if side == "gate" else make_expert(model.expert, model.task)
     name = type(family).__name__
     if isinstance(family, MixedExpert):
         raise ValueError("alpha_path does not go with a list of experts: each has an alpha of its own.")
@@ -254,22 +253,21 @@ def _check_family(model, side, needs_lasso):
 
 def _criteria(model, X, y, sample_weight, rows):
     """Log-likelihood, BIC and AIC."""
-    log_likelihood, weight = model._information(X, y, sample_weight, **rows)
-    return log_likelihood, *(model.n_parameters_ * np.array([np.log(weight), 2.0]) - 2.0 * log_likelihood)
+    seen, _ = model.observed_rows(X, y, sample_weight, **rows)
+    weight = seen.heads().weight
+    log_likelihood = float(weight @ model.model_.evidence(model.params_, seen))
+    return log_likelihood, *(model.n_parameters_ * np.array([np.log(weight.sum()), 2.0]) - 2.0 * log_likelihood)
 
 
 def _largest_alpha(model, side, X, y, sample_weight, arguments):
     """The least alpha that leaves no slope at the responsibilities of a fitted model, eq. (largest-alpha)."""
-    rows, order = model._labelled_rows(X, y, **arguments)
-    weight = _check_sample_weight(sample_weight, np.asarray(y), dtype=np.float64, ensure_non_negative=True)
-    rows = rows._replace(weight=weight if order is None else weight[order])
-    rows = rows[np.flatnonzero(rows.weight > 0)]
+    rows, _ = model.observed_rows(X, y, sample_weight, **arguments)
     heads = rows.heads()
     resp = model.model_.e_step(model.params_, rows)[1] * heads.weight[:, None]
     design = getattr(model.columns_, side).design
     huge = HUGE * rows.weight.sum()
     if side == "expert":
-        family = model._make_expert(model.expert).set_params(alpha=huge).bind(rows, design)
+        family = make_expert(model.expert, model.task).set_params(alpha=huge).bind(rows, design)
         resp = rows.spread(resp)
     else:
         gate = clone(make_gate(model.gate)).set_params(alpha=huge)
@@ -282,7 +280,7 @@ def _largest_alpha(model, side, X, y, sample_weight, arguments):
         stats = None
         for index, block in rows.blocks():
             stats = family.add(stats, family.statistics(params, block, resp[index]))
-        if np.abs(family.gradient(params, stats)).max(initial=0.0) <= NULL_TOL * weight.sum():
+        if np.abs(family.gradient(params, stats)).max(initial=0.0) <= NULL_TOL * rows.weight.sum():
             break
         params = family.update(params, stats, rows)
     largest = huge * float(family.pulls(params, stats).max(initial=0.0))

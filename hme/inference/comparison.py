@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import xlogy
 from scipy.stats import chi2
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["LikelihoodRatioTest", "aicc", "icl", "likelihood_ratio_test", "weighted_rows"]
+__all__ = ["LikelihoodRatioTest", "aicc", "icl", "likelihood_ratio_test"]
 
 # By so much of its size a restricted fit's log-likelihood may be the larger one, as fits end before their maximum.
 SLACK = 1e-6
@@ -77,7 +77,7 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
         )
     reached = []
     for model in (restricted, full):
-        rows, _ = weighted_rows(model, X, y, sample_weight, offset=offset, trials=trials, groups=groups)
+        rows, _ = model.observed_rows(X, y, sample_weight, offset=offset, trials=trials, groups=groups)
         reached.append(float(rows.heads().weight @ model.model_.evidence(model.params_, rows)))
     if reached[0] > reached[1] + SLACK * (1.0 + abs(reached[1])):
         raise ValueError(
@@ -187,19 +187,3 @@ def check_mixture(model, name="model"):
             "the last step and the columns that it sees."
         )
     check_is_fitted(model)
-
-
-def weighted_rows(model, X, y, sample_weight, labels=None, **arguments):
-    """Rows of positive weight as the model orders them, and their numbers in the user's table."""
-    rows, order = model._labelled_rows(X, y, **arguments)
-    every = np.ones(rows.n_rows, dtype=bool)
-    rows = model._with_labels(rows, labels, every, order, model.n_experts_, model.model_.gate)
-    weight = _check_sample_weight(sample_weight, np.empty((rows.n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
-    order = np.arange(rows.n_rows) if order is None else order
-    rows = rows._replace(weight=weight[order])
-    if (rows.spread(rows.heads().weight) != rows.weight).any():
-        raise ValueError("sample_weight must be constant inside a group. A group counts once, with its rows' weight.")
-    kept = rows.weight > 0
-    if not kept.any():
-        raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")
-    return (rows, order) if kept.all() else (rows[kept], order[kept])

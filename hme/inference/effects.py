@@ -75,16 +75,15 @@ def average_effects(spread, model, X, columns, kind, sample_weight, level, **arg
     X, columns, kind, sample_weight, level, **arguments
         As for `Inference.marginal_effects`.
     """
-    names = getattr(model, "feature_names_in_", [f"x{j}" for j in range(model.n_features_in_)])
-    n_rows = model._rows(X, **arguments).n_rows  # refuses what is no table for this model
+    n_rows = model.rows(X, **arguments).n_rows  # refuses what is no table for this model
     empty = np.empty((n_rows, 1))
     weight = _check_sample_weight(sample_weight, empty, dtype=np.float64, ensure_non_negative=True)
     found, values, errors = [], [], []
     # Trees and the like are flat nearly everywhere: of them the mean slope over a finite distance is asked.
     sides = model.model_.expert, model.model_.gate
     steps = any(side.traits.sees_table or side.traits.refitted for side in sides)
-    for contrast in contrasts(X, names, columns, kind, STRIDE if steps else SLOPE):
-        after, before = (model._rows(table, **arguments) for table in (contrast.after, contrast.before))
+    for contrast in contrasts(X, model.input_names(), columns, kind, STRIDE if steps else SLOPE):
+        after, before = (model.rows(table, **arguments) for table in (contrast.after, contrast.before))
 
         def change(params, after=after, before=before, distance=contrast.distance):
             parts = split_effects(model.model_, params, after, before, weight) / distance
@@ -97,9 +96,7 @@ def average_effects(spread, model, X, columns, kind, sample_weight, level, **arg
     if not found:
         raise ValueError(f"columns = {columns!r} names no column.")
     columns, changes = zip(*found, strict=True)
-    outputs = ("",) if getattr(model, "_flat_output", False) else range(values[0].shape[1])
-    outputs = tuple(getattr(model, "classes_", outputs))
-    return MarginalEffects(columns, changes, outputs, np.stack(values), np.stack(errors), level)
+    return MarginalEffects(columns, changes, model.target_.labels, np.stack(values), np.stack(errors), level)
 
 
 def split_effects(mixture, params, after, before, weight):

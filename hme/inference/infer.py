@@ -5,7 +5,7 @@ from scipy.stats import chi2, norm
 
 from ..numerics.checks import check_choice, check_real
 from . import delta, effects, hypotheses, information, summary
-from .comparison import check_mixture, weighted_rows
+from .comparison import check_mixture
 
 __all__ = ["Inference", "infer", "name_of"]
 
@@ -82,15 +82,14 @@ def infer(
         raise ValueError("cov_type='cluster' needs clusters, an array that says which rows belong together.")
     level = _check_level(level)
     arguments = {"offset": offset, "trials": trials, "groups": groups}
-    rows, order = weighted_rows(model, X, y, sample_weight, labels, **arguments)
+    rows, order = model.observed_rows(X, y, sample_weight, labels=labels, **arguments)
     codes = None
     if cov_type == "cluster":
         codes = rows.group if clusters is None else _in_order(clusters, order, np.shape(y)[0])
     mixture, params = model.model_, model.params_
     log_likelihood = float(rows.heads().weight @ mixture.evidence(params, rows))
     weight = float(rows.heads().weight.sum())
-    if getattr(model, "class_weight", None) is not None:
-        rows = rows._replace(weight=rows.weight * model._class_factor(np.asarray(y))[order])
+    rows = rows._replace(weight=rows.weight * model.class_factors(np.asarray(y))[order])
     layout = information.Layout.of(mixture, params, model.columns_, mixture.sweep(params, rows)[1])
     if not layout.labels:
         why = "; ".join(layout.remarks) or "it has no parameters"
@@ -423,10 +422,10 @@ class Inference:
         hme.inference.delta.Band
             Of arrays (n, K).
         """
-        return delta.gate_band(self.spread, self.model.model_, self.model._rows(X), self._level(level))
+        return delta.gate_band(self.spread, self.model.model_, self.model.rows(X), self._level(level))
 
     def _mean_band(self, band, X, level, **arguments):
-        rows, classes = self.model._rows(X, **arguments), hasattr(self.model, "classes_")
+        rows, classes = self.model.rows(X, **arguments), hasattr(self.model, "classes_")
         parts = band(self.spread, self.model.model_, rows, self._level(level), classes)
         return delta.Band(*(part[..., 0] if self._flat else part for part in parts))
 
@@ -435,7 +434,7 @@ class Inference:
 
     @property
     def _flat(self):
-        return getattr(self.model, "_flat_output", False)
+        return self.model.target_.flat
 
     def marginal_effects(self, X, columns=None, kind="auto", sample_weight=None, *, offset=None, trials=None):
         """Average effects of columns on the mean of y, or on class probabilities, eq. (marginal-effect).

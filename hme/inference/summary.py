@@ -155,7 +155,7 @@ def _title(model, side, index, part):
         k = names.index(index) if names and index in names else index
         if isinstance(k, int | np.integer):
             load = f", load {model.load_[k]:.2f}"
-        what = ": between outputs" if not part and getattr(model, "_n_outputs", 1) > 1 else ""
+        what = ": between outputs" if not part and model.target_.n_outputs > 1 else ""
         if part:
             classes = hasattr(model, "classes_")
             what = f": output {part}"

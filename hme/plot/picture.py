@@ -106,7 +106,7 @@ def curves(model, grid, output):
 
 def neutral_arguments(model):
     """A model with an offset is drawn per unit of exposure, one with trials for a single one."""
-    return {name: {"offset": 0, "trials": 1}[name] for name in getattr(model, "_row_arguments", ())}
+    return {name: {"offset": 0, "trials": 1}[name] for name in model.row_arguments_}
 
 
 def along(model, X, feature, values, n_points):

@@ -35,7 +35,7 @@ def predictive(mixture, params, rows, flat=True, index=None):
     >>> from hme.prediction import predictive
     >>> X = np.linspace(-1, 1, 200)[:, None]
     >>> model = HMERegressor(depth=1).fit(X, np.abs(X[:, 0]))
-    >>> dist = predictive(model.model_, model.params_, model._rows([[-0.5], [0.5]]))
+    >>> dist = predictive(model.model_, model.params_, model.rows([[-0.5], [0.5]]))
     >>> dist.median().round(2)
     array([0.5, 0.5])
     """

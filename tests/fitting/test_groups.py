@@ -263,7 +263,7 @@ def test_what_varies_inside_a_group_is_refused():
 def test_labels_enter_the_likelihood_as_factors_on_the_prior():
     labels = np.random.default_rng(0).uniform(0.1, 1.0, size=(len(Y), 2))
     model = regressor(gate=SoftmaxGate()).fit(X, Y, labels=labels)
-    rows, _ = model._labelled_rows(X, Y)
+    rows, _ = model.observed_rows(X, Y)
     factors = labels / labels.max(axis=1, keepdims=True)
     expected = logsumexp(np.log(factors) + model.model_.log_joint(model.params_, rows), axis=1)
     penalty = model.model_.log_prior_density(model.params_)

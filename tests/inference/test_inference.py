@@ -167,8 +167,7 @@ def numeric_information(model, rows, layout, h=1e-4):
 
 def test_errors_are_those_of_a_numeric_hessian(mixture):
     for model, X, y, result in (mixture, penalised_mixture()):
-        rows, _ = model._labelled_rows(X, y)
-        rows = rows._replace(weight=np.ones(len(y)))
+        rows, _ = model.observed_rows(X, y)
         covariance = np.linalg.inv(numeric_information(model, rows, result.layout))
         jacobian = result.layout.jacobian
         expected = np.sqrt(np.diag(jacobian @ covariance @ jacobian.T))
@@ -178,7 +177,7 @@ def test_errors_are_those_of_a_numeric_hessian(mixture):
 
 def test_sandwich_is_that_of_numeric_scores(mixture):
     model, X, y, observed = mixture
-    rows, _ = model._labelled_rows(X, y)
+    rows, _ = model.observed_rows(X, y)
     layout, h = observed.layout, 1e-5
     scores = [
         (model.model_.evidence(layout.move(d), rows) - model.model_.evidence(layout.move(-d), rows)) / (2 * h)
@@ -376,7 +375,7 @@ def draws(result, n=4000, seed=0):
 
 def test_bands_are_those_of_simulated_parameters(mixture):
     model, X, _, result = mixture
-    rows = model._rows(X[:6])
+    rows = model.rows(X[:6])
     several = draws(result)
     means = np.stack([model.model_.mean(params, rows)[:, 0] for params in several])
     band = result.mean_interval(X[:6])
@@ -433,7 +432,7 @@ def test_errors_of_effects_are_those_of_simulated_parameters(mixture):
     effects = result.marginal_effects(few, "x0")
     h = 1e-4
     step = np.array([h, 0.0])
-    after, before = model._rows(few + step), model._rows(few - step)
+    after, before = model.rows(few + step), model.rows(few - step)
     change = [
         (model.model_.mean(params, after) - model.model_.mean(params, before)).mean() / (2 * h)
         for params in draws(result, 3000)

@@ -104,15 +104,8 @@ class Case:
         labels = settings.pop("labels", None)
         groups = settings.get("groups")
         self.model, self.mixture, self.columns = model, model.model_, model.columns_
-        rows, order = model._labelled_rows(table, y, **settings)
-        weight = np.ones(rows.n_rows) if weight is None else np.asarray(weight, dtype=float)
-        self.order = np.arange(rows.n_rows) if order is None else order
-        self.rows = rows._replace(weight=weight[self.order])
-        if labels is not None:
-            self.rows = model._with_labels(
-                self.rows, labels, np.ones(rows.n_rows, dtype=bool), order, model.n_experts_, self.mixture.gate
-            )
-        assert (groups is None) == (rows.group is None)
+        self.rows, self.order = model.observed_rows(table, y, weight, labels=labels, **settings)
+        assert (groups is None) == (self.rows.group is None)
         self.params = model.params_
         if moved:
             layout = self.layout()
