@@ -25,8 +25,8 @@ class Table:
     title : str
         In text the table is indented below it.
     notes : sequence of str
-    formats : sequence of str or None
-        Format of the numbers of each column; four significant digits by default.
+    formats : sequence of str or callables, or None
+        Format of the numbers of each column, or what turns one into text; four significant digits by default.
     align : str or None
         "l" or "r" for each column; by default columns of numbers are aligned to the right.
 
@@ -136,7 +136,9 @@ def _shown(value, form):
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, float | np.floating):
-        return "" if np.isnan(value) else format(value, form)
+        if np.isnan(value):
+            return ""
+        return form(value) if callable(form) else format(value, form)
     return str(value)
 
 

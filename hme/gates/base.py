@@ -72,6 +72,11 @@ class Gate(BaseEstimator, ABC):
         """What the gate is, as text: its class and all hyper-parameters but the adjustable ones."""
         return described(self, self.adjustable)
 
+    @property
+    def kind(self):
+        """Name of the family, of the nodes where it has some."""
+        return type(self).__name__
+
     def bind(self, rows, design):
         """The gate bound to a training table whose columns Z come from `design` (a `Design`)."""
         return clone(self)

@@ -24,6 +24,10 @@ class TreeGate(Gate):
         self.node = node
         self.tree = tree
 
+    @property
+    def kind(self):
+        return type(self.node).__name__
+
     def bind(self, rows, design):
         bound = super().bind(rows, design)
         bound.node = self.node.bind(rows, design)

@@ -96,13 +96,13 @@ def _has_tree(model):
 def _doubts(restricted, full):
     for word, model in (("restricted", restricted), ("full", full)):
         if model.model_.log_prior_density(model.params_) != 0:
-            yield f"{word} is penalised: its likelihood is not the largest, and the chi-squared distribution is approximate"
+            yield f"{word} is penalised: its likelihood is not the largest, and the test is approximate"
         if model.objective_.endswith("classification"):
             yield f"{word} climbs the classification likelihood, and not the one that is compared"
         if not model.converged_:
             yield f"{word} did not converge"
         if model.boundary_:
-            yield f"{word} is at a boundary, where the chi-squared distribution does not hold: {'; '.join(model.boundary_)}"
+            yield f"{word} is at a boundary, where the test does not hold: {'; '.join(model.boundary_)}"
 
 
 def aicc(log_likelihood, n_parameters, n):

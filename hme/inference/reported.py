@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from .free import NO_ROWS
 
-__all__ = ["INTERCEPT", "Label", "computed_map", "reported_map", "through_scalars"]
+__all__ = ["INTERCEPT", "Label", "computed_map", "name_of", "reported_map", "through_scalars"]
 
 INTERCEPT = "(intercept)"
 
@@ -19,6 +19,12 @@ class Label(NamedTuple):
     index: Any  # number of the leaf or node; of experts in a list the name
     part: str  # number of the class, output or branch; "" where there is but one
     term: str  # name of the column, "(intercept)", "log(variance)", ...
+
+
+def name_of(label):
+    """A coordinate in one line."""
+    part = f" [{label.part}]" if label.part else ""
+    return f"{label.side} {label.index}{part}: {label.term}"
 
 
 class _Entries:

@@ -75,8 +75,9 @@ def sides_of(mixture, params, columns):
 def fixed_parts(mixture, params):
     """Sentences about what is taken as fixed."""
     parts = [(family, part) for _, family, _, part in mixture.expert.components(params.experts)]
-    for family, part in [*parts, (mixture.gate, params.gate)]:
+    parts = [(type(family).__name__, family, part) for family, part in parts]
+    for name, family, part in [*parts, (mixture.gate.kind, mixture.gate, params.gate)]:
         if family.traits.fixed or family.traits.smooth:
             yield family.traits.fixed
         elif family.n_parameters(part):
-            yield f"{type(family).__name__} has no derivatives: its parameters are taken as fixed"
+            yield f"{name} has no derivatives: its parameters are taken as fixed"
