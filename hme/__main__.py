@@ -318,9 +318,7 @@ def _save_picture(model, columns, names, problem, path):
     except ImportError:
         print("picture: none, matplotlib is not installed")
         return
-    slopes = getattr(model.gate_, "coef", np.zeros((0, 1, len(names))))
-    size = np.abs(slopes * model.columns_.gate.design.scale).sum(axis=(0, 1))
-    j = int(size.argmax())
+    j = int(model.model_.gate.column_strength(model.gate_, model.columns_.gate.design).argmax())
     if np.ptp(columns[:, j]) == 0.0:
         print(f"picture: none, {names[j]} has one value only")
         return

@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 from ..experts import MixedExpert
 from ..fitting import em, restarts, starts
 from ..fitting.algorithms import ALGORITHMS
-from ..gates import NodeGate, TreeGate
 from ..model.features import Columns
 from ..model.folds import fold_numbers
 from ..model.mixture import Mixture
@@ -168,10 +167,7 @@ class BaseHME(FittedMixture, BaseEstimator):
         rows = self._with_labels(rows, labels, kept, order, tree.n_leaves, gate)
         if expert.traits.cross_fitted or gate.traits.cross_fitted:
             rows = rows._replace(fold=fold_numbers(rows))
-        if isinstance(gate, NodeGate):
-            gate = TreeGate(gate, tree)
-        elif isinstance(gate, TreeGate) and gate.tree != tree:
-            raise ValueError(f"gate has the tree {gate.tree!r}, the model {tree!r}; give the gate's nodes alone.")
+        gate = gate.over(tree)
         # One thread, as in the fit: results do not depend on how many there are. The guard sees to what overflows.
         with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             gate = gate.bind(rows.heads(), columns.gate.design)
@@ -217,7 +213,7 @@ class BaseHME(FittedMixture, BaseEstimator):
         given = mixture.expert.traits.sees_table or mixture.gate.traits.sees_table or mixture.refitted
         if not given or (fitted_on is not None and fitted_on == self._fitted_on):
             return params
-        return mixture.init(rows, self.model_.e_step(params, rows._replace(fold=None))[1])
+        return mixture.init(rows, self.model_.posterior(params, rows._replace(fold=None))[1])
 
     def _with_labels(self, rows, labels, kept, order, n_leaves, gate):
         """The rows with what the user knows of their experts."""

@@ -170,12 +170,12 @@ class FittedMixture:
         return self._by_blocks(lambda block: self._prior(block), rows)
 
     def _prior(self, rows):
-        return np.ascontiguousarray(np.exp(self.model_.gate.log_prior(self.params_.gate, rows)))
+        return np.ascontiguousarray(np.exp(self.model_.log_prior(self.params_, rows)))
 
     def _responsibilities(self, X, y, **arguments):
         rows, order = self._labelled_rows(X, y, **arguments)
         resp = self._by_blocks(
-            lambda block: block.spread(np.ascontiguousarray(self.model_.e_step(self.params_, block)[1])), rows
+            lambda block: block.spread(np.ascontiguousarray(self.model_.posterior(self.params_, block)[1])), rows
         )
         if order is None:
             return resp

@@ -201,7 +201,7 @@ def gate_band(covariance, mixture, rows, level):
     """Band of the prior of every leaf, (n, K), eq. (delta); intervals are those of the logits."""
 
     def logits(params, block):
-        log_prior = np.ascontiguousarray(mixture.gate.log_prior(params.gate, block))
+        log_prior = np.ascontiguousarray(mixture.log_prior(params, block))
         if log_prior.shape[1] == 1:
             return np.full_like(log_prior, FARTHEST)
         others = [logsumexp(np.delete(log_prior, k, axis=1), axis=1) for k in range(log_prior.shape[1])]

@@ -117,7 +117,7 @@ def split_effects(mixture, params, after, before, weight):
 
 
 def _prior_and_mean(mixture, params, rows):
-    return np.exp(mixture.gate.log_prior(params.gate, rows)), mixture.expert.predict(params.experts, rows)
+    return np.exp(mixture.log_prior(params, rows)), mixture.expert.predict(params.experts, rows)
 
 
 class Contrast(NamedTuple):

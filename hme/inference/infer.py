@@ -87,7 +87,7 @@ def infer(
     log_likelihood = float(rows.heads().weight @ mixture.evidence(params, rows))
     weight = float(rows.heads().weight.sum())
     rows = rows._replace(weight=rows.weight * model.class_factors(np.asarray(y))[order])
-    layout = information.Layout.of(mixture, params, model.columns_, mixture.sweep(params, rows)[1])
+    layout = information.Layout.of(mixture, params, model.columns_, mixture.e_step(params, rows)[1])
     if not layout.labels:
         why = "; ".join(layout.remarks) or "it has no parameters"
         raise ValueError(f"nothing of this model has a standard error ({why}); use a bootstrap.")

@@ -53,7 +53,7 @@ class Layout:
     >>> y = 2 * X[:, 0] + [0.0, 1.0, 0.0, 0.0, 1.0, 0.0]
     >>> model = HMERegressor(depth=0, expert=LinearExpert(alpha=0.0, variance_prior=None)).fit(X, y)
     >>> rows = model.columns_.rows(Tables(X, X), y=y[:, None], weight=np.ones(6))
-    >>> _, stats = model.model_.sweep(model.params_, rows)
+    >>> _, stats = model.model_.e_step(model.params_, rows)
     >>> layout = Layout.of(model.model_, model.params_, model.columns_, stats)
     >>> [label.term for label in layout.labels]
     ['(intercept)', 'x0', 'log(variance)']

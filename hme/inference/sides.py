@@ -76,7 +76,7 @@ def fixed_parts(mixture, params):
     """Sentences about what is taken as fixed."""
     parts = [(family, part) for _, family, _, part in mixture.expert.components(params.experts)]
     parts = [(type(family).__name__, family, part) for family, part in parts]
-    for name, family, part in [*parts, (mixture.gate.kind, mixture.gate, params.gate)]:
+    for name, family, part in [*parts, (mixture.gate.name, mixture.gate, params.gate)]:
         if family.traits.fixed or family.traits.smooth:
             yield family.traits.fixed
         elif family.n_parameters(part):

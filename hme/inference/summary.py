@@ -70,7 +70,7 @@ def _head(inference):
     ]
     title = f"{type(model).__name__}: {experts}"
     if model.n_experts_ > 1:
-        title += f" under {gate.kind}, {model.tree_.to_text()}"
+        title += f" under {gate.name}, {model.tree_.to_text()}"
     notes = [f"* {remark[:1].upper()}{remark[1:]}." for remark in inference.remarks]
     pairs = [left + right for left, right in zip(rows[::2], rows[1::2], strict=True)]
     return Table([""] * 4, pairs, title, notes, align="lrrr")

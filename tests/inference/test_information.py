@@ -116,7 +116,7 @@ class Case:
         return Layout.of(self.mixture, params, self.columns, self.sweep(params)[1] if stats is None else stats)
 
     def sweep(self, params):
-        return self.mixture.sweep(params, self.rows)
+        return self.mixture.e_step(params, self.rows)
 
     def objective(self, params):
         """Of the rows, not divided by their weight."""
@@ -228,7 +228,7 @@ def test_groups(kind, gate):
     (gate, tree), table = GATES[gate], X.copy()
     table[:, 0] = np.repeat(table[::3, 0], 3)  # what the gate sees of a group
     expert = {"counts": PoissonExpert(), "classes": LogisticExpert()}.get(kind, LinearExpert())
-    settings = {"gate_features": [0]} if gate.sees_columns else {}
+    settings = {"gate_features": [0]} if gate.traits.sees_columns else {}
     weight = np.repeat(WEIGHT[::3], 3)
     check(Case(expert, gate, tree, Y[kind], table, weight, groups=GROUPS, **settings))
 
