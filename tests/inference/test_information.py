@@ -1,5 +1,6 @@
 """Scores and Hessians of the observed log-likelihood against differences, twins and other programs."""
 
+import re
 import warnings
 
 import numpy as np
@@ -145,7 +146,7 @@ def check(case, step=1e-3, hessian=True):
     """The gradient is that of the objective, and the Hessian that of the gradient."""
     layout, (_, stats) = case.layout(), case.sweep(case.params)
     info = case.observe(layout)
-    if not layout.notes and not any("known" in remark for remark in layout.remarks):
+    if not layout.notes and not any(re.search("known|fixed", remark) for remark in layout.remarks):
         assert layout.n_free == case.mixture.n_parameters(case.params)
     assert layout.n_free > 0 and info.hessian.shape == (layout.n_free, layout.n_free)
     assert_close(
@@ -264,7 +265,7 @@ def test_estimators_are_taken_as_known():
     case.rows = case.rows._replace(fold=None)
     layout, _ = check(case)
     assert [label.term for label in layout.labels] == ["log(variance)"] * 2
-    assert len(layout.remarks) == 2 and all("known" in remark for remark in layout.remarks)
+    assert len(layout.remarks) == 2 and all(re.search("known|fixed", remark) for remark in layout.remarks)
 
 
 class GeometricExpert(CountExpert):
@@ -326,7 +327,7 @@ def test_families_that_say_no_derivatives():
     assert_close(silent.observe().hessian, exact.observe().hessian, 1e-7)
     layout, info = check(Case(SilentExpert(), SoftmaxGate(alpha=1.0), "(. .)", Y["numbers"]))
     assert {label.side for label in layout.labels} == {"gate"}
-    assert layout.remarks == ["SilentExpert has no derivatives: its parameters are taken as known"]
+    assert layout.remarks == ["SilentExpert has no derivatives: its parameters are taken as fixed"]
 
 
 def test_a_fixed_gate_has_no_coordinates():
