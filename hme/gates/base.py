@@ -70,6 +70,10 @@ class Gate(BaseEstimator, ABC):
         """What the gate is, as text: its class and all hyper-parameters but the adjustable ones."""
         return described(self, self.adjustable)
 
+    def over(self, tree):
+        """The gate over the leaves of a tree."""
+        return self
+
     def bind(self, rows, design):
         """The gate bound to a training table whose columns Z come from `design` (a `Design`)."""
         return clone(self)
@@ -212,6 +216,12 @@ class NodeGate(BaseEstimator, ABC):
     def structure(self):
         """What the gate is, as text: its class and all hyper-parameters but the adjustable ones."""
         return described(self, self.adjustable)
+
+    def over(self, tree):
+        """The gate over the leaves of a tree."""
+        from .hierarchy import TreeGate  # which builds on this module
+
+        return TreeGate(self, tree)
 
     def bind(self, rows, design):
         return clone(self)

@@ -24,6 +24,11 @@ class TreeGate(Gate):
         self.node = node
         self.tree = tree
 
+    def over(self, tree):
+        if self.tree != tree:
+            raise ValueError(f"gate has the tree {self.tree!r}, the model {tree!r}; give the gate's nodes alone.")
+        return self
+
     def bind(self, rows, design):
         bound = super().bind(rows, design)
         bound.node = self.node.bind(rows, design)
