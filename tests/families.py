@@ -79,7 +79,7 @@ GATES = [
     GaussianGate("diag"),
     FixedGate(routing),
 ]
-SMOOTH = [case for case in EXPERTS if case[0].additive]
+SMOOTH = [case for case in EXPERTS if case[0].traits.additive]
 
 
 def identify(value):
@@ -124,7 +124,7 @@ def make_resp(rows, seed=1, n_leaves=K):
 def fit_once(family, rows, resp):
     family = family.bind(rows, DESIGN)
     params = family.init(rows, resp)
-    if getattr(family, "additive", True):  # a second step, so that nothing rests on the starting point
+    if getattr(family.traits, "additive", True):  # a second step, so that nothing rests on the starting point
         params = family.update(params, family.statistics(params, rows, resp), rows)
     return family, params
 
