@@ -93,9 +93,6 @@ class BinomialResponse(Response):
         """Trials of each row, (n,)."""
         return np.full(rows.n_rows, float(self.n_trials)) if rows.trials is None else rows.trials
 
-    def trials(self, rows):
-        return self._trials(rows)[:, 0]
-
     def possible(self, rows):
         return (rows.y[:, 0] >= 0) & (rows.y[:, 0] <= self.trials(rows))
 
