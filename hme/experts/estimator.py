@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..model.refits import STEP, fit_to, resample, seeded, weight_name
 from ..model.traits import Traits
 from ..numerics import statistics
-from ..numerics.checks import check_choice, check_int, check_real
+from ..numerics.checks import check_choice, check_int, check_real, check_real_or
 from ..numerics.coordinates import Coordinates
 from .base import RefitExpert
 from .laplace import LaplaceExpert
@@ -178,8 +178,7 @@ class EstimatorExpert(RefitExpert):
         if self.n_jobs is not None:
             check_int(self.n_jobs, "n_jobs", -(2**31))
         check_choice(self.noise, "noise", ("gaussian", "student", "laplace"))
-        if self.df != "estimate":
-            check_real(self.df, "df", positive=True)
+        check_real_or(self.df, "df", "estimate")
         check_scale(self.variance_prior, self.variance_floor)
         check_real(self.smoothing, "smoothing", positive=True)
 

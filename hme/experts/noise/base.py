@@ -53,6 +53,8 @@ class Scalar(NamedTuple):
     most: Any = np.inf
     shared: bool = False  # one for all experts
     power: float = 1.0  # what is shown is the logarithm of this power
+    at_least: str = ""  # what it means that experts are at a bound, a sentence with their numbers at {}
+    at_most: str = ""
 
 
 class Working(NamedTuple):
@@ -299,7 +301,14 @@ class Response(ABC):
 
     def warnings(self, params):
         """Sentences about scalars at a bound."""
-        return []
+        found = []
+        for scalar in self.scalars:
+            value = getattr(params, scalar.name)
+            low, high = value <= scalar.least * (1 + 1e-9), value >= scalar.most * (1 - 1e-9)
+            for sentence, held in ((scalar.at_most, high), (scalar.at_least, low)):
+                experts = np.flatnonzero(held.any(axis=1)).tolist()
+                found += [sentence.format(experts)] if sentence and experts else []
+        return found
 
     # -- information -------------------------------------------------------------------------------------------------
 
@@ -325,7 +334,7 @@ class Response(ABC):
 
     def report(self, coef, intercept, params):
         """Coefficients in the user's units with the scalars; of one output without its axis."""
-        return self.Report(coef, intercept, *(single(getattr(params, name)) for name in self.Report._fields[2:]))
+        return self.Report(coef, intercept, *(single(getattr(params, name)) for name in self.Params._fields[1:]))
 
     def describe(self, *scalars):
         """The scalars of one expert in a report as text."""

@@ -103,9 +103,6 @@ class LaplaceNoise(ReweightedNoise):
         bend = -0.25 * (away + x * (1.0 - 2.0 * share + x - x * share**2))
         return stacked(first, [[np.full_like(side, -1.0) / params.variance, 0.5 * side], [bend]])
 
-    def report(self, coef, intercept, params):
-        return LaplaceReport(coef, intercept, np.sqrt(params.variance[:, 0]))
-
     def describe_scale(self, scale, df=np.inf):
         return f"noise Laplace {numbers(scale)}"
 
