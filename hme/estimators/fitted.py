@@ -80,7 +80,7 @@ class FittedMixture:
         return (rows, order) if kept.all() else (rows[kept], order[kept])
 
     def class_factors(self, y):
-        """Factors on the weights of rows, by their classes: ones, but for a classifier with `class_weight`.
+        """Factors on the weights of rows, by their classes.
 
         Parameters
         ----------
@@ -89,6 +89,7 @@ class FittedMixture:
         Returns
         -------
         ndarray of shape (n,)
+            Ones; a classifier has `class_weight`.
         """
         return np.ones(len(y))
 
