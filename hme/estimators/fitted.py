@@ -7,9 +7,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ..inference import comparison
 from ..inference.infer import infer
 from ..registry import check_target
-from .binding import with_labels
 from .reading import check_range, given_arguments, tables_like
-from .row_arguments import ONE_WEIGHT, check_constant, check_group_columns, group_codes, in_groups
+from .row_arguments import ONE_WEIGHT, check_constant, check_group_columns, group_codes, in_groups, with_labels
 
 __all__ = ["FittedMixture"]
 
