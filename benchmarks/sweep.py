@@ -96,7 +96,7 @@ def main():
     B, phi, C = params.experts.coef[:, 0], params.experts.variance[:, 0], np.ascontiguousarray(D)
 
     def ours():
-        objective, stats = mixture.sweep(params, rows)
+        objective, stats = mixture.e_step(params, rows)
         return objective, mixture.m_step(params, stats, rows)
 
     def naive():

@@ -318,9 +318,7 @@ def _save_picture(model, columns, names, problem, path):
     except ImportError:
         print("picture: none, matplotlib is not installed")
         return
-    slopes = getattr(model.gate_, "coef", None)
-    size = np.zeros(len(names)) if slopes is None else np.abs(slopes * model.columns_.gate.design.scale)
-    j = int(size.reshape(-1, len(names)).sum(axis=0).argmax())
+    j = int(model.model_.gate.column_strength(model.gate_, model.columns_.gate.design).argmax())
     if np.ptp(columns[:, j]) == 0.0:
         print(f"picture: none, {names[j]} has a single value")
         return

@@ -7,10 +7,9 @@ from joblib import Parallel, delayed
 from sklearn.base import is_classifier
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..gates import FixedGate, TreeGate
 from ..inference.alignment import align, exchangeable
 from ..numerics.checks import check_choice, check_int, check_real
-from ..tables import escaped, html_table, text_table
+from ..tables import Table, as_html, as_text, pandas_for
 from .draws import Same, case_drawer, draw_targets
 from .refits import (
     REFIT_ERRORS,
@@ -18,13 +17,13 @@ from .refits import (
     check_model,
     check_rows,
     copies,
-    known,
     one_start,
     refit,
     seed_of,
     unit_codes,
+    without_labels,
 )
-from .reports import Coefficient, entries_of, labelled, numbers_of, numeric, pick, shapes_of, stacked, taken
+from .reports import Coefficient, entries_of, labelled, numbers_of, reordered, shapes_of, stacked
 
 __all__ = ["Bootstrap", "bootstrap"]
 
@@ -70,7 +69,7 @@ class Bootstrap:
     agreement, confidence : ndarray of shape (B,)
         Of the matching, eqs. (agreement) and (confidence).
     crossed : ndarray of bool of shape (B,)
-        Where the experts hang at other places of the tree than in the fit: the draw's gate is the best that exchanges
+        Where the experts stand at other places of the tree than in the fit: the draw's gate is the best that exchanges
         of branches can do.
     used : ndarray of bool of shape (n_bootstrap,)
     counts : dict
@@ -111,7 +110,7 @@ class Bootstrap:
         odd = [label for label, there in zip(self.labels, finite, strict=True) if not there]
         if odd:
             names = ", ".join(dict.fromkeys(f"{label.side} {label.index} {label.term}" for label in odd))
-            self.remarks.append(f"no spread is given of what is infinite in the fit or in a draw: {names}")
+            self.remarks.append(f"no errors are given of what is infinite in the fit or in a draw: {names}")
         self.labels = [label for label, there in zip(self.labels, finite, strict=True) if there]
         self.estimate, self.draws = self.estimate[finite], self.draws[:, finite]
 
@@ -175,9 +174,7 @@ class Bootstrap:
         Columns are "side", "index", "part", "term", "estimate", "bias", "std_error", and the ends of percentile and
         basic intervals.
         """
-        import pandas as pd
-
-        return pd.DataFrame(self._columns(level))
+        return pandas_for("to_frame").DataFrame(self._columns(level))
 
     def _columns(self, level=0.95):
         columns = {name: [getattr(label, name) for label in self.labels] for name in Coefficient._fields}
@@ -206,16 +203,16 @@ class Bootstrap:
         columns = self._columns()
         names = ["side", "index", "part", "term", "estimate", "std_error", "percentile_lower", "percentile_upper"]
         rows = [[columns[name][p] for name in names] for p in range(min(len(self.labels), SHOWN))]
-        return ["side", "index", "part", "term", "estimate", "std err", "2.5 %", "97.5 %"], rows
+        left_out = len(self.labels) - len(rows)
+        notes = [f"({left_out} more in to_frame())"] if left_out else []
+        titles = ["side", "index", "part", "term", "estimate", "std err", "2.5 %", "97.5 %"]
+        return Table(titles, rows, notes=notes)
 
     def __repr__(self):
-        lines = [*self._head(), *text_table(*self._table())]
-        if len(self.labels) > SHOWN:
-            lines.append(f"({len(self.labels) - SHOWN} more in to_frame())")
-        return "\n".join(lines)
+        return as_text([*self._head(), self._table()])
 
     def _repr_html_(self):
-        return "".join(f"<p>{escaped(line)}</p>" for line in self._head()) + html_table(*self._table())
+        return as_html([*self._head(), self._table()])
 
 
 def bootstrap(
@@ -327,7 +324,7 @@ def bootstrap(
         leave_out = tuple(issue for issue in leave_out if issue != "boundary")
         remarks.append("the fit itself is at a boundary, so that refits there are kept: " + "; ".join(model.boundary_))
 
-    reference = model.responsibilities(X, y, **known(rows))
+    reference = model.responsibilities(X, y, **without_labels(rows))
     seed = seed_of(random_state)
     jobs = (
         delayed(_one_draw)(model, X, y, weight, rows, draw, reference, refits, statistic, (seed, b))
@@ -345,9 +342,9 @@ def _one_draw(model, X, y, weight, rows, draw, reference, refits, statistic, see
     start = reference if refits == "warm" else None
     try:
         if draw is None:
-            target = draw_targets(model, X, rng, **known(rows))
+            target = draw_targets(model, X, rng, **without_labels(rows))
             if refits == "warm":
-                start = model.responsibilities(X, target, **known(rows))
+                start = model.responsibilities(X, target, **without_labels(rows))
             again = refit(model, X, target, weight, rows, int(rng.integers(2**31 - 1)), **one_start(start))
         else:
             again = refit(model, X, y, draw(rng), rows, int(rng.integers(2**31 - 1)), **one_start(start))
@@ -355,14 +352,11 @@ def _one_draw(model, X, y, weight, rows, draw, reference, refits, statistic, see
         return Draw(("failed",), f"{type(error).__name__}: {error}")
     if is_classifier(model) and not np.array_equal(again.classes_, model.classes_):
         return Draw(("failed",), "a class has no row in the draw")
-    resp = again.responsibilities(X, y, **known(rows))
-    hierarchical = isinstance(model.model_.gate, TreeGate)
-    by_number = "labels" in rows or isinstance(model.model_.gate, FixedGate)
-    allowed = exchangeable(model.model_.expert, model.n_experts_, by_number)
-    found = align(reference, resp, weight, model.tree_ if hierarchical else None, allowed)
-    experts, gate = numeric(again.experts_), numeric(again.gate_)
-    experts = taken(experts, found.experts)
-    gate = pick(gate, (found.nodes[:, None], found.branches)) if hierarchical else pick(gate, found.leaves)
+    resp = again.responsibilities(X, y, **without_labels(rows))
+    bound = model.model_
+    allowed = exchangeable(bound.expert, model.n_experts_, "labels" in rows or bound.gate.traits.given)
+    found = align(reference, resp, weight, bound.gate.tree, allowed)
+    experts, gate = reordered(again, found)
     if shapes_of(experts) != shapes_of(model.experts_) or shapes_of(gate) != shapes_of(model.gate_):
         return Draw(("failed",), "other columns than the fit's came out of expert_features or gate_features")
     starving = (again.load_ < STARVING / model.n_experts_).any()

@@ -15,11 +15,12 @@ __all__ = [
     "check_model",
     "check_rows",
     "copies",
-    "known",
+    "fit_once",
     "one_start",
     "refit",
     "seed_of",
     "unit_codes",
+    "without_labels",
 ]
 
 REFIT_ERRORS = (ValueError, np.linalg.LinAlgError, FloatingPointError)
@@ -41,6 +42,15 @@ def refit(model, X, y, weight, rows, seed, **settings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what a refit has to say is counted
         return clone(model).set_params(**settings).fit(X, y, sample_weight=weight, **rows)
+
+
+def fit_once(model, X, y, weight, rows):
+    """The model itself where it is fitted, else a clone of it, fitted quietly."""
+    if hasattr(model, "params_"):
+        return model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return clone(model).set_params(warm_start=False).fit(X, y, sample_weight=weight, **rows)
 
 
 def unit_codes(n_rows, groups, clusters):
@@ -93,8 +103,8 @@ def check_rows(model, rows):
     return {name: value for name, value in rows.items() if value is not None}
 
 
-def known(rows):
-    """Row arguments of the predict side: labels are the fit's alone."""
+def without_labels(rows):
+    """Row arguments of the predict side, which knows no labels."""
     return {name: value for name, value in rows.items() if name != "labels"}
 
 

@@ -8,8 +8,6 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, SplineTransformer, StandardScaler
 
-from ..experts import MixedExpert
-from ..gates import FixedGate, TreeGate
 from ..inference.alignment import exchangeable
 from ..registry import make_expert, make_gate
 
@@ -59,12 +57,12 @@ def other_sizes(model, weight):
     Numbers are powers of two: all smaller ones, and one up to twice as many experts if `weight` is enough for them. A
     binary tree of several levels loses or gains levels, any other one becomes flat.
     """
-    expert, gate, tree, K = model.model_.expert, model.model_.gate, model.tree_, model.n_experts_
-    if K == 1 or isinstance(expert, MixedExpert) or isinstance(gate, FixedGate) or not exchangeable(expert, 2).all():
+    expert, gate, K = model.model_.expert, model.model_.gate, model.n_experts_
+    if K == 1 or expert.names or gate.traits.given or not exchangeable(expert, 2).all():
         return []
-    if isinstance(make_gate(model.gate), TreeGate):  # it brings its tree along
+    if make_gate(model.gate).tree is not None:  # the user has given the gate a tree
         return []
-    levels = isinstance(gate, TreeGate) and tree.max_branching == 2
+    levels = gate.tree is not None and gate.tree.max_branching == 2
     start = model.start if isinstance(model.start, str) else "auto"
     free = clone(model).set_params(depth="auto", branching=2, n_experts=None, tree=None, start=start, warm_start=False)
     n_columns = len(model.columns_.expert.design.center) + 1
@@ -79,9 +77,9 @@ def other_sizes(model, weight):
 def _families(model, families):
     """(label, expert) of the single experts: the model's own families, then the others."""
     own = model.model_.expert
-    if isinstance(own, MixedExpert):
+    if own.names:
         first = {}
-        for name, expert in own.experts:
+        for name, expert in zip(own.names, own.members, strict=True):
             first.setdefault(repr(expert), (f" ({name})", expert))
         yield from first.values()
     else:
@@ -93,13 +91,11 @@ def _families(model, families):
 
 def _linear_in_columns(model):
     """A family whose predictor is linear in the columns: the model's own, or the default."""
-    report = model.experts_
-    if not isinstance(report, dict):
-        return model.expert if hasattr(report, "coef") else None
-    for k, part in enumerate(report.values()):
-        if hasattr(part, "coef"):
-            return clone(model.model_.expert.experts[k][1])
-    return None
+    report, names = model.experts_, model.model_.expert.names
+    if not names:
+        return model.expert if "coef" in report._fields else None
+    families = zip(names, model.model_.expert.members, strict=True)
+    return next((clone(family) for name, family in families if "coef" in report[name]._fields), None)
 
 
 def bent_columns(model, X):

@@ -1,20 +1,27 @@
 """Where the starts of a fit end: how many find the best value, and whether they mean the same experts."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..bootstrap.refits import REFIT_ERRORS, check_model, check_rows, known, one_start, refit, seed_of
+from ..bootstrap.refits import (
+    REFIT_ERRORS,
+    check_model,
+    check_rows,
+    fit_once,
+    one_start,
+    refit,
+    seed_of,
+    without_labels,
+)
 from ..fitting.starts import sequence
-from ..gates import FixedGate
 from ..inference.alignment import align, exchangeable
 from ..numerics.checks import check_int, check_real
-from ..tables import escaped, html_table, text_table
+from ..tables import Table, as_html, as_text, pandas_for
 
 __all__ = ["Basin", "RestartReport", "restart_report"]
 
@@ -87,28 +94,26 @@ class RestartReport:
 
     def to_frame(self):
         """A pandas DataFrame with a row for each start: "start", "objective", "basin", "converged"."""
-        import pandas as pd
-
         columns = {"start": self.names, "objective": self.objective, "basin": self.basin, "converged": self.converged}
-        return pd.DataFrame(columns)
+        return pandas_for("to_frame").DataFrame(columns)
 
-    def _table(self):
+    def _parts(self):
+        """Sentences and the table, as they stand below each other."""
+        failed = int((self.basin < 0).sum())
+        note = f", {failed} failed" if failed else ""
+        yield f"Restarts: {len(self.objective)} starts in {len(self.basins)} basin(s){note}"
         rows = [
             [b, len(basin.starts), basin.objective, basin.gap, basin.agreement, basin.ari, ", ".join(basin.names)]
             for b, basin in enumerate(self.basins)
         ]
-        return ["basin", "starts", "objective", "gap", "agreement", "ari", "kinds of start"], rows
-
-    def _head(self):
-        failed = int((self.basin < 0).sum())
-        note = f", {failed} failed" if failed else ""
-        return f"Restarts: {len(self.objective)} starts in {len(self.basins)} basin(s){note}"
+        yield Table(["basin", "starts", "objective", "gap", "agreement", "ari", "kinds of start"], rows)
+        yield self.verdict
 
     def __repr__(self):
-        return "\n".join([self._head(), *text_table(*self._table()), self.verdict])
+        return as_text(self._parts())
 
     def _repr_html_(self):
-        return f"<p>{escaped(self._head())}</p>{html_table(*self._table())}<p>{escaped(self.verdict)}</p>"
+        return as_html(self._parts())
 
 
 def restart_report(
@@ -184,10 +189,7 @@ def restart_report(
 
 def _fits(model, X, y, weight, rows, n_init, seed, n_jobs):
     """A fit from each start, None where it failed, and the names of the starts."""
-    if not hasattr(model, "params_"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = clone(model).set_params(warm_start=False).fit(X, y, sample_weight=weight, **rows)
+    model = fit_once(model, X, y, weight, rows)
     given = None if isinstance(model.start, str) else model.start
     names = sequence("given" if given is not None else model.start, n_init, is_classifier(model))
     starts = [given if name == "given" else name for name in names]
@@ -207,11 +209,11 @@ def _basins(fits, names, objective, X, y, weight, rows, tolerance):
     """Basins, the number of each start's, and the best fit of each."""
     order = [s for s in np.argsort(-objective, kind="stable") if fits[s] is not None]
     best = fits[order[0]]
-    by_number = "labels" in rows or isinstance(best.model_.gate, FixedGate)
+    by_number = "labels" in rows or best.model_.gate.traits.given
     allowed = exchangeable(best.model_.expert, best.n_experts_, by_number)
     resp, leaders, members, basin = {}, [], [], np.full(len(fits), -1)
     for s in order:
-        resp[s] = fits[s].responsibilities(X, y, **known(rows))
+        resp[s] = fits[s].responsibilities(X, y, **without_labels(rows))
         for b, leader in enumerate(leaders):
             near = objective[leader] - objective[s] <= tolerance
             if near and align(resp[leader], resp[s], weight, None, allowed).agreement >= SAME:

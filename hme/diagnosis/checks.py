@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.base import is_classifier
 
-from ..bootstrap.refits import known
+from ..bootstrap.refits import without_labels
 from .evidence import SURE, said_of
 
 __all__ = ["Reliability", "calibration_of", "remarks_of", "routing_of"]
@@ -40,7 +40,7 @@ class Residuals(NamedTuple):
 def routing_of(model, table):
     """How many experts are at work, and how clearly rows belong to them, eq. (effective-experts)."""
     prior = model.gate_proba(table.X)
-    resp = model.responsibilities(table.X, table.y, **known(table.rows))
+    resp = model.responsibilities(table.X, table.y, **without_labels(table.rows))
     share = table.weight / table.weight.sum()
     return {
         "load": model.load_,

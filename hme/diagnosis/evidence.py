@@ -14,7 +14,7 @@ VERDICTS = ("single", "no routing", "routing")  # from the weakest case for a mi
 
 
 class Gain(NamedTuple):
-    """Held-out log-likelihood of the model over another, eq. (routing-gain)."""
+    """Held-out log-likelihood of the model over another, eq. (routing-gain); nan where the other cannot be fitted."""
 
     name: str  # of the other
     kind: str  # "single", "bent", "mixture" or "size": what it is
@@ -73,7 +73,7 @@ class Evidence:
     def gain(self, values, rival):
         """What a model with these log-densities gains over another."""
         if rival.note:
-            return Gain(rival.name, rival.kind, 0.0, 0.0, 0.0, rival.n_parameters, rival.note)
+            return Gain(rival.name, rival.kind, np.nan, np.nan, np.nan, rival.n_parameters, rival.note)
         gain = values - rival.log_likelihood
         mean = self.mean(rival.log_likelihood)
         return Gain(rival.name, rival.kind, self.mean(gain), self.error(gain), mean, rival.n_parameters)

@@ -10,9 +10,9 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from sklearn.utils import _safe_indexing
 
 from ..bootstrap import bootstrap
-from ..bootstrap.refits import REFIT_ERRORS, known, refit
+from ..bootstrap.refits import REFIT_ERRORS, refit, without_labels
 
-__all__ = ["Table", "bootstrap_ari", "folds_of", "held_out", "other_start"]
+__all__ = ["Data", "bootstrap_ari", "folds_of", "held_out", "other_start"]
 
 
 class Held(NamedTuple):
@@ -27,8 +27,8 @@ class Held(NamedTuple):
     pit: Any = None  # (n, T)
 
 
-class Table(NamedTuple):
-    """What a user handed over, as one."""
+class Data(NamedTuple):
+    """A user's table, targets, weights and row arguments together."""
 
     X: Any
     y: np.ndarray
@@ -38,7 +38,7 @@ class Table(NamedTuple):
 
     def take(self, index):
         rows = {name: value if np.ndim(value) == 0 else np.asarray(value)[index] for name, value in self.rows.items()}
-        return Table(_safe_indexing(self.X, index), self.y[index], self.weight[index], rows, self.units[index])
+        return Data(_safe_indexing(self.X, index), self.y[index], self.weight[index], rows, self.units[index])
 
 
 def folds_of(model, table, cv, seed):
@@ -67,7 +67,7 @@ def _fit_again(model, table, seed, **settings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = {"random_state": seed, "n_jobs": None, "verbose": 0, "callback": None}
-        rows = known(table.rows)  # labels number the experts of the model, not those of others
+        rows = without_labels(table.rows)  # labels number the experts of the model, not those of others
         return clone(model).set_params(**settings).fit(table.X, table.y, sample_weight=table.weight, **rows)
 
 
@@ -79,7 +79,7 @@ def held_out(model, table, fold, seed, whole):
     settings = {"start": np.asarray(model.start)[outside]} if given and hasattr(model, "params_") else {}
     try:
         fitted = _fit_again(model, train, seed, **settings)
-        rows = known(test.rows)
+        rows = without_labels(test.rows)
         log_likelihood = fitted.log_likelihood(test.X, test.y, **rows)
         size = getattr(fitted, "n_parameters_", None)
     except REFIT_ERRORS as error:
@@ -128,7 +128,7 @@ def _leaves(model, table):
     """The most probable leaf of each row: from x alone where the gate looks at it."""
     if model.model_.gate.traits.sees_columns:
         return model.apply(table.X)
-    return model.responsibilities(table.X, table.y, **known(table.rows)).argmax(axis=1)
+    return model.responsibilities(table.X, table.y, **without_labels(table.rows)).argmax(axis=1)
 
 
 def _ari(model, other, table):

@@ -310,7 +310,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
 
         def log_probability(block):
             codes = (np.full(block.n_rows, c) for c in range(len(self.classes_)))
-            return np.stack([self.model_.e_step(self.params_, block._replace(y=y))[0] for y in codes], axis=1)
+            return np.stack([self.model_.posterior(self.params_, block._replace(y=y))[0] for y in codes], axis=1)
 
         return self.rows(X).blockwise(log_probability)
 

@@ -153,7 +153,7 @@ class FittedMixture:
         """Responsibilities of every row, (n, K), in the order of the user's table."""
         rows, order = self.observed_rows(X, y, **arguments)
         resp = rows.blockwise(
-            lambda block: block.spread(np.ascontiguousarray(self.model_.e_step(self.params_, block)[1]))
+            lambda block: block.spread(np.ascontiguousarray(self.model_.posterior(self.params_, block)[1]))
         )
         unsorted = np.empty_like(resp)
         unsorted[order] = resp
@@ -242,7 +242,8 @@ class FittedMixture:
         """
         seen, _ = self.observed_rows(X, y, sample_weight, **rows)
         weight = seen.heads().weight
-        log_density, resp = zip(*(self.model_.e_step(self.params_, block) for _, block in seen.blocks()), strict=True)
+        posteriors = (self.model_.posterior(self.params_, block) for _, block in seen.blocks())
+        log_density, resp = zip(*posteriors, strict=True)
         log_likelihood = float(weight @ np.concatenate(log_density))
         bic = -2.0 * log_likelihood + self.n_parameters_ * np.log(weight.sum())
         return comparison.icl(bic, np.concatenate(resp), weight)

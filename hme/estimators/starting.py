@@ -85,4 +85,4 @@ def _continued(model, bound, fitted_on):
     if not by_rows or (fitted_on is not None and fitted_on == model._earlier.fitted_on):
         return model.params_
     unseen = bound.rows._replace(fold=None)
-    return mixture.init(bound.rows, model.model_.e_step(model.params_, unseen)[1])
+    return mixture.init(bound.rows, model.model_.posterior(model.params_, unseen)[1])

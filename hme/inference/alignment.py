@@ -175,8 +175,4 @@ def exchangeable(expert, n_leaves, by_number=False):
     by_number : bool
         Whether leaves are known by their numbers, by labels or a gate that is given.
     """
-    fixed = getattr(expert, "fixed_coef", None)
-    if by_number or (fixed is not None and any(np.ndim(value) for value in fixed.values())):
-        return np.eye(n_leaves, dtype=bool)
-    families = [id(expert.family(k)) for k in range(n_leaves)]
-    return np.equal.outer(families, families)
+    return np.eye(n_leaves, dtype=bool) if by_number else expert.exchangeable(n_leaves)

@@ -62,13 +62,13 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
     K = restricted.n_experts_, full.n_experts_
     if K[0] != K[1]:
         raise ValueError(
-            f"the models have {K[0]} and {K[1]} experts: the ratio has no chi-squared law, as superfluous experts can "
-            "be anything. Use hme.bootstrap.lr_test_bootstrap."
+            f"the models have {K[0]} and {K[1]} experts: the ratio has no chi-squared distribution, as "
+            "superfluous experts can be anything. Use hme.bootstrap.lr_test_bootstrap."
         )
     families = [model.model_.expert for model in (restricted, full)]
     if len({(family.traits.tasks, family.traits.measure) for family in families}) > 1:
         raise ValueError("the models' experts give densities of different kinds of targets: they are not nested.")
-    if _asks(restricted) and _asks(full) and restricted.tree_ != full.tree_:
+    if _has_tree(restricted) and _has_tree(full) and restricted.tree_ != full.tree_:
         raise ValueError(f"the models have the trees {restricted.tree_!r} and {full.tree_!r}: they are not nested.")
     df = full.n_parameters_ - restricted.n_parameters_
     if df < 1:
@@ -88,21 +88,21 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
     return LikelihoodRatioTest(statistic, df, float(chi2.sf(statistic, df)), tuple(_doubts(restricted, full)))
 
 
-def _asks(model):
+def _has_tree(model):
     """Whether the shape of the model's tree means something."""
-    return hasattr(model.model_.gate, "tree") and model.n_experts_ > 2
+    return model.model_.gate.tree is not None and model.n_experts_ > 2
 
 
 def _doubts(restricted, full):
     for word, model in (("restricted", restricted), ("full", full)):
         if model.model_.log_prior_density(model.params_) != 0:
-            yield f"{word} is penalised: its likelihood is not the largest, and the chi-squared law is approximate"
+            yield f"{word} is penalised: its likelihood is not the largest, and the test is approximate"
         if model.objective_.endswith("classification"):
             yield f"{word} climbs the classification likelihood, and not the one that is compared"
         if not model.converged_:
             yield f"{word} did not converge"
         if model.boundary_:
-            yield f"{word} is at a boundary, where the chi-squared law does not hold: {'; '.join(model.boundary_)}"
+            yield f"{word} is at a boundary, where the test does not hold: {'; '.join(model.boundary_)}"
 
 
 def aicc(log_likelihood, n_parameters, n):

@@ -39,13 +39,13 @@ class MarginalEffects(NamedTuple):
 
     @property
     def z(self):
-        """Effects in standard errors, 0 where there is none."""
+        """Effects in standard errors, nan where there is none."""
         error = self.standard_error
-        known = np.isfinite(error) & (error > 0)
-        return np.divide(self.estimate, error, out=np.zeros_like(error), where=known)
+        return np.divide(self.estimate, error, out=np.full_like(error, np.nan), where=np.isfinite(error) & (error > 0))
 
     @property
     def p_value(self):
+        """Of the hypothesis that there is no effect, nan where `z` is."""
         return 2.0 * norm.sf(np.abs(self.z))
 
     @property
@@ -55,22 +55,25 @@ class MarginalEffects(NamedTuple):
         return np.stack([self.estimate - reach, self.estimate + reach], axis=-1)
 
     def to_frame(self):
-        """A pandas data frame, indexed by column, change, output and part ("total", "gate", "expert")."""
+        """A pandas data frame, indexed by column, change, output and part ("total", "gate", "expert").
+
+        What has no number is missing.
+        """
         return summary.effect_frame(self)
 
-    def __str__(self):
-        return summary.effect_text(self)
-
     def __repr__(self):
-        return str(self)
+        return summary.effect_table(self).text()
+
+    def _repr_html_(self):
+        return summary.effect_table(self).html()
 
 
-def average_effects(spread, model, X, columns, kind, sample_weight, level, **arguments):
+def average_effects(covariance, model, X, columns, kind, sample_weight, level, **arguments):
     """The `MarginalEffects` of columns of a user's table, eq. (marginal-effect).
 
     Parameters
     ----------
-    spread : hme.inference.delta.Spread
+    covariance : hme.inference.ParameterCovariance
     model : HMERegressor or HMEClassifier
     X, columns, kind, sample_weight, level, **arguments
         As for `Inference.marginal_effects`.
@@ -89,7 +92,7 @@ def average_effects(spread, model, X, columns, kind, sample_weight, level, **arg
             parts = split_effects(model.model_, params, after, before, weight) / distance
             return np.concatenate([parts.sum(axis=0, keepdims=True), parts])
 
-        value, error = spread.errors(change)
+        value, error = covariance.errors(change)
         found.append((contrast.column, contrast.change))
         values.append(value)
         errors.append(error)
@@ -114,7 +117,7 @@ def split_effects(mixture, params, after, before, weight):
 
 
 def _prior_and_mean(mixture, params, rows):
-    return np.exp(mixture.gate.log_prior(params.gate, rows)), mixture.expert.predict(params.experts, rows)
+    return np.exp(mixture.log_prior(params, rows)), mixture.expert.predict(params.experts, rows)
 
 
 class Contrast(NamedTuple):
@@ -157,14 +160,14 @@ def contrasts(X, names, columns, kind, slope=SLOPE):
 def _column_numbers(columns, names):
     if columns is None:
         return range(len(names))
-    known, numbers = [str(name) for name in names], []
+    names, numbers = [str(name) for name in names], []
     for column in [columns] if isinstance(columns, str | int | np.integer) else columns:
-        if isinstance(column, str) and column in known:
-            numbers.append(known.index(column))
-        elif isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < len(known):
+        if isinstance(column, str) and column in names:
+            numbers.append(names.index(column))
+        elif isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < len(names):
             numbers.append(int(column))
         else:
-            raise ValueError(f"columns names {column!r}; X has {known}, numbers 0 to {len(known) - 1}.")
+            raise ValueError(f"columns names {column!r}; X has {names}, numbers 0 to {len(names) - 1}.")
     return numbers
 
 

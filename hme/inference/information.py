@@ -74,7 +74,7 @@ def observe(mixture, params, rows, layout, clusters=None):
     >>> model = HMERegressor(n_experts=2).fit(X, y)
     >>> rows = model.columns_.rows(Tables(X, X), y=y[:, None], weight=np.ones(100))
     >>> mixture, params = model.model_, model.params_
-    >>> layout = Layout.of(mixture, params, model.columns_, mixture.sweep(params, rows)[1])
+    >>> layout = Layout.of(mixture, params, model.columns_, mixture.e_step(params, rows)[1])
     >>> information = observe(mixture, params, rows, layout)
     >>> information.hessian.shape, information.weight
     ((8, 8), 100.0)
@@ -92,7 +92,7 @@ def observe(mixture, params, rows, layout, clusters=None):
     sums = None if codes is None else np.zeros((n_clusters, layout.n_free))
     for index, block in rows.blocks(_block_rows(layout)):
         heads = block.heads()
-        log_density, resp = mixture.e_step(params, block)
+        log_density, resp = mixture.posterior(params, block)
         seen = np.isfinite(log_density)
         weight, resp = np.where(seen, heads.weight, 0.0), np.where(seen[:, None], resp, 0.0)
         own = _block_scores(layout, block, heads, resp, weight, hessian)
@@ -135,7 +135,7 @@ def combined(parts):
     >>> model = HMERegressor(n_experts=2).fit(X, y)
     >>> rows = model.columns_.rows(Tables(X, X), y=y[:, None], weight=np.ones(100))
     >>> mixture, params = model.model_, model.params_
-    >>> layout = Layout.of(mixture, params, model.columns_, mixture.sweep(params, rows)[1])
+    >>> layout = Layout.of(mixture, params, model.columns_, mixture.e_step(params, rows)[1])
     >>> halves = [observe(mixture, params, part, layout) for part in (rows[:40], rows[40:])]
     >>> bool(np.allclose(combined(halves).hessian, observe(mixture, params, rows, layout).hessian))
     True

@@ -12,7 +12,7 @@ from hme import HMEClassifier, HMERegressor
 from hme.experts import BinomialExpert, EstimatorExpert, LinearExpert, LogisticExpert, PoissonExpert
 from hme.gates import SoftmaxGate
 from hme.inference.comparison import aicc, icl, likelihood_ratio_test
-from hme.inference.delta import Spread
+from hme.inference.delta import ParameterCovariance
 from hme.inference.infer import infer
 
 sm = pytest.importorskip("statsmodels.api")
@@ -369,7 +369,7 @@ def test_likelihood_ratio_where_it_holds():
 def draws(result, n=4000, seed=0):
     """Parameters from the estimated normal law."""
     rng = np.random.default_rng(seed)
-    root = result.spread.root
+    root = result.parameter_covariance.root
     return [result.layout.move(root @ rng.normal(size=root.shape[1])) for _ in range(n)]
 
 
@@ -512,12 +512,14 @@ def test_effects_say_what_is_wrong(mixture):
 
 
 def reasonable(result):
-    """No nan anywhere, and nothing huge that is not said to be unknown."""
-    for array in (result.estimate, result.standard_error, result.z, result.p_value, result.interval):
+    """Nothing huge that is not said to be unknown; nan in z and p where there is no number, and nowhere else."""
+    for array in (result.estimate, result.standard_error, result.interval):
         assert not np.isnan(array).any()
     unknown = np.isinf(result.standard_error)
     assert all(note for note, u in zip(result.notes, unknown, strict=True) if u)
-    assert (result.z[unknown] == 0).all() and (result.p_value[unknown] == 1).all()
+    without = unknown | (result.standard_error == 0)
+    for array in (result.z, result.p_value):
+        np.testing.assert_array_equal(np.isnan(array), without)
     assert "nan" not in str(result.summary()) and "inf " not in str(result.summary())
     return unknown
 
@@ -547,7 +549,7 @@ def test_nothing_is_left_of_separable_classes():
         warnings.simplefilter("ignore")
         model = HMEClassifier(depth=0, expert=LogisticExpert(alpha=0.0)).fit(X, y)
     result = infer(model, X, y)
-    assert reasonable(result).all() and any("take them as known" in remark for remark in result.remarks)
+    assert reasonable(result).all() and any("take them as fixed" in remark for remark in result.remarks)
     assert (result.mean_interval(X[:3]).standard_error == 0).all()
     with pytest.raises(ValueError, match="without bound"):
         result.wald_test("x0")
@@ -748,17 +750,17 @@ def test_criteria():
     assert icl(10.0, np.eye(3)) == 10.0
 
 
-def test_spread_of_a_matrix():
+def test_covariance_of_a_matrix():
     rng = np.random.default_rng(0)
     root = rng.normal(size=(5, 5)) * [1e-6, 1.0, 1e5, 3.0, 10.0]
     information, meat = root.T @ root, np.diag([1e-12, 1.0, 1e10, 1.0, 1.0])
-    spread, values = Spread.of(lambda delta: delta, information)
+    covariance, values = ParameterCovariance.of(lambda delta: delta, information)
     inverse = np.linalg.inv(information)
-    np.testing.assert_allclose(spread.root @ spread.root.T, inverse, rtol=1e-6)
-    assert len(values) == 5 and not spread.loose.size
-    sandwich = spread.sandwich(meat)
+    np.testing.assert_allclose(covariance.root @ covariance.root.T, inverse, rtol=1e-6)
+    assert len(values) == 5 and not covariance.loose.size
+    sandwich = covariance.sandwich(meat)
     np.testing.assert_allclose(sandwich.root @ sandwich.root.T, inverse @ meat @ inverse, rtol=1e-5)
-    value, error = spread.errors(lambda delta: np.array([delta[0] * 1e-3, 1.0, np.sin(delta[1])]))
+    value, error = covariance.errors(lambda delta: np.array([delta[0] * 1e-3, 1.0, np.sin(delta[1])]))
     expected = [1e-3 * np.sqrt(inverse[0, 0]), 0.0, np.sqrt(inverse[1, 1])]
     np.testing.assert_allclose(error, expected, rtol=1e-5)
     np.testing.assert_allclose(value, [0.0, 1.0, 0.0])

@@ -1,11 +1,14 @@
 """Scores and Hessians of the observed log-likelihood against differences, twins and other programs."""
 
+import re
 import warnings
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 import statsmodels.api as sm
+from hme.experts.count import CountExpert
+from hme.experts.glm import GLMExpert, ScaledGLMExpert
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -28,8 +31,6 @@ from hme.experts import (
     StudentExpert,
 )
 from hme.experts.base import AdditiveExpert
-from hme.experts.count import CountExpert
-from hme.experts.glm import GLMExpert, ScaledGLMExpert
 from hme.gates import ConstantGate, FixedGate, GaussianGate, SoftmaxGate, TopKGate
 from hme.inference.information import INTERCEPT, Layout, combined, observe
 from hme.numerics.coordinates import covariance_of, covariance_scalars, gaussian_derivatives, gaussian_sums
@@ -115,7 +116,7 @@ class Case:
         return Layout.of(self.mixture, params, self.columns, self.sweep(params)[1] if stats is None else stats)
 
     def sweep(self, params):
-        return self.mixture.sweep(params, self.rows)
+        return self.mixture.e_step(params, self.rows)
 
     def objective(self, params):
         """Of the rows, not divided by their weight."""
@@ -145,7 +146,7 @@ def check(case, step=1e-3, hessian=True):
     """The gradient is that of the objective, and the Hessian that of the gradient."""
     layout, (_, stats) = case.layout(), case.sweep(case.params)
     info = case.observe(layout)
-    if not layout.notes and not any("known" in remark for remark in layout.remarks):
+    if not layout.notes and not any(re.search("known|fixed", remark) for remark in layout.remarks):
         assert layout.n_free == case.mixture.n_parameters(case.params)
     assert layout.n_free > 0 and info.hessian.shape == (layout.n_free, layout.n_free)
     assert_close(
@@ -227,7 +228,7 @@ def test_groups(kind, gate):
     (gate, tree), table = GATES[gate], X.copy()
     table[:, 0] = np.repeat(table[::3, 0], 3)  # what the gate sees of a group
     expert = {"counts": PoissonExpert(), "classes": LogisticExpert()}.get(kind, LinearExpert())
-    settings = {"gate_features": [0]} if gate.sees_columns else {}
+    settings = {"gate_features": [0]} if gate.traits.sees_columns else {}
     weight = np.repeat(WEIGHT[::3], 3)
     check(Case(expert, gate, tree, Y[kind], table, weight, groups=GROUPS, **settings))
 
@@ -264,7 +265,7 @@ def test_estimators_are_taken_as_known():
     case.rows = case.rows._replace(fold=None)
     layout, _ = check(case)
     assert [label.term for label in layout.labels] == ["log(variance)"] * 2
-    assert len(layout.remarks) == 2 and all("known" in remark for remark in layout.remarks)
+    assert len(layout.remarks) == 2 and all(re.search("known|fixed", remark) for remark in layout.remarks)
 
 
 class GeometricExpert(CountExpert):
@@ -326,7 +327,7 @@ def test_families_that_say_no_derivatives():
     assert_close(silent.observe().hessian, exact.observe().hessian, 1e-7)
     layout, info = check(Case(SilentExpert(), SoftmaxGate(alpha=1.0), "(. .)", Y["numbers"]))
     assert {label.side for label in layout.labels} == {"gate"}
-    assert layout.remarks == ["SilentExpert has no derivatives: its parameters are taken as known"]
+    assert layout.remarks == ["SilentExpert has no derivatives: its parameters are taken as fixed"]
 
 
 def test_a_fixed_gate_has_no_coordinates():

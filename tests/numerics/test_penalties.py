@@ -241,7 +241,9 @@ def numeric_gradient(model, rows, read, write, penalty):
     def value(coef):
         params = write(model.params_, coef)
         smooth = model.model_.log_prior_density(params) + penalty(params)
-        return model.model_.sweep(params, rows)[0] * rows.weight.sum() - model.model_.log_prior_density(params) + smooth
+        return (
+            model.model_.e_step(params, rows)[0] * rows.weight.sum() - model.model_.log_prior_density(params) + smooth
+        )
 
     gradient = np.empty_like(coef)
     for index in np.ndindex(coef.shape):
