@@ -1,5 +1,7 @@
 """The families by name, what each supports, and how an estimator's parameters are turned into families."""
 
+from functools import cache
+
 import scipy.sparse as sp
 from sklearn.base import is_classifier
 
@@ -53,9 +55,14 @@ GATES = {
 }
 
 
+@cache  # scikit-learn asks for an estimator's tags, and so for these, at every call of predict
+def _tasks(name):
+    return EXPERTS[name]().traits.tasks
+
+
 def expert_names(task):
     """Names of the families for "regression" or "classification"."""
-    return [name for name, family in EXPERTS.items() if task in family().traits.tasks]
+    return [name for name in EXPERTS if task in _tasks(name)]
 
 
 def make_expert(expert, task):

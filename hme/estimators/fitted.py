@@ -62,7 +62,9 @@ class FittedMixture:
         n = rows.n_rows
         if len(y) != n:
             raise ValueError(f"X has {n} rows, y has {len(y)}.")
-        weight = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
+        weight = np.ones(n)
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
         codes = group_codes(groups, n)
         if codes is not None:
             check_constant("sample_weight", weight, codes, ONE_WEIGHT)
