@@ -183,6 +183,10 @@ class Expert(BaseEstimator, ABC):
         """The family of leaf k: this one, where all leaves have the same."""
         return self
 
+    def class_scores(self, report):
+        """Slopes (K, C, p) and intercepts (K, C) of a report whose softmax are the class probabilities, if they are."""
+        return None
+
     def trials(self, rows):
         """Number of trials (n,) of each row, of which y counts the successes; None for a family without trials."""
         return None

@@ -87,21 +87,27 @@ def value_range(column, n_points, margin=0.0):
 
 
 def curves(model, grid, output):
-    """Priors, the experts' means, the mean and its standard deviation, of one output or class."""
+    """Priors, the experts' means, the mean and its standard deviation, of one output or class.
+
+    Of classes, and of families without a variance, there is no standard deviation: it is None.
+    """
     neutral, grid = neutral_arguments(model), as_seen(model, grid)
     prior = quietly(model.gate_proba, grid)
     experts = quietly(lambda rows: model.predict_experts(rows, **neutral), grid)
     if hasattr(model, "classes_"):
         c = class_number(model, output)
         return prior, experts[..., c], quietly(model.predict_proba, grid)[:, c], None
-    mean, std = quietly(lambda rows: model.predict(rows, return_std=True, **neutral), grid)
+    try:
+        mean, std = quietly(lambda rows: model.predict(rows, return_std=True, **neutral), grid)
+    except NotImplementedError:
+        mean, std = quietly(lambda rows: model.predict(rows, **neutral), grid), None
     if mean.ndim == 1:
         if output not in (None, 0):
             raise ValueError(f"output = {output!r}, but y has one output.")
         return prior, experts, mean, std
     if not isinstance(output, Integral) or not 0 <= output < mean.shape[1]:
         raise ValueError(f"output = {output!r} must be a number from 0 to {mean.shape[1] - 1}: y has several outputs.")
-    return prior, experts[..., output], mean[:, output], std[:, output]
+    return prior, experts[..., output], mean[:, output], None if std is None else std[:, output]
 
 
 def neutral_arguments(model):
