@@ -13,11 +13,11 @@ __all__ = ["export_text"]
 def export_text(model, feature_names=None, target="y", max_terms=5):
     """Write a fitted tree as indented text.
 
-    A gate with two branches is a soft question. In one feature it reads ``x < 27.3 +/- 1.2``: rows at 27.3 are divided
-    evenly, and beyond 1.2 to either side nine tenths of a row go one way. In several features it reads
-    ``0.83 a -1.2 b > 3.1``, and the difference between the two sides is the log-odds of "yes". A gate with more
-    branches has a linear score for each of them; a row goes down them with the softmax of the scores. Of a decision
-    tree as gate the rules are shown, each with the expert that most of its rows go to and their share.
+    A gate with two branches is a soft question. In one feature it reads ``x < 27.3 +/- 1.2``: at 27.3 both branches
+    have the same probability, and beyond 1.2 to either side one of them has more than 0.9. In several features it reads
+    ``0.83 a -1.2 b > 3.1``, and the left side less the right side is the log-odds of "yes". A gate with more branches
+    has a linear score for each of them; the softmax of the scores gives their probabilities. If the gate is a decision
+    tree, its rules are shown, each with the expert that most of its rows go to and their share.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     target : str, default="y"
         Name of the target.
     max_terms : int or None, default=5
-        Most terms of a gate or an equation, the strongest of standardised columns; what is left out is said. None
-        shows all.
+        Most terms of a gate or an equation: the largest coefficients of standardised columns. The number of those left
+        out is shown. None shows all.
 
     Returns
     -------
