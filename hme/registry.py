@@ -85,8 +85,7 @@ def make_expert(expert, task):
             f"expert = {expert!r} must be None, one of {names}, an object from hme.experts, a scikit-learn estimator, "
             "or a list of (name, expert) pairs."
         )
-    if isinstance(expert, MixedExpert):
-        expert.check_leaves()
+    expert.check_leaves()
     if task not in expert.traits.tasks:
         raise ValueError(f"expert = {expert!r} is for {' and '.join(expert.traits.tasks)}, not for {task}.")
     return expert
@@ -141,8 +140,8 @@ def check_support(expert, gate, rows):
         if getattr(rows, argument) is not None and argument not in expert.traits.row_arguments:
             raise ValueError(f"{argument} is given, but {name} takes no {argument}.")
     check_target(expert, rows)
-    limited = isinstance(expert, MixedExpert) and not all(member.possible(rows).all() for member in expert.members)
-    atoms = isinstance(expert, MixedExpert) and any(member.traits.atoms for member in expert.members)
+    limited = expert.names and not all(member.possible(rows).all() for member in expert.members)
+    atoms = expert.names and any(member.traits.atoms for member in expert.members)
     if gate.traits.routed and (limited or atoms):
         raise ValueError(
             f"{type(gate).__name__} lets a row use a few experts only, chosen by x, but y holds values that some of "

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-import test_family_contract as contract
+from experts import test_family_contract as contract
 
 PAGE = Path(__file__).parent.parent / "docs" / "add-an-expert.md"
 BLOCKS = re.findall(r"```\{code-cell\} ipython3\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
 
-__all__ = ["Classes", "Outputs"]
+from ..model.design import LARGEST
+
+__all__ = ["TARGETS", "Classes", "Outputs"]
 
 
 @dataclass(frozen=True)
@@ -22,19 +25,49 @@ class Outputs:
     n_outputs: int
     flat: bool
 
+    # -- for fit -------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def validation(y, expert):
+        """Options of scikit-learn's validation of y, for a family of experts."""
+        shape = np.asarray(y).shape
+        # A single column is flattened, with a warning, for families of one output. Several columns they refuse by name.
+        several = len(shape) == 2 and shape[1] > 1
+        return {"y_numeric": True, "multi_output": several or expert.traits.multioutput}
+
+    @staticmethod
+    def check_type(y):
+        """Refuse validated targets of a wrong type; there are none among numbers."""
+
+    @classmethod
+    def fit(cls, y, expert):
+        """The target, and y as experts see it, (n, T), from validated y."""
+        Y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        size = np.abs(Y).max()
+        if size > LARGEST or 0 < size < 1.0 / LARGEST:
+            raise ValueError(f"y has values of size {size:g}, whose squares are out of range; change its units.")
+        return cls(Y.shape[1], y.ndim == 1), Y
+
+    def check_continues(self, earlier):
+        """Refuse a warm start from a fit to another target; the number of outputs is part of the model's structure."""
+
+    # -- for a fitted model --------------------------------------------------------------------------------------------
+
     @property
     def labels(self):
         """What tells the outputs apart: their numbers; one empty text where y was one-dimensional."""
         return ("",) if self.flat else tuple(range(self.n_outputs))
 
     def encode(self, y):
-        """Targets as experts see them, (n, T), from y as the user gives it."""
+        """y as experts see it, (n, T)."""
         if np.ndim(y) not in (1, 2):
             raise ValueError(f"y has {np.ndim(y)} dimensions; it must have one value or one row of outputs a row.")
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         Y = y.reshape(len(y), -1)
         if Y.shape[1] != self.n_outputs:
             raise ValueError(f"y has {Y.shape[1]} outputs, the model was fitted to {self.n_outputs}.")
+        if np.abs(Y).max(initial=0.0) > LARGEST:
+            raise ValueError(f"y has values of a size beyond {LARGEST:g}, whose squares are out of range.")
         return Y
 
     def as_given(self, values):
@@ -59,13 +92,51 @@ class Classes:
     n_outputs = 1
     flat = False
 
+    # -- for fit -------------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def validation(y, expert):
+        """Options of scikit-learn's validation of y, for a family of experts."""
+        return {}
+
+    @staticmethod
+    def check_type(y):
+        """Refuse validated targets that are no classes."""
+        try:
+            check_classification_targets(y)
+        except TypeError:
+            raise TypeError("y holds labels of different types, which cannot be sorted; use one type.") from None
+
+    @classmethod
+    def fit(cls, y, expert):
+        """The target, and the number of each row's class, (n,), from validated y."""
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
+        for member in expert.members:
+            known = getattr(member.estimator, "classes_", None) if member.traits.frozen else None
+            # Probabilities are taken by position.
+            if known is not None and not any(np.array_equal(known, c) for c in (classes, np.arange(len(classes)))):
+                raise ValueError(
+                    f"expert {member.estimator!r} is frozen and was fitted to the classes "
+                    f"{np.asarray(known).tolist()}, y has {classes.tolist()}."
+                )
+        return cls(classes), codes
+
+    def check_continues(self, earlier):
+        """Refuse a warm start from a fit to other classes."""
+        if not np.array_equal(self.classes, earlier.classes):
+            raise ValueError(f"warm_start: y has the classes {self.classes}, the earlier fit {earlier.classes}.")
+
+    # -- for a fitted model --------------------------------------------------------------------------------------------
+
     @property
     def labels(self):
         """The classes."""
         return tuple(self.classes)
 
     def encode(self, y):
-        """Numbers of classes, (n,), from labels."""
+        """The number of each row's class, (n,)."""
         y = column_or_1d(y)
         codes = np.searchsorted(self.classes, y).clip(0, len(self.classes) - 1)
         unknown = self.classes[codes] != y
@@ -76,3 +147,6 @@ class Classes:
     def as_given(self, values):
         """Values (..., C) as they are."""
         return values
+
+
+TARGETS = {"regression": Outputs, "classification": Classes}

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..model.traits import Traits
 from .base import AdditiveExpert
 from .linear import LinearExpert
 from .logistic import LogisticExpert
@@ -28,9 +29,16 @@ class ConstantExpert(AdditiveExpert):
     (2, 1)
     """
 
-    tasks = ("regression", "classification")
-    domain = "any finite number, or classes"
-    supports_multioutput = smooth = True
+    traits = Traits(
+        tasks=("regression", "classification"),
+        domain="any finite number, or classes",
+        sparse_input=True,
+        multioutput=True,
+        exact=True,
+        additive=True,
+        smooth=True,
+    )
+    adjustable = frozenset({"variance_prior", "variance_floor"})
 
     def __init__(self, variance_prior=(1.0, 0.1), variance_floor="auto", shared_variance=False):
         self.variance_prior = variance_prior
@@ -62,7 +70,7 @@ class ConstantExpert(AdditiveExpert):
         return self.family_.predict(params, _intercept(rows))
 
     def variance(self, params, rows):
-        return self.family_.variance(params, rows)
+        return self.family_.variance(params, _intercept(rows))
 
     def predict_dist(self, params, rows):
         return self.family_.predict_dist(params, _intercept(rows))

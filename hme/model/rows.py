@@ -58,6 +58,10 @@ class Rows(NamedTuple):
             yield index, self[index]
             start = stop
 
+    def blockwise(self, function):
+        """What a function of rows answers to the blocks, joined along the first axis."""
+        return np.concatenate([function(block) for _, block in self.blocks()])
+
     # -- groups ------------------------------------------------------------------------------------------------------
 
     def firsts(self):

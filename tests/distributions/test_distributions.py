@@ -5,8 +5,8 @@ import warnings
 
 import numpy as np
 import pytest
+from families import DESIGN, EXPERTS, fit_once, identify, make_resp, make_rows
 from scipy import integrate, stats
-from test_family_contract import DESIGN, EXPERTS, fit_once, identify, make_resp, make_rows
 
 from hme import distributions as d
 from hme.distributions.base import draw

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import test_family_contract as contract
+from experts import test_family_contract as contract
+from families import DESIGN, EXACT, K, central_differences, fit_once, make_resp, make_rows, q_of_expert
 from scipy.stats import multivariate_normal, ortho_group
 from sklearn.linear_model import LinearRegression
-from test_family_contract import DESIGN, EXACT, K, central_differences, fit_once, make_resp, make_rows, q_of_expert
 
 from hme import HMERegressor
 from hme.experts import LaplaceExpert, LinearExpert, StudentExpert, TreeExpert

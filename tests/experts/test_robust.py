@@ -6,7 +6,8 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-import test_family_contract as contract
+from experts import test_family_contract as contract
+from families import DESIGN, EXACT, K, central_differences, fit_once, make_resp, make_rows, q_of_expert
 from problems import UGLINESS, make_problem
 from scipy import stats
 from scipy.integrate import quad
@@ -14,7 +15,6 @@ from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import QuantileRegressor
-from test_family_contract import DESIGN, EXACT, K, central_differences, fit_once, make_resp, make_rows, q_of_expert
 
 from hme import HMERegressor
 from hme.experts import BackgroundExpert, LaplaceExpert, LinearExpert, PointMassExpert, StudentExpert

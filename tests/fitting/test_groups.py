@@ -233,8 +233,8 @@ def test_folds_have_their_share_of_every_class():
 
 
 @pytest.mark.parametrize("groups, message", [
-    (GROUP[:-1], "groups has shape"), (np.where(GROUP == 3, np.nan, GROUP), "holds no value in 4"),
-    (np.array([None] + ["a"] * (len(Y) - 1), dtype=object), "holds no value in 1"),
+    (GROUP[:-1], "groups has shape"), (np.where(GROUP == 3, np.nan, GROUP), "has no value in 4"),
+    (np.array([None] + ["a"] * (len(Y) - 1), dtype=object), "has no value in 1"),
     (np.array([1] + ["a"] * (len(Y) - 1), dtype=object), "different types"), (np.c_[GROUP, GROUP], "groups has shape"),
 ])  # fmt: skip
 def test_bad_groups(groups, message):
@@ -322,7 +322,7 @@ def test_zero_weight_rows_may_have_any_label():
 
 @pytest.mark.parametrize("labels, message", [
     (np.full(len(Y), 2), "got 2"), (np.full(len(Y), -2), "got -2"), (np.full(len(Y), 0.5), "got shape"),
-    (np.zeros((len(Y), 2)), "row 0 has nothing but zeros"), (-np.ones((len(Y), 2)), r"got -1\.0"),
+    (np.zeros((len(Y), 2)), "row 0 is all zero"), (-np.ones((len(Y), 2)), r"got -1\.0"),
     (np.ones((len(Y), 3)), "got shape"), (KIND, "labels has"), (np.full(len(Y), "a"), "got shape"),
     (np.full((len(Y), 2), np.nan), "got nan"),
 ])  # fmt: skip

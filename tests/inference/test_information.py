@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import statsmodels.api as sm
+from hme.experts.count import CountExpert
+from hme.experts.glm import GLMExpert, ScaledGLMExpert
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -29,8 +31,6 @@ from hme.experts import (
     StudentExpert,
 )
 from hme.experts.base import AdditiveExpert
-from hme.experts.count import CountExpert
-from hme.experts.glm import GLMExpert, ScaledGLMExpert
 from hme.gates import ConstantGate, FixedGate, GaussianGate, SoftmaxGate, TopKGate
 from hme.inference.information import INTERCEPT, Layout, combined, observe
 from hme.numerics.coordinates import covariance_of, covariance_scalars, gaussian_derivatives, gaussian_sums

@@ -5,9 +5,9 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from families import central_differences, q_of_expert
 from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
-from test_family_contract import central_differences, q_of_expert
 
 from hme import HMERegressor, export_text
 from hme.experts import BinomialExpert, GammaExpert, LinearExpert, NegativeBinomialExpert, PoissonExpert, StudentExpert
