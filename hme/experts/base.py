@@ -211,7 +211,7 @@ class Expert(BaseEstimator, ABC):
         return [reports.in_words(one, feature_names, target) for one in reports.one_by_one(report)]
 
     def class_scores(self, report):
-        """Slopes (K, C, p) and intercepts (K, C) of a report, if their softmax gives the class probabilities; or None."""
+        """Slopes (K, C, p) and intercepts (K, C) of a report whose softmax is the class probabilities; None without."""
         return None
 
 
