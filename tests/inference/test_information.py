@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import statsmodels.api as sm
-from hme.experts.count import CountExpert
-from hme.experts.glm import GLMExpert, ScaledGLMExpert
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -31,6 +29,9 @@ from hme.experts import (
     StudentExpert,
 )
 from hme.experts.base import AdditiveExpert
+from hme.experts.gamma import GammaResponse
+from hme.experts.noise.base import Response
+from hme.experts.noise.counts import CountResponse
 from hme.gates import ConstantGate, FixedGate, GaussianGate, SoftmaxGate, TopKGate
 from hme.inference.information import INTERCEPT, Layout, combined, observe
 from hme.numerics.coordinates import covariance_of, covariance_scalars, gaussian_derivatives, gaussian_sums
@@ -268,24 +269,33 @@ def test_estimators_are_taken_as_known():
     assert len(layout.remarks) == 2 and all(re.search("known|fixed", remark) for remark in layout.remarks)
 
 
-class GeometricExpert(CountExpert):
-    """A family that says nothing of its derivatives."""
+class GeometricResponse(CountResponse):
+    """A distribution that gives no derivatives."""
 
-    def log_mass(self, y, eta, mean, dispersion):
-        return y * eta - (y + 1.0) * np.log1p(mean)
+    def log_mass(self, y, eta, params):
+        return y * eta - (y + 1.0) * np.log1p(np.exp(eta))
 
-    def count_variance(self, mean, dispersion):
+    def count_variance(self, mean, params):
         return mean + mean**2
 
-    def law(self, eta, mean, dispersion, trials):
+    def counts(self, eta, params):
         raise NotImplementedError
 
 
-class SteepExpert(GammaExpert):
-    """The gamma family as one that says nothing of its derivatives."""
+class GeometricExpert(PoissonExpert):
+    def response(self):
+        return GeometricResponse(self.zero_truncated)
 
-    unit_variance_slope = ScaledGLMExpert.unit_variance_slope
-    density_derivatives = GLMExpert.density_derivatives
+
+class SteepResponse(GammaResponse):
+    """The gamma distribution without its derivatives."""
+
+    derivatives = Response.derivatives
+
+
+class SteepExpert(GammaExpert):
+    def response(self):
+        return SteepResponse(self.link, self.dispersion_prior, self.dispersion_floor, self.shared_dispersion)
 
 
 class SilentExpert(AdditiveExpert):
