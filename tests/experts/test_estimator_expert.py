@@ -687,9 +687,8 @@ def test_estimators_alone_may_see_text_and_gaps():
     encode = ColumnTransformer([("text", OneHotEncoder(), ["t"])], remainder="passthrough")
     pipe = make_pipeline(encode, HistGradientBoostingRegressor(max_iter=30))
     assert HMERegressor(depth=0, gate="constant", expert=pipe).fit(table, y).score(table, y) > 0.95
-    model = HMERegressor(n_experts=2, gate="constant", expert=pipe, max_iter=3).fit(
-        table, y
-    )  # one may lack a category in its rows
+    # One expert may lack a category in its rows.
+    model = HMERegressor(n_experts=2, gate="constant", expert=pipe, max_iter=3).fit(table, y)
     assert np.isfinite(model.log_likelihood(table, y)).all() and model.responsibilities(table, y).shape == (200, 2)
     with pytest.raises(ValueError, match="the gate sees all columns of X; give gate_features too"):
         HMERegressor(n_experts=2, expert=pipe).fit(table, y)
