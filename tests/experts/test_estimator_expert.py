@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from hme.experts.laws import ClassLaw, noise_law
 from scipy.optimize import minimize_scalar
 from scipy.stats import laplace, t
 from sklearn import config_context
@@ -25,7 +26,6 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from hme import HMEClassifier, HMERegressor, export_text
 from hme.experts import EstimatorExpert, LinearExpert, TreeExpert
-from hme.experts.laws import ClassLaw, noise_law
 from hme.gates import TopKGate
 from hme.model.design import Design
 from hme.model.folds import fold_numbers
