@@ -215,6 +215,10 @@ class Expert(BaseEstimator, ABC):
         """One line of text for every expert of a report, whose `coef` are those of the features named."""
         return [reports.in_words(one, feature_names, target) for one in reports.one_by_one(report)]
 
+    def class_scores(self, report):
+        """Slopes (K, C, p) and intercepts (K, C) of a report whose softmax is the class probabilities; None without."""
+        return None
+
 
 class AdditiveExpert(Expert):
     """A family whose statistics add over rows: linear, logistic, GLM, constant."""
