@@ -108,6 +108,10 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         What each start reached.
     restart_params_ : list of Params or None
         The parameters that each start reached; None if experts or gate are estimators that are fitted anew.
+    model_ : Mixture
+        Gate and experts, bound to the rows of the fit; with `params_`, the mixture itself.
+    columns_ : Columns
+        The map from X to the design columns of gate and experts.
     target_ : Outputs
         Number and shape of the outputs of y.
     row_arguments_ : frozenset of str

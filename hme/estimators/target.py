@@ -118,8 +118,8 @@ class Classes:
             # Probabilities are taken by position.
             if known is not None and not any(np.array_equal(known, c) for c in (classes, np.arange(len(classes)))):
                 raise ValueError(
-                    f"expert {member.estimator!r} is frozen and was fitted to the classes "
-                    f"{np.asarray(known).tolist()}, y has {classes.tolist()}."
+                    f"expert {member.estimator!r} is frozen and knows the classes {np.asarray(known).tolist()}, y has "
+                    f"{classes.tolist()}."
                 )
         return cls(classes), codes
 

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from hme.experts.laws import ClassLaw, noise_law
 from scipy.optimize import minimize_scalar
 from scipy.stats import laplace, t
 from sklearn import config_context
@@ -25,7 +26,6 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from hme import HMEClassifier, HMERegressor, export_text
 from hme.experts import EstimatorExpert, LinearExpert, TreeExpert
-from hme.experts.laws import ClassLaw, noise_law
 from hme.gates import TopKGate
 from hme.model.design import Design
 from hme.model.folds import fold_numbers
@@ -534,9 +534,9 @@ def test_pooled_trees_know_rows_that_are_not_theirs():
 
 def test_grid_search_over_families():
     A, b = load_diabetes(return_X_y=True)
-    model = HMERegressor(n_experts=2, max_iter=15)
+    model = HMERegressor(n_experts=2, max_iter=5)
     grid = {"expert": [LinearExpert(), "tree", KNeighborsRegressor(15), HistGradientBoostingRegressor(max_iter=5)]}
-    search = GridSearchCV(model, grid, cv=3).fit(A, b)
+    search = GridSearchCV(model, grid, cv=2).fit(A, b)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert (search.cv_results_["mean_test_score"] > 0.2).all()
 
@@ -685,9 +685,10 @@ def table_with_text_and_gaps(n=200):
 def test_estimators_alone_may_see_text_and_gaps():
     table, y = table_with_text_and_gaps()
     encode = ColumnTransformer([("text", OneHotEncoder(), ["t"])], remainder="passthrough")
-    pipe = make_pipeline(encode, HistGradientBoostingRegressor(max_iter=50))
+    pipe = make_pipeline(encode, HistGradientBoostingRegressor(max_iter=30))
     assert HMERegressor(depth=0, gate="constant", expert=pipe).fit(table, y).score(table, y) > 0.95
-    model = HMERegressor(n_experts=2, gate="constant", expert=pipe).fit(table, y)  # one may lack a category in its rows
+    # One expert may lack a category in its rows.
+    model = HMERegressor(n_experts=2, gate="constant", expert=pipe, max_iter=3).fit(table, y)
     assert np.isfinite(model.log_likelihood(table, y)).all() and model.responsibilities(table, y).shape == (200, 2)
     with pytest.raises(ValueError, match="the gate sees all columns of X; give gate_features too"):
         HMERegressor(n_experts=2, expert=pipe).fit(table, y)

@@ -27,6 +27,7 @@ __all__ = [
     "Working",
     "own_targets",
     "summed",
+    "targets",
     "weighted_sum",
 ]
 
@@ -382,6 +383,11 @@ def weighted_sum(resp, values):
     return np.stack([np.einsum("nk,nk->k", resp, columns[:, :, t]) for t in range(columns.shape[2])], axis=1).reshape(
         K, *values.shape[2:]
     )
+
+
+def targets(rows):
+    """Outputs (n, 1, T), each stored contiguously as linear predictors are."""
+    return (rows.y if rows.y.shape[1] == 1 else np.asfortranarray(rows.y))[:, None]
 
 
 def own_targets(rows):

@@ -95,6 +95,9 @@ class CountResponse(Response):
         kind = TruncatedPoisson if isinstance(counts, Poisson) else TruncatedNegativeBinomial
         return kind(*counts._fields()) if self.zero_truncated else counts
 
+    def mean(self, eta, params, rows):
+        return super().mean(eta, params, rows) if self.zero_truncated else self.mean_of(eta)
+
     def zero_odds(self, eta, params):
         """p0 / (1 - p0) and 1 - p0."""
         log_zero = self.log_mass(0.0, eta, params)

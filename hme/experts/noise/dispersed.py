@@ -122,6 +122,9 @@ class DispersedResponse(Response):
         information = slope * ratio * self.excess_information(y, mean)
         return Working((y - mean) * ratio, information, None, (self.deviance(y, mean),))
 
+    def mean(self, eta, params, rows):
+        return self.mean_of(eta)
+
     def scale(self, params):
         return params.dispersion
 

@@ -60,11 +60,9 @@ class LaplaceNoise(ReweightedNoise):
         one.corner_ = self.corner_[[t]]
         return one
 
-    def row_weights(self, square, params):
-        return np.sqrt(params.variance) / np.sqrt(square + self.corner_**2)
-
-    def tail_terms(self, square, params):
-        return [length(square, self.corner_)]
+    def weigh(self, square, params):
+        root = np.sqrt(square + self.corner_**2)
+        return np.sqrt(params.variance) / root, square / (root + self.corner_)
 
     # -- the scale ---------------------------------------------------------------------------------------------------
 

@@ -44,12 +44,8 @@ class ReweightedNoise(Response):
         """Parameters from coefficients (K, T, p) and the mean squared residuals (K, T) of a Gaussian fit."""
 
     @abstractmethod
-    def row_weights(self, square, params):
-        """The weights u of squared residuals, (n, K, T)."""
-
-    def tail_terms(self, square, params):
-        """Further terms (n, K, T) whose sums the update of the scalars needs."""
-        return ()
+    def weigh(self, square, params):
+        """The weights u of squared residuals, and further terms whose sums the scalars need, (n, K, T) each."""
 
     # -- binding to a table ------------------------------------------------------------------------------------------
 
@@ -103,9 +99,13 @@ class ReweightedNoise(Response):
     def working(self, y, eta, params, rows):
         residual = y - eta
         square = residual**2
-        weight = self.row_weights(square, params)
-        score = weight * residual
-        return Working(score, weight, score * residual, tuple(self.tail_terms(square, params)))
+        weight, *terms = self.weigh(square, params)
+        square *= weight
+        residual *= weight
+        return Working(residual, weight, square, tuple(terms))
+
+    def mean(self, eta, params, rows):
+        return eta
 
     def scale(self, params):
         return params.variance

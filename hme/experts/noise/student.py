@@ -79,11 +79,10 @@ class StudentNoise(ReweightedNoise):
     def distribution(self, eta, params, rows):
         return Student(params.df, eta, np.sqrt(params.variance))
 
-    def row_weights(self, square, params):
-        return (1.0 + 1.0 / params.df) / (1.0 + square / (params.df * params.variance))
-
-    def tail_terms(self, square, params):
-        return tail_derivatives(square / params.variance, 1.0 / params.df) if self.estimated else ()
+    def weigh(self, square, params):
+        inverse, z = 1.0 / params.df, square / params.variance
+        weight = (1.0 + inverse) / (1.0 + inverse * z)
+        return (weight, *tail_derivatives(z, inverse)) if self.estimated else (weight,)
 
     # -- scale and degrees of freedom --------------------------------------------------------------------------------
 
