@@ -5,15 +5,19 @@ a mass in the place of a density, under the same names. Arrays are stored column
 """
 
 from .base import Distribution
+from .binomial import Binomial
 from .composite import Composite, join
-from .counts import Binomial, NegativeBinomial, Poisson, TruncatedNegativeBinomial, TruncatedPoisson
+from .gamma import Gamma
 from .hyperbolic import Hyperbolic
+from .inverse_gaussian import InverseGaussian
+from .negative_binomial import NegativeBinomial
 from .normal import Normal
 from .point_mass import PointMass
-from .positive import Gamma, InverseGaussian
+from .poisson import Poisson
 from .several import Independent, MultivariateNormal, independent
 from .student import Student
 from .uniform import Uniform
+from .zero_truncated import TruncatedNegativeBinomial, TruncatedPoisson
 
 __all__ = [
     "Binomial",

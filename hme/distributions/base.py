@@ -13,6 +13,7 @@ __all__ = [
     "PIECES_Z",
     "RATIO",
     "draw",
+    "empty_for",
     "probit_root",
     "with_powers",
 ]
@@ -183,6 +184,11 @@ class Distribution:
 
     def _full(self, value):
         return np.broadcast_to(value, self.shape)
+
+
+def empty_for(*arrays):
+    """An array of the shape that others broadcast to, stored column by column, for results to be computed in."""
+    return np.empty(np.broadcast(*arrays).shape, order="F")
 
 
 def _taken(field, rows, n_rows):

@@ -1,13 +1,32 @@
-"""The Laplace law with a rounded corner."""
+"""The Laplace distribution with a rounded corner, which is hyperbolic."""
 
 import numpy as np
 from scipy.special import exp1, k0e, k1e
 
-from .base import LOG_STEPS, PIECES, Distribution
+from .base import LOG_STEPS, PIECES, Distribution, empty_for
 
-__all__ = ["Hyperbolic"]
+__all__ = ["Hyperbolic", "length", "log_density", "ratio"]
+
+FAR = 1e100  # of a distance whose square is computed
 
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(32)
+
+
+def length(square, corner):
+    """sqrt(r^2 + corner^2) - corner of squared residuals, without cancellation."""
+    return square / (np.sqrt(square + corner**2) + corner)
+
+
+def log_density(length, scale, corner):
+    """Log-density at residuals whose `length` is given, eq. (hyperbolic)."""
+    out = np.divide(length, -scale, out=empty_for(length, scale, corner))
+    out -= np.log(2.0 * corner * k1e(corner / scale))
+    return out
+
+
+def ratio(x):
+    """K_0 / K_1, of modified Bessel functions."""
+    return k0e(x) / k1e(x)
 
 
 class Hyperbolic(Distribution):
@@ -22,9 +41,9 @@ class Hyperbolic(Distribution):
         return (y - self.center) / self.scale
 
     def logpdf(self, y):
-        r = y - self.center
-        length = np.abs(r) * (np.abs(r) / (np.hypot(r, self.corner) + self.corner))
-        return -length / self.scale - np.log(2.0 * self.corner * k1e(self.corner / self.scale))
+        r = np.abs(y - self.center)
+        near = np.minimum(r, FAR)
+        return log_density(length(near**2, self.corner) + (r - near), self.scale, self.corner)
 
     def cdf(self, y):
         z = self._z(y)
@@ -49,7 +68,7 @@ class Hyperbolic(Distribution):
 
     def variance(self):
         x = self.corner / self.scale
-        return self._full(2.0 * self.scale**2 + self.corner * self.scale * k0e(x) / k1e(x))
+        return self._full(2.0 * self.scale**2 + self.corner * self.scale * ratio(x))
 
     def mode(self):
         return self._full(self.center)

@@ -1,11 +1,46 @@
-"""The normal law."""
+"""The normal distribution."""
 
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
+from ..numerics.kernels import whitener
 from .base import LOG_SQRT_2PI, PIECES_Z, Distribution
 
-__all__ = ["Normal"]
+__all__ = ["Normal", "log_density", "log_density_white"]
+
+
+def log_density(residual, variance):
+    """Log-density (n, K) of the residuals of T outputs, eq. (expert-density).
+
+    Parameters
+    ----------
+    residual : ndarray of shape (n, K, T)
+        Overwritten; fast where every (n, K) part is stored column by column.
+    variance : ndarray of shape (K, T) or (K, T, T)
+        Variances of the outputs, or covariance matrices.
+    """
+    if variance.ndim == 3:
+        return log_density_white(residual, whitener(variance))
+    np.square(residual, out=residual)
+    residual *= -0.5 / variance
+    out = residual[:, :, 0] if residual.shape[2] == 1 else residual.sum(axis=2)
+    out -= 0.5 * np.log(2.0 * np.pi * variance).sum(axis=1)
+    return out
+
+
+def log_density_white(residual, root):
+    """`log_density` from the triangular roots (..., T, T) of the inverse covariances, as `whitener` gives them."""
+    n_outputs = residual.shape[2]
+    for t in reversed(range(n_outputs)):  # the root is lower triangular: what comes later is not needed any more
+        term = residual[:, :, t]
+        term *= root[..., t, t]
+        for s in range(t):
+            term += residual[:, :, s] * root[..., t, s]
+    np.square(residual, out=residual)
+    out = residual.sum(axis=2)
+    out *= -0.5
+    out += np.log(np.diagonal(root, axis1=-2, axis2=-1)).sum(axis=-1) - n_outputs * LOG_SQRT_2PI
+    return out
 
 
 class Normal(Distribution):

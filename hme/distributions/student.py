@@ -1,13 +1,48 @@
-"""Student's law."""
+"""Student's t distribution, with everything by inverse = 1 / df, in which it is smooth up to the normal one at 0."""
 
 import numpy as np
-from scipy.special import gammaln, stdtr, stdtrit
+from scipy.special import gammaln, polygamma, psi, stdtr, stdtrit
 
-from .base import LARGE, LARGEST_LOG, LOG_SQRT_2PI, PIECES, RATIO, Distribution
+from .base import LARGEST_LOG, LOG_SQRT_2PI, PIECES, RATIO, Distribution, empty_for
 
-__all__ = ["Student"]
+__all__ = ["Student", "constant_derivatives", "log_constant", "log_density"]
 
 FAR = 1e100  # distance at which Student's tail is a power, to all digits
+SERIES_BELOW = 1.0 / 30.0  # of 1 / df: differences of gamma functions lose their digits there, their series does not
+
+
+def log_density(square, variance, df):
+    """Log-density at squared residuals, eq. (t-constant); `variance` is the squared scale."""
+    inverse = 1.0 / df
+    out = np.multiply(square, inverse / variance, out=empty_for(square, variance, df))
+    np.log1p(out, out=out)
+    out *= -0.5 * (df + 1.0)
+    out += log_constant(inverse) - 0.5 * np.log(variance)
+    return out
+
+
+def log_constant(inverse):
+    """log of the density of the standard t at 0 by inverse = 1 / df, eq. (t-constant)."""
+    df = 1.0 / np.maximum(inverse, SERIES_BELOW)
+    exact = gammaln((df + 1.0) / 2.0) - gammaln(df / 2.0) - 0.5 * np.log(np.pi * df)
+    i, i2 = inverse, inverse**2
+    series = -LOG_SQRT_2PI - i * (1 / 4 - i2 * (1 / 24 - i2 * (1 / 20 - i2 * (17 / 112 - i2 * 31 / 36))))
+    return np.where(inverse < SERIES_BELOW, series, exact)
+
+
+def constant_derivatives(inverse):
+    """First and second derivative of `log_constant` by `inverse`."""
+    df = 1.0 / np.maximum(inverse, SERIES_BELOW)
+    upper, lower = (df + 1.0) / 2.0, df / 2.0
+    slope = 0.5 * (psi(upper) - psi(lower) - 1.0 / df)  # by df
+    second = 0.25 * (polygamma(1, upper) - polygamma(1, lower)) + 0.5 / df**2
+    exact = -(df**2) * slope, df**3 * (2.0 * slope + df * second)
+    i, i2 = inverse, inverse**2
+    series = (
+        -1 / 4 + i2 * (1 / 8 - i2 * (1 / 4 - i2 * (17 / 16 - i2 * 31 / 4))),
+        i * (1 / 4 - i2 * (1 - i2 * (51 / 8 - i2 * 62))),
+    )
+    return tuple(np.where(inverse < SERIES_BELOW, s, e) for s, e in zip(series, exact, strict=True))
 
 
 class Student(Distribution):
@@ -19,14 +54,9 @@ class Student(Distribution):
         return (y - self.center) / self.scale
 
     def logpdf(self, y):
-        z = self._z(y)
-        far = np.abs(z) > FAR
-        tail = np.log1p(np.where(far, 0.0, z) ** 2 / self.df)
-        if far.any():
-            tail = np.where(far, 2.0 * np.log(np.where(far, np.abs(z), 1.0)) - np.log(self.df), tail)
-        tail *= -0.5 * (self.df + 1.0)
-        tail += _student_constant(self.df) - np.log(self.scale)
-        return tail
+        z = np.abs(self._z(y))
+        far = np.maximum(z / FAR, 1.0)  # a power beyond
+        return log_density(np.minimum(z, FAR) ** 2, 1.0, self.df) - (self.df + 1.0) * np.log(far) - np.log(self.scale)
 
     def cdf(self, y):
         return self._below(self._z(y))
@@ -43,7 +73,7 @@ class Student(Distribution):
 
     def _log_power(self):
         """Logarithm of the tail times the distance to the power df, far away."""
-        return _student_constant(self.df) + 0.5 * (self.df - 1.0) * np.log(self.df)
+        return log_constant(1.0 / self.df) + 0.5 * (self.df - 1.0) * np.log(self.df)
 
     def _quantile(self, q):
         z = stdtrit(self.df, q)
@@ -76,7 +106,7 @@ class Student(Distribution):
 
     def excess(self, y):
         z = self._z(y)
-        density = np.exp(_student_constant(self.df) - 0.5 * (self.df - 1.0) * np.log1p(z**2 / self.df))
+        density = np.exp(log_constant(1.0 / self.df) - 0.5 * (self.df - 1.0) * np.log1p(z**2 / self.df))
         with np.errstate(all="ignore"):
             value = self.scale * np.maximum(density * self.df / (self.df - 1.0) - z * stdtr(self.df, -z), 0.0)
         return np.where(self.df > 1.0, value, np.inf)
@@ -96,15 +126,6 @@ class Student(Distribution):
     def half_difference(self):
         df = np.maximum(self.df, 1.0 + 1e-12)
         # Beta functions of one half are constants of densities, which keep their digits.
-        constants = 2.0 * _student_constant(df) - _student_constant(2.0 * df - 1.0)
+        constants = 2.0 * log_constant(1.0 / df) - log_constant(1.0 / (2.0 * df - 1.0))
         value = 2.0 * self.scale * df / (df - 1.0) * np.exp(constants) * np.sqrt(df / (2.0 * df - 1.0))
         return self._full(np.where(self.df > 1.0, value, np.inf))
-
-
-def _student_constant(df):
-    """log of the density of t at zero, eq. (t-constant)."""
-    i = 1.0 / df
-    i2, few = i * i, np.minimum(df, 2.0 * LARGE)
-    exact = gammaln((few + 1.0) / 2.0) - gammaln(few / 2.0) - 0.5 * np.log(np.pi * few)
-    series = -LOG_SQRT_2PI - i * (1 / 4 - i2 * (1 / 24 - i2 * (1 / 20 - i2 * (17 / 112 - i2 * 31 / 36))))
-    return np.where(df > 2.0 * LARGE, series, exact)

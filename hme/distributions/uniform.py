@@ -1,10 +1,16 @@
-"""The uniform law."""
+"""The uniform distribution."""
 
 import numpy as np
 
 from .base import Distribution
 
-__all__ = ["Uniform"]
+__all__ = ["Uniform", "log_density"]
+
+
+def log_density(y, center, width):
+    """Log-density of the uniform distribution; there is room for rounding, so that its ends belong to it."""
+    inside = np.abs(y - center) <= 0.5 * (1 + 1e-9) * width
+    return np.where(inside, -np.log(width), -np.inf)
 
 
 class Uniform(Distribution):
@@ -13,9 +19,7 @@ class Uniform(Distribution):
     names, neutral = ("center", "width"), (0.0, 1.0)
 
     def logpdf(self, y):
-        # With room for rounding: the ends belong to it.
-        inside = np.abs(y - self.center) <= 0.5 * (1 + 1e-9) * self.width
-        return np.where(inside, -np.log(self.width), -np.inf)
+        return log_density(y, self.center, self.width)
 
     def cdf(self, y):
         return np.clip((y - self.center) / self.width + 0.5, 0.0, 1.0)

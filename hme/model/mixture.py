@@ -1,4 +1,4 @@
-"""Gate + experts = mixture: the joint density of leaf and y, Bayes' rule, and the M-step."""
+"""Gate + experts = mixture: the joint density of leaf and y, Bayes' rule, the E-step and the M-step."""
 
 from typing import Any, NamedTuple
 
@@ -7,7 +7,10 @@ import numpy as np
 from ..numerics.kernels import log_normalize
 from .rows import BLOCK_ROWS
 
-__all__ = ["Mixture", "Params", "Statistics"]
+__all__ = ["Mixture", "Params", "Statistics", "starving"]
+
+# A leaf with less than this share of an equal share of the weight is starving.
+STARVING = 1e-3
 
 
 class Params(NamedTuple):
@@ -18,15 +21,20 @@ class Params(NamedTuple):
 
 
 class Statistics(NamedTuple):
-    """What a sweep gathers for the M-step."""
+    """What an E-step gathers for the M-step."""
 
     gate: Any
     experts: Any
     load: np.ndarray  # (K,) weight of each leaf
 
 
+def starving(load):
+    """Numbers of the leaves that hold next to none of the weight (K,)."""
+    return np.flatnonzero(load < STARVING * load.mean())
+
+
 class Mixture:
-    """A mixture of experts: a gate and a family of experts, both bound to a training table, and no state.
+    """A mixture of experts: a gate and a family of experts, both bound to a training table. It has no state.
 
     Parameters
     ----------
@@ -48,101 +56,146 @@ class Mixture:
         """Whether an M-step fits something anew, so that the objective may fall and there is no way back by halves."""
         return self.gate.traits.refitted or self.expert.traits.refitted
 
+    @property
+    def routed(self):
+        """Whether the gate lets a row use a few leaves only, so that no others are evaluated for it."""
+        return self.gate.traits.routed
+
+    def under(self, gate):
+        """The same experts under another gate."""
+        return Mixture(gate, self.expert)
+
+    def n_leaves(self, params):
+        """K, the number of leaves."""
+        return self.gate.n_leaves(params.gate)
+
     def init(self, rows, resp):
         """Parameters from initial responsibilities (heads, K)."""
         heads = rows.heads()
         weighted = resp * heads.weight[:, None]
         return Params(self.gate.init(heads, weighted), self.expert.init(rows, rows.spread(weighted)))
 
+    # -- Bayes' rule ---------------------------------------------------------------------------------------------------
+
+    def log_prior(self, params, rows):
+        """log g_k(x), (n, K), eq. (prior)."""
+        return self.gate.log_prior(params.gate, rows)
+
     def log_joint(self, params, rows):
-        """log g_k(x) + log p_k(y | x), (heads, K), eqs. (joint), (group); -inf where a sparse gate has no such leaf."""
+        """log g_k(x) + log p_k(y | x), (heads, K), eqs. (joint), (group); -inf for leaves that a row may not use."""
         heads = rows.heads()
-        if not self.sparse:
-            log_joint = self.gate.log_prior(params.gate, heads)
+        if not self.routed:
+            log_joint = self.log_prior(params, heads)
             log_joint += rows.pooled(self.expert.log_prob(params.experts, rows))
         else:
             active, log_prior = self.gate.route(params.gate, heads)
-            (log_prob,) = self._visit(params, rows, rows.spread(active), ("log_prob",))
-            log_joint = np.full((len(params.gate.coef), heads.n_rows), -np.inf).T
+            (log_prob,) = self._of_active(params, rows, rows.spread(active), self.expert.log_prob)
+            log_joint = np.full((self.n_leaves(params), heads.n_rows), -np.inf).T
             np.put_along_axis(log_joint, active, log_prior + rows.pooled(log_prob), axis=1)
         return log_joint if heads.log_label is None else log_joint + heads.log_label
 
-    def e_step(self, params, rows):
+    def posterior(self, params, rows):
         """log p(y | x) (heads,) and responsibilities (heads, K), eqs. (evidence) and (responsibility)."""
         log_density, resp = log_normalize(self.log_joint(params, rows))
-        nobody = np.isneginf(log_density)
-        if nobody.any():  # y says nothing about who it comes from: as if it had not been seen
-            resp[nobody] = np.exp(self.gate.log_prior(params.gate, rows.heads())[nobody])
+        impossible = np.isneginf(log_density)
+        if impossible.any():  # y has probability zero under every leaf and tells nothing: the prior is left
+            resp[impossible] = np.exp(self.log_prior(params, rows.heads())[impossible])
         return log_density, resp
-
-    # -- prediction ---------------------------------------------------------------------------------------------------
-
-    @property
-    def sparse(self):
-        """Whether the gate lets a row use a few leaves only, so that no others are evaluated for it."""
-        return self.gate.traits.routed
 
     def evidence(self, params, rows):
         """log p(y | x), (heads,), eqs. (evidence), (group)."""
-        return self._joined(lambda block: (self.e_step(params, block)[0],), rows)[0]
+        return self._joined(lambda block: (self.posterior(params, block)[0],), rows)[0]
+
+    # -- prediction ----------------------------------------------------------------------------------------------------
 
     def mean(self, params, rows):
         """Mean of y given x, (n, T), or class probabilities (n, C), eq. (mean)."""
-        return self._joined(lambda block: self._mixed(params, block, ("predict",))[:1], rows)[0]
+        return self._joined(lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
 
     def moments(self, params, rows):
         """Mean and variance of y given x, (n, T) each, eqs. (mean) and (variance)."""
 
         def moments(block):
-            mean, prior, means, within = self._mixed(params, block, ("predict", "variance"))
+            mean, prior, means, within = self._mixed(params, block, self.expert.predict, self.expert.variance)
             spread = within + (means - mean[:, None]) ** 2
             return mean, (prior * np.where(prior > 0, spread, 0.0)).sum(axis=1)  # a variance may be infinite
 
         return self._joined(moments, rows)
 
-    def _mixed(self, params, rows, methods):
-        """The mean, and of the leaves that are used: prior (n, k, 1) and what each method says, (n, k, T)."""
-        if self.sparse:
-            active, log_prior = self.gate.route(params.gate, rows)
-            values = self._visit(params, rows, active, methods)
-        else:
-            log_prior = self.gate.log_prior(params.gate, rows)
-            values = [getattr(self.expert, method)(params.experts, rows) for method in methods]
-        prior = np.exp(log_prior)[:, :, None]
-        return (prior * values[0]).sum(axis=1), prior, *values
+    def visits(self, params, rows, active):
+        """Every leaf in turn with the rows that are routed to it.
 
-    def _visit(self, params, rows, active, methods):
-        """What methods of the experts say, (n, k, ...), each expert being asked about the rows routed to it only."""
+        Parameters
+        ----------
+        params : Params
+        rows : Rows
+        active : ndarray of int of shape (n, k)
+            The leaves of every row, as from ``gate.route``.
+
+        Yields
+        ------
+        leaf : int
+        slots : ndarray of int
+            Where the leaf stands in `active`, flattened.
+        experts : NamedTuple
+            Parameters of its expert alone.
+        rows : Rows
+            As that expert sees them, one for each slot.
+        """
         rows = rows._replace(Z=rows.X, active=None)  # experts look at X
-        n, k = active.shape
-        n_leaves = len(params.gate.coef)
+        k, n_leaves = active.shape[1], self.n_leaves(params)
         short = active.astype(np.min_scalar_type(n_leaves))  # integers of two bytes or less are sorted by radix
         order = np.argsort(short, axis=None, kind="stable")  # slots of the first leaf, of the second, ...
         ends = np.cumsum(np.bincount(active.ravel(), minlength=n_leaves))
-        out = [None] * len(methods)
         for leaf, slots in enumerate(np.split(order, ends[:-1])):
+            yield leaf, slots, self.expert.take(params.experts, [leaf]), rows[slots // k]
+
+    def _mixed(self, params, rows, *functions):
+        """The mean, and for the leaves in use the prior (n, k, 1) and what functions of the experts give, (n, k, T)."""
+        if self.routed:
+            active, log_prior = self.gate.route(params.gate, rows)
+            values = self._of_active(params, rows, active, *functions)
+        else:
+            log_prior = self.log_prior(params, rows)
+            values = [function(params.experts, rows) for function in functions]
+        prior = np.exp(log_prior)[:, :, None]
+        return (prior * values[0]).sum(axis=1), prior, *values
+
+    def _of_active(self, params, rows, active, *functions):
+        """What functions of the experts give, (n, k, ...); each expert is evaluated for the rows routed to it only."""
+        out = [None] * len(functions)
+        for _, slots, experts, routed in self.visits(params, rows, active):
             if not len(slots):
                 continue
-            alone, routed = self.expert.take(params.experts, [leaf]), rows[slots // k]
-            for i, method in enumerate(methods):
-                value = getattr(self.expert, method)(alone, routed)[:, 0]
+            for i, function in enumerate(functions):
+                value = function(experts, routed)[:, 0]
                 if out[i] is None:
-                    out[i] = np.empty((n * k, *value.shape[1:]))
+                    out[i] = np.empty((active.size, *value.shape[1:]))
                 out[i][slots] = value
-        return [value.reshape(n, k, *value.shape[1:]) for value in out]
+        return [value.reshape(*active.shape, *value.shape[1:]) for value in out]
 
     def _joined(self, function, rows):
         """Answers to all rows from those to blocks of them, large enough for the rows of one expert to fill a block."""
-        size = BLOCK_ROWS * 4 if self.sparse else None
+        size = BLOCK_ROWS * 4 if self.routed else None
         return tuple(map(np.concatenate, zip(*(function(block) for _, block in rows.blocks(size)), strict=True)))
 
-    # -- training -----------------------------------------------------------------------------------------------------
+    # -- training ------------------------------------------------------------------------------------------------------
 
-    def sweep(self, params, rows, posterior=log_normalize):
-        """One pass over the rows: the objective at `params`, and the statistics for the step that follows.
+    def e_step(self, params, rows, assign=log_normalize):
+        """One pass over the rows: the objective at `params`, eq. (objective), and the statistics for the M-step.
 
-        `posterior` turns log-joint densities (heads, K) into their contributions to the objective (heads,) and into
-        responsibilities: Bayes' rule, or what stands for it in other algorithms than EM.
+        Parameters
+        ----------
+        params : Params
+        rows : Rows
+        assign : callable
+            From log-joint densities (heads, K) to what the rows contribute to the objective (heads,) and to
+            responsibilities (heads, K): Bayes' rule, or what other algorithms than EM have in its place.
+
+        Returns
+        -------
+        objective : float
+        stats : Statistics
         """
         log_likelihood, gate, experts, load = 0.0, None, None, 0.0
         for _, block in rows.blocks():
@@ -152,7 +205,7 @@ class Mixture:
             log_joint += block.pooled(log_prob)
             if heads.log_label is not None:
                 log_joint += heads.log_label
-            log_density, resp = posterior(log_joint)
+            log_density, resp = assign(log_joint)
             resp *= heads.weight[:, None]
             log_likelihood += heads.weight @ log_density
             gate = self.gate.add(gate, self.gate.statistics(params.gate, heads, resp, seen_gate))
@@ -178,14 +231,17 @@ class Mixture:
         return float(np.abs(np.append(gate, experts)).max(initial=0.0) / stats.load.sum())
 
     def interpolate(self, old, new, step):
-        """Parameters on the way back from `new` to `old`."""
+        """Parameters at the share `step` of the way from `old` to `new`."""
         return Params(
             self.gate.interpolate(old.gate, new.gate, step), self.expert.interpolate(old.experts, new.experts, step)
         )
 
+    # -- what users are shown ------------------------------------------------------------------------------------------
+
     def n_parameters(self, params):
+        """Number of free parameters of gate and experts. NotImplementedError where they cannot be counted."""
         return self.gate.n_parameters(params.gate) + self.expert.n_parameters(params.experts)
 
     def warnings(self, params, stats):
-        """What is at a boundary, in sentences."""
+        """Sentences about parameters at a boundary."""
         return self.gate.warnings(params.gate, stats.gate) + self.expert.warnings(params.experts, stats.experts)

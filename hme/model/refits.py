@@ -1,4 +1,4 @@
-"""What families that are fitted anew each sweep have in common, as experts and as gates."""
+"""What families that are fitted anew in each sweep have in common, experts and gates."""
 
 from inspect import signature
 
@@ -10,7 +10,7 @@ from sklearn.utils.validation import has_fit_parameter
 __all__ = ["STEP", "Refitted", "fit_to", "resample", "seeded", "weight_name"]
 
 # Of a row: responsibilities are rounded to multiples of it, so that sums over rows have no rounding. Splits of a small
-# tree are often equally good; rounding that hangs on the order of rows, or on how a weight is written, would choose.
+# tree are often equally good; rounding that depends on the order of rows, or on how a weight is written, would decide.
 STEP = 2.0**-20
 SEED = 0  # for estimators that draw, so that two sweeps differ by their weights only
 
@@ -62,7 +62,7 @@ def weight_name(estimator):
 
 
 def fit_to(estimator, X, y, **arguments):
-    """Fit an estimator; what is routed around the whole model is not its business, in whatever thread it is."""
+    """Fit an estimator without metadata routing, which is for the whole model, in whatever thread it runs."""
     with config_context(enable_metadata_routing=False):
         return estimator.fit(X, y, **arguments)
 

@@ -173,7 +173,7 @@ class Tree:
     @cached_property
     def branching(self):
         """Number of branches of every node, (M,)."""
-        return (self.children != 0).sum(axis=1)
+        return self.used.sum(axis=1)
 
     @cached_property
     def parent(self):
@@ -182,6 +182,11 @@ class Tree:
         for m, row in enumerate(self.children):
             parent[row[row > 0]] = m
         return parent
+
+    @cached_property
+    def used(self):
+        """The branches that exist, (M, B) of bool."""
+        return self.children != 0
 
     @cached_property
     def paths(self):

@@ -11,6 +11,7 @@ import numpy as np
 
 __all__ = [
     "STEP",
+    "by_output",
     "Coordinates",
     "Scalars",
     "covariance_of",
@@ -295,6 +296,23 @@ def stacked(first, second):
         for b in range(a, d):
             curvature[..., a, b] = curvature[..., b, a] = second[a][b - a]
     return slopes, curvature
+
+
+def by_output(first, second):
+    """Derivatives (n, Q, D) and (n, Q, D, D) of T independent outputs together, from those of each.
+
+    `first` is (n, Q, T, d), `second` (n, Q, T, d, d), by the output's linear predictor and its scalars. Together they
+    are by all linear predictors, then by the first scalar of every output, the second one, ...
+    """
+    n, Q, T, d = first.shape
+    if T == 1:
+        return first[:, :, 0], second[:, :, 0]
+    joint, crossed = np.zeros((n, Q, T * d)), np.zeros((n, Q, T * d, T * d))
+    for t in range(T):
+        own = np.arange(d) * T + t
+        joint[:, :, own] = first[:, :, t]
+        crossed[:, :, own[:, None], own] = second[:, :, t]
+    return joint, crossed
 
 
 def differenced(function, d):

@@ -5,7 +5,7 @@ Statistics add over rows, blocks, chunks and machines; parameters are taken, mix
 
 import numpy as np
 
-__all__ = ["add", "concatenate", "decay", "interpolate", "take"]
+__all__ = ["add", "concatenate", "decay", "diagonal", "interpolate", "take"]
 
 
 def add(a, b):
@@ -33,3 +33,8 @@ def concatenate(a, b):
 def interpolate(a, b, step):
     """Parameters at ``a + step (b - a)``."""
     return type(a)(*(u + step * (v - u) for u, v in zip(a, b, strict=True)))
+
+
+def diagonal(gram):
+    """The diagonals of matrices (..., p, p) summed, (p,): what all of them hold on each column."""
+    return np.einsum("...jj->...j", gram).reshape(-1, gram.shape[-1]).sum(axis=0)

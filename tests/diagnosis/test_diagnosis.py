@@ -13,7 +13,7 @@ from hme.diagnosis import diagnose, restart_report
 from hme.diagnosis.alternatives import alternatives
 from hme.diagnosis.checks import _kolmogorov, _rank_correlation, _reliability
 from hme.diagnosis.evidence import Evidence
-from hme.diagnosis.held_out import Table, folds_of
+from hme.diagnosis.held_out import Data, folds_of
 from hme.experts import BackgroundExpert, GammaExpert, LinearExpert, PointMassExpert
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -115,7 +115,7 @@ def test_gains_are_held_out_log_likelihoods():
     model = HMERegressor(n_experts=2).fit(X, y)
     found = diagnose(model, X, y, cv=3, random_state=0, **QUICK)
     seed = int(np.random.RandomState(0).randint(2**31 - 1))
-    folds = folds_of(model, Table(X, y, np.ones(500), {}, np.arange(500)), 3, seed)
+    folds = folds_of(model, Data(X, y, np.ones(500), {}, np.arange(500)), 3, seed)
     np.testing.assert_array_equal(np.sort(np.concatenate(folds)), np.arange(500))
     own, other = [], []
     for fold in folds:
@@ -132,11 +132,11 @@ def test_gains_are_held_out_log_likelihoods():
 def test_standard_errors_count_units_and_weights():
     rng = np.random.default_rng(0)
     values, weight = rng.normal(size=30), rng.integers(1, 4, 30).astype(float)
-    table = Table(None, values, weight, {}, np.arange(30))
+    table = Data(None, values, weight, {}, np.arange(30))
     evidence = Evidence(table, [np.arange(30)])
     assert evidence.mean(values) == pytest.approx(np.average(values, weights=weight))
     # Units of equal rows are one row of their weight.
-    twice = Table(None, np.repeat(values, 2), np.repeat(weight, 2), {}, np.repeat(np.arange(30), 2))
+    twice = Data(None, np.repeat(values, 2), np.repeat(weight, 2), {}, np.repeat(np.arange(30), 2))
     assert Evidence(twice, [np.arange(60)]).error(np.repeat(values, 2)) == pytest.approx(evidence.error(values))
 
 

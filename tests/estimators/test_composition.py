@@ -497,7 +497,7 @@ def test_an_interruption_before_the_first_sweep_is_raised(monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hme.model.mixture.Mixture.sweep", interrupt)
+    monkeypatch.setattr("hme.model.mixture.Mixture.e_step", interrupt)
     with pytest.raises(KeyboardInterrupt):
         HMERegressor(depth=1).fit(X, Y)
 

@@ -19,7 +19,7 @@ from hme.experts import (
     NegativeBinomialExpert,
     PoissonExpert,
 )
-from hme.experts.glm import GLMParams
+from hme.experts.noise import GLMParams
 from hme.model.rows import Rows
 from hme.numerics.links import LINKS
 

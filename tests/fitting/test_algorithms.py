@@ -51,7 +51,7 @@ def test_draws_follow_the_responsibilities():
 def test_the_classification_likelihood_does_not_fall(expert, gate):
     model = HMERegressor(n_experts=3, expert=expert, gate=gate, algorithm="hard").fit(X, Y)
     assert np.diff(model.lower_bounds_).min(initial=0.0) >= -1e-12 and model.converged_
-    rows, _ = model._labelled_rows(X, Y)
+    rows, _ = model.observed_rows(X, Y)
     if gate != "gaussian":
         best = model.model_.log_joint(model.params_, rows).max(axis=1)
         expected = (best.sum() + model.model_.log_prior_density(model.params_)) / N

@@ -79,7 +79,7 @@ class Overshooting:
 
     exact, refitted = True, False
 
-    def sweep(self, theta, rows, posterior):
+    def e_step(self, theta, rows, assign):
         return -(theta**2), None if theta is None else _Load()
 
     def gradient(self, theta, stats):
@@ -107,7 +107,7 @@ def test_guard_goes_half_way_back():
 
 def test_nan_is_turned_back():
     class Breaking(Overshooting):
-        def sweep(self, theta, rows, posterior):
+        def e_step(self, theta, rows, assign):
             return (np.nan if abs(theta) > 1 else -(theta**2)), _Load()
 
         def m_step(self, theta, stats, rows):

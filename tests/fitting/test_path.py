@@ -77,8 +77,8 @@ def test_largest_alpha_is_the_least_without_slopes_at_fixed_responsibilities(sid
     X, y = table()
     model = clone(MODEL).set_params(tol=1e-10).fit(X, y)
     largest = alpha_path(clone(MODEL).set_params(tol=1e-10), X, y, side=side, n_alphas=2).alphas[0]
-    rows = model._labelled_rows(X, y)[0]._replace(weight=np.ones(len(y)))
-    resp = model.model_.e_step(model.params_, rows)[1]
+    rows = model.observed_rows(X, y)[0]
+    resp = model.model_.posterior(model.params_, rows)[1]
     design = model.columns_.expert.design
     for share, empty in ((1.0001, True), (0.999, False)):
         if side == "expert":

@@ -243,7 +243,9 @@ def numeric_gradient(model, rows, read, write, penalty):
     def value(coef):
         params = write(model.params_, coef)
         smooth = model.model_.log_prior_density(params) + penalty(params)
-        return model.model_.sweep(params, rows)[0] * rows.weight.sum() - model.model_.log_prior_density(params) + smooth
+        return (
+            model.model_.e_step(params, rows)[0] * rows.weight.sum() - model.model_.log_prior_density(params) + smooth
+        )
 
     gradient = np.empty_like(coef)
     for index in np.ndindex(coef.shape):
@@ -267,7 +269,7 @@ def check_conditions(gradient, coef, lasso, atol):
 @pytest.mark.parametrize("name", representative([name for name in FAMILIES if "laplace" not in name], every=3))
 def test_subgradient_conditions_of_experts_and_gate(name):
     model, X, y = fitted(name, gate_alpha=9.0)
-    rows = model._labelled_rows(X, y)[0]._replace(weight=np.ones(len(y)))
+    rows = model.observed_rows(X, y)[0]
     expert, gate = model.model_.expert, model.model_.gate.node
     scale = 1.0
     params = model.params_.experts
@@ -300,7 +302,7 @@ def test_subgradient_conditions_of_experts_and_gate(name):
 def test_subgradient_conditions_of_nodes_with_more_slots(n_experts):
     model, X, y = fitted("linear", n_experts=n_experts)
     gate = model.model_.gate.node
-    rows = model._labelled_rows(X, y)[0]._replace(weight=np.ones(len(y)))
+    rows = model.observed_rows(X, y)[0]
     gradient = numeric_gradient(
         model, rows, lambda p: p.gate.coef,
         lambda p, coef: p._replace(gate=p.gate._replace(coef=coef)),

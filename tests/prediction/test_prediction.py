@@ -631,7 +631,7 @@ MODELS = [
 def test_models_and_their_distributions_agree(kind, settings):
     X, y = table(kind)
     model = HMERegressor(n_experts=3, random_state=0, max_iter=60, **settings).fit(X, y)
-    ours = predictive(model.model_, model.params_, model._rows(X))
+    ours = predictive(model.model_, model.params_, model.rows(X))
     np.testing.assert_allclose(ours.weights, model.gate_proba(X), rtol=1e-12, atol=1e-300)
     mean, std = model.predict(X, return_std=True)
     np.testing.assert_allclose(ours.mean(), mean, rtol=1e-10)
@@ -648,11 +648,11 @@ def test_offsets_and_trials_are_heeded():
     X, y = table("counts")
     exposure = np.where(X[:, 0] > 0, 2.0, 0.5)
     model = HMERegressor(n_experts=2, expert=PoissonExpert(), random_state=0).fit(X, y, offset=np.log(exposure))
-    ours = predictive(model.model_, model.params_, model._rows(X, offset=np.log(exposure)))
+    ours = predictive(model.model_, model.params_, model.rows(X, offset=np.log(exposure)))
     np.testing.assert_allclose(ours.mean(), model.predict(X, offset=np.log(exposure)), rtol=1e-12)
     y = np.minimum(y, 9.0)
     model = HMERegressor(n_experts=2, expert="binomial", random_state=0).fit(X, y, trials=9)
-    ours = predictive(model.model_, model.params_, model._rows(X, trials=20))
+    ours = predictive(model.model_, model.params_, model.rows(X, trials=20))
     np.testing.assert_allclose(ours.mean(), model.predict(X, trials=20), rtol=1e-12)
     np.testing.assert_array_equal(ours.support()[1], np.full(len(X), 20.0))
 
@@ -668,7 +668,7 @@ def test_sparse_gates_ask_k_experts_a_row():
             return super().predict_dist(params, rows)
 
     model.model_.expert.__class__ = Watched
-    ours = predictive(model.model_, model.params_, model._rows(X))
+    ours = predictive(model.model_, model.params_, model.rows(X))
     assert sum(asked) == 2 * len(X)
     assert ((ours.weights > 0).sum(axis=1) <= 2).all()
 
@@ -677,7 +677,7 @@ def test_sparse_gates_ask_k_experts_a_row():
 def test_several_outputs(covariance):
     X, Y = table("outputs")
     model = HMERegressor(n_experts=2, expert=LinearExpert(covariance=covariance), random_state=0).fit(X, Y)
-    ours = predictive(model.model_, model.params_, model._rows(X))
+    ours = predictive(model.model_, model.params_, model.rows(X))
     assert isinstance(ours, OutputsDistribution) and ours.n_outputs == 2
     mean, std = model.predict(X, return_std=True)
     np.testing.assert_allclose(ours.mean(), mean, rtol=1e-10)
@@ -712,7 +712,7 @@ def test_outputs_of_mixed_lists_and_sparse_gates():
     experts = [("a", LinearExpert()), ("b", LinearExpert(covariance="full")), ("rest", BackgroundExpert())]
     for gate in (None, TopKGate(k=2)):
         model = HMERegressor(n_experts=3, expert=experts, gate=gate, random_state=0).fit(X, Y)
-        ours = predictive(model.model_, model.params_, model._rows(X))
+        ours = predictive(model.model_, model.params_, model.rows(X))
         np.testing.assert_allclose(ours.mean(), model.predict(X), rtol=1e-10)
         np.testing.assert_allclose(ours.logpdf(Y), model.log_likelihood(X, Y), rtol=1e-10, atol=1e-10)
         np.testing.assert_allclose(
@@ -724,7 +724,7 @@ def test_outputs_of_mixed_lists_and_sparse_gates():
 def test_one_output_that_is_not_flat():
     X, y = table()
     model = HMERegressor(n_experts=2, random_state=0).fit(X, y)
-    rows = model._rows(X)
+    rows = model.rows(X)
     flat, column = (predictive(model.model_, model.params_, rows, flat=f) for f in (True, False))
     np.testing.assert_array_equal(column.mean()[:, 0], flat.mean())
     np.testing.assert_allclose(column.logpdf(y[:, None]), flat.logpdf(y), rtol=1e-14)
@@ -735,7 +735,7 @@ def test_one_output_that_is_not_flat():
 def test_the_inverse_problem_has_its_three_branches():
     X, t, _ = make_inverse_problem(2000, noise=0.05, random_state=0)
     model = HMERegressor(n_experts=8, random_state=0, n_init=4).fit(X, t)
-    one = predictive(model.model_, model.params_, model._rows([[0.5]]))
+    one = predictive(model.model_, model.params_, model.rows([[0.5]]))
     # t + 0.3 sin(2 pi t) = 0.5
     roots = [0.5 - 0.2853, 0.5, 0.5 + 0.2853]
     region = one.interval(0.8, method="highest_density")[0]
