@@ -181,7 +181,7 @@ def diagnose(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 2))
     >>> y = X[:, 0] - X[:, 1] + rng.normal(size=200)
-    >>> diagnose(HMERegressor(depth=1), X, y, n_seeds=2, n_bootstrap=2, random_state=0).verdict
+    >>> diagnose(HMERegressor(depth=1), X, y, cv=3, n_seeds=2, n_bootstrap=2, random_state=0).verdict
     'single'
     """
     check_model(model)

@@ -294,7 +294,7 @@ def test_estimators_have_no_numbers():
 @pytest.mark.parametrize(
     "expert, gate",
     representative(
-        product(["linear", "student", "laplace", "list"], ["softmax", "constant", "gaussian", "top_k", "tree"]), every=3
+        product(["linear", "student", "laplace", "list"], ["softmax", "constant", "gaussian", "top_k", "tree"]), every=6
     ),
 )
 def test_every_gate_and_family(expert, gate):
