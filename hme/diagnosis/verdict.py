@@ -204,7 +204,7 @@ def diagnose(
     evidence = Evidence(table, folds)
     values = evidence.clipped([held.log_likelihood for held in own])
     rivals = [
-        Rival(name, kind, getattr(parts[0], "n_parameters", None), *evidence.joined(parts))
+        Rival(name, kind, None if isinstance(parts[0], str) else parts[0].n_parameters, *evidence.joined(parts))
         for name, kind, parts in zip(names, kinds, of_others, strict=True)
     ]
     gains = [evidence.gain(values, rival) for rival in rivals]
