@@ -23,7 +23,7 @@ TIGHT = {"tol": 1e-13, "max_iter": 5000}
 
 def one(X, y, expert, **rows):
     """One unpenalised expert, fitted to the last digits."""
-    kind = HMEClassifier if "classification" in expert.tasks else HMERegressor
+    kind = HMEClassifier if "classification" in expert.traits.tasks else HMERegressor
     return kind(depth=0, expert=expert, **TIGHT).fit(X, y, **rows)
 
 

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import statsmodels.api as sm
-from hme.experts.count import CountExpert
-from hme.experts.glm import GLMExpert, ScaledGLMExpert
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -31,6 +29,8 @@ from hme.experts import (
     StudentExpert,
 )
 from hme.experts.base import AdditiveExpert
+from hme.experts.gamma import GammaResponse
+from hme.experts.noise import CountResponse, DispersedResponse, Response
 from hme.gates import ConstantGate, FixedGate, GaussianGate, SoftmaxGate, TopKGate
 from hme.inference.information import INTERCEPT, Layout, combined, observe
 from hme.numerics.coordinates import covariance_of, covariance_scalars, gaussian_derivatives, gaussian_sums
@@ -268,24 +268,34 @@ def test_estimators_are_taken_as_known():
     assert len(layout.remarks) == 2 and all(re.search("known|fixed", remark) for remark in layout.remarks)
 
 
-class GeometricExpert(CountExpert):
+class GeometricResponse(CountResponse):
     """A family that says nothing of its derivatives."""
 
-    def log_mass(self, y, eta, mean, dispersion):
-        return y * eta - (y + 1.0) * np.log1p(mean)
+    def log_mass(self, y, eta, params):
+        return y * eta - (y + 1.0) * np.log1p(self.mean_of(eta))
 
-    def count_variance(self, mean, dispersion):
+    def count_variance(self, mean, params):
         return mean + mean**2
 
-    def law(self, eta, mean, dispersion, trials):
+    def counts(self, eta, params):
         raise NotImplementedError
 
 
-class SteepExpert(GammaExpert):
+class GeometricExpert(PoissonExpert):
+    def response(self):
+        return GeometricResponse(self.zero_truncated)
+
+
+class SteepResponse(GammaResponse):
     """The gamma family as one that says nothing of its derivatives."""
 
-    unit_variance_slope = ScaledGLMExpert.unit_variance_slope
-    density_derivatives = GLMExpert.density_derivatives
+    unit_variance_slope = DispersedResponse.unit_variance_slope
+    derivatives = Response.derivatives
+
+
+class SteepExpert(GammaExpert):
+    def response(self):
+        return SteepResponse(self.link, self.dispersion_prior, self.dispersion_floor, self.shared_dispersion)
 
 
 class SilentExpert(AdditiveExpert):
