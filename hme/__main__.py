@@ -1,4 +1,4 @@
-"""`python -m hme`: fit a table, print the tree, score it beside other models, save model and picture."""
+"""`python -m hme`: fit a table, print the tree, compare scores with other models, save model and picture."""
 
 import argparse
 import sys
@@ -125,7 +125,7 @@ def _example(options):
         data.target,
         "accel",
         list(folds.split(data.data)),
-        "5-fold cross-validation, 4 times: so few rows make a single split a matter of luck",
+        "5-fold cross-validation, 4 times, as with so few rows a single split would be a matter of luck",
     )
 
 
@@ -145,7 +145,7 @@ def _problem(options):
     features = table.drop([options.target])
     empty = [name for name in features.names if features.is_missing(name).all()]
     if empty:
-        print(f"note: nothing is known of {', '.join(empty)}; left out")
+        print(f"note: no values in {', '.join(empty)}; left out")
     features = features.drop(empty)
     if not features.names:
         raise TableError(f"{options.data} has no column beside the target")
@@ -163,7 +163,7 @@ def _problem(options):
         stratify=y if task == "classification" else None,
     )
     title = f"{options.data.name}: {len(y)} rows, {len(features.names)} feature{'s' * (len(features.names) > 1)}"
-    scoring = f"{len(test)} rows drawn at random; the fits that are scored have not seen them"
+    scoring = f"{len(test)} rows drawn at random, which the scored fits have not seen"
     return Problem(title, task, features, y, options.target, [(train, test)], scoring)
 
 
@@ -175,7 +175,7 @@ def _without_gaps(table, target):
 
 
 def _task(options, table):
-    """Classification for text and for a few whole numbers, unless the user says otherwise."""
+    """The task: classification where the target is text or has few values, all whole, unless `--task` is given."""
     numeric, y = table.is_numeric(options.target), table.columns[options.target]
     if options.task == "regression" and not numeric:
         raise TableError(f"--task regression, but --target {options.target} holds text, for example {y[0]!r}")
@@ -186,7 +186,7 @@ def _task(options, table):
 
 
 def _classes(y, options):
-    """Class labels, whole numbers as ints, and the rows kept: each class must be on both sides of the split."""
+    """Class labels, and which rows are kept: those of classes that can be on both sides of the split."""
     whole = y.dtype.kind == "f" and (y == np.round(y)).all()
     y = y.astype(int) if whole else y.astype(str)
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
@@ -206,7 +206,7 @@ def _classes(y, options):
 
 
 def preprocessing(table):
-    """Median and most frequent value for what is missing, one column for each level of a text."""
+    """A transformer that fills missing values and gives every level of a text column a column of its own."""
     numeric = [j for j, name in enumerate(table.names) if table.is_numeric(name)]
     text = [j for j, name in enumerate(table.names) if not table.is_numeric(name)]
     code = make_pipeline(
@@ -218,7 +218,7 @@ def preprocessing(table):
 
 
 def models(problem, options):
-    """The mixture and its rivals: pipelines by name."""
+    """The mixture and the models that it is compared with: pipelines by name."""
     seed = options.random_state
     if problem.task == "regression":
         mixture = HMERegressor(options.depth, random_state=seed)
@@ -250,7 +250,7 @@ def score(model, problem):
 
 
 def _log_density(fitted, X, y, train, test):
-    """log p(y | x) of held-out rows; a rival is a Gaussian whose variance is that of its cross-validated residuals."""
+    """log p(y | x) of held-out rows; other models count as Gaussians with the variance of their residuals."""
     if hasattr(fitted[-1], "log_likelihood"):
         return fitted[-1].log_likelihood(fitted[:-1].transform(X[test]), y[test])
     folds = KFold(5, shuffle=True, random_state=0)
@@ -294,7 +294,7 @@ def _print_tree(text):
     elif "gate 0" in text:
         print("gate a + b > 5: a + b - 5 is the log-odds of yes")
     noise = "; noise: standard deviation around its equation" if "noise" in text else ""
-    print(f"load: share of the rows that a leaf answers for{noise}\n")
+    print(f"load: share of the rows that a leaf is responsible for{noise}\n")
 
 
 def _print_scores(problem, pipelines):
@@ -308,11 +308,11 @@ def _print_scores(problem, pipelines):
         print(f"{name:30}  {a:10.4g}  {b:14.3f}  {time.perf_counter() - begin:7.1f}", flush=True)
         _say(caught)
     if problem.task == "regression":
-        print("(log-likelihood: nats per row, more is better; the rivals as Gaussians of constant width)")
+        print("(log-likelihood: nats per row, more is better; other models as Gaussians of constant variance)")
 
 
 def _save_picture(model, columns, names, problem, path):
-    """The experts along the feature that the gates look at most, where there is matplotlib."""
+    """Draw the experts along the feature of largest gate coefficients, if matplotlib is installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -320,7 +320,7 @@ def _save_picture(model, columns, names, problem, path):
         return
     j = int(model.model_.gate.column_strength(model.gate_, model.columns_.gate.design).argmax())
     if np.ptp(columns[:, j]) == 0.0:
-        print(f"picture: none, {names[j]} has one value only")
+        print(f"picture: none, {names[j]} has a single value")
         return
     figure = Figure(figsize=(8, 6), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
@@ -332,7 +332,7 @@ def _save_picture(model, columns, names, problem, path):
 
 
 def _notes():
-    """A context that keeps warnings of convergence for `_say`."""
+    """A context that collects convergence warnings for `_say`."""
     return warnings.catch_warnings(record=True, action="always", category=ConvergenceWarning)
 
 

@@ -1,4 +1,6 @@
-"""The families by name, what each supports, and what stands for what in an estimator's parameters."""
+"""The families by name, what each supports, and how an estimator's parameters are turned into families."""
+
+from functools import cache
 
 import scipy.sparse as sp
 from sklearn.base import is_classifier
@@ -53,15 +55,28 @@ GATES = {
 }
 
 
+@cache  # scikit-learn asks for an estimator's tags, and so for these, at every call of predict
+def _tasks(name):
+    return EXPERTS[name]().traits.tasks
+
+
 def expert_names(task):
     """Names of the families for "regression" or "classification"."""
-    return [name for name, family in EXPERTS.items() if task in family().traits.tasks]
+    return [name for name in EXPERTS if task in _tasks(name)]
 
 
 def make_expert(expert, task):
-    """The family that a parameter stands for: None, a name, a list of (name, family) pairs, or an object.
+    """The family of experts that a parameter stands for.
 
-    A scikit-learn estimator is an `EstimatorExpert`.
+    Parameters
+    ----------
+    expert : None, str, list of (name, expert) pairs, Expert or scikit-learn estimator
+        An estimator is wrapped in an `EstimatorExpert`, in a list too.
+    task : {"regression", "classification"}
+
+    Returns
+    -------
+    Expert
     """
     names = expert_names(task)
     if expert is None:
@@ -92,7 +107,7 @@ def make_expert(expert, task):
 
 
 def make_gate(gate):
-    """The gate that a parameter stands for: None, a name, or an object."""
+    """The gate that a parameter stands for: None, a name, a gate object, or a scikit-learn classifier."""
     if gate is None:
         return SoftmaxGate()
     if isinstance(gate, str):
@@ -110,13 +125,13 @@ def make_gate(gate):
 
 
 def _is_estimator(family):
-    """Whether an object is a scikit-learn estimator, not a family of ours."""
-    ours = isinstance(family, Expert | Gate | NodeGate | type)
-    return not ours and hasattr(family, "fit") and hasattr(family, "predict") and hasattr(family, "get_params")
+    """Whether an object is a scikit-learn estimator and not one of our families."""
+    own = isinstance(family, Expert | Gate | NodeGate | type)
+    return not own and hasattr(family, "fit") and hasattr(family, "predict") and hasattr(family, "get_params")
 
 
 def supports(expert, gate):
-    """What a pair of classes takes: S sparse X, M several outputs, O offset, T trials, in this order."""
+    """What a class of experts and one of gates support: S sparse X, M several outputs, O offset, T trials."""
     expert, gate = expert(), gate()
     letters = {
         "S": expert.traits.sparse_input and gate.traits.sparse_input,
@@ -128,7 +143,7 @@ def supports(expert, gate):
 
 
 def check_support(expert, gate, rows):
-    """Refuse, by name, rows that a family cannot take."""
+    """Refuse, by name, rows that experts or gate do not support."""
     name = type(expert).__name__
     if sp.issparse(rows.X) and not expert.traits.sparse_input:
         raise TypeError(f"{name} does not take sparse X; use X.toarray().")
@@ -144,8 +159,8 @@ def check_support(expert, gate, rows):
     atoms = expert.names and any(member.traits.atoms for member in expert.members)
     if gate.traits.routed and (limited or atoms):
         raise ValueError(
-            f"{type(gate).__name__} lets a row use a few experts only, chosen by x, but y holds values that some of "
-            f"the experts {expert.names} cannot produce: such rows could end with none that can. Use another gate."
+            f"{type(gate).__name__} lets a row use only a few experts, chosen by x, but y holds values that some of "
+            f"the experts {expert.names} cannot produce: such rows could end up with none that can. Use another gate."
         )
 
 
@@ -156,6 +171,6 @@ def check_target(expert, rows):
         first = rows.y[int((~possible).argmax())]
         value = first.item() if first.size == 1 else first.tolist()
         raise ValueError(
-            f"y holds {value!r}, in {int((~possible).sum())} row(s) something that {type(expert).__name__} cannot "
+            f"y holds {value!r}, in {int((~possible).sum())} row(s) a value that {type(expert).__name__} cannot "
             f"produce: it is for {expert.traits.domain}."
         )

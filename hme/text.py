@@ -1,4 +1,4 @@
-"""A fitted tree as text: what each gate asks, what each expert says."""
+"""A fitted tree as text: the question of each gate, the equation of each expert."""
 
 import numpy as np
 from scipy.special import softmax
@@ -13,11 +13,11 @@ __all__ = ["export_text"]
 def export_text(model, feature_names=None, target="y", max_terms=5):
     """Write a fitted tree as indented text.
 
-    A gate with two branches is a soft question. In one feature it reads ``x < 27.3 +/- 1.2``: rows at 27.3 are divided
-    evenly, and beyond 1.2 to either side nine tenths of a row go one way. In several features it reads
-    ``0.83 a -1.2 b > 3.1``, and the difference between the two sides is the log-odds of "yes". A gate with more
-    branches has a linear score for each of them; a row goes down them with the softmax of the scores. Of a decision
-    tree as gate the rules are shown, each with the expert that most of its rows go to and their share.
+    A gate with two branches is a soft question. In one feature it reads ``x < 27.3 +/- 1.2``: at 27.3 both branches
+    have the same probability, and beyond 1.2 to either side one of them has more than 0.9. In several features it reads
+    ``0.83 a -1.2 b > 3.1``, and the left side less the right side is the log-odds of "yes". A gate with more branches
+    has a linear score for each of them; the softmax of the scores gives their probabilities. If the gate is a decision
+    tree, its rules are shown, each with the expert that most of its rows go to and their share.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     target : str, default="y"
         Name of the target.
     max_terms : int or None, default=5
-        Most terms of a gate or an equation, the strongest of standardised columns; what is left out is said. None
-        shows all.
+        Most terms of a gate or an equation: the largest coefficients of standardised columns. The number of those left
+        out is shown. None shows all.
 
     Returns
     -------
@@ -84,16 +84,24 @@ def _names(model, feature_names):
 
 def _leaves(model, names, target, max_terms):
     """The lines of every leaf."""
-    leaves = []
+    leaves, expert_names = [], model.model_.expert.names
     for k, load in enumerate(model.load_):
         first, *more = _equations(model, k, names, target, max_terms)
-        name = f" {list(model.experts_)[k]}" if isinstance(model.experts_, dict) else ""
+        name = f" {expert_names[k]}" if expert_names else ""
         leaves.append([f"leaf {k}{name} (load {load:.2f}): {first}", *(f"    {line}" for line in more)])
     return leaves
 
 
-def _alone(field):
-    """A field of one expert's report with the axis of the experts."""
+def _report_of(model, k):
+    """The report of expert k alone, the axis of the experts kept."""
+    names = model.model_.expert.names
+    if not names:
+        return type(model.experts_)(*(field[k : k + 1] for field in model.experts_))
+    report = model.experts_[names[k]]
+    return type(report)(*map(_with_axis, report))
+
+
+def _with_axis(field):
     if hasattr(field, "fit"):  # NumPy takes pipelines and forests for sequences
         array = np.empty(1, dtype=object)
         array[0] = field
@@ -102,41 +110,41 @@ def _alone(field):
 
 
 def _equations(model, k, names, target, max_terms):
-    """What expert k says, in one line or in one for each class or output."""
-    family = model.model_.expert.family(k)
-    if isinstance(model.experts_, dict):
-        report = list(model.experts_.values())[k]
-        report = type(report)(*(_alone(field) for field in report))
-    else:
-        report = type(model.experts_)(*(field[k : k + 1] for field in model.experts_))
-    classes = getattr(model, "classes_", None)
-    if not hasattr(report, "coef"):
+    """Expert k in words, in one line or in one for each class or output."""
+    family, report = model.model_.expert.family(k), _report_of(model, k)
+    scale = model.columns_.expert.design.scale
+    scores = family.class_scores(report)
+    if scores is not None:
+        coef, intercept, classes = scores[0][0], scores[1][0], model.classes_
+        if not coef.any():
+            shares = zip(classes, softmax(intercept), strict=True)
+            return [f"{target} is " + ", ".join(f"{c} ({share:.2f})" for c, share in shares)]
+        if len(classes) > 2:
+            lines = zip(classes, coef, intercept, strict=True)
+            lines = [f"{c}: {b:.4g}{linear_terms(a, names, scale, max_terms)}" for c, a, b in lines]
+            return [f"{target} by the softmax of", *lines]
+    if "coef" not in report._fields or report.coef.shape[-1:] != (len(names),) or report.coef.ndim > 3:
         return family.equations(report, names, target)
-    if classes is not None and not report.coef.any():
-        scores = report.intercept[0] if len(classes) > 2 else np.append(0.0, report.intercept[0])
-        return [f"{target} is " + ", ".join(f"{c} ({p:.2f})" for c, p in zip(classes, softmax(scores), strict=True))]
-    if classes is not None and len(classes) > 2:
-        lines, scale = (
-            zip(classes, report.coef[0], report.intercept[0], strict=True),
-            model.columns_.expert.design.scale,
-        )
-        scores = [f"{c}: {b:.4g}{linear_terms(a, names, scale, max_terms)}" for c, a, b in lines]
-        return [f"{target} by the softmax of", *scores]
-    if classes is not None:  # the equation gives the log-odds of the second class
-        return [_equation(model, family, report, names, f"{target} = {classes[1]}", max_terms)]
-    if report.coef.ndim == 2:
-        return [_equation(model, family, report, names, target, max_terms)]
-    outputs = [type(report)(*(field[:, t] for field in report)) for t in range(report.coef.shape[1])]
-    lines = [_equation(model, family, part, names, f"{target}[{t}]", max_terms) for t, part in enumerate(outputs)]
+    if model.task == "classification" and len(model.classes_) == 2:  # the second class is what has an equation
+        target = f"{target} = {model.classes_[1]}"
+    if report.coef.ndim == 2 or report.coef.shape[1] == 1:
+        return [_equation(family, report, names, scale, target, max_terms)]
+    outputs = [_output(report, t) for t in range(report.coef.shape[1])]
+    lines = [_equation(family, part, names, scale, f"{target}[{t}]", max_terms) for t, part in enumerate(outputs)]
     return [f"{len(outputs)} outputs", *lines]
 
 
-def _equation(model, family, report, names, target, max_terms):
+def _output(report, t):
+    """The report of one output: of what there is for each of them, its own."""
+    n_outputs = report.coef.shape[1]
+    return type(report)(*(field[:, t] if np.shape(field)[1:2] == (n_outputs,) else field for field in report))
+
+
+def _equation(family, report, names, scale, target, max_terms):
     """The family's own equation in the strongest terms, with the number of those left out."""
-    shown = strongest(report.coef * model.columns_.expert.design.scale, max_terms)
-    part = report._replace(coef=report.coef[..., shown])
-    (equation,) = family.equations(part, names[shown], target)
-    left_out = np.count_nonzero(report.coef) - len(shown)
+    shown = strongest(report.coef * scale, max_terms)
+    (equation,) = family.equations(report._replace(coef=report.coef[..., shown]), names[shown], target)
+    left_out = np.count_nonzero(report.coef.any(axis=tuple(range(report.coef.ndim - 1)))) - len(shown)
     return f"{equation}  ({left_out} weaker terms)" if left_out else equation
 
 

@@ -1,6 +1,7 @@
 """The cases of every family of experts and every gate, with rows and responsibilities that suit them."""
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from hme import Tree
 from hme.experts import (
@@ -17,7 +18,7 @@ from hme.experts import (
     StudentExpert,
     TreeExpert,
 )
-from hme.gates import ConstantGate, FixedGate, GaussianGate, SoftmaxGate, TreeGate
+from hme.gates import ConstantGate, EstimatorGate, FixedGate, GaussianGate, SoftmaxGate, TopKGate, TreeGate
 from hme.model.design import Design
 from hme.model.rows import Rows
 
@@ -78,6 +79,10 @@ GATES = [
     GaussianGate("tied", covariance_prior=None, covariance_floor=1e-8),
     GaussianGate("diag"),
     FixedGate(routing),
+    TopKGate(k=2),
+    TopKGate(k=2, alpha=3.0, l1_ratio=0.7, balance=1.5, commit=0.0),
+    EstimatorGate(),
+    EstimatorGate(LogisticRegression(), cv=None),
 ]
 SMOOTH = [case for case in EXPERTS if case[0].traits.additive]
 

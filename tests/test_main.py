@@ -40,6 +40,7 @@ def scores(text):
     return {name: (float(a), float(b)) for name, a, b in lines}
 
 
+@pytest.mark.slow
 def test_example(tmp_path, capsys):
     assert main(["--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out
@@ -58,7 +59,7 @@ def test_example(tmp_path, capsys):
 def test_table_of_text_and_gaps(table, tmp_path, capsys):
     assert main([table, "--target", "y", "--depth", "1", "--out", str(tmp_path / "new" / "out")]) == 0
     text = capsys.readouterr().out
-    assert "note: 3 of 120 rows have no y; left out" in text and "note: nothing is known of void; left out" in text
+    assert "note: 3 of 120 rows have no y; left out" in text and "note: no values in void; left out" in text
     assert "regression of y" in text and "2 experts" in text and "colour_red" in text
     assert "30 rows drawn at random" in text
     assert scores(text)["HMERegressor"][1] > scores(text)["LinearRegression"][1]

@@ -1,4 +1,4 @@
-"""What a fit reports as numbers with names."""
+"""Reports of fitted models as vectors of coefficients with labels."""
 
 from typing import Any, NamedTuple
 
@@ -8,16 +8,16 @@ __all__ = ["Coefficient", "entries_of", "labelled", "numbers_of", "numeric", "re
 
 
 class Coefficient(NamedTuple):
-    """Which number of `experts_` or `gate_` one is."""
+    """Identifies a number in `experts_` or `gate_`."""
 
     side: str  # "expert" or "gate"
     index: Any  # leaf or gating node, or the name of the expert
-    part: str  # class, output or branch, "" where there is one
+    part: str  # class, output or branch; "" where there is only one
     term: str  # name of the column, "(intercept)", or of the field of the report
 
 
 def numeric(report):
-    """A report, or a dict of them, with None for what is no array of numbers."""
+    """A report, or a dict of them, with None for fields that are not arrays of numbers."""
     if isinstance(report, dict):
         return {name: numeric(part) for name, part in report.items()}
     fields = (np.asarray(field) if np.asarray(field).dtype.kind in "fiu" else None for field in _fields(report))
@@ -25,7 +25,7 @@ def numeric(report):
 
 
 def _fields(report):
-    """The fields of a report; estimators, some of which look like sequences, are no numbers."""
+    """The fields of a report, without estimators, some of which look like sequences."""
     return ["" if hasattr(field, "fit") else field for field in report]
 
 

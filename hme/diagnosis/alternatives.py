@@ -1,4 +1,4 @@
-"""Models without routing that a mixture has to beat."""
+"""The alternatives that a mixture has to beat: models without routing, and other numbers of experts."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -15,11 +15,11 @@ __all__ = ["alternatives", "bent_columns", "other_sizes"]
 
 MOST_BASES, MOST_DEGREE = 20, 4
 ROWS_PER_COLUMN = 10  # of every leaf, as for depth="auto"
-DISTINCT = 10  # values of a column that can be bent
+DISTINCT = 10  # a column with more different values gets splines
 
 
 def alternatives(model, X, families=()):
-    """(name, kind, estimator) of every model without routing that stands beside a fitted mixture.
+    """(name, kind, estimator) of every model without routing that a fitted mixture is compared with.
 
     Parameters
     ----------
@@ -52,10 +52,10 @@ def alternatives(model, X, families=()):
 
 
 def other_sizes(model, weight):
-    """(name, "size", estimator) of the same mixture with other numbers of experts, where that is free to choose.
+    """(name, "size", estimator) of the same mixture with other numbers of experts, where these can be chosen freely.
 
-    Numbers are powers of two: all smaller ones, and one up to twice as many experts if `weight` is enough for them. A
-    binary tree of several levels loses or gains levels, any other one becomes flat.
+    Numbers are powers of two: all smaller ones, and one up to twice as large if `weight` suffices. A binary tree gets
+    another depth, any other tree becomes flat.
     """
     expert, gate, K = model.model_.expert, model.model_.gate, model.n_experts_
     if K == 1 or expert.names or gate.traits.given or not exchangeable(expert, 2).all():
@@ -100,7 +100,7 @@ def _linear_in_columns(model):
 
 def bent_columns(model, X):
     """(name, transformer) of bases with about as many columns as a fitted mixture has parameters, eq. (matched)."""
-    if sp.issparse(X):  # bases of sparse columns are not sparse
+    if sp.issparse(X):  # bases of sparse columns would be dense
         return
     seen = _seen(model)
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
@@ -126,7 +126,7 @@ def _bendable(X):
 
 
 def _seen(model):
-    """A transformer to all columns that experts or gate of a model see."""
+    """A transformer to all columns that the experts or the gate of a model see."""
     expert, gate = model.expert_features, model.gate_features
     if expert is None and gate is None:
         return FunctionTransformer()

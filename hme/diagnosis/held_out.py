@@ -1,4 +1,4 @@
-"""Fits that leave rows out, and fits from other starts and of drawn rows."""
+"""Fits that leave rows out, fits from other starts, and fits to drawn rows."""
 
 import warnings
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ __all__ = ["Data", "bootstrap_ari", "folds_of", "held_out", "other_start"]
 
 
 class Held(NamedTuple):
-    """What fits of the folds say of the rows they have not seen."""
+    """Predictions for the rows of a fold, by a fit that has not seen them."""
 
     log_likelihood: np.ndarray  # (heads,)
     n_parameters: int | None
@@ -34,7 +34,7 @@ class Data(NamedTuple):
     y: np.ndarray
     weight: np.ndarray
     rows: dict
-    units: np.ndarray  # (n,) codes of what stays together
+    units: np.ndarray  # (n,) codes of rows that must stay together
 
     def take(self, index):
         rows = {name: value if np.ndim(value) == 0 else np.asarray(value)[index] for name, value in self.rows.items()}
@@ -67,12 +67,12 @@ def _fit_again(model, table, seed, **settings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = {"random_state": seed, "n_jobs": None, "verbose": 0, "callback": None}
-        rows = without_labels(table.rows)  # labels number the experts of the model, not those of others
+        rows = without_labels(table.rows)  # labels refer to the experts of the model only
         return clone(model).set_params(**settings).fit(table.X, table.y, sample_weight=table.weight, **rows)
 
 
 def held_out(model, table, fold, seed, whole):
-    """What a fit to the other rows says of those of a fold, or the message of an error."""
+    """The rows of a fold as predicted by a fit to the other rows, or the message of an error."""
     outside = np.setdiff1d(np.arange(len(table.y)), fold)
     train, test = table.take(outside), table.take(fold)
     given = not isinstance(model.start, str)
@@ -99,7 +99,7 @@ def held_out(model, table, fold, seed, whole):
 
 
 def _pit(fitted, test, rows, seed):
-    """Probability integral transforms (n, T), drawn between the ends of the step where y has a probability."""
+    """Probability integral transforms (n, T), drawn at random within the jump where y has positive probability."""
     if not hasattr(fitted, "predict_dist"):
         return None
     y = np.asarray(test.y, dtype=float).reshape(len(test.y), -1)
@@ -115,17 +115,17 @@ def _pit(fitted, test, rows, seed):
 
 
 def other_start(model, table, seed):
-    """ARI with the model, and objective, of a fit from another start; or the message of an error."""
+    """ARI with the model and objective of a fit from another start, or the message of an error."""
     seed = int(np.random.default_rng(seed).integers(2**31 - 1))
     try:
-        fitted = _fit_again(model, table, seed, start="perturbed_model_tree")  # draws, whatever the task
+        fitted = _fit_again(model, table, seed, start="perturbed_model_tree")  # a random start for either task
     except REFIT_ERRORS as error:
         return f"{type(error).__name__}: {error}"
     return _ari(model, fitted, table), float(fitted.lower_bounds_[-1])
 
 
 def _leaves(model, table):
-    """The most probable leaf of each row: from x alone where the gate looks at it."""
+    """The most probable leaf of each row: by the prior if the gate sees columns, else by the responsibilities."""
     if model.model_.gate.traits.sees_columns:
         return model.apply(table.X)
     return model.responsibilities(table.X, table.y, **without_labels(table.rows)).argmax(axis=1)

@@ -1,4 +1,4 @@
-"""Is a mixture worth its experts? Held-out evidence against models without routing, and checks of what it says."""
+"""Is a mixture worth its experts? Held-out evidence against models without routing, and checks of its predictions."""
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -16,18 +16,18 @@ __all__ = ["Diagnosis", "diagnose"]
 
 
 class Diagnosis:
-    """What `diagnose` found; printed, it is a page of text.
+    """Result of `diagnose`; printed, it is a page of text.
 
     Attributes
     ----------
     verdict : {"single", "no routing", "routing"}
-        Whether one expert is enough; whether something without routing does as well; or whether routing pays.
+        One expert is enough; or a model without routing does as well; or routing pays.
     sentence : str
         The verdict in words, with the evidence.
     log_likelihood : float
         Held-out log-likelihood of the model, per unit of weight.
     gains : list of Gain
-        Over every alternative.
+        Gains over every alternative.
     gate : Reliability
         Held-out responsibilities against `gate_proba`.
     load : ndarray of shape (K,)
@@ -50,7 +50,7 @@ class Diagnosis:
     classes : Reliability or None
         Held-out class probabilities.
     remarks : list of str
-        What else deserves attention.
+        Further findings that deserve attention.
     """
 
     def __init__(self, **found):
@@ -73,8 +73,8 @@ class Diagnosis:
         ]
         for name, values in (("other starts", self.seed_ari), ("drawn rows", self.bootstrap_ari)):
             if len(values):
-                spread = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
-                rows.append(("stability", f"ARI, {name}", float(values.mean()), spread))
+                error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+                rows.append(("stability", f"ARI, {name}", float(values.mean()), error))
         if len(self.seed_gap):
             rows.append(("stability", "best of other starts minus model", float(self.seed_gap.max()), None))
         for t, distance in enumerate(self.pit or []):
@@ -122,37 +122,36 @@ def diagnose(
     n_jobs=None,
     **rows,
 ):
-    """Say whether a mixture is worth its experts, and check what it says.
+    """Judge by held-out data whether a mixture is worth its experts, and check its predictions.
 
-    All evidence is held out: the model and its alternatives are fitted to all folds but one and judged by the
-    log-likelihood of the rows in it. Alternatives are a single expert of the same family; single experts of other
-    `families`; a single expert on bent columns (splines, polynomials) with about as many parameters as the model; and
-    the same experts with a constant gate. Other numbers of experts are tried too: where the best of them makes a better
-    case for routing than the model does, the verdict is on that, and says so. The verdict is
+    The model and its alternatives are fitted to all folds but one and judged by the log-likelihood of the rows in that
+    fold. The alternatives are a single expert of the same family; single experts of other `families`; a single expert
+    on splines or polynomials of the columns (a bent one) with about as many parameters as the model; and the same
+    experts with a constant gate. Other numbers of experts are tried too: if the best of them makes a better case for
+    routing than the model does, the verdict is about it and says so. The verdict is
 
-    - "single", where the model does not gain on the best single straight expert: by two standard errors, and by
-      `least_gain`;
-    - "no routing", where it does, but does not gain in the same way on a bent expert or on the constant gate;
+    - "single", if the gain over the best single straight expert is less than two standard errors or `least_gain`;
+    - "no routing", if it is not, but the gain over a bent expert or the constant gate is;
     - "routing" otherwise.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
-        Fitted or not. Its tree is kept for all fits.
+        Fitted or not. All its fits have the same tree.
     X, y : array-like
     sample_weight : array-like of shape (n,) or None, default=None
     cv : int, default=5
-        Number of folds; groups and clusters are kept whole, the classes of a classifier in their proportions.
+        Number of folds; groups and clusters are kept whole, and folds are stratified by class.
     n_seeds : int, default=5
-        Fits from other starts, which show how firm the regimes are; 0 for none.
+        Fits from other starts, which show how stable the regimes are; 0 for none.
     n_bootstrap : int, default=10
         Fits to drawn rows, for the same purpose; 0 for none, otherwise at least 2.
     families : sequence of str or experts, default=()
         Further families for the single expert.
     least_gain : float, default=0.01
-        In nats per unit of weight, what a gain must be to matter.
+        The least gain that matters, in nats per unit of weight.
     clusters : array-like of shape (n,) or None, default=None
-        Rows of one value depend on one another: they stay in one fold and count once in standard errors. By default
+        Rows with the same value are dependent: they stay in one fold and count once in standard errors. By default
         `groups`, where given.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
@@ -182,7 +181,7 @@ def diagnose(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 2))
     >>> y = X[:, 0] - X[:, 1] + rng.normal(size=200)
-    >>> diagnose(HMERegressor(depth=1), X, y, n_seeds=2, n_bootstrap=2, random_state=0).verdict
+    >>> diagnose(HMERegressor(depth=1), X, y, cv=3, n_seeds=2, n_bootstrap=2, random_state=0).verdict
     'single'
     """
     check_model(model)
@@ -205,7 +204,7 @@ def diagnose(
     evidence = Evidence(table, folds)
     values = evidence.clipped([held.log_likelihood for held in own])
     rivals = [
-        Rival(name, kind, getattr(parts[0], "n_parameters", None), *evidence.joined(parts))
+        Rival(name, kind, None if isinstance(parts[0], str) else parts[0].n_parameters, *evidence.joined(parts))
         for name, kind, parts in zip(names, kinds, of_others, strict=True)
     ]
     gains = [evidence.gain(values, rival) for rival in rivals]

@@ -1,4 +1,4 @@
-"""What regressor and classifier share: hyper-parameters, and what scikit-learn is told of them."""
+"""What regressor and classifier share: hyper-parameters, and the tags that tell scikit-learn what they support."""
 
 from sklearn.base import BaseEstimator
 
@@ -9,7 +9,16 @@ __all__ = ["BaseHME"]
 
 
 class BaseHME(FittedMixture, BaseEstimator):
-    """What the regressor and the classifier share: settings, and the fit from rows to attributes."""
+    """What the regressor and the classifier share.
+
+    Both fit in four steps: `binding.bind`, `starting.start`, the run of EM from every start, and `keeping.keep`. What
+    differs between them is the target (`target.Outputs`, `target.Classes`) and what they answer once fitted.
+
+    Attributes
+    ----------
+    task : str
+        "regression" or "classification".
+    """
 
     def __init__(
         self,
@@ -61,9 +70,18 @@ class BaseHME(FittedMixture, BaseEstimator):
     # -- hyper-parameters --------------------------------------------------------------------------------------------
 
     def set_params(self, **params):
-        """Set parameters; ``expert__alpha`` and ``gate__alpha`` also work where the family is a default or a name.
+        """Set hyper-parameters, also those of the experts and the gate.
 
-        Those of a list of experts go by their names: ``expert__line__alpha``.
+        Parameters
+        ----------
+        **params
+            Of the estimator by their names, of the families as ``expert__alpha`` and ``gate__alpha``, even where the
+            family is a default or given by its name. In a list of experts the name of the expert comes between:
+            ``expert__line__alpha``.
+
+        Returns
+        -------
+        self
         """
         for name, make in (("expert", lambda family: make_expert(family, self.task)), ("gate", make_gate)):
             family = params.get(name, getattr(self, name))

@@ -11,10 +11,10 @@ from ..model.mixture import Mixture
 from ..model.rows import Rows
 from ..model.tree import Tree
 from ..registry import check_support
-from .row_arguments import check_group_columns, in_groups, label_factors
+from .row_arguments import check_group_columns, in_groups, with_labels
 from .settings import check_settings
 
-__all__ = ["Bound", "bind", "continues", "with_labels"]
+__all__ = ["Bound", "bind", "continues"]
 
 
 class Bound(NamedTuple):
@@ -95,7 +95,7 @@ def _tree(model, expert, rows):
     if expert.names and model.tree is None and model.n_experts is None:
         if isinstance(model.depth, str) and np.ndim(model.branching) == 0:
             raise ValueError(
-                f"expert is a list of {len(expert.names)} experts, one for each leaf: give the tree too, for example "
+                f"expert is a list of {len(expert.names)} experts, one for each leaf: say which tree, for example "
                 f"n_experts={len(expert.names)}."
             )
     tree = Tree.from_parameters(
@@ -108,27 +108,3 @@ def _tree(model, expert, rows):
     )
     expert.check_leaves(tree.n_leaves)
     return tree
-
-
-def with_labels(rows, labels, numbers, n_given, tree, gate):
-    """The rows with what the user knows of their experts, eq. (labels).
-
-    Parameters
-    ----------
-    rows : Rows
-    labels : array-like or None
-        Of all rows that the user gives, `n_given` of them.
-    numbers : ndarray of int
-        Which of these the rows are.
-    n_given : int
-    tree : Tree
-    gate : Gate or NodeGate
-    """
-    if labels is None:
-        return rows
-    if gate.traits.routed:
-        raise ValueError(f"labels do not go with {type(gate).__name__}, which could exclude a row's own expert.")
-    labels = np.asarray(labels)
-    if labels.shape[:1] != (n_given,):
-        raise ValueError(f"labels has {labels.shape[:1]} rows, X has {n_given}.")
-    return rows._replace(log_label=label_factors(labels[numbers], rows.n_rows, tree.n_leaves, rows.group))

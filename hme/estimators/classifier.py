@@ -108,6 +108,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         What each start reached.
     restart_params_ : list of Params or None
         The parameters that each start reached; None if experts or gate are estimators that are fitted anew.
+    model_ : Mixture
+        Gate and experts, bound to the rows of the fit; with `params_`, the mixture itself.
+    columns_ : Columns
+        The map from X to the design columns of gate and experts.
     target_ : Classes
         The classes, and the coding of y.
     row_arguments_ : frozenset of str
@@ -213,12 +217,25 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, groups, labels)
             bound = bind(self, given)
-            begun = start(self, bound, given)
-            keep(self, given, bound, begun, begun.run())
+            begun = start(self, given, bound)
+            fits = begun.run()
+            keep(self, given, bound, begun, fits)
             self.classes_ = self.target_.classes
         return self
 
     def class_factors(self, y):
+        """Factors on the weights of rows, by their classes.
+
+        Parameters
+        ----------
+        y : array-like of shape (n,)
+            Class labels.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            What `class_weight` says; ones without it.
+        """
         if self.class_weight is None:
             return np.ones(len(y))
         factors = compute_sample_weight(self.class_weight, y)

@@ -7,9 +7,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ..inference import comparison
 from ..inference.infer import infer
 from ..registry import check_target
-from .binding import with_labels
 from .reading import check_range, given_arguments, tables_like
-from .row_arguments import ONE_WEIGHT, check_constant, check_group_columns, group_codes, in_groups
+from .row_arguments import ONE_WEIGHT, check_constant, check_group_columns, group_codes, in_groups, with_labels
 
 __all__ = ["FittedMixture"]
 
@@ -63,7 +62,9 @@ class FittedMixture:
         n = rows.n_rows
         if len(y) != n:
             raise ValueError(f"X has {n} rows, y has {len(y)}.")
-        weight = _check_sample_weight(sample_weight, np.empty((n, 1)), dtype=np.float64, ensure_non_negative=True)
+        weight = np.ones(n)
+        if sample_weight is not None:
+            weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
         codes = group_codes(groups, n)
         if codes is not None:
             check_constant("sample_weight", weight, codes, ONE_WEIGHT)
@@ -80,7 +81,7 @@ class FittedMixture:
         return (rows, order) if kept.all() else (rows[kept], order[kept])
 
     def class_factors(self, y):
-        """Factors on the weights of rows, by their classes: ones, but for a classifier with `class_weight`.
+        """Factors on the weights of rows, by their classes.
 
         Parameters
         ----------
@@ -89,6 +90,7 @@ class FittedMixture:
         Returns
         -------
         ndarray of shape (n,)
+            Ones; a classifier has `class_weight`.
         """
         return np.ones(len(y))
 

@@ -4,16 +4,16 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.utils import _safe_indexing, check_X_y
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..model.features import Tables, Views
 from ..registry import make_expert, make_gate
+from .reading import as_table
 from .row_arguments import ONE_WEIGHT, check_constant, group_codes, row_argument
 from .target import TARGETS
 
-__all__ = ["Given", "as_table", "read", "unchanged_on_error"]
+__all__ = ["Given", "read", "unchanged_on_error"]
 
 
 @contextmanager
@@ -81,12 +81,6 @@ def read(model, X, y, sample_weight, groups, labels, **arguments):
         codes = None if codes is None else codes[kept]
     target, y = target.fit(y, expert)
     return Given(expert, gate, views, tables, target, y, weight, arguments, codes, kept, labels)
-
-
-def as_table(X):
-    """X as an array, a data frame or sparse rows."""
-    table = X if hasattr(X, "shape") else np.asarray(X)
-    return table.tocsr() if sp.issparse(table) else table
 
 
 def _tables(model, views, X, y, checks):

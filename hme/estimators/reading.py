@@ -6,10 +6,15 @@ from sklearn.utils.validation import validate_data
 
 from ..model.design import LARGEST
 from ..model.features import Tables
-from .inputs import as_table
 from .row_arguments import NEUTRAL, row_argument
 
-__all__ = ["check_range", "given_arguments", "tables_like"]
+__all__ = ["as_table", "check_range", "given_arguments", "tables_like"]
+
+
+def as_table(X):
+    """X as an array, a data frame or sparse rows."""
+    table = X if hasattr(X, "shape") else np.asarray(X)
+    return table.tocsr() if sp.issparse(table) else table
 
 
 def tables_like(model, X):

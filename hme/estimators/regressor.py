@@ -108,6 +108,10 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         What each start reached.
     restart_params_ : list of Params or None
         The parameters that each start reached; None if experts or gate are estimators that are fitted anew.
+    model_ : Mixture
+        Gate and experts, bound to the rows of the fit; with `params_`, the mixture itself.
+    columns_ : Columns
+        The map from X to the design columns of gate and experts.
     target_ : Outputs
         Number and shape of the outputs of y.
     row_arguments_ : frozenset of str
@@ -165,8 +169,9 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials)
             bound = bind(self, given)
-            begun = start(self, bound, given)
-            keep(self, given, bound, begun, begun.run())
+            begun = start(self, given, bound)
+            fits = begun.run()
+            keep(self, given, bound, begun, fits)
         return self
 
     def responsibilities(self, X, y, *, offset=None, trials=None, groups=None):

@@ -14,6 +14,7 @@ __all__ = [
     "in_groups",
     "label_factors",
     "row_argument",
+    "with_labels",
 ]
 
 ONE_WEIGHT = "A group counts once, with the weight of its rows."
@@ -91,6 +92,30 @@ def check_group_columns(rows, names):
 
 
 # -- labels ------------------------------------------------------------------------------------------------------------
+
+
+def with_labels(rows, labels, numbers, n_given, tree, gate):
+    """The rows with what the user knows of their experts, eq. (labels).
+
+    Parameters
+    ----------
+    rows : Rows
+    labels : array-like or None
+        Of all rows that the user gives, `n_given` of them.
+    numbers : ndarray of int
+        Which of these the rows are.
+    n_given : int
+    tree : Tree
+    gate : Gate or NodeGate
+    """
+    if labels is None:
+        return rows
+    if gate.traits.routed:
+        raise ValueError(f"labels do not go with {type(gate).__name__}, which could exclude a row's own expert.")
+    labels = np.asarray(labels)
+    if labels.shape[:1] != (n_given,):
+        raise ValueError(f"labels has {labels.shape[:1]} rows, X has {n_given}.")
+    return rows._replace(log_label=label_factors(labels[numbers], rows.n_rows, tree.n_leaves, rows.group))
 
 
 def label_factors(labels, n_rows, n_leaves, codes=None):

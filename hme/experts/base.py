@@ -46,6 +46,11 @@ class Expert(BaseEstimator, ABC):
         """Names of the leaves, where the user has given some: those of a list of experts; else None."""
         return None
 
+    @property
+    def known_classes(self):
+        """The classes that a family which is not fitted anew was fitted to, an array; None where y gives them."""
+        return None
+
     def check_leaves(self, n_leaves=None):
         """Refuse a number of leaves that the family is not for."""
 
@@ -209,6 +214,10 @@ class Expert(BaseEstimator, ABC):
     def equations(self, report, feature_names, target):
         """One line of text for every expert of a report, whose `coef` are those of the features named."""
         return [reports.in_words(one, feature_names, target) for one in reports.one_by_one(report)]
+
+    def class_scores(self, report):
+        """Slopes (K, C, p) and intercepts (K, C) of a report whose softmax is the class probabilities; None without."""
+        return None
 
 
 class AdditiveExpert(Expert):

@@ -26,8 +26,22 @@ class BinomialExpert(PredictorExpert):
     ----------
     n_trials : int, default=1
         Trials of every row where `trials` is not given.
-    {penalty}
-    {constraints}
+    alpha : float, default=0.1
+        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+    l1_ratio : float, default=0.0
+        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
+        slopes may then be exactly zero.
+    shrink_to : {None, "global", "zero"}, default=None
+        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
+        where `l1_ratio` is positive.
+    shared_coef : None, True or sequence of columns, default=None
+        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
+        every slope.
+    fixed_coef : dict or None, default=None
+        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
+        expert.
+    nonnegative : bool or sequence of columns, default=False
+        Columns whose coefficients are >= 0; True is every slope.
 
     References
     ----------

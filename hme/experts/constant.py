@@ -119,6 +119,9 @@ class ConstantExpert(AdditiveExpert):
         slopes = np.zeros((*params.coef.shape[:-1], len(design.center)))
         return self.family_.report(params._replace(coef=np.concatenate([slopes, params.coef], axis=-1)), design)
 
+    def class_scores(self, report):
+        return self.family_.class_scores(report)
+
     def equations(self, report, feature_names, target):
         none = report._replace(coef=report.coef[..., :0])
         return self.family_.equations(none, feature_names[:0], target)

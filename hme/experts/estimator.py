@@ -4,15 +4,13 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from ..model.refits import STEP, fit_to, resample, seeded, weight_name
+from ..model.refits import STEP, fit_to, name_of, resample, rows_of, seeded, size_of, tag_of, weight_name
 from ..model.traits import Traits
 from ..numerics import statistics
-from ..numerics.checks import check_choice, check_int, check_real
+from ..numerics.checks import check_choice, check_int, check_real, check_real_or
 from ..numerics.coordinates import Coordinates
 from .base import RefitExpert
 from .laplace import LaplaceExpert
@@ -130,16 +128,20 @@ class EstimatorExpert(RefitExpert):
         return isinstance(self.estimator, FrozenEstimator)
 
     @property
+    def known_classes(self):
+        return getattr(self.estimator, "classes_", None) if self.frozen else None
+
+    @property
     def traits(self):
         kinds = {"regressor": ("regression",), "classifier": ("classification",)}
-        tasks = kinds.get(_tag(self.estimator, lambda tags: tags.estimator_type), ("regression", "classification"))
+        tasks = kinds.get(tag_of(self.estimator, lambda tags: tags.estimator_type), ("regression", "classification"))
         any_input = self.estimator is None
         return Traits(
             tasks=tasks,
             measure="classes" if tasks == ("classification",) else "density",
             row_arguments=("offset",),
-            sparse_input=any_input or bool(_tag(self.estimator, lambda tags: tags.input_tags.sparse)),
-            multioutput=any_input or bool(_tag(self.estimator, lambda tags: tags.target_tags.multi_output)),
+            sparse_input=any_input or bool(tag_of(self.estimator, lambda tags: tags.input_tags.sparse)),
+            multioutput=any_input or bool(tag_of(self.estimator, lambda tags: tags.target_tags.multi_output)),
             exact=self.frozen,
             smooth=self._smooth,
             refitted=not self.frozen,
@@ -178,8 +180,7 @@ class EstimatorExpert(RefitExpert):
         if self.n_jobs is not None:
             check_int(self.n_jobs, "n_jobs", -(2**31))
         check_choice(self.noise, "noise", ("gaussian", "student", "laplace"))
-        if self.df != "estimate":
-            check_real(self.df, "df", positive=True)
+        check_real_or(self.df, "df", "estimate")
         check_scale(self.variance_prior, self.variance_floor)
         check_real(self.smoothing, "smoothing", positive=True)
 
@@ -288,7 +289,7 @@ class EstimatorExpert(RefitExpert):
             failed[k] += error is not None
             if estimator is None and before is not None and before.estimator.shape == estimators.shape:
                 estimator = before.estimator[k, c]
-                answer = self._answer(estimator, _rows_of(X, splits[c][1]))
+                answer = self._answer(estimator, rows_of(X, splits[c][1]))
             if estimator is None:  # the fit of all rows but the fold's
                 if c not in instead:
                     instead[c] = run(rows.weight, splits[c])
@@ -297,7 +298,7 @@ class EstimatorExpert(RefitExpert):
                     raise type(error)(f"the estimator of the experts, {self.estimator_!r}: {error}") from error
                 if estimator is None:  # the fold is all there is
                     estimator = self._constant(X, targets, rows.weight)
-                    answer = self._answer(estimator, _rows_of(X, splits[c][1]))
+                    answer = self._answer(estimator, rows_of(X, splits[c][1]))
             estimators[k, c] = estimator
             prediction[splits[c][1], k] = answer
         for c in [c for c, split in enumerate(splits) if split is None]:  # nobody asks about rows that are not there
@@ -335,7 +336,7 @@ class EstimatorExpert(RefitExpert):
         total = weight[inside].sum()
         try:
             if self.answers_.is_alike(y[inside]):
-                estimator = self._constant(_rows_of(X, inside), y[inside], weight[inside])
+                estimator = self._constant(rows_of(X, inside), y[inside], weight[inside])
             else:
                 estimator, name = self._new(total), weight_name(self.estimator_)
                 if name is None:
@@ -345,11 +346,11 @@ class EstimatorExpert(RefitExpert):
                     n_draws = max(int(np.rint(total * unit)), min(FEWEST_DRAWS, len(inside)))
                     inside = inside[resample(weight[inside], min(n_draws, len(weight)))]
                 arguments = {} if name is None else {name: weight[inside]}
-                fit_to(estimator, _rows_of(X, inside), y[inside], **arguments)
+                fit_to(estimator, rows_of(X, inside), y[inside], **arguments)
             if not len(asked):
                 # Some can be fitted to few rows but predict none, or none with a category that these do not hold.
-                self._answer(estimator, X if hasattr(X, "columns") else _rows_of(X, inside[:1]))
-            return estimator, self._answer(estimator, _rows_of(X, asked)), None
+                self._answer(estimator, X if hasattr(X, "columns") else rows_of(X, inside[:1]))
+            return estimator, self._answer(estimator, rows_of(X, asked)), None
         except (ValueError, TypeError, ArithmeticError, IndexError, np.linalg.LinAlgError) as error:
             return None, None, error
 
@@ -370,7 +371,7 @@ class EstimatorExpert(RefitExpert):
         fold = rows.fold % n_folds
         for c in np.unique(fold):
             index = np.flatnonzero(fold == c)
-            part = _rows_of(X, index)
+            part = rows_of(X, index)
             for k, estimator in enumerate(params.estimator[:, c]):
                 out[index, k] = self._answer(estimator, part)
         return out
@@ -413,12 +414,8 @@ class EstimatorExpert(RefitExpert):
         return type(old)(*old[:2], *statistics.interpolate(own, other, step))
 
     def n_parameters(self, params):
-        free = (
-            0
-            if self.frozen
-            else sum(_size(estimator, len(self.answers_.constant)) for estimator in params.estimator[:, -1])
-        )
-        return free + self.answers_.n_parameters(params)
+        learned, n_outputs = [] if self.frozen else params.estimator[:, -1], len(self.answers_.constant)
+        return sum(size_of(estimator, n_outputs) for estimator in learned) + self.answers_.n_parameters(params)
 
     def warnings(self, params, stats):
         found, failed = self.answers_.warnings(params), np.flatnonzero(params.failed).tolist()
@@ -439,45 +436,5 @@ class EstimatorExpert(RefitExpert):
     def equations(self, report, feature_names, target):
         lines = []
         for estimator, *scalars in zip(*report, strict=True):
-            lines.append(f"{target} = {_name(estimator)},  {self.answers_.describe(*scalars)}")
+            lines.append(f"{target} = {name_of(estimator)},  {self.answers_.describe(*scalars)}")
         return lines
-
-
-# -- estimators -------------------------------------------------------------------------------------------------------
-
-
-def _tag(estimator, read):
-    """A tag of an estimator, or None where it has none."""
-    try:
-        return read(get_tags(estimator))
-    except (AttributeError, TypeError, ValueError):
-        return None
-
-
-def _rows_of(X, index):
-    """Rows of a table by their numbers; the table itself where it is all of them."""
-    return X if len(index) == X.shape[0] and (np.diff(index) == 1).all() else _safe_indexing(X, index)
-
-
-def _size(estimator, n_outputs):
-    """Free numbers of a fitted estimator, as far as they can be counted."""
-    if isinstance(estimator, Pipeline):
-        return _size(estimator[-1], n_outputs)
-    if hasattr(estimator, "get_n_leaves"):
-        per_leaf = len(estimator.classes_) - 1 if hasattr(estimator, "classes_") else n_outputs
-        return int(estimator.get_n_leaves()) * per_leaf
-    try:
-        return sum(np.size(getattr(estimator, name)) for name in ("coef_", "intercept_") if hasattr(estimator, name))
-    except (AttributeError, TypeError, ValueError):
-        return 0
-
-
-def _name(estimator):
-    """An estimator in a few words."""
-    if isinstance(estimator, FrozenEstimator):
-        return f"frozen {_name(estimator.estimator)}"
-    if isinstance(estimator, Pipeline):
-        return " | ".join(_name(step) for _, step in estimator.steps)
-    if isinstance(estimator, DecisionTreeRegressor | DecisionTreeClassifier):
-        return f"tree of {estimator.get_n_leaves()} leaves"
-    return type(estimator).__name__

@@ -5,7 +5,7 @@ from scipy.special import digamma, polygamma
 
 from ..distributions import Gamma
 from ..distributions.gamma import log_density
-from .noise.base import common
+from .noise.base import free_slope
 from .noise.dispersed import PositiveResponse
 from .predictor import PredictorExpert
 
@@ -23,10 +23,32 @@ class GammaExpert(PredictorExpert):
     ----------
     link : {"log", "inverse"}, default="log"
         "inverse" is the canonical one; a mean then stays below a thousand times the largest target of the table.
-    {penalty}
-    {scale_penalty}
-    {scaled}
-    {constraints}
+    alpha : float, default=0.1
+        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+    l1_ratio : float, default=0.0
+        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
+        slopes may then be exactly zero.
+    shrink_to : {None, "global", "zero"}, default=None
+        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
+        where `l1_ratio` is positive.
+    scale_penalty : bool, default=True
+        Whether the penalty is measured against the noise, divided by its variance as the squared residuals are, or
+        taken off the log-likelihood as it is.
+    dispersion_prior : (float, float) or None, default=(1.0, 0.1)
+        Weak prior on each dispersion: it counts as so many more rows, in each expert, whose mean deviance is this
+        fraction of the global fit's dispersion. None switches it off.
+    dispersion_floor : "auto" or float, default="auto"
+        Least dispersion, as a fraction of that of y around its mean. "auto" is 1e-6, more where y is rounded.
+    shared_dispersion : bool, default=False
+        One dispersion for all experts.
+    shared_coef : None, True or sequence of columns, default=None
+        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
+        every slope.
+    fixed_coef : dict or None, default=None
+        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
+        expert.
+    nonnegative : bool or sequence of columns, default=False
+        Columns whose coefficients are >= 0; True is every slope.
 
     References
     ----------
@@ -74,7 +96,7 @@ class GammaExpert(PredictorExpert):
 class GammaResponse(PositiveResponse):
     """Gamma targets around a mean; the shape is 1 / dispersion."""
 
-    ceiling = 1e6
+    power, ceiling = 2, 1e6
 
     def log_density(self, y, eta, params, rows):
         return log_density(y, self.mean_of(eta), params.dispersion)
@@ -84,12 +106,6 @@ class GammaResponse(PositiveResponse):
 
     def excess_information(self, y, mean):
         return np.maximum(y / mean, 1.0) if self.link == "log" else 1.0
-
-    def unit_variance(self, mean):
-        return mean**2
-
-    def unit_variance_slope(self, mean):
-        return 2.0 * mean
 
     def deviance(self, y, mean):
         ratio = y / mean
@@ -102,24 +118,21 @@ class GammaResponse(PositiveResponse):
 
     # Q of the shape k is n (k log k - log Gamma(k) - k) - k deviance / 2, and the prior's part is as everywhere.
 
-    def _slope(self, shape, weight, deviance):
-        prior = 0.5 * self.scale_.prior_rows * (1.0 / shape - self.scale_.prior_variance)
-        return weight * (np.log(shape) - digamma(shape)) - 0.5 * deviance + prior
-
-    def _totals(self, stats, ridge):
-        shared = self.scale_.shared
-        return common(stats.weight[:, None], shared), common(stats.sums[..., 0] + ridge, shared)
+    def _slope(self, shape, stats, ridge):
+        """Slope of Q by the shape and its own slope."""
+        count, total = self.scale_.totals(stats.weight, stats.sums[..., 0] + ridge)
+        weight, prior = count - self.scale_.prior_rows, 0.5 * self.scale_.prior_rows / shape
+        slope = weight * (np.log(shape) - digamma(shape)) - 0.5 * total + prior
+        return slope, weight * (1.0 / shape - polygamma(1, shape)) - prior / shape
 
     def update(self, params, stats, ridge, square=None):
-        weight, deviance = self._totals(stats, ridge)
-        rows, shape = self.scale_.prior_rows, 1.0 / params.dispersion
+        inverse = params.dispersion
         with np.errstate(all="ignore"):
             for _ in range(NEWTON_STEPS):  # in 1 / shape, where the equation is close to a straight line
-                curvature = weight * (1.0 / shape - polygamma(1, shape)) - 0.5 * rows / shape**2
-                inverse = 1.0 / shape + self._slope(shape, weight, deviance) / (shape**2 * curvature)
-                shape = 1.0 / np.clip(inverse, self.floor_, self.ceiling)
-        return params._replace(dispersion=np.where(weight + rows > 0, 1.0 / shape, params.dispersion))
+                slope, bend = self._slope(1.0 / inverse, stats, ridge)
+                inverse = np.clip(inverse + slope * inverse**2 / bend, self.floor_, self.ceiling)
+        return params._replace(dispersion=np.where(np.isfinite(inverse), inverse, params.dispersion))
 
     def gradient(self, params, stats, ridge, square=None):
-        slope = -self._slope(1.0 / params.dispersion, *self._totals(stats, ridge)) / params.dispersion
-        return np.where((params.dispersion <= self.floor_) & (slope < 0), 0.0, slope).ravel()
+        slope = -self._slope(1.0 / params.dispersion, stats, ridge)[0] / params.dispersion
+        return free_slope(params.dispersion, slope, self.scalars[0]).ravel()

@@ -20,10 +20,32 @@ class GaussianExpert(PredictorExpert):
     Parameters
     ----------
     link : {"log", "identity"}, default="log"
-    {penalty}
-    {scale_penalty}
-    {scaled}
-    {constraints}
+    alpha : float, default=0.1
+        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+    l1_ratio : float, default=0.0
+        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
+        slopes may then be exactly zero.
+    shrink_to : {None, "global", "zero"}, default=None
+        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
+        where `l1_ratio` is positive.
+    scale_penalty : bool, default=True
+        Whether the penalty is measured against the noise, divided by its variance as the squared residuals are, or
+        taken off the log-likelihood as it is.
+    dispersion_prior : (float, float) or None, default=(1.0, 0.1)
+        Weak prior on each dispersion: it counts as so many more rows, in each expert, whose mean deviance is this
+        fraction of the global fit's dispersion. None switches it off.
+    dispersion_floor : "auto" or float, default="auto"
+        Least dispersion, as a fraction of that of y around its mean. "auto" is 1e-6, more where y is rounded.
+    shared_dispersion : bool, default=False
+        One dispersion for all experts.
+    shared_coef : None, True or sequence of columns, default=None
+        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
+        every slope.
+    fixed_coef : dict or None, default=None
+        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
+        expert.
+    nonnegative : bool or sequence of columns, default=False
+        Columns whose coefficients are >= 0; True is every slope.
 
     References
     ----------
@@ -90,12 +112,6 @@ class GaussianResponse(DispersedResponse):
 
     def excess_information(self, y, mean):
         return np.maximum(2.0 - y / mean, 1.0) if self.link == "log" else 1.0
-
-    def unit_variance(self, mean):
-        return np.ones_like(mean)
-
-    def unit_variance_slope(self, mean):
-        return np.zeros_like(mean)
 
     def deviance(self, y, mean):
         return (y - mean) ** 2

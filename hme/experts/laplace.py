@@ -21,7 +21,14 @@ class LaplaceExpert(PredictorExpert):
         As in `LinearExpert`, on the squared scale, as a fraction of that of one Laplace expert for all rows.
     variance_floor : "auto" or float, default="auto"
         As in `LinearExpert`, for the squared scale, as a fraction of the variance that the quartiles of y stand for.
-    {constraints}
+    shared_coef : None, True or sequence of columns, default=None
+        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
+        every slope.
+    fixed_coef : dict or None, default=None
+        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
+        expert.
+    nonnegative : bool or sequence of columns, default=False
+        Columns whose coefficients are >= 0; True is every slope.
 
     References
     ----------

@@ -23,7 +23,9 @@ class LinearExpert(PredictorExpert):
     shrink_to : {None, "global", "zero"}, default=None
         What the slopes are drawn to: the penalised fit of all rows together, or zero. None is "global" for a ridge and
         "zero" where `l1_ratio` is positive.
-    {scale_penalty}
+    scale_penalty : bool, default=True
+        Whether the penalty is measured against the noise, divided by its variance as the squared residuals are, or
+        taken off the log-likelihood as it is.
     variance_prior : (float, float) or None, default=(1.0, 0.1)
         Weak prior on each noise variance: it counts as so many more rows, in each expert, whose mean squared residual
         is this fraction of the global fit's. None switches it off.
@@ -34,7 +36,14 @@ class LinearExpert(PredictorExpert):
         One noise variance, or covariance, for all experts.
     covariance : {"diagonal", "full"}, default="diagonal"
         Noise of several outputs: independent given the expert, or with a covariance matrix for each expert.
-    {constraints}
+    shared_coef : None, True or sequence of columns, default=None
+        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
+        every slope.
+    fixed_coef : dict or None, default=None
+        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
+        expert.
+    nonnegative : bool or sequence of columns, default=False
+        Columns whose coefficients are >= 0; True is every slope.
         They hold for every output alike, and go with diagonal covariances only.
 
     References

@@ -177,6 +177,11 @@ class LogisticExpert(AdditiveExpert):
             coef = coef[:, 1:] - coef[:, :1]
         return LogisticReport(*design.to_user_units(coef))
 
+    def class_scores(self, report):
+        if report.coef.shape[1] > 1:
+            return report
+        return tuple(np.concatenate([np.zeros_like(field), field], axis=1) for field in report)
+
     def equations(self, report, feature_names, target):
         lines = []
         for coef, intercept in zip(*report, strict=True):

@@ -16,6 +16,7 @@ from .predictor import PredictorExpert
 __all__ = ["NegativeBinomialExpert"]
 
 LEAST, MOST = 1e-7, 1e4  # bounds of the dispersion; at the lower one the distribution is Poisson's
+POISSON = "the dispersion of expert(s) {} is at its lower bound: they are Poisson. Use PoissonExpert"
 LARGE = 50.0  # size beyond which differences of gamma functions lose their digits, and Stirling's series has them all
 
 
@@ -26,12 +27,26 @@ class NegativeBinomialExpert(PredictorExpert):
 
     Parameters
     ----------
-    {penalty}
+    alpha : float, default=0.1
+        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+    l1_ratio : float, default=0.0
+        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
+        slopes may then be exactly zero.
+    shrink_to : {None, "global", "zero"}, default=None
+        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
+        where `l1_ratio` is positive.
     zero_truncated : bool, default=False
         The distribution given that y is not zero: with a `PointMassExpert` it makes a hurdle model.
     shared_dispersion : bool, default=False
         One dispersion for all experts.
-    {constraints}
+    shared_coef : None, True or sequence of columns, default=None
+        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
+        every slope.
+    fixed_coef : dict or None, default=None
+        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
+        expert.
+    nonnegative : bool or sequence of columns, default=False
+        Columns whose coefficients are >= 0; True is every slope.
 
     References
     ----------
@@ -78,7 +93,8 @@ class NegativeBinomialResponse(CountResponse):
 
     def __init__(self, zero_truncated=False, shared=False):
         super().__init__(zero_truncated)
-        self.shared, self.scalars = shared, (Scalar("dispersion", "log(dispersion)", LEAST, MOST, shared),)
+        self.shared = shared
+        self.scalars = (Scalar("dispersion", "log(dispersion)", LEAST, MOST, shared, at_least=POISSON),)
 
     @property
     def traits(self):
@@ -105,35 +121,21 @@ class NegativeBinomialResponse(CountResponse):
     def excess_information(self, y, mean, params):
         return np.maximum((1.0 + params.dispersion * y) / (1.0 + params.dispersion * mean), 1.0)
 
-    def scalar_terms(self, y, eta, params):
-        mean, size = self.mean_of(eta), 1.0 / params.dispersion
-        first, second = by_log_size(y, mean, size)
-        if self.zero_truncated:
-            odds, _ = self.zero_odds(eta, params)
-            zero_first, zero_second = by_log_size(0.0, mean, size)
-            second = second + odds * (zero_first**2 + zero_second) + (odds * zero_first) ** 2
-            first = first + odds * zero_first
-        return -first, second, first**2
+    def scalar_derivatives(self, y, eta, params):
+        first, second = by_log_size(y, self.mean_of(eta), 1.0 / params.dispersion)
+        return -first, second
 
     def mass_derivatives(self, y, eta, params):
         """By eta and the log-dispersion, eq. (negative-binomial-derivatives)."""
         mean, dispersion = self.mean_of(eta), params.dispersion
         total = 1.0 + dispersion * mean
         score = (y - mean) / total
-        first, second = by_log_size(y, mean, 1.0 / dispersion)
         by_both = -score * dispersion * mean / total
-        return stacked([score, -first], [[-mean * (1.0 + dispersion * y) / total**2, by_both], [second]])
+        first, second = self.scalar_derivatives(y, eta, params)
+        return stacked([score, first], [[-mean * (1.0 + dispersion * y) / total**2, by_both], [second]])
 
     def prior_derivatives(self, params, distance, ridge, lasso, scaled):
         return ridge_derivatives(distance, ridge, lasso, params.dispersion, scaled=False)
-
-    def warnings(self, params):
-        poisson = np.flatnonzero((params.dispersion <= LEAST * (1 + 1e-9)).any(axis=1))
-        if not len(poisson):
-            return []
-        return [
-            f"the dispersion of expert(s) {poisson.tolist()} is at its lower bound: they are Poisson. Use PoissonExpert"
-        ]
 
     def describe(self, dispersion):
         return f"dispersion {dispersion:.3g}"

@@ -13,7 +13,7 @@ from ..numerics.divergence import lost_directions, running_away
 from ..numerics.kernels import linear_scores, solve_psd
 from ..numerics.multinomial import second_moment
 from .base import AdditiveExpert, shrinks_to_pooled
-from .noise.base import own_targets, summed
+from .noise.base import own_targets, summed, targets
 
 __all__ = ["PredictorExpert"]
 
@@ -121,7 +121,7 @@ class PredictorExpert(AdditiveExpert):
 
     def evaluate(self, params, rows):
         eta = self._eta(params.coef, rows)
-        return self.response_.log_prob(rows.y[:, None], eta, params, rows), eta
+        return self.response_.log_prob(targets(rows), eta, params, rows), eta
 
     def predict(self, params, rows):
         return self.response_.mean(self._eta(params.coef, rows), params, rows)
@@ -141,7 +141,7 @@ class PredictorExpert(AdditiveExpert):
     def statistics(self, params, rows, resp, seen=None):
         if seen is None or self.response_.parameter_free:
             seen = self._eta(self._origin(params), rows)
-        return summed(rows.X, resp, self.response_.working(rows.y[:, None], seen, params, rows))
+        return summed(rows.X, resp, self.response_.working(targets(rows), seen, params, rows))
 
     def update(self, params, stats, rows=None):
         """Coefficients at the maximum of a quadratic, then the scalars; or scalars first, then a damped Newton step."""
@@ -336,7 +336,7 @@ class PredictorExpert(AdditiveExpert):
         return self.response_.displaced(params._replace(coef=coef), scalar)
 
     def derivatives(self, params, rows):
-        first, second = self.response_.derivatives(rows.y[:, None], self._eta(params.coef, rows), params, rows)
+        first, second = self.response_.derivatives(targets(rows), self._eta(params.coef, rows), params, rows)
         return (first, second) if first.ndim == 3 else by_output(first, second)
 
     def prior_derivatives(self, params):

@@ -1,6 +1,7 @@
 """One fit from given parameters: algorithms one after the other, each trained in the way that the gate needs."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -32,6 +33,11 @@ class Run:
     reached: float = -np.inf
     warm: bool = False
 
+    @property
+    def fit(self):
+        """``fit(params)`` runs EM as it is: a `partial`, which adds no frame between `Gate.train` and EM."""
+        return partial(em.fit, self.mixture, self.rows, options=self.options, reached=self.reached)
+
     def __call__(self, params, *, mixture=None, rows=None, reached=None, **options):
         """Run EM from `params`, on another mixture or other rows and with other options where they are given.
 
@@ -40,8 +46,8 @@ class Run:
         Fit
         """
         given = {"mixture": mixture, "rows": rows, "reached": reached}
-        run = replace(self, **{name: value for name, value in given.items() if value is not None})
-        return em.fit(run.mixture, run.rows, params, self.options._replace(**options), run.reached)
+        given = {name: value for name, value in given.items() if value is not None}
+        return replace(self, options=self.options._replace(**options), **given).fit(params)
 
 
 def train(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=False):

@@ -223,15 +223,15 @@ class Gate(GateFamily):
         params : Params
         rows : Rows
         run : callable
-            ``run(params)`` is a run of EM, which returns a `Fit`. Keyword arguments change what it works on:
-            ``mixture``, ``rows``, ``reached`` and any of ``run.options``. ``run.warm`` says whether `params` come from
-            an earlier fit, which reached the objective ``run.reached``.
+            ``run.fit(params)`` is a run of EM, which returns a `Fit`. ``run(params, ...)`` changes what it works on by
+            keyword arguments: ``mixture``, ``rows``, ``reached`` and any of ``run.options``. ``run.warm`` says whether
+            `params` come from an earlier fit, which reached the objective ``run.reached``.
 
         Returns
         -------
         Fit
         """
-        return run(params)
+        return run.fit(params)
 
     # -- what users are shown ------------------------------------------------------------------------------------------
 

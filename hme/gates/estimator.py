@@ -53,8 +53,8 @@ class EstimatorGate(RefitGate):
         Folds of cross-fitting, eq. (cross-fitted-gate): responsibilities of the training rows come from a prior that
         has not seen them, while new rows are answered by a classifier of all rows. None or 1 asks the latter
         everywhere, for one fit a sweep instead of `cv` + 1. Small trees then report too good a fit; flexible
-        classifiers learn their own responsibilities by heart, and are worse for new rows. `lower_bounds_` is of the
-        prior that EM used.
+        classifiers overfit their own responsibilities, and are worse for new rows. `lower_bounds_` is of the prior that
+        EM used.
     smoothing : float, default=0.01
         Share of the overall proportions in every prior, greater than 0 and at most 1. A classifier may be certain of
         its answer; a prior may not, or a row could never find its way to another expert.

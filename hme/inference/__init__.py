@@ -1,4 +1,4 @@
-"""How sure the parameters are: standard errors, tests, intervals, bands and marginal effects of a fitted model."""
+"""Inference for fitted models: standard errors, tests, intervals, bands and marginal effects."""
 
 from .delta import Band, ParameterCovariance, Spread
 from .effects import MarginalEffects

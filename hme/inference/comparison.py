@@ -7,31 +7,44 @@ from scipy.special import xlogy
 from scipy.stats import chi2
 from sklearn.utils.validation import check_is_fitted
 
+from ..tables import Table
+
 __all__ = ["LikelihoodRatioTest", "aicc", "icl", "likelihood_ratio_test"]
 
-# By so much of its size a restricted fit's log-likelihood may be the larger one, as fits end before their maximum.
+# Relative amount by which the restricted fit's log-likelihood may exceed the other, as fits stop before their maximum.
 SLACK = 1e-6
 
 
 class LikelihoodRatioTest(NamedTuple):
-    """Result of a test between two fits."""
+    """Result of a likelihood-ratio test between two fits."""
 
-    statistic: float
-    df: int
+    statistic: float  # chi-squared
+    df: int  # difference of the numbers of parameters
     p_value: float
-    remarks: tuple
+    remarks: tuple  # of str, reasons to doubt the p-value
+
+    def table(self):
+        """The test as a `hme.tables.Table`."""
+        row = [self.statistic, self.df, self.p_value]
+        return Table(["chi-squared", "df", "p"], [row], "Likelihood-ratio test", self.remarks)
+
+    def __str__(self):
+        return self.table().text()
+
+    def _repr_html_(self):
+        return self.table().html()
 
 
 def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=None, trials=None, groups=None):
-    """Test a fit against one that has more parameters and the same number of experts, eq. (likelihood-ratio).
+    """Likelihood-ratio test of a fit against one with more parameters and as many experts, eq. (likelihood-ratio).
 
     Parameters
     ----------
     restricted, full : HMERegressor or HMEClassifier
-        Fitted to the same rows. That the first is a special case of the second is the user's word; what plainly
-        contradicts it is refused.
+        Fitted to the same rows. It is up to the user that the first is a special case of the second; models that are
+        clearly not nested are refused.
     X, y, sample_weight, offset, trials, groups
-        What they were fitted to.
+        The data that they were fitted to.
 
     Returns
     -------
@@ -40,8 +53,8 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
     Raises
     ------
     ValueError
-        If `restricted` has no fewer parameters or the larger likelihood, another number of experts, another tree, or
-        targets of another kind.
+        If `restricted` does not have fewer parameters, has the larger likelihood, or differs in the number of experts,
+        the tree or the kind of target.
 
     Examples
     --------
@@ -67,7 +80,7 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
         )
     families = [model.model_.expert for model in (restricted, full)]
     if len({(family.traits.tasks, family.traits.measure) for family in families}) > 1:
-        raise ValueError("the models' experts give densities of different kinds of targets: they are not nested.")
+        raise ValueError("the models' experts have densities of different kinds of targets: they are not nested.")
     if _has_tree(restricted) and _has_tree(full) and restricted.tree_ != full.tree_:
         raise ValueError(f"the models have the trees {restricted.tree_!r} and {full.tree_!r}: they are not nested.")
     df = full.n_parameters_ - restricted.n_parameters_
@@ -89,7 +102,7 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
 
 
 def _has_tree(model):
-    """Whether the shape of the model's tree means something."""
+    """Whether the shape of the model's tree matters."""
     return model.model_.gate.tree is not None and model.n_experts_ > 2
 
 
@@ -98,7 +111,7 @@ def _doubts(restricted, full):
         if model.model_.log_prior_density(model.params_) != 0:
             yield f"{word} is penalised: its likelihood is not the largest, and the test is approximate"
         if model.objective_.endswith("classification"):
-            yield f"{word} climbs the classification likelihood, and not the one that is compared"
+            yield f"{word} maximises the classification likelihood, not the one that is compared"
         if not model.converged_:
             yield f"{word} did not converge"
         if model.boundary_:
@@ -176,7 +189,7 @@ def icl(bic, resp, weight=None):
     return float(bic + 2.0 * (entropy.sum() if weight is None else np.asarray(weight, dtype=float) @ entropy))
 
 
-# -- what the user gives -----------------------------------------------------------------------------------------------
+# -- checks -----------------------------------------------------------------------------------------------
 
 
 def check_mixture(model, name="model"):

@@ -1,4 +1,4 @@
-"""The delta method: how far a function of the parameters moves when they move as far as they are uncertain."""
+"""The delta method: standard errors of functions of the parameters, from the covariance of their estimates."""
 
 from typing import NamedTuple
 
@@ -8,12 +8,12 @@ from scipy.stats import norm
 
 __all__ = ["Band", "ParameterCovariance", "Spread", "expert_mean_band", "gate_band", "mean_band"]
 
-STEP = 1e-3  # of the central differences, in standard errors: their error is some 1e-6 of the result
-FLAT_STEP = 1.0  # along directions that are not determined, where what does not move shows rounding only
+STEP = 1e-3  # of the central differences, in standard errors: their relative error is some 1e-6
+FLAT_STEP = 1.0  # along undetermined directions, where functions that do not change show rounding errors only
 # The scaled information counts as zero along a direction below this fraction of its largest eigenvalue.
 SINGULAR = 1e-10
-# What moves along such a direction, by more than this share of its standard error, has none. The directions' own errors
-# are taken for as small as they can be.
+# A function that moves along such a direction, by more than this share of its standard error, has none. The variances
+# along these directions are taken to be as small as they can be.
 LOOSE = 1e-3
 DEPENDENT = 1e-9  # eigenvalues of a scaled covariance of contrasts that count as zero
 ROUNDING = 1e-6  # movements below this fraction of the largest value are rounding
@@ -24,7 +24,7 @@ FARTHEST = 700.0  # logits end here, where probabilities leave the range of a do
 class Band(NamedTuple):
     """Pointwise intervals of a function of x, all in one shape.
 
-    The standard error is inf where the rows of the fit do not determine the value.
+    The standard error is inf where the data do not determine the value.
     """
 
     estimate: np.ndarray
@@ -34,7 +34,7 @@ class Band(NamedTuple):
 
 
 class ParameterCovariance(NamedTuple):
-    """Covariance ``root root'`` of the estimated free coordinates, and what it makes uncertain, eq. (delta).
+    """Covariance ``root root'`` of the estimated free coordinates, and of functions of them, eq. (delta).
 
     Parameters
     ----------
@@ -71,12 +71,12 @@ class ParameterCovariance(NamedTuple):
         return cls(move, root, loose), values
 
     def sandwich(self, meat):
-        """With the matrix (F, F) between two inverses of the information, eq. (sandwich)."""
+        """The sandwich with the matrix (F, F) between two inverses of the information, eq. (sandwich)."""
         share, turn = np.linalg.eigh(self.root.T @ meat @ self.root)
         return self._replace(root=self.root @ (turn * np.sqrt(np.maximum(share, 0.0))))
 
     def _errors(self, along, across, size):
-        """Standard errors from squared movements along the root's and the loose directions; inf where these tell."""
+        """Standard errors from squared changes along the root and the loose directions; inf where the latter matter."""
         across = across / SINGULAR  # the least variance that such a direction can have
         free = (across > LOOSE**2 * along) & (across > (ROUNDING * size) ** 2)
         return np.where(free, np.inf, np.sqrt(along))
@@ -102,17 +102,17 @@ class ParameterCovariance(NamedTuple):
     def wald(self, jacobian, difference):
         """Chi-squared statistic and its degrees of freedom, of linear functions (q, F) off by (q,), eq. (wald).
 
-        Functions that are combinations of the others add nothing.
+        Linearly dependent functions do not count.
         """
         half = jacobian @ self.root
         error = np.linalg.norm(half, axis=1)
         if not error.all():
-            raise ValueError("there is nothing to test, as nothing varies in one of")
+            raise ValueError("there is nothing to test, as the standard error is zero for one of")
         half, difference = half / error[:, None], difference / error
         values, vectors = np.linalg.eigh(half @ half.T)
         sure, along = values > DEPENDENT * values[-1], vectors.T @ difference
         if (np.abs(along[~sure]) > np.sqrt(DEPENDENT) * max(np.abs(along).max(), 1.0)).any():
-            raise ValueError("values that contradict each other, as some of these are combinations of the others")
+            raise ValueError("the values contradict each other, as some of these are combinations of the others")
         return float((along[sure] ** 2 / values[sure]).sum()), int(sure.sum())
 
 
@@ -122,10 +122,10 @@ Spread = ParameterCovariance  # the name of earlier versions
 
 
 class _Scale(NamedTuple):
-    """Where a value is unbounded, so that intervals stay within its range."""
+    """A scale on which a value is unbounded, so that intervals stay within its range."""
 
-    back: object  # from there to the value, and
-    slope: object  # the derivative of that
+    back: object  # from the scale to the value
+    slope: object  # the derivative of `back`
 
 
 LINEAR = _Scale(lambda v: v, np.ones_like)
@@ -134,7 +134,7 @@ LOGIT = _Scale(expit, lambda v: expit(v) * expit(-v))
 
 
 def _band(covariance, rows, function, scale, level):
-    """Band of ``function(params, block)``, whose values are on the scale."""
+    """Band of ``function(params, block)``, which returns values on the scale."""
     parts = [covariance.errors(lambda params, block=block: function(params, block)) for _, block in rows.blocks()]
     value, error = (np.concatenate(part) for part in zip(*parts, strict=True))
     reach = norm.isf(0.5 * (1.0 - level)) * error
@@ -213,7 +213,7 @@ def gate_band(covariance, mixture, rows, level):
 
 
 def _logit(probability):
-    """Logits of probabilities that sum to one over the last axis; the others are summed, so that none is lost to 1."""
+    """Logits of probabilities that sum to one over the last axis; 1 - p is the sum of the others, without rounding."""
     C = probability.shape[-1]
     others = np.stack([np.delete(probability, c, axis=-1).sum(axis=-1) for c in range(C)], axis=-1)
     return np.log(np.maximum(probability, TINY)) - np.log(np.maximum(others, TINY))

@@ -1,4 +1,4 @@
-"""Which raw coordinates are free to move, and why the others are not."""
+"""Which raw coordinates are free to move, and the reasons why the others are not."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -8,8 +8,8 @@ __all__ = ["NO_ROWS", "free_map"]
 FLAT = 1e-20  # information on a design column, relative to the intercept's, below which it is constant
 IDLE = 1e-10  # share of the load of all leaves below which a leaf has no rows
 
-FIXED, BOUND, ZERO, DRAWN = "fixed", "at its bound", "zero by the lasso", "where the lasso draws it to"
-DIVERGES, CONSTANT, NO_ROWS = "grows without bound", "its column is constant", "no rows tell of it"
+FIXED, BOUND, ZERO, DRAWN = "fixed", "at its bound", "zero by the lasso", "at the lasso's centre"
+DIVERGES, CONSTANT, NO_ROWS = "grows without bound", "its column is constant", "no rows to estimate it"
 
 
 def free_map(side, gate, stats):

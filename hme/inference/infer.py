@@ -1,4 +1,4 @@
-"""From a fitted model and its rows to the uncertainty of its parameters."""
+"""Standard errors of a fitted model, from the model and the data of the fit."""
 
 import numpy as np
 
@@ -26,20 +26,21 @@ def infer(
     groups=None,
     labels=None,
 ):
-    """Standard errors of a fitted mixture, from its information at the rows that it was fitted to.
+    """Standard errors of a fitted mixture, from the information in the data that it was fitted to.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
         A fitted one.
     X, y, sample_weight, offset, trials, groups, labels
-        What it was fitted to. At other rows it is not at a maximum, and `remarks` say how far it is from one.
+        The data that it was fitted to. For other data it is not at a maximum, and `remarks` say how far it is from
+        one.
     cov_type : {"observed", "robust", "cluster"}, default="observed"
         "observed" inverts the observed information of the penalised likelihood, eq. (observed-covariance). "robust" is
-        the sandwich, which holds where the density is not the true one, eq. (sandwich); with groups it counts groups.
-        "cluster" first adds the scores of rows that belong together, eq. (cluster-sandwich).
+        the sandwich estimator, which is valid where the density is misspecified, eq. (sandwich); with groups its units
+        are the groups. "cluster" first adds the scores of the rows of each cluster, eq. (cluster-sandwich).
     clusters : array-like of shape (n,) or None
-        Which rows belong together, for "cluster". None stands for `groups`.
+        The cluster of each row, for "cluster"; None stands for `groups`.
     level : float, default=0.95
         Coverage of the intervals.
 
@@ -50,8 +51,8 @@ def infer(
     Raises
     ------
     ValueError
-        For "cluster" without clusters, for clusters without "cluster", and where nothing of the model has coordinates
-        that could be uncertain.
+        For "cluster" without clusters, for clusters without "cluster", and for models without any parameter that has a
+        standard error.
 
     References
     ----------
@@ -76,7 +77,7 @@ def infer(
     if cov_type != "cluster" and clusters is not None:
         raise ValueError(f"clusters are given, but cov_type = {cov_type!r}; they are for cov_type='cluster'.")
     if cov_type == "cluster" and clusters is None and groups is None:
-        raise ValueError("cov_type='cluster' needs clusters, an array that says which rows belong together.")
+        raise ValueError("cov_type='cluster' needs clusters, an array with the cluster of each row.")
     level = check_level(level)
     arguments = {"offset": offset, "trials": trials, "groups": groups}
     rows, order = model.observed_rows(X, y, sample_weight, labels=labels, **arguments)
@@ -102,5 +103,5 @@ def _in_order(clusters, order, n_rows):
     if clusters.shape != (n_rows,):
         raise ValueError(f"clusters has shape {clusters.shape}; it must hold one value for each row of X, ({n_rows},).")
     if any(cluster is None or cluster != cluster for cluster in clusters.tolist()):
-        raise ValueError("clusters holds None or nan: every row must belong to a cluster, if only to one of its own.")
+        raise ValueError("clusters holds None or nan: every row must belong to a cluster, which may be its own.")
     return clusters[order]

@@ -1,4 +1,4 @@
-"""How much rows say about the parameters: scores, and the exact Hessian of the log-likelihood of a mixture."""
+"""Observed information: scores, and the exact Hessian of the log-likelihood of a mixture."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ BLOCK_NUMBERS = 1 << 22  # numbers that a block's arrays may hold
 
 
 class Information(NamedTuple):
-    """What rows say about the free coordinates at the parameters, F numbers."""
+    """The information in the data about the F free coordinates, at the parameters of a layout."""
 
     hessian: np.ndarray  # (F, F) of the log-likelihood, eq. (louis)
     penalty: np.ndarray  # (F, F), Hessian of the log-density of priors and penalties
@@ -41,14 +41,13 @@ def observe(mixture, params, rows, layout, clusters=None):
     layout : Layout
         Of the same mixture and parameters.
     clusters : array-like of shape (n,) or None, default=None
-        Rows of one cluster may hang together: their scores are summed before products are taken. Rows of a group are
+        Rows of one cluster may be dependent: their scores are summed before products are taken. Rows of a group are
         one unit in any case.
 
     Returns
     -------
     Information
-        Its log-likelihood part adds over tables, see `combined`. Where no leaf can have produced a row's y, the row
-        counts for nothing.
+        Its log-likelihood part adds over tables, see `combined`. Rows whose y no leaf can have produced do not count.
 
     Raises
     ------
@@ -188,7 +187,7 @@ def _project(matrix, to_free):
 
 
 def _block_scores(layout, block, heads, resp, weight, hessian):
-    """Scores (heads, P) of a block; what the leaves' log-joint densities say of the Hessian is added to it."""
+    """Scores (heads, P) of a block; the second derivatives of its log-joint densities are added to the Hessian."""
     size = len(hessian)
     scores = np.zeros((heads.n_rows, size))
     K = resp.shape[1]
@@ -223,12 +222,12 @@ def _block_scores(layout, block, heads, resp, weight, hessian):
 def _expert_part(layout, side, block, heads, resp, weight, hessian, starts):
     """Scores (heads, D) of each expert of a side, whose second derivatives are added to the Hessian."""
     share = block.spread(resp[:, side.leaves])
-    with np.errstate(all="ignore"):  # where an expert has no part in a row, whatever it says is left out
+    with np.errstate(all="ignore"):  # derivatives are left out where an expert has no responsibility
         first, second = side.family.derivatives(side.params, layout.mixture.expert.rows_of(side.number, block))
-    nobody = share <= 0
-    if nobody.any():
-        first = np.where(nobody[:, :, None], 0.0, first)
-        second = np.where(nobody[:, :, None, None], 0.0, second)
+    unused = share <= 0
+    if unused.any():
+        first = np.where(unused[:, :, None], 0.0, first)
+        second = np.where(unused[:, :, None, None], 0.0, second)
     p = side.shape[2]
     L, X = first.shape[2] - side.n_scalars, _dense(block.X[:, -p:]) if p else None
     _add_curvature(hessian, starts, X, share * block.spread(weight)[:, None], second, L, p)
@@ -240,7 +239,7 @@ def _expert_part(layout, side, block, heads, resp, weight, hessian, starts):
 
 
 def _leaf_part(layout, side, block, heads, resp, weight, hessian, starts):
-    """What `_expert_part` is, of the scalars that a gate has of each leaf."""
+    """The same as `_expert_part` for the scalars that a gate has of each leaf."""
     first, second = side.family.leaf_derivatives(side.params, heads, resp * weight[:, None])
     for i in range(len(side.leaves)):
         own = slice(starts[i], starts[i + 1])

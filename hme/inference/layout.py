@@ -1,9 +1,9 @@
-"""Which parameters of a mixture are free to move, and what the user is shown of them.
+"""The coordinates of a mixture's parameters: which are free to move, and which are shown to the user.
 
 There are four kinds of coordinates. *Raw* ones are those of the parameters: coefficients of every slot (output, class,
 branch) on the design columns, and scalars such as log-variances. Some of them are tied, held or at a boundary; what is
-left to move are the *free* ones (`free.py`). *Computed* ones are those that log-densities have their derivatives by,
-and *reported* ones what the user reads, in the user's units (`reported.py`). All maps between them are linear at the
+left to move are the *free* ones (`free.py`). *Computed* ones are those by which log-densities are differentiated, and
+*reported* ones are shown to the user, in the user's units (`reported.py`). All maps between them are linear at the
 fitted parameters, and sparse.
 """
 
@@ -21,10 +21,10 @@ REFERENCE = "held where it is"
 
 
 class Layout:
-    """The free coordinates of a mixture at its parameters, and what the user is shown of them.
+    """The free coordinates of a mixture at its parameters, and the reported ones.
 
-    Parameters are displaced from the fitted ones along what is free: not along coefficients that are fixed, that a
-    lasso has left at zero, that are at a bound or grow without one, and only together where they are shared.
+    Parameters are displaced from the fitted ones along the free coordinates. Coefficients that are fixed, at zero by
+    the lasso, at a bound or diverging are not free; shared ones move together.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class Layout:
     notes : dict of int to str
         Why a reported coordinate is not free.
     tied : dict of int to int
-        Reported coordinates that are one number with an earlier one.
+        Reported coordinates that equal an earlier one by construction.
     remarks : list of str
-        What is taken as fixed altogether.
+        Which parts of the model are taken as fixed.
 
     Examples
     --------
@@ -89,11 +89,11 @@ class Layout:
         self.remarks = [text for text in dict.fromkeys(fixed_parts(mixture, params)) if text]
 
     def _annotate(self, reasons):
-        """Notes on coordinates that are not free, and which ones are one number; clears rounding in the jacobian."""
+        """Notes on coordinates that are not free, and which ones are tied; clears rounding errors in the jacobian."""
         notes, tied, first = {}, {}, {}
         for i, (sure, reason) in enumerate(reasons):
             if sure:
-                self.jacobian[i] = 0.0  # but for rounding it is
+                self.jacobian[i] = 0.0  # up to rounding it is already
             if not self.jacobian[i].any():
                 notes[i] = reason or REFERENCE
                 continue
@@ -175,7 +175,7 @@ class Layout:
         return self._free.T @ np.concatenate(gradients), hessian.toarray()
 
     def bent(self, score):
-        """What the bend of inner coordinates adds to a Hessian (F, F), from scores by the computed ones."""
+        """What the curvature of inner coordinates adds to a Hessian (F, F), from scores by the computed ones."""
         hessian = np.zeros((self.n_free, self.n_free))
         for side in self.sides:
             inner, E = side.coordinates.scalars.inner, side.n_scalars

@@ -1,4 +1,4 @@
-"""What the user is shown of the coordinates, and what derivatives are by: sparse maps of a side's raw coordinates."""
+"""Sparse maps from raw coordinates to those that are reported, and to those by which derivatives are taken."""
 
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ INTERCEPT = "(intercept)"
 
 
 class Label(NamedTuple):
-    """What a reported coordinate is."""
+    """Identifies a reported coordinate."""
 
     side: str  # "expert" or "gate"
     index: Any  # number of the leaf or node; of experts in a list the name
@@ -28,7 +28,7 @@ def name_of(label):
 
 
 class _Entries:
-    """Entries of a sparse matrix, gathered."""
+    """Entries of a sparse matrix, collected one after the other."""
 
     def __init__(self):
         self.rows, self.columns, self.values = [np.zeros(0, dtype=int)], [np.zeros(0, dtype=int)], [np.zeros(0)]

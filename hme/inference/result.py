@@ -1,4 +1,4 @@
-"""How sure a fit is: standard errors, intervals and tests of its parameters, bands and effects of what it predicts."""
+"""The result of inference: standard errors, intervals and tests of parameters; bands and effects of predictions."""
 
 import numpy as np
 from scipy.stats import chi2, norm
@@ -9,18 +9,18 @@ from .reported import name_of
 
 __all__ = ["Inference", "check_level"]
 
-LARGE = 1e7  # condition numbers of the scaled information that are worth a remark
-FAR = 0.1  # standard errors from a maximum that are worth a remark
+LARGE = 1e7  # condition number of the scaled information from which there is a remark
+FAR = 0.1  # distance from the maximum, in standard errors, from which there is a remark
 UNDETERMINED, SADDLE = "not determined by these rows", "not at a maximum"
 
 
 class Inference:
-    """Estimates of a fitted mixture with their covariance, and what follows from it.
+    """Estimates of a fitted mixture with their covariance, and the tests and intervals that follow from it.
 
-    Made by `infer`. Reported coordinates are in the user's units; what is uncertain are the free coordinates behind
-    them, of which a shared coefficient has one, and a fixed one none. A coordinate that cannot be estimated (separated,
-    at its floor, zero by the lasso, not determined) has the standard error inf, and `notes` say why; a fixed one has
-    the standard error 0. Neither can be tested: their z and p-value are nan.
+    Made by `infer`. The reported coordinates are in the user's units. Behind them are the free coordinates: a
+    coefficient shared by several experts has one, a fixed one has none. A coordinate that cannot be estimated
+    (diverging, at its floor, zero by the lasso, not determined) has the standard error inf, and `notes` give the
+    reason; a fixed one has the standard error 0. Neither can be tested: their z and p-value are nan.
 
     Attributes
     ----------
@@ -32,21 +32,21 @@ class Inference:
     interval : ndarray of shape (P, 2)
     covariance : ndarray of shape (P, P)
     notes : list of str
-        For each coordinate, "" where there is nothing to say.
+        One for each coordinate, "" for most.
     remarks : list of str
-        What concerns the whole.
+        Remarks on the fit as a whole.
     hessian, penalty, meat : ndarray of shape (F, F)
-        Of the free coordinates: second derivatives of the log-likelihood, and of penalties and priors, and the sum of
-        outer products of scores.
+        Of the free coordinates: second derivatives of the log-likelihood, those of penalties and priors, and the sum
+        of outer products of scores.
     effective_df : float
-        Parameters that the penalties leave, eq. (effective-df).
+        Effective number of parameters under the penalties, eq. (effective-df).
     condition_number : float
         Of the information scaled to a diagonal of ones, inf where it is singular or not that of a maximum.
     distance : float
-        How many standard errors the parameters are from the maximum of the quadratic that has their gradient and
-        information, eq. (standard-distance).
+        Distance of the parameters from the maximum, in standard errors, by a quadratic approximation with the same
+        gradient and information, eq. (standard-distance).
     log_likelihood, weight, aic, bic : float
-        At these rows; with groups the weight counts groups, and `grouped` is True.
+        Of the data given; with groups the weight counts groups, and `grouped` is True.
     n_parameters : int
         Nan, as the criteria are, where parameters cannot be counted, such as those of a classifier as gate.
     n_clusters : int or None
@@ -69,7 +69,7 @@ class Inference:
       AIC         262.702               BIC   272.597
       covariance   robust  condition number         1
       * The likelihood is penalised: 2.999 effective parameters of 3. Intervals are those of the
-          penalised estimates, and do not count their bias.
+          penalised estimates, and do not allow for their bias.
     <BLANKLINE>
     Expert 0, load 1.00
                      estimate  std. error      z       p    [95%  interval]  note
@@ -111,7 +111,7 @@ class Inference:
         self.names = [name_of(label) for label in self.labels]
         self.notes = [layout.notes.get(i, "") for i in range(len(self.labels))]
         for i, first in layout.tied.items():
-            self.notes[i] = self.notes[i] or f"one number with {self.names[first]}"
+            self.notes[i] = self.notes[i] or f"the same as {self.names[first]}"
         error = self.parameter_covariance.linear(layout.jacobian)
         self._held = ~layout.jacobian.any(axis=1)  # no free coordinate moves them
         self._fixed = self._held & np.array([note.startswith("fixed") for note in self.notes], dtype=bool)
@@ -141,7 +141,7 @@ class Inference:
     def _about_information(self):
         if self._saddle:
             yield (
-                "the information has negative eigenvalues: these parameters are no maximum at these rows, and "
+                "the information has negative eigenvalues: the parameters are not at a maximum for these data, and "
                 "coordinates along these directions have no standard error. Fit with a smaller tol, other starts or "
                 "fewer experts"
             )
@@ -163,20 +163,20 @@ class Inference:
             )
         if self.distance > FAR:
             yield (
-                f"the parameters are {self.distance:.2g} standard errors from a maximum at these rows: fit with a "
-                "smaller tol, or give the very rows of the fit"
+                f"the parameters are {self.distance:.2g} standard errors from the maximum for these data: fit with a "
+                "smaller tol, or give the data of the fit"
             )
 
     def _about_objective(self):
         if self.penalty.any():
             yield (
                 f"the likelihood is penalised: {self.effective_df:.4g} effective parameters of {self.layout.n_free}. "
-                "Intervals are those of the penalised estimates, and do not count their bias"
+                "Intervals are those of the penalised estimates, and do not allow for their bias"
             )
         if self.model.objective_.endswith("classification"):
             yield (
-                "the fit climbs the classification likelihood, while errors are those of the likelihood of the "
-                "mixture: they do not count the bias of whole assignments"
+                "the fit maximises the classification likelihood, while errors are those of the likelihood of the "
+                "mixture: they do not allow for the bias of hard assignments"
             )
         if getattr(self.model, "class_weight", None) is not None:
             yield "classes are weighted: only robust and cluster errors allow for it"
@@ -197,12 +197,12 @@ class Inference:
         Returns
         -------
         hme.inference.summary.Summary
-            ``print`` it, show it in a notebook, or take its `to_frame`.
+            Text when printed, tables in a notebook, `to_frame` for pandas.
         """
         return summary.summarize(self)
 
     def to_frame(self):
-        """All coordinates as a data frame, indexed by side, index, part and term; what has no number is missing.
+        """All coordinates as a data frame, indexed by side, index, part and term; undefined numbers are missing.
 
         Returns
         -------
@@ -213,18 +213,19 @@ class Inference:
     # -- tests -------------------------------------------------------------------------------------------------------
 
     def wald_test(self, terms, *, side=None, experts=None, value=0.0):
-        """Test whether coefficients, or combinations of them, have a value, eq. (wald).
+        """Wald test of coefficients or combinations of them, eq. (wald).
 
         Parameters
         ----------
         terms : str, sequence of str, mapping, sequence of mappings or array of shape (q, P)
-            Columns, all coefficients of which are tested together; or combinations, each a mapping of `names` to
+            Columns, whose coefficients are all tested together; or combinations, each a mapping of `names` to
             factors; or their factors on all coordinates as a matrix.
         side : {"expert", "gate"} or None, default=None
-            Of columns, where to look; None is both.
+            For columns: test coefficients of this side only; None is both.
         experts : sequence of int or str, or None
-            Of columns, the experts to look at, and no gate.
+            For columns: test coefficients of these experts only.
         value : float or array-like of shape (q,), default=0.0
+            The value under the null hypothesis.
 
         Returns
         -------
@@ -270,7 +271,7 @@ class Inference:
         if len(blind) or free.any():
             which = blind if len(blind) else np.flatnonzero(combinations[free].any(axis=0))
             which = [f"{self.names[i]} ({self.notes[i] or 'as a combination'})" for i in which]
-            raise ValueError(f"no standard error, and so no test, has {', '.join(which)}.")
+            raise ValueError(f"there is no standard error, and so no test, of {', '.join(which)}.")
         values = np.asarray(value, dtype=float)
         if values.shape not in ((), (len(names),)) or not np.isfinite(values).all():
             raise ValueError(
@@ -286,10 +287,10 @@ class Inference:
     # -- the delta method --------------------------------------------------------------------------------------------
 
     def mean_interval(self, X, level=None, *, offset=None, trials=None):
-        """Intervals for the mean of y given x, or for class probabilities, eq. (delta).
+        """Confidence intervals for the mean of y given x, or for class probabilities, eq. (delta).
 
-        They are of the mean, not of y. Probabilities, and means of targets that are positive, have intervals on the
-        scale of logits and logarithms, so that they stay within their range.
+        They are for the mean, not for y. Intervals of probabilities are formed on the logit scale, those of means of
+        positive targets on the log scale, so that they stay within their range.
 
         Parameters
         ----------
@@ -318,7 +319,7 @@ class Inference:
         return self._mean_band(delta.mean_band, X, level, offset=offset, trials=trials)
 
     def expert_mean_interval(self, X, level=None, *, offset=None, trials=None):
-        """Intervals for the mean, or the class probabilities, of every expert, eq. (delta).
+        """Confidence intervals for the mean, or the class probabilities, of every expert, eq. (delta).
 
         Parameters
         ----------
@@ -333,7 +334,7 @@ class Inference:
         return self._mean_band(delta.expert_mean_band, X, level, offset=offset, trials=trials)
 
     def gate_interval(self, X, level=None):
-        """Intervals for the prior of every expert, by their logits, eq. (delta).
+        """Confidence intervals for the prior of every expert, formed on the logit scale, eq. (delta).
 
         Parameters
         ----------
@@ -356,10 +357,10 @@ class Inference:
         return self.level if level is None else check_level(level)
 
     def marginal_effects(self, X, columns=None, kind="auto", sample_weight=None, *, offset=None, trials=None):
-        """Average effects of columns on the mean of y, or on class probabilities, eq. (marginal-effect).
+        """Average marginal effects of columns on the mean of y, or on class probabilities, eq. (marginal-effect).
 
-        An effect is the sum of two: a change of x moves a row to other experts, and it moves the experts' means,
-        eq. (effect-split). Standard errors are those of the parameters; the rows are taken as given.
+        An effect is the sum of two parts: a change of x moves a row to other experts, and it changes the experts'
+        means, eq. (effect-split). Standard errors are those due to the parameters; the rows are taken as fixed.
 
         Parameters
         ----------
@@ -369,8 +370,9 @@ class Inference:
             Columns of X by name or number; None is all that have more than one value.
         kind : {"auto", "continuous", "discrete"}, default="auto"
             "continuous" is the derivative; "discrete" the change from the lowest value to each of the others. "auto" is
-            "discrete" for two values and for what are no numbers. Where experts or gate are estimators, such as trees,
-            which are flat nearly everywhere, the derivative is the slope over half a standard deviation of the column.
+            "discrete" for columns with two values and for columns that are not numbers. Where experts or gate are
+            estimators, such as trees, which are flat nearly everywhere, the derivative is the slope over half a
+            standard deviation of the column.
         sample_weight : array-like of shape (n,) or None
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.

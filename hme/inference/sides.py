@@ -1,4 +1,4 @@
-"""The families of a mixture that have coordinates, and where these stand among all of them."""
+"""The families of a mixture that have coordinates, and the places of these among all coordinates."""
 
 from typing import Any, NamedTuple
 

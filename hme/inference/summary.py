@@ -10,7 +10,7 @@ LONGEST = 26  # names of terms
 
 
 class Summary:
-    """What a fit says and how sure it is of it: a head, and a table for every gating node and expert.
+    """Estimates and their uncertainty: an overview, and a table for every gating node and expert.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ def _uncertain(error, z, p_value, interval):
 
 
 def tested(inference):
-    """Coordinates (P,) of columns and intercepts, of which zero means something; not scales, centres and the like."""
+    """Coordinates (P,) for which zero is a meaningful hypothesis: columns and intercepts, not scales or centres."""
     columns, intercept = inference.model.columns_, {"(intercept)"}
     terms = {side: {*map(str, getattr(columns, side).design.names)} | intercept for side in ("expert", "gate")}
     return np.array([label.term in terms[label.side] for label in inference.labels], dtype=bool)
@@ -134,7 +134,7 @@ def _number(value, form):
 
 
 def _title(model, side, index, part):
-    """What a table is about, in plain words."""
+    """Title of a table."""
     if side == "expert":
         load = ""
         names = model.model_.expert.names

@@ -1,4 +1,4 @@
-"""Design columns: standardised inside, in the user's units outside, the intercept's ones kept last and unpenalised."""
+"""Design columns: standardised for the computation and reported in the user's units; the intercept is the last one."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -7,23 +7,24 @@ from ..numerics.kernels import moments
 
 __all__ = ["LARGEST", "Design"]
 
-LARGEST = 1e100  # beyond this size, or below its inverse, squares and their products leave the range of a double
+LARGEST = 1e100  # beyond this size, or below its inverse, squares and their products leave the range of doubles
 FARTHEST = 1e5  # standard deviations from zero of a column that is not centred
 
 
 class Design:
     """The map from a table of features to the design matrix that experts and gate see.
 
-    Columns are always standardised for the numerics (sparse ones are scaled, never centred). With
-    ``standardize=False`` the penalty is rescaled instead, so that it acts on the columns as the user gave them.
+    Columns are always standardised for the computation (sparse ones are scaled, never centred). With
+    ``standardize=False`` the penalty is rescaled, so that it acts on the columns as the user gave them. The last column
+    is the intercept's, which holds ones and is not penalised.
 
     Attributes
     ----------
     center, scale : ndarray of shape (p,)
     penalty_scale : ndarray of shape (p + 1,)
-        What the L2 strength of each design column is multiplied with; zero for the intercept.
+        Factors on the L2 strength of each design column; zero for the intercept.
     names : sequence of str or None
-        Names of the columns, for those who refer to them by name.
+        Names of the columns, for constraints that refer to them by name.
     """
 
     def __init__(self, center, scale, standardize, names=None):
@@ -40,7 +41,8 @@ class Design:
                 "their squares are out of range; change their units."
             )
         mean, scale = moments(X, weight)
-        # A column that is constant up to rounding carries nothing: centring it leaves noise that must not be blown up.
+        # A column that is constant up to rounding has no information: what centring leaves of it is rounding error,
+        # which must not be scaled up.
         size = np.sqrt(mean**2 + scale**2)
         if sp.issparse(X):
             far = np.flatnonzero((np.abs(mean) > FARTHEST * scale) & (scale > 1e-12 * size))
@@ -54,7 +56,7 @@ class Design:
         return cls(center, scale, standardize, names)
 
     def intercept(self):
-        """The design that has no column but the intercept's."""
+        """The design with the intercept as its only column."""
         return Design(self.center[:0], self.scale[:0], True, None if self.names is None else self.names[:0])
 
     def transform(self, X):

@@ -1,4 +1,4 @@
-"""Rows: the aligned arrays of a table, and how they are cut into cache-sized blocks."""
+"""Rows: the aligned arrays of a table, and how they are cut into blocks that fit the cache."""
 
 from typing import Any, NamedTuple
 
@@ -17,8 +17,8 @@ class Rows(NamedTuple):
     X and Z are the design columns of experts and gate (the same object where they coincide), the intercept's ones
     last. Dense designs are kept column by column.
 
-    `group` holds codes in ascending order: the rows of a group stand together and come from one expert. Arrays that
-    belong to groups (priors, responsibilities) have one row for each of `heads`.
+    `group` holds codes in ascending order, so that the rows of a group, which come from one expert, are adjacent.
+    Arrays that belong to groups (priors, responsibilities) have one row for each of `heads`.
     """
 
     X: Any
@@ -28,11 +28,11 @@ class Rows(NamedTuple):
     offset: Any = None
     trials: Any = None
     group: Any = None
-    log_label: Any = None  # (n, K), what is known of the expert that a row comes from, eq. (labels)
-    fold: Any = None  # (n,), see `folds`; a family with cv folds leaves out those of the same ``fold % cv``
-    active: Any = None  # (n, k), the leaves that a sparse gate has frozen for each row
-    table: Any = None  # the table itself, for experts that see it, and
-    gate_table: Any = None  # for such gates
+    log_label: Any = None  # (n, K), log-factors on the prior from labels, eq. (labels)
+    fold: Any = None  # (n,), see `folds`; with cv folds, a row is predicted without the rows of its ``fold % cv``
+    active: Any = None  # (n, k), the leaves that a routed gate lets each row use
+    table: Any = None  # the user's table, for experts that see it
+    gate_table: Any = None  # the same for gates
 
     @property
     def n_rows(self):
@@ -69,7 +69,7 @@ class Rows(NamedTuple):
         return np.flatnonzero(np.diff(self.group, prepend=self.group[0] - 1))
 
     def heads(self):
-        """One row for each group, the first; the rows themselves where there are no groups."""
+        """The first row of each group; without groups, all rows."""
         return self if self.group is None else self[self.firsts()]._replace(group=None)
 
     def pooled(self, values):
@@ -77,7 +77,7 @@ class Rows(NamedTuple):
         return values if self.group is None else np.add.reduceat(values, self.firsts(), axis=0)
 
     def spread(self, values):
-        """What belongs to heads, for every row."""
+        """Values of groups, repeated for each of their rows."""
         if self.group is None:
             return values
         return values[np.cumsum(np.diff(self.group, prepend=self.group[0]) != 0)]

@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-__all__ = ["check_array", "check_choice", "check_int", "check_prior", "check_real"]
+__all__ = ["check_array", "check_choice", "check_int", "check_prior", "check_real", "check_real_or"]
 
 
 def check_int(value, name, minimum=1, maximum=np.inf):
@@ -25,6 +25,16 @@ def check_real(value, name, *, positive=False):
     if not np.isfinite(value) or value < 0 or (positive and value == 0):
         raise ValueError(f"{name} must be a finite number {bound}, got {value!r}.")
     return float(value)
+
+
+def check_real_or(value, name, word):
+    """A word, or a finite float that is positive."""
+    if isinstance(value, str) and value == word:
+        return value
+    try:
+        return check_real(value, name, positive=True)
+    except TypeError:
+        raise TypeError(f"{name} must be {word!r} or a finite number > 0, got {value!r}.") from None
 
 
 def check_choice(value, name, choices):

@@ -1,4 +1,4 @@
-"""What every family of experts and every gate must do; a new family is one more line in the lists of `families`."""
+"""What every family of experts must do; a new family is one more line in the list of `families`."""
 
 import pickle
 
@@ -7,26 +7,18 @@ import pytest
 from families import (
     DESIGN,
     EXPERTS,
-    GATES,
     SMOOTH,
     K,
-    P,
     central_differences,
     fit_once,
     identify,
     make_resp,
     make_rows,
     q_of_expert,
-    q_of_gate,
 )
 from sklearn.base import clone
 
-from hme.gates import ConstantGate, FixedGate, GaussianGate, TreeGate
 from hme.numerics import statistics
-
-
-def leaves(stats):
-    return [a for a in stats if isinstance(a, np.ndarray)]
 
 
 @pytest.mark.parametrize("expert, kind", SMOOTH, ids=identify)
@@ -37,17 +29,6 @@ def test_expert_statistics_add(expert, kind):
     whole = expert.statistics(params, rows, resp)
     parts = expert.add(expert.statistics(params, rows[:25], resp[:25]), expert.statistics(params, rows[25:], resp[25:]))
     for a, b in zip(whole, parts, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-11)
-
-
-@pytest.mark.parametrize("gate", GATES, ids=identify)
-def test_gate_statistics_add(gate):
-    rows = make_rows("regression")
-    resp = make_resp(rows)
-    gate, params = fit_once(gate, rows, resp)
-    whole = gate.statistics(params, rows, resp)
-    parts = gate.add(gate.statistics(params, rows[:25], resp[:25]), gate.statistics(params, rows[25:], resp[25:]))
-    for a, b in zip(leaves(whole), leaves(parts), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-11)
 
 
@@ -98,18 +79,6 @@ def test_expert_q_does_not_fall(expert, kind):
         assert q >= before - 1e-10 * rows.n_rows
 
 
-@pytest.mark.parametrize("gate", GATES, ids=identify)
-def test_gate_q_does_not_fall(gate):
-    rows = make_rows("regression")
-    resp = make_resp(rows)
-    gate, params = fit_once(gate, rows, make_resp(rows, seed=5))
-    q = q_of_gate(gate, params, rows, resp)
-    for _ in range(10):
-        params = gate.update(params, gate.statistics(params, rows, resp), rows)
-        q, before = q_of_gate(gate, params, rows, resp), q
-        assert q >= before - 1e-10 * rows.n_rows
-
-
 @pytest.mark.parametrize("expert, kind", SMOOTH, ids=identify)
 def test_expert_gradient_is_that_of_q(expert, kind):
     rows = make_rows(kind)
@@ -133,17 +102,6 @@ def test_expert_gradient_is_that_of_q(expert, kind):
     np.testing.assert_allclose(scaled, numeric.ravel(), atol=2e-6 * rows.n_rows)
 
 
-@pytest.mark.parametrize("gate", GATES[:4], ids=identify)
-def test_gate_gradient_is_that_of_q(gate):
-    rows = make_rows("regression")
-    resp = make_resp(rows, seed=3)
-    gate, params = fit_once(gate, rows, make_resp(rows))
-    gradient = gate.gradient(params, gate.statistics(params, rows, resp)).reshape(params.coef.shape)
-    lasso = gate.node.l1_ratio > 0
-    numeric = central_differences(lambda: q_of_gate(gate, params, rows, resp), params.coef, lasso=lasso)
-    np.testing.assert_allclose(gradient[params.used], numeric[params.used], atol=1e-5)
-
-
 @pytest.mark.parametrize("expert, kind", EXPERTS, ids=identify)
 def test_expert_moments_have_the_shape_of_predict(expert, kind):
     rows = make_rows(kind)
@@ -157,45 +115,19 @@ def test_expert_moments_have_the_shape_of_predict(expert, kind):
     assert expert.n_parameters(params) > 0
 
 
-@pytest.mark.parametrize("gate", GATES, ids=identify)
-def test_gate_is_a_distribution(gate):
-    rows = make_rows("regression")
-    gate, params = fit_once(gate, rows, make_resp(rows))
-    prior = np.exp(gate.log_prior(params, rows))
-    np.testing.assert_allclose(prior.sum(axis=1), 1.0)
-    assert (prior > 0).all()
-    # As many as the entries that are free to differ: slopes of two nodes or of one, logits, centres and covariances.
-    q = P - 1
-    covariance = {"full": K * q * (q + 1) // 2, "tied": q * (q + 1) // 2, "diag": K * q}
-    n_free = {
-        ConstantGate: K - 1,
-        FixedGate: 0,
-        GaussianGate: K - 1 + K * q + covariance.get(getattr(gate, "covariance_type", None), 0),
-        TreeGate: 2 * P,
-    }
-    if getattr(getattr(gate, "node", None), "l1_ratio", 0.0):  # nonzero slopes; those of a node sum to nothing new
-        nodes = zip(params.coef, params.used, strict=True)
-        slots = [(np.count_nonzero(coef[used, :-1], axis=0), used.sum() - 1) for coef, used in nodes]
-        n_free[TreeGate] = sum(np.minimum(count, free).sum() + free for count, free in slots)
-        assert n_free[TreeGate] < 2 * P
-    assert gate.n_parameters(params) == n_free[type(gate)]
-
-
-@pytest.mark.parametrize("family, kind", [*EXPERTS, *((gate, "regression") for gate in GATES)], ids=identify)
-def test_family_clones_and_pickles(family, kind):
+@pytest.mark.parametrize("expert, kind", EXPERTS, ids=identify)
+def test_family_clones_and_pickles(expert, kind):
     rows = make_rows(kind)
-    bound, params = fit_once(family, rows, make_resp(rows))
+    bound, params = fit_once(expert, rows, make_resp(rows))
     again, params_again = pickle.loads(pickle.dumps((bound, params)))
-    name = "log_prob" if hasattr(bound, "log_prob") else "log_score"
-    np.testing.assert_array_equal(getattr(again, name)(params_again, rows), getattr(bound, name)(params, rows))
-    assert str(clone(family)) == str(family)
+    np.testing.assert_array_equal(again.log_prob(params_again, rows), bound.log_prob(params, rows))
+    assert str(clone(expert)) == str(expert)
 
 
-@pytest.mark.parametrize("family, kind", [*EXPERTS, *((gate, "regression") for gate in GATES)], ids=identify)
-def test_interpolation_has_its_ends(family, kind):
+@pytest.mark.parametrize("expert, kind", EXPERTS, ids=identify)
+def test_interpolation_has_its_ends(expert, kind):
     rows = make_rows(kind)
-    bound, old = fit_once(family, rows, make_resp(rows))
-    _, new = fit_once(family, rows, make_resp(rows, seed=7))
-    name = "log_prob" if hasattr(bound, "log_prob") else "log_score"
+    bound, old = fit_once(expert, rows, make_resp(rows))
+    _, new = fit_once(expert, rows, make_resp(rows, seed=7))
     there = bound.interpolate(old, new, 0.0)
-    np.testing.assert_allclose(getattr(bound, name)(there, rows), getattr(bound, name)(old, rows), rtol=1e-10)
+    np.testing.assert_allclose(bound.log_prob(there, rows), bound.log_prob(old, rows), rtol=1e-10)

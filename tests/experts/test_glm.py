@@ -1,9 +1,11 @@
 """Generalised linear experts: one expert against statsmodels, scikit-learn and scipy.stats, and their edges."""
 
 import warnings
+from itertools import product
 
 import numpy as np
 import pytest
+from problems import representative
 from scipy import integrate, optimize, stats
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
@@ -338,10 +340,9 @@ def finite(model):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("n_experts", [1, 2])
-@pytest.mark.parametrize("edge", EDGES)
-@pytest.mark.parametrize("name", DEFAULTS)
-@pytest.mark.parametrize("strict", [False, True], ids=["default", "maximum likelihood"])
+@pytest.mark.parametrize(
+    "strict, name, edge, n_experts", representative(product([False, True], DEFAULTS, EDGES, [1, 2]), every=13)
+)
 def test_edges_give_no_nan(name, edge, n_experts, strict):
     expert, _ = DEFAULTS[name]
     if strict:

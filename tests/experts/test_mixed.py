@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from problems import representative
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -61,7 +62,7 @@ SAME = {
 }
 
 
-@pytest.mark.parametrize("tree", ["(. .)", "((. .) .)"])
+@pytest.mark.parametrize("tree", representative(["(. .)", "((. .) .)"], every=2))
 @pytest.mark.parametrize("name", SAME)
 def test_equal_families_are_one(name, tree):
     expert, y = SAME[name]

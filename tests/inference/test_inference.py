@@ -5,12 +5,13 @@ import warnings
 import numpy as np
 import pytest
 from scipy.stats import norm
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from hme import HMEClassifier, HMERegressor
 from hme.experts import BinomialExpert, EstimatorExpert, LinearExpert, LogisticExpert, PoissonExpert
-from hme.gates import SoftmaxGate
+from hme.gates import EstimatorGate, SoftmaxGate
 from hme.inference.comparison import aicc, icl, likelihood_ratio_test
 from hme.inference.delta import ParameterCovariance
 from hme.inference.infer import infer
@@ -367,7 +368,7 @@ def test_likelihood_ratio_where_it_holds():
 
 
 def draws(result, n=4000, seed=0):
-    """Parameters from the estimated normal law."""
+    """Parameters from the estimated normal distribution."""
     rng = np.random.default_rng(seed)
     root = result.parameter_covariance.root
     return [result.layout.move(root @ rng.normal(size=root.shape[1])) for _ in range(n)]
@@ -591,7 +592,7 @@ def test_fixed_shared_and_zero():
         assert result.standard_error[i] == 0 and result.notes[i] == "fixed" and (result.interval[i] == 0.25).all()
     first, second = named["expert 0: x1"], named["expert 1: x1"]
     assert result.standard_error[first] == result.standard_error[second] > 0
-    assert "one number" in result.notes[second]
+    assert "the same as" in result.notes[second]
     np.testing.assert_allclose(result.covariance[first, second], result.covariance[first, first])
     assert result.wald_test("x1", side="expert").df == 1
     with pytest.raises(ValueError, match="nothing to test"):
@@ -614,7 +615,7 @@ def test_not_a_maximum_is_said():
         model.fit(X, y)
     result = infer(model, X, y)
     reasonable(result)
-    assert result.distance > 0.1 and any("from a maximum" in remark for remark in result.remarks)
+    assert result.distance > 0.1 and any("from the maximum" in remark for remark in result.remarks)
     hard = HMERegressor(n_experts=2, algorithm="hard").fit(X, y)
     assert any("classification likelihood" in remark for remark in infer(hard, X, y).remarks)
 
@@ -735,7 +736,7 @@ def test_named_experts_and_classes_have_their_names():
     assert "Expert 0: log-odds of class green against class blue" in text
 
 
-# -- criteria, and the law itself --------------------------------------------------------------------------------------
+# -- criteria, and the covariance itself -------------------------------------------------------------------------------
 
 
 def test_criteria():
@@ -810,3 +811,48 @@ def test_only_a_mixture_is_asked():
         infer(pipe, X, X[:, 0])
     with pytest.raises(TypeError, match="full must be a fitted"):
         likelihood_ratio_test(pipe[-1], 3, X, X[:, 0])
+
+
+# -- nan where there is no number --------------------------------------------------------------------------------------
+
+
+def test_fixed_and_undetermined_coordinates_have_no_z_and_no_p_value():
+    rng, X, eta = table()
+    y = eta + rng.normal(size=len(X))
+    twice = np.column_stack([X, X[:, 0]])
+    result = infer(one(twice, y, LinearExpert(**PLAIN, fixed_coef={1: 0.5})), twice, y)
+    terms = [label.term for label in result.labels]
+    fixed, lost = terms.index("x1"), terms.index("x0")
+    assert result.standard_error[fixed] == 0 and np.isinf(result.standard_error[lost])
+    assert np.isnan(result.z[[fixed, lost]]).all() and np.isnan(result.p_value[[fixed, lost]]).all()
+    assert not result.testable[[fixed, lost]].any() and result.testable[terms.index("(intercept)")]
+    np.testing.assert_array_equal(result.interval[fixed], result.estimate[fixed])
+    lines = [line for line in str(result.summary()).splitlines() if line.split()[:1] in (["x0"], ["x1"])]
+    assert all(len(line.split()) == 3 for line in lines)  # the name, the estimate and the mark of a note
+
+
+def test_effects_that_cannot_be_tested_have_no_z_and_no_p_value():
+    rng, X, eta = table()
+    y = eta + rng.normal(size=len(X))
+    result = infer(one(X, y, LinearExpert(**PLAIN, fixed_coef={1: 0.5})), X, y)
+    effects = result.marginal_effects(X, columns=["x0", "x1"])
+    without = ~(effects.standard_error > 0)
+    assert without[0, 1].all() and without[1].all() and not without[0, 0].any()
+    np.testing.assert_array_equal(np.isnan(effects.z), without)
+    np.testing.assert_array_equal(np.isnan(effects.p_value), without)
+    assert "nan" not in str(effects) and "nan" not in effects._repr_html_()
+
+
+def test_criteria_are_nan_where_parameters_cannot_be_counted():
+    X, y = two_regimes(0, 200)
+    model = HMERegressor(n_experts=2, gate=EstimatorGate(KNeighborsClassifier())).fit(X, y)
+    result = infer(model, X, y)
+    assert np.isnan(result.n_parameters) and np.isnan(result.aic) and np.isnan(result.bic)
+    assert "nan" not in str(result.summary())
+
+
+def test_tests_print_as_tables(mixture):
+    model, X, y, _ = mixture
+    test = infer(model, X, y).wald_test("x1")
+    assert str(test).startswith("Wald test") and all(name in str(test) for name in test.names)
+    assert "<table>" in test._repr_html_() and repr(test).startswith("WaldTest(")

@@ -1,11 +1,13 @@
 """Shared, fixed and nonnegative coefficients, in the user's units: against scipy's optimisers on the likelihood."""
 
 import pickle
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
 from families import central_differences, q_of_expert
+from problems import representative
 from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
@@ -159,9 +161,9 @@ def one_hot_fit(name, constraint, standardize, steps=3000):
     return expert, params, rows, resp, design, q
 
 
-@pytest.mark.parametrize("standardize", [True, False])
-@pytest.mark.parametrize("constraint", CONSTRAINTS, ids=str)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name, constraint, standardize", representative(product(FAMILIES, CONSTRAINTS, [True, False]), every=5), ids=str
+)
 def test_constrained_fit_is_scipys(name, constraint, standardize):
     expert, params, rows, resp, design, q = one_hot_fit(name, constraint, standardize)
     ridge = ALPHA * (design.scale**2 if standardize else np.ones(3))
@@ -230,9 +232,10 @@ def mixture(expert, **settings):
     return HMERegressor(n_experts=2, expert=expert, **settings)
 
 
-@pytest.mark.parametrize("standardize", [True, False])
-@pytest.mark.parametrize("alpha", [0.0, 0.5])
-@pytest.mark.parametrize("family", [PoissonExpert, NegativeBinomialExpert, GammaExpert])
+@pytest.mark.parametrize(
+    "family, alpha, standardize",
+    representative(product([PoissonExpert, NegativeBinomialExpert, GammaExpert], [0.0, 0.5], [True, False]), every=5),
+)
 def test_mixture_keeps_constraints_and_does_not_fall(family, alpha, standardize):
     y = FAMILIES["gamma" if family is GammaExpert else "poisson"][3]
     constraint = dict(shared_coef=["b"], fixed_coef={"a": [0.5, -0.4]}, nonnegative=["intercept"])

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from problems import representative
 from scipy import integrate, stats
 
 from hme import HMERegressor
@@ -107,7 +108,7 @@ def points_of(one, *more):
 # -- densities ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("name", representative(DENSITIES, every=5))
 def test_densities_are_distributions(name):
     both = dist(DENSITIES[name])
     for one in both:
@@ -298,7 +299,7 @@ def crps_by_quadrature(one, y, *more):
 # -- CRPS --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("name", representative(DENSITIES, every=7))
 def test_crps_by_quadrature(name):
     for one in dist(DENSITIES[name]):
         for q in (0.001, 0.4, 0.9):
@@ -320,6 +321,7 @@ def test_gauss_rules_are_fine_enough(name, monkeypatch):
     np.testing.assert_allclose(half, both._spread_integral(), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_panels_are_short_enough(monkeypatch):
     """Of experts whose places and scales have little in common, against rules between all of their knots."""
     import hme.prediction.ranked as room
@@ -402,7 +404,7 @@ def test_infinite_variance_is_said():
 # -- intervals and modes -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("name", representative(DENSITIES, every=3))
 def test_regions_of_highest_density(name):
     for one in dist(DENSITIES[name]):
         for coverage in (0.3, 0.9):
@@ -427,7 +429,9 @@ def test_two_peaks_have_two_intervals():
     assert probability_of(one, wide) == pytest.approx(0.99999999, abs=1e-9)
 
 
-@pytest.mark.parametrize("kind", ["normal", "student", "uniform", "gamma", "mixed", "with an atom"])
+@pytest.mark.parametrize(
+    "kind", representative(["normal", "student", "uniform", "gamma", "mixed", "with an atom"], every=3)
+)
 def test_regions_of_mixtures_at_random(kind):
     rng = np.random.default_rng(3)
     n, K = 12, 4
@@ -622,7 +626,7 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("kind, settings", MODELS, ids=str)
+@pytest.mark.parametrize("kind, settings", representative(MODELS, every=2), ids=str)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_models_and_their_distributions_agree(kind, settings):
     X, y = table(kind)

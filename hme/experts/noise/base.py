@@ -27,6 +27,7 @@ __all__ = [
     "Working",
     "own_targets",
     "summed",
+    "targets",
     "weighted_sum",
 ]
 
@@ -53,6 +54,8 @@ class Scalar(NamedTuple):
     most: Any = np.inf
     shared: bool = False  # one for all experts
     power: float = 1.0  # what is shown is the logarithm of this power
+    at_least: str = ""  # what it means that experts are at a bound, a sentence with their numbers at {}
+    at_most: str = ""
 
 
 class Working(NamedTuple):
@@ -299,7 +302,14 @@ class Response(ABC):
 
     def warnings(self, params):
         """Sentences about scalars at a bound."""
-        return []
+        found = []
+        for scalar in self.scalars:
+            value = getattr(params, scalar.name)
+            low, high = value <= scalar.least * (1 + 1e-9), value >= scalar.most * (1 - 1e-9)
+            for sentence, held in ((scalar.at_most, high), (scalar.at_least, low)):
+                experts = np.flatnonzero(held.any(axis=1)).tolist()
+                found += [sentence.format(experts)] if sentence and experts else []
+        return found
 
     # -- information -------------------------------------------------------------------------------------------------
 
@@ -325,7 +335,7 @@ class Response(ABC):
 
     def report(self, coef, intercept, params):
         """Coefficients in the user's units with the scalars; of one output without its axis."""
-        return self.Report(coef, intercept, *(single(getattr(params, name)) for name in self.Report._fields[2:]))
+        return self.Report(coef, intercept, *(single(getattr(params, name)) for name in self.Params._fields[1:]))
 
     def describe(self, *scalars):
         """The scalars of one expert in a report as text."""
@@ -373,6 +383,11 @@ def weighted_sum(resp, values):
     return np.stack([np.einsum("nk,nk->k", resp, columns[:, :, t]) for t in range(columns.shape[2])], axis=1).reshape(
         K, *values.shape[2:]
     )
+
+
+def targets(rows):
+    """Outputs (n, 1, T), each stored contiguously as linear predictors are."""
+    return (rows.y if rows.y.shape[1] == 1 else np.asfortranarray(rows.y))[:, None]
 
 
 def own_targets(rows):

@@ -95,6 +95,9 @@ class CountResponse(Response):
         kind = TruncatedPoisson if isinstance(counts, Poisson) else TruncatedNegativeBinomial
         return kind(*counts._fields()) if self.zero_truncated else counts
 
+    def mean(self, eta, params, rows):
+        return super().mean(eta, params, rows) if self.zero_truncated else self.mean_of(eta)
+
     def zero_odds(self, eta, params):
         """p0 / (1 - p0) and 1 - p0."""
         log_zero = self.log_mass(0.0, eta, params)
@@ -114,12 +117,21 @@ class CountResponse(Response):
         return Working(score + shift, np.maximum(left, LEAST_INFORMATION * information), None, terms)
 
     def scalar_terms(self, y, eta, params):
-        """Slope, curvature and squared slope by the logarithm of every scalar; see `Response.update`."""
+        """Slope, curvature and squared slope by the logarithm of the scalar; see `Response.update`."""
         if not self.scalars:
             return ()
-        first, second = self.derivatives(y, eta, params, None)
-        own = [(first[..., e], second[..., e, e]) for e in range(1, first.shape[-1])]
-        return tuple(term for slope, bend in own for term in (slope, bend, slope**2))
+        first, second = self.scalar_derivatives(y, eta, params)
+        if self.zero_truncated:
+            odds, _ = self.zero_odds(eta, params)
+            zero, bend = self.scalar_derivatives(0.0, eta, params)
+            second = second + odds * (zero**2 + bend) + (odds * zero) ** 2
+            first = first + odds * zero
+        return first, second, first**2
+
+    def scalar_derivatives(self, y, eta, params):
+        """First and second derivatives of `log_mass` by the logarithm of the scalar, for a family that has one."""
+        first, second = self.mass_derivatives(y, eta, params)
+        return first[..., 1], second[..., 1, 1]
 
     def derivatives(self, y, eta, params, rows):
         first, second = self.mass_derivatives(y, eta, params)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...model.traits import Traits
-from ...numerics.coordinates import STEP, ridge_derivatives, stacked
+from ...numerics.coordinates import ridge_derivatives, stacked
 from ...numerics.links import LINKS
 from .base import Response, Scalar, Working
 from .scale import Scale, check_scale, noise_floor
@@ -49,15 +49,15 @@ class DispersedResponse(Response):
 
     # -- what a family says ------------------------------------------------------------------------------------------
 
-    @abstractmethod
+    power = 0  # of the mean, which the variance is proportional to
+
     def unit_variance(self, mean):
         """Variance of y where the dispersion is one."""
+        return mean**self.power if self.power else np.ones_like(mean)
 
     def unit_variance_slope(self, mean):
-        """Its derivative by the mean; by differences for families that do not say it."""
-        step = STEP * np.where(mean == 0, 1.0, np.abs(mean))
-        near, far = (self.unit_variance(mean + s) - self.unit_variance(mean - s) for s in (step, 2.0 * step))
-        return (8.0 * near - far) / (12.0 * step)
+        """Its derivative by the mean."""
+        return self.power * mean ** (self.power - 1) if self.power else np.zeros_like(mean)
 
     @abstractmethod
     def deviance(self, y, mean):
@@ -121,6 +121,9 @@ class DispersedResponse(Response):
         ratio = slope / self.unit_variance(mean)
         information = slope * ratio * self.excess_information(y, mean)
         return Working((y - mean) * ratio, information, None, (self.deviance(y, mean),))
+
+    def mean(self, eta, params, rows):
+        return self.mean_of(eta)
 
     def scale(self, params):
         return params.dispersion

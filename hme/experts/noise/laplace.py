@@ -60,11 +60,9 @@ class LaplaceNoise(ReweightedNoise):
         one.corner_ = self.corner_[[t]]
         return one
 
-    def row_weights(self, square, params):
-        return np.sqrt(params.variance) / np.sqrt(square + self.corner_**2)
-
-    def tail_terms(self, square, params):
-        return [length(square, self.corner_)]
+    def weigh(self, square, params):
+        root = np.sqrt(square + self.corner_**2)
+        return np.sqrt(params.variance) / root, square / (root + self.corner_)
 
     # -- the scale ---------------------------------------------------------------------------------------------------
 
@@ -102,9 +100,6 @@ class LaplaceNoise(ReweightedNoise):
         first = [-side, 0.5 * (away + x * (1.0 - share) - 1.0)]
         bend = -0.25 * (away + x * (1.0 - 2.0 * share + x - x * share**2))
         return stacked(first, [[np.full_like(side, -1.0) / params.variance, 0.5 * side], [bend]])
-
-    def report(self, coef, intercept, params):
-        return LaplaceReport(coef, intercept, np.sqrt(params.variance[:, 0]))
 
     def describe_scale(self, scale, df=np.inf):
         return f"noise Laplace {numbers(scale)}"

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.dummy import DummyRegressor
 
 from ...numerics.coordinates import by_output
-from .base import PredictorStatistics, own_targets, single, weighted_sum
+from .base import PredictorStatistics, own_targets, single, targets, weighted_sum
 
 __all__ = ["EstimatorParams", "EstimatorReport", "Noise", "Numbers"]
 
@@ -90,7 +90,7 @@ class Numbers:
         K, T = prediction.shape[1:]
         own = {name: np.repeat(getattr(self.pooled, name), K, axis=0) for name in self.response.Params._fields[1:]}
         params = self.response.Params(np.zeros((K, T, 0)), **own)
-        y, eta, ridge = rows.y[:, None], self._eta(rows, prediction), np.zeros((K, T))
+        y, eta, ridge = targets(rows), self._eta(rows, prediction), np.zeros((K, T))
         for _ in range(STEPS):
             work, last = self.response.working(y, eta, params, rows), params
             square = weighted_sum(resp, work.square)
@@ -105,7 +105,7 @@ class Numbers:
         return prediction if rows.offset is None else prediction + rows.offset[:, None, None]
 
     def log_prob(self, params, rows, prediction):
-        return self.response.log_prob(rows.y[:, None], self._eta(rows, prediction).copy(order="K"), params, rows)
+        return self.response.log_prob(targets(rows), self._eta(rows, prediction).copy(order="K"), params, rows)
 
     def mean(self, params, rows, prediction):
         return self._eta(rows, prediction)
@@ -141,7 +141,7 @@ class Numbers:
 
     def derivatives(self, params, rows, prediction):
         T = prediction.shape[2]
-        derivatives = self.response.derivatives(rows.y[:, None], self._eta(rows, prediction), params, rows)
+        derivatives = self.response.derivatives(targets(rows), self._eta(rows, prediction), params, rows)
         first, second = by_output(*derivatives)
         return first[:, :, T:], second[:, :, T:, T:]
 

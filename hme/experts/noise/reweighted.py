@@ -6,7 +6,7 @@ import numpy as np
 
 from ...model.traits import Traits
 from ...numerics.coordinates import ridge_derivatives
-from .base import Response, Scalar, Working, own_targets, padded
+from .base import Response, Scalar, Working, free_slope, own_targets, padded
 from .gaussian import GaussianNoise, LinearParams
 from .pooled import pooled_fit
 from .scale import Scale, check_scale, noise_floor, spread
@@ -44,12 +44,8 @@ class ReweightedNoise(Response):
         """Parameters from coefficients (K, T, p) and the mean squared residuals (K, T) of a Gaussian fit."""
 
     @abstractmethod
-    def row_weights(self, square, params):
-        """The weights u of squared residuals, (n, K, T)."""
-
-    def tail_terms(self, square, params):
-        """Further terms (n, K, T) whose sums the update of the scalars needs."""
-        return ()
+    def weigh(self, square, params):
+        """The weights u of squared residuals, and further terms whose sums the scalars need, (n, K, T) each."""
 
     # -- binding to a table ------------------------------------------------------------------------------------------
 
@@ -103,9 +99,13 @@ class ReweightedNoise(Response):
     def working(self, y, eta, params, rows):
         residual = y - eta
         square = residual**2
-        weight = self.row_weights(square, params)
-        score = weight * residual
-        return Working(score, weight, score * residual, tuple(self.tail_terms(square, params)))
+        weight, *terms = self.weigh(square, params)
+        square *= weight
+        residual *= weight
+        return Working(residual, weight, square, tuple(terms))
+
+    def mean(self, eta, params, rows):
+        return eta
 
     def scale(self, params):
         return params.variance
@@ -117,8 +117,21 @@ class ReweightedNoise(Response):
     def log_prior(self, params):
         return self.scale_.log_prior(params.variance)
 
+    def gradient(self, params, stats, ridge, square=None):
+        parts = [self.scale_.gradient(params.variance, stats.weight, square + ridge)]
+        for scalar, slope in zip(self.scalars[1:], self.own_slopes(params, stats), strict=True):
+            parts.append(free_slope(getattr(params, scalar.name), slope, scalar))
+        return np.concatenate([part.ravel() for part in parts])
+
+    def own_slopes(self, params, stats):
+        """Derivatives of Q by the logarithms of the scalars beside the variance, a list of arrays (K, T)."""
+        return []
+
     def warnings(self, params):
-        return self.scale_.warnings(params.variance)
+        return self.scale_.warnings(params.variance) + super().warnings(params)
+
+    def report(self, coef, intercept, params):
+        return super().report(coef, intercept, params._replace(variance=np.sqrt(params.variance)))
 
     def describe(self, *scalars):
         return self.describe_scale(*scalars)

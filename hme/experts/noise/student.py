@@ -7,9 +7,9 @@ from scipy.special import polygamma
 
 from ...distributions import Student
 from ...distributions.student import constant_derivatives, log_density
-from ...numerics.checks import check_choice, check_real
+from ...numerics.checks import check_choice, check_real_or
 from ...numerics.coordinates import stacked
-from .base import Scalar, common, free_slope, numbers
+from .base import Scalar, common, numbers
 from .reweighted import ReweightedNoise
 
 __all__ = ["StudentNoise", "StudentParams", "StudentReport"]
@@ -18,6 +18,15 @@ DF_RANGE = 0.5, 1e6  # at the upper end the density is the Gaussian one to six d
 DF_START = 4.0
 LARGEST_CHANGE = 3.0  # factor by which one step may change the degrees of freedom,
 NEAR_GAUSSIAN = 0.02  # but for 1 / df below this, where the log-likelihood is smooth in 1 / df all the way to 0
+# What it means that degrees of freedom are at a bound.
+HEAVY = (
+    "the degrees of freedom of expert(s) {} are at their least value, 0.5: nearly all of their rows lie on a line, or "
+    "far from it. Fix df or use more experts"
+)
+GAUSSIAN = (
+    "the degrees of freedom of expert(s) {} grow without bound: their noise is Gaussian. Use LinearExpert or a fixed "
+    "df if that is so for all experts"
+)
 
 
 class StudentParams(NamedTuple):
@@ -51,15 +60,12 @@ class StudentNoise(ReweightedNoise):
 
     def check(self):
         super().check()
-        if not (self.estimated and self.df == "estimate"):
-            try:
-                check_real(self.df, "df", positive=True)
-            except TypeError:
-                raise TypeError(f"df must be 'estimate' or a finite number > 0, got {self.df!r}.") from None
+        check_real_or(self.df, "df", "estimate")
         check_choice(self.shared_df, "shared_df", (True, False))
 
     def own_scalars(self):
-        return (Scalar("df", "log(df)", *DF_RANGE, self.shared_df),) if self.estimated else ()
+        df = Scalar("df", "log(df)", *DF_RANGE, self.shared_df, at_least=HEAVY, at_most=GAUSSIAN)
+        return (df,) if self.estimated else ()
 
     def wrap(self, coef, variance):
         df = DF_START if self.estimated else min(float(self.df), DF_RANGE[1])
@@ -73,11 +79,10 @@ class StudentNoise(ReweightedNoise):
     def distribution(self, eta, params, rows):
         return Student(params.df, eta, np.sqrt(params.variance))
 
-    def row_weights(self, square, params):
-        return (1.0 + 1.0 / params.df) / (1.0 + square / (params.df * params.variance))
-
-    def tail_terms(self, square, params):
-        return tail_derivatives(square / params.variance, 1.0 / params.df) if self.estimated else ()
+    def weigh(self, square, params):
+        inverse, z = 1.0 / params.df, square / params.variance
+        weight = (1.0 + inverse) / (1.0 + inverse * z)
+        return (weight, *tail_derivatives(z, inverse)) if self.estimated else (weight,)
 
     # -- scale and degrees of freedom --------------------------------------------------------------------------------
 
@@ -98,36 +103,13 @@ class StudentNoise(ReweightedNoise):
 
     def _by_inverse(self, inverse, stats):
         """Slope of the log-likelihood by 1 / df (K, T), and a curvature that is no less than the expected one."""
-        slope, second = constant_derivatives(inverse)
-        weight = stats.weight[:, None]
+        (slope, second), weight = constant_derivatives(inverse), stats.weight[:, None]
         observed = common(-weight * second - stats.sums[..., 1], self.shared_df)
         expected = common(weight * information(inverse), self.shared_df)
         return common(weight * slope + stats.sums[..., 0], self.shared_df), np.maximum(observed, expected)
 
-    def gradient(self, params, stats, ridge, square=None):
-        parts = [self.scale_.gradient(params.variance, stats.weight, square + ridge).ravel()]
-        for scalar in self.own_scalars():
-            slope = -self._by_inverse(1.0 / params.df, stats)[0] / params.df  # by log(df)
-            parts.append(free_slope(params.df, slope, scalar).ravel())
-        return np.concatenate(parts)
-
-    def warnings(self, params):
-        sentences = super().warnings(params)
-        if not self.estimated:
-            return sentences
-        gaussian = np.flatnonzero((params.df >= DF_RANGE[1] * (1 - 1e-9)).any(axis=1)).tolist()
-        heavy = np.flatnonzero((params.df <= DF_RANGE[0] * (1 + 1e-9)).any(axis=1)).tolist()
-        if gaussian:
-            sentences.append(
-                f"the degrees of freedom of expert(s) {gaussian} grow without bound: their noise is Gaussian. Use "
-                "LinearExpert or a fixed df if that is so for all experts"
-            )
-        if heavy:
-            sentences.append(
-                f"the degrees of freedom of expert(s) {heavy} are at their least value, {DF_RANGE[0]}: nearly all of "
-                "their rows lie on a line, or far from it. Fix df or use more experts"
-            )
-        return sentences
+    def own_slopes(self, params, stats):
+        return [-self._by_inverse(1.0 / params.df, stats)[0] / params.df] if self.estimated else []
 
     # -- information and report --------------------------------------------------------------------------------------
 
@@ -149,9 +131,6 @@ class StudentNoise(ReweightedNoise):
             second[1].append(-inverse * tail[2])
             second.append([inverse * slope + inverse**2 * (bend + tail[1])])
         return stacked(first, second)
-
-    def report(self, coef, intercept, params):
-        return StudentReport(coef, intercept, np.sqrt(params.variance[:, 0]), params.df[:, 0])
 
     def describe_scale(self, scale, df=np.inf):
         return f"noise {numbers(scale)} t({numbers(df)})"
