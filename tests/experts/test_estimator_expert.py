@@ -26,6 +26,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from hme import HMEClassifier, HMERegressor, export_text
 from hme.experts import EstimatorExpert, LinearExpert, TreeExpert
+from hme.experts.noise.classes import Classes
 from hme.gates import TopKGate
 from hme.model.design import Design
 from hme.model.folds import fold_numbers
@@ -97,7 +98,7 @@ def test_a_training_row_is_answered_by_the_fit_that_has_not_seen_it():
 def test_in_sample_there_is_one_fit(cv):
     rows = make_rows()
     expert, params = fitted(EstimatorExpert(LinearRegression(), cv=cv), rows, make_resp(rows))
-    assert params.estimator.shape == (K, 1) and not expert.cross_fitted
+    assert params.estimator.shape == (K, 1) and not expert.traits.cross_fitted
     np.testing.assert_array_equal(expert.predict(params, rows), expert.predict(params, rows._replace(fold=None)))
 
 
@@ -156,13 +157,19 @@ def test_a_fold_that_has_all_of_an_expert_is_answered_by_the_fit_of_the_others()
 # -- noise and shares -------------------------------------------------------------------------------------------------
 
 
+def noise_around(noise, df, rows, prior=None):
+    """The noise of that name, bound to a training table."""
+    expert = EstimatorExpert(noise=noise, df=df, variance_prior=prior, variance_floor=1e-9)
+    return expert.bind(rows, DESIGN).answers_
+
+
 @pytest.mark.parametrize("prior", [None, (3.0, 0.5)])
 def test_the_scale_is_the_maximiser(prior):
     rows = make_rows("two outputs")
     resp = make_resp(rows)
     prediction = np.random.default_rng(5).normal(size=(90, K, 2))
     for noise, df in (("gaussian", 4.0), ("student", 2.5), ("laplace", 4.0)):
-        law = noise_law(noise, df, prior, 1e-9, rows, DESIGN)
+        law = noise_around(noise, df, rows, prior)
         learned = law.fit(rows, prediction, resp)
 
         def objective(noise, law=law):
@@ -180,12 +187,12 @@ def test_the_scale_is_the_maximiser(prior):
 def test_laws_are_those_of_scipy():
     rows = make_rows()
     prediction = np.zeros((90, K, 1))
-    student = noise_law("student", 3.0, None, 1e-9, rows, DESIGN)
+    student = noise_around("student", 3.0, rows)
     learned = student.fit(rows, prediction, make_resp(rows))
     expected = t.logpdf(rows.y, 3.0, scale=np.sqrt(learned.variance[:, 0]))
     np.testing.assert_allclose(student.log_prob(learned, rows, prediction), expected, rtol=1e-10)
-    np.testing.assert_allclose(student.variance(learned, rows)[0], 3.0 * learned.variance)
-    double = noise_law("laplace", 3.0, None, 1e-9, rows, DESIGN)
+    np.testing.assert_allclose(student.variance(learned, rows, prediction)[0], 3.0 * learned.variance)
+    double = noise_around("laplace", 3.0, rows)
     learned = double.fit(rows, prediction, make_resp(rows))
     resp = make_resp(rows)
     np.testing.assert_allclose(  # but for the rounded corner
@@ -219,7 +226,7 @@ def test_the_share_of_the_frequencies_is_the_maximiser():
     resp = make_resp(rows)
     prediction = np.random.default_rng(8).dirichlet(np.ones(3), (90, K))
     prediction[rows.y == 1, 0] = [1.0, 0.0, 0.0]  # probability zero for what happens
-    law = ClassLaw(1.5, rows)
+    law = Classes(1.5, rows)
     learned = law.fit(rows, prediction, resp)
     assert np.isfinite(law.log_prob(learned, rows, prediction)).all()
     for k in range(K):
@@ -477,7 +484,7 @@ def test_frozen_classifiers():
     model = HMEClassifier(n_experts=2, expert=pairs)
     assert model.fit(X, CLASSES).score(X, CLASSES) > 0.9
     two = FrozenEstimator(GaussianNB().fit(X[left], CLASSES[left]))
-    with pytest.raises(ValueError, match="knows the classes"):
+    with pytest.raises(ValueError, match="was fitted to the classes"):
         HMEClassifier(n_experts=2, expert=two).fit(X, CLASSES)
 
 
@@ -511,7 +518,7 @@ def test_pooled_trees_are_those_of_the_mixed_weights(cv):
     params, twin = pooled.fit(rows, resp), plain.fit(rows, mixed)
     values = pooled.predict(params, rows)
     np.testing.assert_array_equal(values, plain.predict(twin, rows))
-    np.testing.assert_allclose(params.variance, plain.law_.fit(rows, values, resp).variance, rtol=1e-12)
+    np.testing.assert_allclose(params.variance, plain.answers_.fit(rows, values, resp).variance, rtol=1e-12)
     assert (np.abs(params.variance / twin.variance - 1) > 1e-3).any()
 
 
@@ -663,7 +670,7 @@ def test_a_warm_start_takes_what_has_changed():
 def test_frozen_classifiers_must_know_the_classes():
     X = np.random.default_rng(0).normal(size=(90, 1))
     known = FrozenEstimator(DecisionTreeClassifier(max_depth=2).fit(X, np.where(X[:, 0] > 0, "dog", "cat")))
-    with pytest.raises(ValueError, match="is frozen and knows the classes"):
+    with pytest.raises(ValueError, match="is frozen and was fitted to the classes"):
         HMEClassifier(depth=0, expert=known).fit(X, np.where(X[:, 0] > 0, "dog", "emu"))
 
 

@@ -194,11 +194,14 @@ def test_gradient_is_that_of_q_along_what_is_free(constraint):
     expert, params, rows, resp, _, _ = one_hot_fit("gamma", constraint, True, steps=0)
     space = expert.constraints_.space(K)
     theta = np.abs(np.random.default_rng(1).normal(size=space.A.shape[2])) + 0.1  # away from every bound
-    params = params._replace(coef=space.base + space.A @ theta)
+
+    def here():
+        return params._replace(coef=(space.base + space.A @ theta)[:, None])  # of one output
 
     def q():
-        return q_of_expert(expert, params._replace(coef=space.base + space.A @ theta), rows, resp)
+        return q_of_expert(expert, here(), rows, resp)
 
+    params = here()
     gradient = expert.gradient(params, expert.statistics(params, rows, resp))[: len(theta)]
     numeric = central_differences(q, theta)
     np.testing.assert_allclose(gradient, numeric, rtol=1e-6, atol=1e-7 * np.abs(numeric).max())
@@ -281,13 +284,13 @@ def test_shared_dispersion_is_one_and_the_maximiser(family):
     log_dispersion = np.log(model.params_.experts.dispersion[:1])
 
     def q():
-        both = np.repeat(np.exp(log_dispersion), 2)
+        both = np.repeat(np.exp(log_dispersion), 2, axis=0)
         return q_of_expert(expert, model.params_.experts._replace(dispersion=both), rows, resp)
 
     log_dispersion += 0.3  # off the maximum, where the gradient is worth a comparison
-    params = model.params_.experts._replace(dispersion=np.repeat(np.exp(log_dispersion), 2))
+    params = model.params_.experts._replace(dispersion=np.repeat(np.exp(log_dispersion), 2, axis=0))
     gradient = expert.gradient(params, expert.statistics(params, rows, resp))[-2:]
-    np.testing.assert_allclose(gradient, central_differences(q, log_dispersion)[0], rtol=1e-6)
+    np.testing.assert_allclose(gradient, central_differences(q, log_dispersion)[0, 0], rtol=1e-6)
     log_dispersion -= 0.3
     np.testing.assert_allclose(central_differences(q, log_dispersion), 0.0, atol=1e-3)
     free = mixture(family(), tol=1e-9).fit(TABLE, y)
