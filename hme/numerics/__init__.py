@@ -1,1 +1,1 @@
-"""Mathematics as functions of arrays: kernels, penalties, constraints, links, derivatives. Nothing of hme above it."""
+"""Mathematics as functions of arrays: kernels, penalties, constraints, links, derivatives. Imports nothing of hme."""
