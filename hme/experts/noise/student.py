@@ -113,18 +113,16 @@ class StudentNoise(ReweightedNoise):
         square = pull**2 * params.variance
         shrunk = 1.0 / (1.0 + square * inverse)
         weight = (1.0 + inverse) * shrunk
-        first = [-weight * pull, 0.5 * (weight * square - 1.0)]
-        by_location = -weight * shrunk * (1.0 - square * inverse) / params.variance
-        second = [[by_location, weight * shrunk * pull], [-0.5 * weight * shrunk * square]]
-        if self.estimated:
-            slope, bend = constant_derivatives(inverse)
-            tail = tail_derivatives(square, inverse)
-            slope = slope + tail[0]
-            first.append(-inverse * slope)
-            second[0].append(inverse * pull * (1.0 - square) * shrunk**2)
-            second[1].append(-inverse * tail[2])
-            second.append([inverse * slope + inverse**2 * (bend + tail[1])])
-        return stacked(first, second)
+        (slope, bend), tail = constant_derivatives(inverse), tail_derivatives(square, inverse)
+        by_inverse, by_location = slope + tail[0], -weight * shrunk * (1.0 - square * inverse) / params.variance
+        second = [
+            [by_location, weight * shrunk * pull, inverse * pull * (1.0 - square) * shrunk**2],
+            [-0.5 * weight * shrunk * square, -inverse * tail[2]],
+            [inverse * by_inverse + inverse**2 * (bend + tail[1])],
+        ]
+        first, second = stacked([-weight * pull, 0.5 * (weight * square - 1.0), -inverse * by_inverse], second)
+        d = 2 + self.estimated
+        return first[..., :d], second[..., :d, :d]
 
     def describe_scale(self, scale, df=np.inf):
         return f"noise {numbers(scale)} t({numbers(df)})"
@@ -145,11 +143,8 @@ def tail_derivatives(square, inverse):
     ratio = np.where(small, polyval(few, RATIO), (np.log1p(z) - z * shrunk) / safe**2)
     change = np.where(small, polyval(few, CHANGE), (shrunk**2 - 2.0 * ratio) / safe)
     half = 0.5 * square * shrunk
-    return (
-        0.5 * square**2 * ratio - half,
-        0.5 * square**3 * change + half * square * shrunk,
-        half * (1.0 - square) * shrunk,
-    )
+    by_inverse, twice = 0.5 * square**2 * ratio - half, 0.5 * square**3 * change + half * square * shrunk
+    return by_inverse, twice, half * (1.0 - square) * shrunk
 
 
 def information(inverse):
