@@ -40,6 +40,7 @@ def scores(text):
     return {name: (float(a), float(b)) for name, a, b in lines}
 
 
+@pytest.mark.slow
 def test_example(tmp_path, capsys):
     assert main(["--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out

@@ -293,9 +293,9 @@ def bootstrap(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.uniform(-1, 1, (200, 1))
     >>> y = np.where(X[:, 0] < 0, 2.0 - X[:, 0], 3.0 * X[:, 0]) + 0.1 * rng.standard_normal(200)
-    >>> found = bootstrap(HMERegressor(depth=1).fit(X, y), X, y, 50, random_state=0)
+    >>> found = bootstrap(HMERegressor(depth=1).fit(X, y), X, y, 20, random_state=0)
     >>> found.experts_.coef.shape, found.n_used
-    ((50, 2, 1), 50)
+    ((20, 2, 1), 20)
     """
     check_model(model)
     check_is_fitted(model)

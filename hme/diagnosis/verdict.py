@@ -181,7 +181,7 @@ def diagnose(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 2))
     >>> y = X[:, 0] - X[:, 1] + rng.normal(size=200)
-    >>> diagnose(HMERegressor(depth=1), X, y, n_seeds=2, n_bootstrap=2, random_state=0).verdict
+    >>> diagnose(HMERegressor(depth=1), X, y, cv=3, n_seeds=2, n_bootstrap=2, random_state=0).verdict
     'single'
     """
     check_model(model)
@@ -204,7 +204,7 @@ def diagnose(
     evidence = Evidence(table, folds)
     values = evidence.clipped([held.log_likelihood for held in own])
     rivals = [
-        Rival(name, kind, getattr(parts[0], "n_parameters", None), *evidence.joined(parts))
+        Rival(name, kind, None if isinstance(parts[0], str) else parts[0].n_parameters, *evidence.joined(parts))
         for name, kind, parts in zip(names, kinds, of_others, strict=True)
     ]
     gains = [evidence.gain(values, rival) for rival in rivals]

@@ -217,8 +217,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, groups, labels)
             bound = bind(self, given)
-            begun = start(self, bound, given)
-            keep(self, given, bound, begun, begun.run())
+            begun = start(self, given, bound)
+            fits = begun.run()
+            keep(self, given, bound, begun, fits)
             self.classes_ = self.target_.classes
         return self
 

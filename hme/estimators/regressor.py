@@ -169,8 +169,9 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials)
             bound = bind(self, given)
-            begun = start(self, bound, given)
-            keep(self, given, bound, begun, begun.run())
+            begun = start(self, given, bound)
+            fits = begun.run()
+            keep(self, given, bound, begun, fits)
         return self
 
     def responsibilities(self, X, y, *, offset=None, trials=None, groups=None):

@@ -30,21 +30,21 @@ class Start(NamedTuple):
     fitted_on: Any
 
 
-def start(model, bound, given):
+def start(model, given, bound):
     """The points that EM runs from: the parameters of an earlier fit, or responsibilities that are given or made.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
-    bound : Bound
     given : Given
+    bound : Bound
 
     Returns
     -------
     Start
     """
     mixture, rows, tree = bound.mixture, bound.rows, bound.tree
-    em_options, fitted_on = options(model), _fingerprint(model, bound, given)
+    em_options, fitted_on = options(model), _fingerprint(model, given, bound)
     if continues(model):
         params = _continued(model, bound, fitted_on)
         again = partial(_run_again, mixture, rows, params, em_options, model._earlier.reached)
@@ -66,7 +66,7 @@ def _run_again(*arguments):
     return [restarts.continue_fit(*arguments)]
 
 
-def _fingerprint(model, bound, given):
+def _fingerprint(model, given, bound):
     """The rows and families of a fit as text, for families that are fitted anew; None where no one will ask."""
     if not (bound.mixture.refitted and model.warm_start):
         return None

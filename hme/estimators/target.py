@@ -114,11 +114,11 @@ class Classes:
         if len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
         for member in expert.members:
-            known = getattr(member.estimator, "classes_", None) if member.traits.frozen else None
+            known = member.known_classes
             # Probabilities are taken by position.
             if known is not None and not any(np.array_equal(known, c) for c in (classes, np.arange(len(classes)))):
                 raise ValueError(
-                    f"expert {member.estimator!r} is frozen and knows the classes {np.asarray(known).tolist()}, y has "
+                    f"expert {member!r} is frozen and knows the classes {np.asarray(known).tolist()}, y has "
                     f"{classes.tolist()}."
                 )
         return cls(classes), codes

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..numerics.checks import check_choice
 from .base import BaseHME
+from .reading import as_table
 from .regressor import HMERegressor
 
 __all__ = ["HMETransformer"]
@@ -138,7 +139,7 @@ class HMETransformer(TransformerMixin, BaseEstimator):
 
     def _cross_fitted(self, X, y, routed):
         """Columns of each fold from a mixture that is fitted to the others, eq. (cross-fitted-layer)."""
-        full, table, target = self.estimator_, _indexable(X), np.asarray(y)
+        full, table, target = self.estimator_, as_table(X), np.asarray(y)
         given = {name: value for name, value in routed["fit"].items() if name in ("offset", "trials", "groups")}
         # The fits to folds start where the full one ended, so that their experts are the same, in the same order.
         resp = full.responsibilities(X, y, **given)
@@ -285,11 +286,6 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         tags.target_tags.multi_output = inner.target_tags.multi_output
         tags.target_tags.positive_only = inner.target_tags.positive_only
         return tags
-
-
-def _indexable(X):
-    X = X if hasattr(X, "shape") else np.asarray(X)
-    return X.tocsr() if sp.issparse(X) else X
 
 
 def _cut(arguments, index, n_rows):

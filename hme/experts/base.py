@@ -46,6 +46,11 @@ class Expert(BaseEstimator, ABC):
         """Names of the leaves, where the user has given some: those of a list of experts; else None."""
         return None
 
+    @property
+    def known_classes(self):
+        """The classes that a family which is not fitted anew was fitted to, an array; None where y gives them."""
+        return None
+
     def check_leaves(self, n_leaves=None):
         """Refuse a number of leaves that the family is not for."""
 

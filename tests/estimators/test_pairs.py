@@ -88,7 +88,7 @@ def test_a_weight_is_a_repetition_in_every_pair(expert, gate, task):
     )
 
 
-@pytest.mark.parametrize("expert, gate, task", representative([pair for pair in PAIRS if pair[1] != "fixed"], every=4))
+@pytest.mark.parametrize("expert, gate, task", representative([pair for pair in PAIRS if pair[1] != "fixed"], every=7))
 def test_the_table_of_pairs_is_right(expert, gate, task):
     y = Y["classes" if task == "classification" else KINDS.get(expert, "numbers")]
     takes = supports(EXPERTS[expert], GATES[gate])

@@ -72,7 +72,7 @@ def test_equal_families_are_one(name, tree):
     np.testing.assert_allclose(one.lower_bounds_, two.lower_bounds_, rtol=1e-12)
     np.testing.assert_allclose(one.predict(X, return_std=True), two.predict(X, return_std=True), rtol=1e-9)
     assert one.model_.expert.n_parameters(one.params_.experts) == two.model_.expert.n_parameters(two.params_.experts)
-    assert len(one.model_.expert.families_) == (len(leaves) if expert.sees_table else 1)
+    assert len(one.model_.expert.families_) == (len(leaves) if expert.traits.sees_table else 1)
     if hasattr(two.experts_, "coef"):
         for k, report in enumerate(one.experts_.values()):
             np.testing.assert_allclose(report.coef, two.experts_.coef[k], rtol=1e-8, atol=1e-12)
@@ -314,7 +314,7 @@ P, G, L = PoissonExpert(), GammaExpert(), LinearExpert()
     [
         ([("a", P), ("b", G)], {}, ValueError, r"probabilities of counts, \['a'\], with densities of numbers, \['b'\]"),
         ([("a", P), ("b", P)], {"n_experts": 3}, ValueError, "list of 2 experts, but the tree has 3 leaves"),
-        ([("a", P), ("b", P)], {"n_experts": None}, ValueError, "say which tree, for example n_experts=2"),
+        ([("a", P), ("b", P)], {"n_experts": None}, ValueError, "give the tree too, for example n_experts=2"),
         ([("a", P), ("a", P)], {}, ValueError, "must differ"),
         ([("a__b", P), ("a", P)], {}, ValueError, "have no '__'"),
         ([("experts", P), ("a", P)], {}, ValueError, "not be 'experts'"),

@@ -44,7 +44,10 @@ def check_problem(seed):
     bounds = model.lower_bounds_
     assert np.isfinite(bounds).all(), ugly
     assert np.diff(bounds).min(initial=0.0) >= -1e-10, ugly
-    at_floor = not classification and (model.params_.experts.variance <= model.model_.expert.floor_ * (1 + 1e-9)).any()
+    at_floor = (
+        not classification
+        and (model.params_.experts.variance <= model.model_.expert.response_.floor_ * (1 + 1e-9)).any()
+    )
     gradient = model.history_.gradient[model.history_.accepted][-1]
     assert gradient < 1e-4 or at_floor or model.stop_reason_ == "max_iter", (ugly, gradient, model.stop_reason_)
     return model.stop_reason_

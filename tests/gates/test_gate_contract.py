@@ -330,7 +330,8 @@ def frozen():
 FITTED = [
     SoftmaxGate(), SoftmaxGate(0.0), SoftmaxGate(2.0, 1.0), ConstantGate(), GaussianGate(), GaussianGate("tied"),
     GaussianGate("diag"), FixedGate(nearest), TopKGate(k=2, dense_sweeps=20, max_stages=3),
-    TopKGate(k=2, dense_sweeps=20, max_stages=3, balance=1.5), EstimatorGate(cv=2), frozen(), MinimalGate(), MinimalNodes(),
+    TopKGate(k=2, dense_sweeps=20, max_stages=3, balance=1.5), EstimatorGate(cv=2), frozen(), MinimalGate(),
+    MinimalNodes(),
 ]  # fmt: skip
 
 

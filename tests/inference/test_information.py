@@ -461,7 +461,7 @@ def test_any_scalars_make_a_covariance():
 # -- what is reported ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", representative(FAMILIES, every=4))
+@pytest.mark.parametrize("family", representative(FAMILIES, every=8))
 def test_reported_coordinates_are_the_users(family):
     expert, kind = FAMILIES[family]
     case = Case(expert, SoftmaxGate(alpha=1.0), "((. .) .)", Y[kind])

@@ -322,7 +322,7 @@ def test_wide_and_sparse_gates_have_zeros(monkeypatch):
     assert (routed.gate_.coef == 0).any()
 
 
-@pytest.mark.parametrize("name", representative(FAMILIES, every=2))
+@pytest.mark.parametrize("name", [slow_case(name) if name == "logistic" else name for name in FAMILIES])
 def test_objective_is_the_likelihood_less_the_penalties(name):
     model, X, y = fitted(name, variance_prior=None) if "variance_floor" in FAMILIES[name][1] else fitted(name)
     prior = model.model_.log_prior_density(model.params_)

@@ -108,7 +108,7 @@ def points_of(one, *more):
 # -- densities ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", representative(DENSITIES, every=4))
+@pytest.mark.parametrize("name", representative(DENSITIES, every=5))
 def test_densities_are_distributions(name):
     both = dist(DENSITIES[name])
     for one in both:
