@@ -1,5 +1,6 @@
 """Families of experts: one file each."""
 
+from ..model.traits import Traits
 from .background import BackgroundExpert
 from .base import AdditiveExpert, Expert, RefitExpert
 from .binomial import BinomialExpert
@@ -13,7 +14,7 @@ from .linear import LinearExpert
 from .logistic import LogisticExpert
 from .mixed import MixedExpert
 from .negative_binomial import NegativeBinomialExpert
-from .noise import Response
+from .noise import Response, Scalar, Working
 from .point_mass import PointMassExpert
 from .poisson import PoissonExpert
 from .predictor import PredictorExpert
@@ -40,6 +41,9 @@ __all__ = [
     "PredictorExpert",
     "RefitExpert",
     "Response",
+    "Scalar",
     "StudentExpert",
+    "Traits",
     "TreeExpert",
+    "Working",
 ]

@@ -137,9 +137,6 @@ class NegativeBinomialResponse(CountResponse):
     def prior_derivatives(self, params, distance, ridge, lasso, scaled):
         return ridge_derivatives(distance, ridge, lasso, params.dispersion, scaled=False)
 
-    def describe(self, dispersion):
-        return f"dispersion {dispersion:.3g}"
-
 
 def by_log_size(y, mean, size):
     """First and second derivatives of the log-mass before truncation by the log of the size 1 / dispersion."""

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-__all__ = ["in_user_units", "in_words", "one_by_one"]
+__all__ = ["in_user_units", "in_words", "named", "one_by_one"]
 
 
 def in_user_units(params, design):
@@ -37,10 +37,11 @@ def in_user_units(params, design):
             shown["coef"], shown["intercept"] = design.to_user_units(coef)
         else:
             shown[name] = value
-    return _report(type(params).__name__.removesuffix("Params") + "Report", tuple(shown), tuple(shown.values()))
+    return named(type(params).__name__.removesuffix("Params") + "Report", tuple(shown), tuple(shown.values()))
 
 
-def _report(name, fields, values):
+def named(name, fields, values):
+    """A named tuple of a class that is made for it, and pickles."""
     return _report_class(name, fields)(*values)
 
 
@@ -49,7 +50,7 @@ def _report_class(name, fields):
     """A class of named tuples; as no module has it, they are pickled by its name and fields."""
 
     def __reduce__(self):
-        return _report, (name, fields, tuple(self))
+        return named, (name, fields, tuple(self))
 
     return type(name, (namedtuple(name, fields),), {"__slots__": (), "__reduce__": __reduce__})
 

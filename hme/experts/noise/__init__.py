@@ -1,6 +1,6 @@
 """What y is, given a prediction of it: responses, which linear predictors and fitted estimators share."""
 
-from .base import CoefParams, CoefReport, Response, Scalar, Working
+from .base import CoefParams, Response, Scalar, Working
 from .counts import CountResponse
 from .dispersed import DispersedResponse, GLMParams, GLMReport, PositiveResponse
 from .gaussian import GaussianNoise
@@ -10,7 +10,6 @@ from .student import StudentNoise
 
 __all__ = [
     "CoefParams",
-    "CoefReport",
     "CountResponse",
     "DispersedResponse",
     "GLMParams",

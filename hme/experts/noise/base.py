@@ -17,10 +17,10 @@ from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced, joined, log_scalars, ridge_derivatives
 from ...numerics.kernels import weighted_cross, weighted_gram
 from ...numerics.links import LINKS
+from ..reports import named
 
 __all__ = [
     "CoefParams",
-    "CoefReport",
     "PredictorStatistics",
     "Response",
     "Scalar",
@@ -36,13 +36,6 @@ LONGEST = 2.0  # Newton step of the logarithm of a scalar
 
 class CoefParams(NamedTuple):
     coef: np.ndarray  # (K, T, p), of the design columns, intercept last
-
-
-class CoefReport(NamedTuple):
-    """Experts in the user's units: `coef` (K, p) and `intercept` (K,); (K, T, ...) for T outputs."""
-
-    coef: np.ndarray
-    intercept: np.ndarray
 
 
 class Scalar(NamedTuple):
@@ -92,7 +85,7 @@ class Response(ABC):
     links : tuple of str
         The links that are on offer, `link` among them.
     Params, Report : type
-        NamedTuples: of the coefficients and the scalars, and of what the user is shown.
+        NamedTuples: of the coefficients and the scalars, and of what the user is shown; None is one of the same names.
     scalars : tuple of Scalar
         What is learned beside the coefficients.
     quadratic : bool
@@ -108,7 +101,7 @@ class Response(ABC):
     traits = Traits(smooth=True, additive=True, sparse_input=True)
     links = ("identity",)
     link = "identity"
-    Params, Report = CoefParams, CoefReport
+    Params, Report = CoefParams, None
     scalars = ()
     quadratic = parameter_free = full = False
     init_steps = 5
@@ -335,11 +328,14 @@ class Response(ABC):
 
     def report(self, coef, intercept, params):
         """Coefficients in the user's units with the scalars; of one output without its axis."""
-        return self.Report(coef, intercept, *(single(getattr(params, name)) for name in self.Params._fields[1:]))
+        names = self.Params._fields[1:]
+        values = (coef, intercept, *(single(getattr(params, name)) for name in names))
+        return named("Report", ("coef", "intercept", *names), values) if self.Report is None else self.Report(*values)
 
     def describe(self, *scalars):
         """The scalars of one expert in a report as text."""
-        return ""
+        values = dict(zip(self.Params._fields[1:], scalars, strict=True))
+        return ",  ".join(f"{scalar.name} {numbers(values[scalar.name])}" for scalar in self.scalars)
 
     def left_side(self, target):
         """What the linear predictor gives, as text."""

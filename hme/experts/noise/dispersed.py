@@ -46,6 +46,7 @@ class DispersedResponse(Response):
 
     def __init__(self, link="log", prior=(1.0, 0.1), floor="auto", shared=False):
         self.link, self.prior, self.floor, self.shared = link, prior, floor, shared
+        self.scalars = (Scalar("dispersion", "log(dispersion)", 0.0, self.ceiling, shared),)
 
     # -- what a family says ------------------------------------------------------------------------------------------
 
@@ -157,9 +158,6 @@ class DispersedResponse(Response):
     def prior_derivatives(self, params, distance, ridge, lasso, scaled):
         count = self.scale_.prior_counts(len(distance))
         return ridge_derivatives(distance, ridge, lasso, params.dispersion, scaled, count, self.scale_.prior_variance)
-
-    def describe(self, dispersion):
-        return f"dispersion {dispersion:.3g}"
 
 
 class PositiveResponse(DispersedResponse):
