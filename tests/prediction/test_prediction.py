@@ -21,7 +21,7 @@ from hme.experts import (
     StudentExpert,
 )
 from hme.gates import TopKGate
-from hme.prediction import OutputsDistribution, PredictiveDistribution, predictive
+from hme.prediction import OutputsDistribution, PredictiveDistribution, predictive_distribution
 
 RNG = np.random.default_rng(5)
 CENTER, SCALE = np.array([[-3.0, 0.5, 4.0], [0.0, 0.0, 1.0]]), np.array([[0.3, 2.0, 0.7]])
@@ -314,10 +314,10 @@ def test_gauss_rules_are_fine_enough(name, monkeypatch):
     import hme.prediction.ranked as room
 
     both = dist(DENSITIES[name])
-    half = both._spread_integral()
+    half = both._mean_difference_integral()
     monkeypatch.setattr(room, "GAUSS", np.polynomial.legendre.leggauss(24)[0])
     monkeypatch.setattr(room, "GAUSS_WEIGHTS", np.polynomial.legendre.leggauss(24)[1])
-    np.testing.assert_allclose(half, both._spread_integral(), rtol=1e-9)
+    np.testing.assert_allclose(half, both._mean_difference_integral(), rtol=1e-9)
 
 
 def test_panels_are_short_enough(monkeypatch):
@@ -337,12 +337,12 @@ def test_panels_are_short_enough(monkeypatch):
         d.Gamma(mean, dispersion),
         d.InverseGaussian(mean, dispersion),
     ]
-    short = [dist(law, weights)._spread_integral() for law in laws]
+    short = [dist(law, weights)._mean_difference_integral() for law in laws]
     monkeypatch.setattr(room, "GAUSS", np.polynomial.legendre.leggauss(24)[0])
     monkeypatch.setattr(room, "GAUSS_WEIGHTS", np.polynomial.legendre.leggauss(24)[1])
     monkeypatch.setattr(PredictiveDistribution, "_panels", PredictiveDistribution._knots)
     for law, ours in zip(laws, short, strict=True):
-        np.testing.assert_allclose(ours, dist(law, weights)._spread_integral(), rtol=1e-10)
+        np.testing.assert_allclose(ours, dist(law, weights)._mean_difference_integral(), rtol=1e-10)
     np.testing.assert_allclose(short[0], dist(laws[0], weights)._half_difference(), rtol=1e-12)
 
 
@@ -356,7 +356,7 @@ def test_crps_of_gaussian_mixtures_is_that_of_scoringrules():
     np.testing.assert_allclose(ours, scoring.crps_mixnorm(y, center, scale, weights), rtol=1e-12, atol=1e-12)
     # the general route agrees
     general = dist(d.Normal(center, scale), weights)
-    np.testing.assert_allclose(general._spread_integral(), general._half_difference(), rtol=1e-12)
+    np.testing.assert_allclose(general._mean_difference_integral(), general._half_difference(), rtol=1e-12)
 
 
 def test_crps_of_single_experts_is_that_of_scoringrules():
@@ -501,11 +501,11 @@ def test_draws_of_counts_and_seeds():
 
 def test_parts_of_the_variance():
     both = dist(NORMAL)
-    within, which = both.variance_parts()
+    within, between = both.variance_parts()
     np.testing.assert_allclose(within, WEIGHTS @ SCALE[0] ** 2)
-    np.testing.assert_allclose(within + which, both.variance(), rtol=1e-15)
+    np.testing.assert_allclose(within + between, both.variance(), rtol=1e-15)
     np.testing.assert_allclose(
-        which, (WEIGHTS * CENTER**2).sum(axis=1) - (WEIGHTS * CENTER).sum(axis=1) ** 2, rtol=1e-12
+        between, (WEIGHTS * CENTER**2).sum(axis=1) - (WEIGHTS * CENTER).sum(axis=1) ** 2, rtol=1e-12
     )
 
 
@@ -565,10 +565,12 @@ def test_frame():
     pytest.importorskip("pandas")
     both = PredictiveDistribution(WEIGHTS, NORMAL, index=["a", "b"])
     frame = both.to_frame((0.25, 0.5))
-    assert list(frame.columns) == ["mean", "standard deviation", "within", "which", "q25%", "q50%"]
+    assert list(frame.columns) == ["mean", "standard deviation", "within experts", "between experts", "q25%", "q50%"]
     assert list(frame.index) == ["a", "b"] and list(both[1:].to_frame().index) == ["b"]
     np.testing.assert_array_equal(frame["q50%"], both.median())
-    np.testing.assert_allclose(frame["within"] ** 2 + frame["which"] ** 2, frame["standard deviation"] ** 2)
+    np.testing.assert_allclose(
+        frame["within experts"] ** 2 + frame["between experts"] ** 2, frame["standard deviation"] ** 2
+    )
 
 
 @pytest.mark.parametrize("name", [*DENSITIES, *COUNTS, *ATOMS])
@@ -627,7 +629,7 @@ MODELS = [
 def test_models_and_their_distributions_agree(kind, settings):
     X, y = table(kind)
     model = HMERegressor(n_experts=3, random_state=0, max_iter=60, **settings).fit(X, y)
-    ours = predictive(model.model_, model.params_, model._rows(X))
+    ours = predictive_distribution(model.model_, model.params_, model._rows(X))
     np.testing.assert_allclose(ours.weights, model.gate_proba(X), rtol=1e-12, atol=1e-300)
     mean, std = model.predict(X, return_std=True)
     np.testing.assert_allclose(ours.mean(), mean, rtol=1e-10)
@@ -644,11 +646,11 @@ def test_offsets_and_trials_are_heeded():
     X, y = table("counts")
     exposure = np.where(X[:, 0] > 0, 2.0, 0.5)
     model = HMERegressor(n_experts=2, expert=PoissonExpert(), random_state=0).fit(X, y, offset=np.log(exposure))
-    ours = predictive(model.model_, model.params_, model._rows(X, offset=np.log(exposure)))
+    ours = predictive_distribution(model.model_, model.params_, model._rows(X, offset=np.log(exposure)))
     np.testing.assert_allclose(ours.mean(), model.predict(X, offset=np.log(exposure)), rtol=1e-12)
     y = np.minimum(y, 9.0)
     model = HMERegressor(n_experts=2, expert="binomial", random_state=0).fit(X, y, trials=9)
-    ours = predictive(model.model_, model.params_, model._rows(X, trials=20))
+    ours = predictive_distribution(model.model_, model.params_, model._rows(X, trials=20))
     np.testing.assert_allclose(ours.mean(), model.predict(X, trials=20), rtol=1e-12)
     np.testing.assert_array_equal(ours.support()[1], np.full(len(X), 20.0))
 
@@ -664,7 +666,7 @@ def test_sparse_gates_ask_k_experts_a_row():
             return super().predict_dist(params, rows)
 
     model.model_.expert.__class__ = Watched
-    ours = predictive(model.model_, model.params_, model._rows(X))
+    ours = predictive_distribution(model.model_, model.params_, model._rows(X))
     assert sum(asked) == 2 * len(X)
     assert ((ours.weights > 0).sum(axis=1) <= 2).all()
 
@@ -673,7 +675,7 @@ def test_sparse_gates_ask_k_experts_a_row():
 def test_several_outputs(covariance):
     X, Y = table("outputs")
     model = HMERegressor(n_experts=2, expert=LinearExpert(covariance=covariance), random_state=0).fit(X, Y)
-    ours = predictive(model.model_, model.params_, model._rows(X))
+    ours = predictive_distribution(model.model_, model.params_, model._rows(X))
     assert isinstance(ours, OutputsDistribution) and ours.n_outputs == 2
     mean, std = model.predict(X, return_std=True)
     np.testing.assert_allclose(ours.mean(), mean, rtol=1e-10)
@@ -708,7 +710,7 @@ def test_outputs_of_mixed_lists_and_sparse_gates():
     experts = [("a", LinearExpert()), ("b", LinearExpert(covariance="full")), ("rest", BackgroundExpert())]
     for gate in (None, TopKGate(k=2)):
         model = HMERegressor(n_experts=3, expert=experts, gate=gate, random_state=0).fit(X, Y)
-        ours = predictive(model.model_, model.params_, model._rows(X))
+        ours = predictive_distribution(model.model_, model.params_, model._rows(X))
         np.testing.assert_allclose(ours.mean(), model.predict(X), rtol=1e-10)
         np.testing.assert_allclose(ours.logpdf(Y), model.log_likelihood(X, Y), rtol=1e-10, atol=1e-10)
         np.testing.assert_allclose(
@@ -721,7 +723,7 @@ def test_one_output_that_is_not_flat():
     X, y = table()
     model = HMERegressor(n_experts=2, random_state=0).fit(X, y)
     rows = model._rows(X)
-    flat, column = (predictive(model.model_, model.params_, rows, flat=f) for f in (True, False))
+    flat, column = (predictive_distribution(model.model_, model.params_, rows, flat=f) for f in (True, False))
     np.testing.assert_array_equal(column.mean()[:, 0], flat.mean())
     np.testing.assert_allclose(column.logpdf(y[:, None]), flat.logpdf(y), rtol=1e-14)
     assert column.icdf([0.1, 0.5]).shape == (200, 1, 2)
@@ -731,7 +733,7 @@ def test_one_output_that_is_not_flat():
 def test_the_inverse_problem_has_its_three_branches():
     X, t, _ = make_inverse_problem(2000, noise=0.05, random_state=0)
     model = HMERegressor(n_experts=8, random_state=0, n_init=4).fit(X, t)
-    one = predictive(model.model_, model.params_, model._rows([[0.5]]))
+    one = predictive_distribution(model.model_, model.params_, model._rows([[0.5]]))
     # t + 0.3 sin(2 pi t) = 0.5
     roots = [0.5 - 0.2853, 0.5, 0.5 + 0.2853]
     region = one.interval(0.8, method="highest_density")[0]
