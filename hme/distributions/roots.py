@@ -5,7 +5,7 @@ from scipy.special import ndtri
 
 from .univariate import LOG_SQRT_2PI
 
-__all__ = ["sign_changes", "tail_roots"]
+__all__ = ["bit_middle", "sign_changes", "tail_roots"]
 
 CHORDS = 25  # steps after which intervals are halved: a jump, or a pole, is not found by chords
 ARITHMETIC = 50  # steps after which intervals are halved by the bits of their ends, which ends for certain

@@ -32,7 +32,7 @@ FIRST, SECOND = [0, 2], [1]
 
 
 def mixed(a, b, atoms=()):
-    """Experts 0 and 2 of one law, expert 1 of another."""
+    """Experts 0 and 2 of one distribution, expert 1 of another."""
     return d.join([(a.columns(FIRST), FIRST), (b.columns(SECOND), SECOND)], atoms)
 
 
@@ -74,8 +74,8 @@ ATOMS = {
 Q = np.array([1e-6, 0.01, 0.2, 0.5, 0.66, 0.9, 0.999])
 
 
-def dist(law, weights=WEIGHTS):
-    return PredictiveDistribution(weights, law)
+def dist(components, weights=WEIGHTS):
+    return PredictiveDistribution(weights, components)
 
 
 def pieced(function, points):
@@ -160,12 +160,12 @@ def test_far_quantiles():
 def test_quantiles_of_many_mixtures():
     rng = np.random.default_rng(0)
     n, K = 400, 6
-    law = d.Normal(rng.normal(0, 10, (n, K)), np.exp(rng.normal(0, 4, (n, K))))
+    components = d.Normal(rng.normal(0, 10, (n, K)), np.exp(rng.normal(0, 4, (n, K))))
     weights = rng.dirichlet(np.full(K, 0.2), n)
     weights[rng.uniform(size=(n, K)) < 0.2] = 0.0
     weights /= np.where(weights.sum(axis=1, keepdims=True) > 0, weights.sum(axis=1, keepdims=True), 1.0)
     weights[weights.sum(axis=1) == 0, 0] = 1.0
-    many = dist(law, weights)
+    many = dist(components, weights)
     q = np.array([1e-10, 1e-3, 0.25, 0.5, 0.9, 1 - 1e-9])
     y = many.icdf(q)
     rounding = 4.0 * np.spacing(np.abs(y)) * many.pdf(y)
@@ -242,8 +242,8 @@ def test_smallest_sets_of_counts(name):
 
 
 def test_large_counts():
-    law = d.Poisson(np.array([[1e5, 1e12]]))
-    one = dist(law, np.array([[0.5, 0.5]]))
+    components = d.Poisson(np.array([[1e5, 1e12]]))
+    one = dist(components, np.array([[0.5, 0.5]]))
     assert one.icdf(0.25)[0] == stats.poisson(1e5).ppf(0.5)
     assert abs(one.icdf(0.75)[0] / 1e12 - 1) < 1e-6
 
@@ -253,8 +253,8 @@ def test_large_counts():
 
 @pytest.mark.parametrize("name", ATOMS)
 def test_atoms_beside_densities(name):
-    law = ATOMS[name]
-    both, atom = dist(law), float(law.atoms[0])
+    components = ATOMS[name]
+    both, atom = dist(components), float(components.atoms[0])
     for i, one in enumerate(both):
         share = WEIGHTS[i, 1]
         assert one.pdf(atom)[0] == pytest.approx(share, abs=1e-15)
@@ -278,7 +278,7 @@ def test_atoms_beside_densities(name):
             one.mode()
         region = one.interval(0.9, method="highest_density")[0]
         length = np.diff(region, axis=1)[:, 0]
-        covered = probability_of(one, region, law.atoms)
+        covered = probability_of(one, region, components.atoms)
         assert covered == pytest.approx(0.9, abs=1e-8) and (length >= 0).all()
 
 
@@ -329,7 +329,7 @@ def test_panels_are_short_enough(monkeypatch):
     weights = rng.dirichlet(np.full(K, 0.5), n)
     center, scale = rng.normal(0, 10, (n, K)), np.exp(rng.normal(0, 3, (n, K)))
     mean, dispersion = np.exp(rng.normal(0, 2, (n, K))), np.exp(rng.normal(-1, 2, (n, K)))
-    laws = [
+    kinds = [
         d.Normal(center, scale),
         d.Student(np.exp(rng.uniform(0.1, 5, (n, K))), center, scale),
         d.Hyperbolic(center, scale, 1e-3 * scale),
@@ -337,13 +337,13 @@ def test_panels_are_short_enough(monkeypatch):
         d.Gamma(mean, dispersion),
         d.InverseGaussian(mean, dispersion),
     ]
-    short = [dist(law, weights)._mean_difference_integral() for law in laws]
+    short = [dist(components, weights)._mean_difference_integral() for components in kinds]
     monkeypatch.setattr(room, "GAUSS", np.polynomial.legendre.leggauss(24)[0])
     monkeypatch.setattr(room, "GAUSS_WEIGHTS", np.polynomial.legendre.leggauss(24)[1])
     monkeypatch.setattr(PredictiveDistribution, "_panels", PredictiveDistribution._knots)
-    for law, ours in zip(laws, short, strict=True):
-        np.testing.assert_allclose(ours, dist(law, weights)._mean_difference_integral(), rtol=1e-10)
-    np.testing.assert_allclose(short[0], dist(laws[0], weights)._half_difference(), rtol=1e-12)
+    for components, ours in zip(kinds, short, strict=True):
+        np.testing.assert_allclose(ours, dist(components, weights)._mean_difference_integral(), rtol=1e-10)
+    np.testing.assert_allclose(short[0], dist(kinds[0], weights)._half_difference(), rtol=1e-12)
 
 
 def test_crps_of_gaussian_mixtures_is_that_of_scoringrules():
@@ -363,22 +363,22 @@ def test_crps_of_single_experts_is_that_of_scoringrules():
     scoring = pytest.importorskip("scoringrules")
     o, y = np.ones((1, 1)), 2.3
 
-    def ours(law, y=y):
-        return dist(law, o).crps(y)[0]
+    def ours(components, y=y):
+        return dist(components, o).crps(y)[0]
 
     for df in (1.5, 4.0, 80.0):
-        law = d.Student(df * o, 0.4 * o, 1.7 * o)
-        np.testing.assert_allclose(ours(law), scoring.crps_t(y, df, 0.4, 1.7), rtol=1e-12)
+        components = d.Student(df * o, 0.4 * o, 1.7 * o)
+        np.testing.assert_allclose(ours(components), scoring.crps_t(y, df, 0.4, 1.7), rtol=1e-12)
     np.testing.assert_allclose(ours(d.Uniform(1.0 * o, 6.0 * o)), scoring.crps_uniform(y, -2.0, 4.0), rtol=1e-12)
     np.testing.assert_allclose(ours(d.Gamma(3.0 * o, 0.4 * o)), scoring.crps_gamma(y, 2.5, 1 / 1.2), rtol=1e-12)
     np.testing.assert_allclose(ours(d.Normal(1.0 * o, 2.0 * o)), scoring.crps_normal(y, 1.0, 2.0), rtol=1e-12)
     for count in (0.0, 2.0, 11.0):
         np.testing.assert_allclose(ours(d.Poisson(3.3 * o), count), scoring.crps_poisson(count, 3.3), rtol=1e-12)
-        law = d.NegativeBinomial(3.3 * o, 0.4 * o)
-        np.testing.assert_allclose(ours(law, count), scoring.crps_negbinom(count, 2.5, 2.5 / 5.8), rtol=1e-11)
-        law = d.Binomial(9.0 * o, 0.4 * o)
+        components = d.NegativeBinomial(3.3 * o, 0.4 * o)
+        np.testing.assert_allclose(ours(components, count), scoring.crps_negbinom(count, 2.5, 2.5 / 5.8), rtol=1e-11)
+        components = d.Binomial(9.0 * o, 0.4 * o)
         theirs = scoring.crps_binomial(min(count, 9.0), 9, 1 / (1 + np.exp(-0.4)))
-        np.testing.assert_allclose(ours(law, min(count, 9.0)), theirs, rtol=1e-12)
+        np.testing.assert_allclose(ours(components, min(count, 9.0)), theirs, rtol=1e-12)
     corner = 1e-6
     laplace = scoring.crps_laplace(y, 0.4, 1.7)
     assert abs(ours(d.Hyperbolic(0.4 * o, 1.7 * o, corner * o)) - laplace) < corner
@@ -434,16 +434,16 @@ def test_regions_of_mixtures_at_random(kind):
     weights = rng.dirichlet(np.full(K, 0.5), n)
     center, scale = rng.normal(0, 10, (n, K)), np.exp(rng.normal(0, 2, (n, K)))
     mean, dispersion = np.exp(rng.normal(0, 2, (n, K))), np.exp(rng.normal(-1, 1.5, (n, K)))
-    laws = {
+    components = {
         "normal": d.Normal(center, scale),
         "student": d.Student(np.exp(rng.uniform(-0.5, 5, (n, K))), center, scale),
         "uniform": d.Uniform(center, scale),
         "gamma": d.Gamma(mean, dispersion),  # poles at zero among them
     }
-    columns = [(laws[name].columns([0]), [k]) for k, name in enumerate(("normal", "uniform", "gamma", "student"))]
-    laws["mixed"] = d.join(columns)
-    laws["with an atom"] = d.join([*columns[:3], (d.PointMass(np.zeros((1, 1)), n_rows=n), [3])], [0.0])
-    both = dist(laws[kind], weights)
+    columns = [(components[name].columns([0]), [k]) for k, name in enumerate(("normal", "uniform", "gamma", "student"))]
+    components["mixed"] = d.join(columns)
+    components["with an atom"] = d.join([*columns[:3], (d.PointMass(np.zeros((1, 1)), n_rows=n), [3])], [0.0])
+    both = dist(components[kind], weights)
     atoms = both.components.atoms
     for coverage in (0.2, 0.9, 0.999):
         tails = both.interval(coverage)
