@@ -97,15 +97,7 @@ class GammaResponse(PositiveResponse):
     """Gamma targets around a mean; the shape is 1 / dispersion."""
 
     power, ceiling = 2, 1e6
-
-    def log_density(self, y, eta, params, rows):
-        return log_density(y, self.mean_of(eta), params.dispersion)
-
-    def distribution(self, eta, params, rows):
-        return Gamma(self.mean_of(eta), params.dispersion)
-
-    def excess_information(self, y, mean):
-        return np.maximum(y / mean, 1.0) if self.link == "log" else 1.0
+    Distribution, density = Gamma, staticmethod(log_density)
 
     def deviance(self, y, mean):
         ratio = y / mean

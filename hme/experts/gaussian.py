@@ -110,8 +110,5 @@ class GaussianResponse(DispersedResponse):
     def distribution(self, eta, params, rows):
         return Normal(self.mean_of(eta), np.sqrt(params.dispersion))
 
-    def excess_information(self, y, mean):
-        return np.maximum(2.0 - y / mean, 1.0) if self.link == "log" else 1.0
-
     def deviance(self, y, mean):
         return (y - mean) ** 2

@@ -1,7 +1,5 @@
 """Inverse Gaussian experts: positive, strongly skewed targets, such as times until a level is reached."""
 
-import numpy as np
-
 from ..distributions import InverseGaussian
 from ..distributions.inverse_gaussian import log_density
 from .noise.dispersed import PositiveResponse
@@ -91,18 +89,7 @@ class InverseGaussianExpert(PredictorExpert):
 class InverseGaussianResponse(PositiveResponse):
     """Inverse Gaussian targets around a mean."""
 
-    power = 3
-
-    def log_density(self, y, eta, params, rows):
-        return log_density(y, self.mean_of(eta), params.dispersion)
-
-    def distribution(self, eta, params, rows):
-        return InverseGaussian(self.mean_of(eta), params.dispersion)
-
-    def excess_information(self, y, mean):
-        ratio = y / mean
-        # With the inverse link the observed curvature is a constant; with the log link it may be next to nothing.
-        return ratio if self.link == "inverse" else np.maximum(2.0 * ratio - 1.0, 1.0)
+    power, Distribution, density = 3, InverseGaussian, staticmethod(log_density)
 
     def deviance(self, y, mean):
         return (y / mean - 1.0) ** 2 / y

@@ -21,9 +21,6 @@ SEED = 0  # for estimators that draw, so that two sweeps differ by their weights
 class Refitted:
     """Verbs of a family that is fitted anew on all rows: its "statistics" are the responsibilities themselves."""
 
-    refitted = True
-    exact = False
-
     def statistics(self, params, rows, resp, seen=None):
         return resp.copy()
 

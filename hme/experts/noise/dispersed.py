@@ -15,6 +15,9 @@ from .scale import Scale, check_scale, noise_floor
 
 __all__ = ["DispersedResponse", "GLMParams", "GLMReport", "PositiveResponse"]
 
+# The power of the mean in the variance for which a link is the canonical one.
+CANONICAL = {"identity": 0, "log": 1, "inverse": 2}
+
 
 class GLMParams(NamedTuple):
     coef: np.ndarray  # (K, T, p), of the design columns, intercept last
@@ -51,6 +54,7 @@ class DispersedResponse(Response):
     # -- what a family says ------------------------------------------------------------------------------------------
 
     power = 0  # of the mean, which the variance is proportional to
+    Distribution = density = None  # of the mean and the dispersion: a class of `hme.distributions` and its log-density
 
     def unit_variance(self, mean):
         """Variance of y where the dispersion is one."""
@@ -65,11 +69,21 @@ class DispersedResponse(Response):
         """Deviance of a row."""
 
     def excess_information(self, y, mean):
-        """The observed curvature by eta as a multiple of the expected one, no less than one, eq. (observed-curvature).
+        """The observed curvature by eta as a multiple of the expected one, eq. (observed-curvature).
 
-        Steps of Fisher's scoring overshoot, and need not converge, where it is more than two.
+        Steps of Fisher's scoring overshoot, and need not converge, where it is more than two. With a log link, where
+        the observed curvature can be next to nothing, it is taken as no less than one.
         """
-        return 1.0
+        if self.power == CANONICAL[self.link]:
+            return 1.0
+        multiple = 1.0 + (self.power - CANONICAL[self.link]) * (y / mean - 1.0)
+        return np.maximum(multiple, 1.0) if self.link == "log" else multiple
+
+    def log_density(self, y, eta, params, rows):
+        return self.density(y, self.mean_of(eta), params.dispersion)
+
+    def distribution(self, eta, params, rows):
+        return self.Distribution(self.mean_of(eta), params.dispersion)
 
     def dispersion_derivatives(self, deviance, dispersion):
         """First and second derivatives of the log-density by the log-dispersion."""

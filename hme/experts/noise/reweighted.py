@@ -30,6 +30,7 @@ class ReweightedNoise(Response):
 
     traits = Traits(row_arguments=("offset",), sparse_input=True, exact=True, additive=True, smooth=True)
     quadratic = True
+    own_scalars = ()  # beside the variance
 
     def __init__(self, prior=(1.0, 0.1), floor="auto", shared=False):
         self.prior, self.floor, self.shared = prior, floor, shared
@@ -54,11 +55,7 @@ class ReweightedNoise(Response):
 
     def _with_scale(self, pooled, prior, shared):
         self.scale_ = Scale(self.floor_, pooled, prior, shared)
-        self.scalars = (Scalar("variance", "log(scale)", self.floor_, shared=shared, power=0.5), *self.own_scalars())
-
-    def own_scalars(self):
-        """Scalars beside the variance."""
-        return ()
+        self.scalars = (Scalar("variance", "log(scale)", self.floor_, shared=shared, power=0.5), *self.own_scalars)
 
     def bind(self, rows):
         bound = super().bind(rows)

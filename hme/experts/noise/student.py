@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.polynomial.polynomial import polyval
 from scipy.special import polygamma
 
 from ...distributions import Student
@@ -18,15 +19,9 @@ DF_RANGE = 0.5, 1e6  # at the upper end the density is the Gaussian one to six d
 DF_START = 4.0
 LARGEST_CHANGE = 3.0  # factor by which one step may change the degrees of freedom,
 NEAR_GAUSSIAN = 0.02  # but for 1 / df below this, where the log-likelihood is smooth in 1 / df all the way to 0
-# What it means that degrees of freedom are at a bound.
-HEAVY = (
-    "the degrees of freedom of expert(s) {} are at their least value, 0.5: nearly all of their rows lie on a line, or "
-    "far from it. Fix df or use more experts"
-)
-GAUSSIAN = (
-    "the degrees of freedom of expert(s) {} grow without bound: their noise is Gaussian. Use LinearExpert or a fixed "
-    "df if that is so for all experts"
-)
+# Series of the two functions of `tail_derivatives`, by powers of z.
+RATIO = [(-1.0) ** k * (k + 1) / (k + 2) for k in range(8)]
+CHANGE = [-((-1.0) ** k) * (k + 1) * (k + 2) / (k + 3) for k in range(8)]
 
 
 class StudentParams(NamedTuple):
@@ -51,21 +46,20 @@ class StudentNoise(ReweightedNoise):
 
     def __init__(self, df="estimate", shared_df=False, prior=(1.0, 0.1), floor="auto", shared=False):
         super().__init__(prior, floor, shared)
-        self.df, self.shared_df = df, shared_df
-
-    @property
-    def estimated(self):
-        """Whether the degrees of freedom are learned."""
-        return isinstance(self.df, str)
+        self.df, self.shared_df, self.estimated = df, shared_df, isinstance(df, str)
+        least, most = (
+            "the degrees of freedom of expert(s) {} are at their least value, 0.5: nearly all of their rows lie on a "
+            "line, or far from it. Fix df or use more experts",
+            "the degrees of freedom of expert(s) {} grow without bound: their noise is Gaussian. Use LinearExpert or a "
+            "fixed df if that is so for all experts",
+        )
+        learned = Scalar("df", "log(df)", *DF_RANGE, shared_df, at_least=least, at_most=most)
+        self.own_scalars = (learned,) if self.estimated else ()
 
     def check(self):
         super().check()
         check_real_or(self.df, "df", "estimate")
         check_choice(self.shared_df, "shared_df", (True, False))
-
-    def own_scalars(self):
-        df = Scalar("df", "log(df)", *DF_RANGE, self.shared_df, at_least=HEAVY, at_most=GAUSSIAN)
-        return (df,) if self.estimated else ()
 
     def wrap(self, coef, variance):
         df = DF_START if self.estimated else min(float(self.df), DF_RANGE[1])
@@ -119,18 +113,16 @@ class StudentNoise(ReweightedNoise):
         square = pull**2 * params.variance
         shrunk = 1.0 / (1.0 + square * inverse)
         weight = (1.0 + inverse) * shrunk
-        first = [-weight * pull, 0.5 * (weight * square - 1.0)]
-        by_location = -weight * shrunk * (1.0 - square * inverse) / params.variance
-        second = [[by_location, weight * shrunk * pull], [-0.5 * weight * shrunk * square]]
-        if self.estimated:
-            slope, bend = constant_derivatives(inverse)
-            tail = tail_derivatives(square, inverse)
-            slope = slope + tail[0]
-            first.append(-inverse * slope)
-            second[0].append(inverse * pull * (1.0 - square) * shrunk**2)
-            second[1].append(-inverse * tail[2])
-            second.append([inverse * slope + inverse**2 * (bend + tail[1])])
-        return stacked(first, second)
+        (slope, bend), tail = constant_derivatives(inverse), tail_derivatives(square, inverse)
+        by_inverse, by_location = slope + tail[0], -weight * shrunk * (1.0 - square * inverse) / params.variance
+        second = [
+            [by_location, weight * shrunk * pull, inverse * pull * (1.0 - square) * shrunk**2],
+            [-0.5 * weight * shrunk * square, -inverse * tail[2]],
+            [inverse * by_inverse + inverse**2 * (bend + tail[1])],
+        ]
+        first, second = stacked([-weight * pull, 0.5 * (weight * square - 1.0), -inverse * by_inverse], second)
+        d = 2 + self.estimated
+        return first[..., :d], second[..., :d, :d]
 
     def describe_scale(self, scale, df=np.inf):
         return f"noise {numbers(scale)} t({numbers(df)})"
@@ -145,25 +137,14 @@ def tail_derivatives(square, inverse):
     By `inverse`, twice by `inverse`, and by `inverse` and the log of the squared scale; eq. (df-derivatives).
     """
     z = square * inverse
-    shrunk = 1.0 / (1.0 + z)
-    small = z < 0.02
-    safe = np.where(small, 1.0, z)
+    shrunk, small = 1.0 / (1.0 + z), z < 0.02
+    few, safe = np.where(small, z, 0.0), np.where(small, 1.0, z)
     # (log(1 + z) - z / (1 + z)) / z^2 and its derivative, by their series where they lose their digits.
-    ratio = (np.log1p(z) - z * shrunk) / safe**2
-    change = (shrunk**2 - 2.0 * ratio) / safe
-    power, ratio_series, change_series = 1.0, 0.0, 0.0
-    w = np.where(small, z, 0.0)
-    for k in range(8):
-        ratio_series = ratio_series + (k + 1) / (k + 2) * power
-        change_series = change_series - (k + 1) * (k + 2) / (k + 3) * power
-        power = power * -w
-    ratio, change = np.where(small, ratio_series, ratio), np.where(small, change_series, change)
+    ratio = np.where(small, polyval(few, RATIO), (np.log1p(z) - z * shrunk) / safe**2)
+    change = np.where(small, polyval(few, CHANGE), (shrunk**2 - 2.0 * ratio) / safe)
     half = 0.5 * square * shrunk
-    return (
-        0.5 * square**2 * ratio - half,
-        0.5 * square**3 * change + half * square * shrunk,
-        half * (1.0 - square) * shrunk,
-    )
+    by_inverse, twice = 0.5 * square**2 * ratio - half, 0.5 * square**3 * change + half * square * shrunk
+    return by_inverse, twice, half * (1.0 - square) * shrunk
 
 
 def information(inverse):
