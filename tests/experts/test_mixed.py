@@ -314,7 +314,7 @@ P, G, L = PoissonExpert(), GammaExpert(), LinearExpert()
     [
         ([("a", P), ("b", G)], {}, ValueError, r"probabilities of counts, \['a'\], with densities of numbers, \['b'\]"),
         ([("a", P), ("b", P)], {"n_experts": 3}, ValueError, "list of 2 experts, but the tree has 3 leaves"),
-        ([("a", P), ("b", P)], {"n_experts": None}, ValueError, "give the tree too, for example n_experts=2"),
+        ([("a", P), ("b", P)], {"n_experts": None}, ValueError, "say which tree, for example n_experts=2"),
         ([("a", P), ("a", P)], {}, ValueError, "must differ"),
         ([("a__b", P), ("a", P)], {}, ValueError, "have no '__'"),
         ([("experts", P), ("a", P)], {}, ValueError, "not be 'experts'"),
