@@ -18,8 +18,8 @@ QUANTILES = [0.05, 0.5, 0.95]
 SLOW = 20  # times fewer rows for what is by quadrature or sums
 
 
-def laws(n, K, rng):
-    """A law of n rows and K experts for every family."""
+def families(n, K, rng):
+    """Distributions of n rows and K experts, of every family."""
     center, scale = rng.normal(0, 3, size=(n, K)), rng.uniform(0.2, 1.5, size=(1, K))
     positive, dispersion = np.exp(rng.normal(1, 0.5, size=(n, K))), rng.uniform(0.05, 0.8, size=(1, K))
     return {
@@ -31,7 +31,7 @@ def laws(n, K, rng):
         "inverse gaussian": d.InverseGaussian(positive, dispersion),
         "poisson": d.Poisson(positive),
         "negative binomial": d.NegativeBinomial(positive, dispersion),
-        "truncated poisson": d.TruncatedPoisson(positive),
+        "truncated poisson": d.ZeroTruncated(d.Poisson(positive)),
         "binomial": d.Binomial(np.full((1, K), 20.0), center),
     }
 
@@ -50,8 +50,8 @@ def main():
     n, K, rng = arguments.rows, arguments.experts, np.random.default_rng(0)
     weights = rng.dirichlet(np.ones(K), size=n)
     out = {"rows": n, "experts": K, "quantiles": QUANTILES}
-    for name, law in laws(n, K, rng).items():
-        dist = PredictiveDistribution(weights, law)
+    for name, components in families(n, K, rng).items():
+        dist = PredictiveDistribution(weights, components)
         part = dist[: n // SLOW]
         record = {}
         record["icdf"], values = seconds(lambda dist=dist: dist.icdf(QUANTILES))

@@ -48,8 +48,8 @@ class NormalPrediction:
 
     def __init__(self, mean, std):
         self.mean, self.std = mean, np.broadcast_to(std, mean.shape)
-        law = stats.norm(mean, self.std)
-        self.logpdf, self.cdf, self.icdf = law.logpdf, law.cdf, law.ppf
+        dist = stats.norm(mean, self.std)
+        self.logpdf, self.cdf, self.icdf = dist.logpdf, dist.cdf, dist.ppf
 
     def crps(self, y):
         """In closed form, Gneiting and Raftery (2007), section 4.2."""

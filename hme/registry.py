@@ -1,4 +1,4 @@
-"""The families by name, what each supports, and how an estimator's parameters are turned into families."""
+"""The families by name, what they support, and their construction from an estimator's parameters."""
 
 from functools import cache
 
@@ -44,7 +44,7 @@ EXPERTS = {
     "background": BackgroundExpert,
     "point_mass": PointMassExpert,
 }
-# The family of experts that None stands for, by task.
+# The default family of experts (`expert=None`) for each task.
 DEFAULT = {"regression": "linear", "classification": "logistic"}
 GATES = {
     "softmax": SoftmaxGate,
@@ -55,7 +55,7 @@ GATES = {
 }
 
 
-@cache  # scikit-learn asks for an estimator's tags, and so for these, at every call of predict
+@cache  # scikit-learn reads an estimator's tags, which depend on this, at every call of predict
 def _tasks(name):
     return EXPERTS[name]().traits.tasks
 
@@ -66,17 +66,22 @@ def expert_names(task):
 
 
 def make_expert(expert, task):
-    """The family of experts that a parameter stands for.
+    """Make the family of experts from an estimator's parameter `expert`.
 
     Parameters
     ----------
     expert : None, str, list of (name, expert) pairs, Expert or scikit-learn estimator
-        An estimator is wrapped in an `EstimatorExpert`, in a list too.
+        A scikit-learn estimator is wrapped in an `EstimatorExpert`, also within a list.
     task : {"regression", "classification"}
 
     Returns
     -------
     Expert
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `expert` is none of these, or does not support the task.
     """
     names = expert_names(task)
     if expert is None:
@@ -107,7 +112,7 @@ def make_expert(expert, task):
 
 
 def make_gate(gate):
-    """The gate that a parameter stands for: None, a name, a gate object, or a scikit-learn classifier."""
+    """Make the gate from an estimator's parameter `gate`: None, a name, a gate object, or a scikit-learn classifier."""
     if gate is None:
         return SoftmaxGate()
     if isinstance(gate, str):
@@ -125,13 +130,13 @@ def make_gate(gate):
 
 
 def _is_estimator(family):
-    """Whether an object is a scikit-learn estimator and not one of our families."""
+    """Whether an object is a scikit-learn estimator rather than a family of hme."""
     own = isinstance(family, Expert | Gate | NodeGate | type)
     return not own and hasattr(family, "fit") and hasattr(family, "predict") and hasattr(family, "get_params")
 
 
 def supports(expert, gate):
-    """What a class of experts and one of gates support: S sparse X, M several outputs, O offset, T trials."""
+    """What a class of experts with a class of gates supports: S sparse X, M several outputs, O offset, T trials."""
     expert, gate = expert(), gate()
     letters = {
         "S": expert.traits.sparse_input and gate.traits.sparse_input,
@@ -143,7 +148,7 @@ def supports(expert, gate):
 
 
 def check_support(expert, gate, rows):
-    """Refuse, by name, rows that experts or gate do not support."""
+    """Raise an error that names the family if experts or gate do not support the rows."""
     name = type(expert).__name__
     if sp.issparse(rows.X) and not expert.traits.sparse_input:
         raise TypeError(f"{name} does not take sparse X; use X.toarray().")
@@ -159,18 +164,18 @@ def check_support(expert, gate, rows):
     atoms = expert.names and any(member.traits.atoms for member in expert.members)
     if gate.traits.routed and (limited or atoms):
         raise ValueError(
-            f"{type(gate).__name__} lets a row use only a few experts, chosen by x, but y holds values that some of "
-            f"the experts {expert.names} cannot produce: such rows could end up with none that can. Use another gate."
+            f"{type(gate).__name__} routes each row to a few experts, chosen by x alone, but y has values that some of "
+            f"the experts {expert.names} cannot produce: such rows may have no expert that can. Use another gate."
         )
 
 
 def check_target(expert, rows):
-    """Refuse targets that no expert can produce."""
+    """Raise an error if some targets cannot be produced by any expert."""
     possible = expert.possible(rows)
     if not possible.all():
         first = rows.y[int((~possible).argmax())]
         value = first.item() if first.size == 1 else first.tolist()
         raise ValueError(
-            f"y holds {value!r}, in {int((~possible).sum())} row(s) a value that {type(expert).__name__} cannot "
-            f"produce: it is for {expert.traits.domain}."
+            f"y holds values that {type(expert).__name__} cannot produce, in {int((~possible).sum())} row(s), such as "
+            f"{value!r}: it is for {expert.traits.domain}."
         )

@@ -104,11 +104,11 @@ def _pit(fitted, test, rows, seed):
         return None
     y = np.asarray(test.y, dtype=float).reshape(len(test.y), -1)
     try:
-        law = fitted.predict_dist(test.X, **rows)
-        laws = [law.marginal(t) for t in range(y.shape[1])] if hasattr(law, "marginal") else [law]
-        upper = np.column_stack([np.ravel(one.cdf(y[:, t])) for t, one in enumerate(laws)])
+        dist = fitted.predict_dist(test.X, **rows)
+        outputs = [dist.marginal(t) for t in range(y.shape[1])]
+        upper = np.column_stack([np.ravel(one.cdf(y[:, t])) for t, one in enumerate(outputs)])
         below = np.nextafter(y, -np.inf)
-        lower = np.column_stack([np.ravel(one.cdf(below[:, t])) for t, one in enumerate(laws)])
+        lower = np.column_stack([np.ravel(one.cdf(below[:, t])) for t, one in enumerate(outputs)])
     except NotImplementedError:
         return None
     return lower + np.random.default_rng(seed).uniform(size=y.shape) * (upper - lower)

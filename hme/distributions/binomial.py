@@ -18,7 +18,7 @@ def log_mass(y, log_odds, trials):
 
 
 class Binomial(Counts):
-    """Binomial laws of `trials` whose success has log-odds `eta`, eq. (binomial)."""
+    """Binomial distributions of `trials` whose success has log-odds `eta`, eq. (binomial)."""
 
     names, neutral = ("trials", "eta"), (1.0, 0.0)
 
@@ -27,9 +27,7 @@ class Binomial(Counts):
 
     def _log_mass(self, y):
         possible = y <= self.trials
-        k = np.where(possible, y, 0.0)
-        value = log_mass(k, self.eta, self.trials)
-        return np.where(possible, value, -np.inf)
+        return np.where(possible, log_mass(np.where(possible, y, 0.0), self.eta, self.trials), -np.inf)
 
     def _cdf(self, k):
         left = np.maximum(self.trials - k, 1e-300)

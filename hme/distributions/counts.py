@@ -1,17 +1,31 @@
 """What distributions of counts share."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from scipy.special import betainc, betaincc
 
-from .base import Distribution
+from .univariate import Univariate
 
-__all__ = ["Counts", "beta_below", "poisson_draws"]
+__all__ = ["Counts", "RateCounts", "beta_below", "poisson_draws"]
 
 
-class Counts(Distribution):
-    """Laws of whole numbers from zero on."""
+class Counts(Univariate, ABC):
+    """Distributions of whole numbers from zero on."""
 
-    measure = "mass"
+    measure, on_lattice = "mass", True
+
+    @abstractmethod
+    def _log_mass(self, y):
+        """Log-probability of whole numbers y >= 0."""
+
+    @abstractmethod
+    def _cdf(self, k):
+        """Probability of k or less, for whole numbers k >= 0."""
+
+    @abstractmethod
+    def _sf(self, k):
+        """Probability of more than k, for whole numbers k >= 0."""
 
     def support(self):
         return self._full(0.0), self._full(np.inf)
@@ -27,6 +41,32 @@ class Counts(Distribution):
     def sf(self, y):
         k = np.floor(y)
         return np.where(k >= 0, self._sf(np.maximum(k, 0.0)), 1.0)
+
+
+class RateCounts(Counts):
+    """Counts of mean `rate`, the first parameter, and variance rate + dispersion rate^2."""
+
+    dispersion = 0.0
+
+    @staticmethod
+    @abstractmethod
+    def log_mass(y, rate, log_rate, *others):
+        """Log-probability of counts y; `log_rate` is the logarithm of `rate`."""
+
+    def _log_mass(self, y):
+        rate, *others = self._fields()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = self.log_mass(y, rate, np.log(rate), *others)
+        return np.where((y == 0) & (rate == 0), 0.0, value)
+
+    def mean(self):
+        return self._full(self.rate)
+
+    def variance(self):
+        return self._full(self.rate + self.dispersion * self.rate**2)
+
+    def mode(self):
+        return self._full(np.floor(np.maximum(self.rate * (1.0 - self.dispersion), 0.0)))
 
 
 def beta_below(a, b, x, rest):
@@ -45,7 +85,7 @@ def beta_below(a, b, x, rest):
 
 
 def poisson_draws(rng, rate):
-    """Poisson draws; of rates beyond NumPy's range the normal law, which is then as good as a double."""
+    """Poisson draws; of rates beyond NumPy's range normal ones, which are then as good as a double."""
     large = rate > 1e15
     if not large.any():
         return rng.poisson(rate).astype(float)

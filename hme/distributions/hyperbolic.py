@@ -3,12 +3,13 @@
 import numpy as np
 from scipy.special import exp1, k0e, k1e
 
-from .base import LOG_STEPS, PIECES, Distribution, empty_for
+from .base import empty_for
+from .roots import tail_roots
+from .univariate import PIECES, Symmetric
 
-__all__ = ["Hyperbolic", "length", "log_density", "ratio"]
+__all__ = ["Hyperbolic", "length", "log_density", "ratio", "tail", "tail_quantile"]
 
 FAR = 1e100  # of a distance whose square is computed
-
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 
@@ -29,73 +30,48 @@ def ratio(x):
     return k0e(x) / k1e(x)
 
 
-class Hyperbolic(Distribution):
-    """Laplace laws whose corner is rounded: density exp(-sqrt(r^2 + corner^2) / scale), normalised, eq. (hyperbolic).
+class Hyperbolic(Symmetric):
+    """Laplace distributions whose corner is rounded: density exp(-sqrt(r^2 + corner^2) / scale), eq. (hyperbolic).
 
     The distribution function is eq. (hyperbolic-cdf).
     """
 
     names, neutral = ("center", "scale", "corner"), (0.0, 1.0, 1e-4)
+    _x = property(lambda self: self.corner / self.scale)
 
-    def _z(self, y):
-        return (y - self.center) / self.scale
+    def _log_density(self, z):
+        near = np.minimum(np.abs(z), FAR)
+        return log_density(length(near**2, self._x) + (np.abs(z) - near), 1.0, self._x)
 
-    def logpdf(self, y):
-        r = np.abs(y - self.center)
-        near = np.minimum(r, FAR)
-        return log_density(length(near**2, self.corner) + (r - near), self.scale, self.corner)
-
-    def cdf(self, y):
-        z = self._z(y)
-        upper = hyperbolic_tail(np.abs(z), self.corner / self.scale)
+    def _below(self, z):
+        upper = tail(np.abs(z), self._x)
         return np.where(z < 0, upper, 1.0 - upper)
 
-    def sf(self, y):
-        z = self._z(y)
-        upper = hyperbolic_tail(np.abs(z), self.corner / self.scale)
-        return np.where(z > 0, upper, 1.0 - upper)
+    def _quantile(self, q):
+        q, x = np.broadcast_arrays(q, self._x)  # no more of them than there are different ones
+        away = tail_quantile(np.minimum(q, 1.0 - q), x)
+        return np.where(q < 0.5, -away, away)
 
-    def icdf(self, q):
-        q, x = np.broadcast_arrays(q, self.corner / self.scale)  # no more of them than there are different ones
-        away = hyperbolic_isf(np.minimum(q, 1.0 - q), x)
-        return self._full(self.center + self.scale * np.where(q < 0.5, -away, away))
+    def _variance(self):
+        return 2.0 + self._x * ratio(self._x)
 
-    def isf(self, q):
-        return 2.0 * self.center - self.icdf(q)
+    def _draw(self, rng):
+        # A normal whose variance is generalised inverse Gaussian would do; the quantile of a uniform number does.
+        return self._quantile(np.clip(rng.uniform(size=self.shape), 1e-300, 1.0 - 1e-16))
 
-    def mean(self):
-        return self._full(self.center)
-
-    def variance(self):
-        x = self.corner / self.scale
-        return self._full(2.0 * self.scale**2 + self.corner * self.scale * ratio(x))
-
-    def mode(self):
-        return self._full(self.center)
-
-    def sample(self, rng):
-        # A normal law whose variance is generalised inverse Gaussian would do; the quantile of a uniform number does.
-        return self.icdf(np.clip(rng.uniform(size=self.shape), 1e-300, 1.0 - 1e-16))
-
-    def excess(self, y):
-        r = y - self.center
-        x, w = self.corner / self.scale, np.hypot(r, self.corner) / self.scale
+    def _excess(self, z):
+        x, w = self._x, np.hypot(z, self._x)
         beyond = (1.0 + w) * np.exp(x - w) / (2.0 * x * k1e(x))
-        return np.maximum(self.scale * beyond - r * self.sf(y), 0.0)
+        return np.maximum(beyond - z * self._below(-z), 0.0)
 
-    def shortfall(self, y):
-        return self.excess(2.0 * self.center - y)
-
-    def pieces(self):
-        near = np.array([1.0, 4.0, 16.0, 64.0])
-        far = -np.log(2.0 * PIECES[::-1])
-        x = (self.corner / self.scale)[:, :, None]
-        away = np.sort(np.concatenate([x * near, x + far], axis=2), axis=2)
-        away = np.concatenate([-away[:, :, ::-1], np.zeros_like(x), away], axis=2)
-        return self._full(self.center)[:, :, None] + self.scale[:, :, None] * away
+    def _pieces(self):
+        x = self._x[:, :, None]
+        away = np.concatenate([x * np.array([1.0, 4.0, 16.0, 64.0]), x - np.log(2.0 * PIECES[::-1])], axis=2)
+        away = np.sort(away, axis=2)
+        return np.concatenate([-away[:, :, ::-1], np.zeros_like(x), away], axis=2)
 
 
-def hyperbolic_tail(z, x):
+def tail(z, x):
     """Probability that r / scale > z >= 0, with x = corner / scale, eq. (hyperbolic-cdf)."""
     w, scale = np.hypot(z, x), 2.0 * x * k1e(x)
     small = x <= 1.0
@@ -143,21 +119,14 @@ def _far_tail(w, x, scale):
     return total
 
 
-def hyperbolic_isf(p, x):
-    """z >= 0 that r / scale exceeds with probability p <= 1/2: Newton's steps on the logarithm, which is concave."""
-    target = np.log(np.maximum(p, 1e-320))
-    z = np.maximum(-target - np.log(2.0), 0.0)
-    log_scale = np.log(2.0 * x * k1e(x))
-    active = np.ones(z.shape, dtype=bool)
-    for _ in range(LOG_STEPS):
-        now, b = z[active], x[active]
-        tail = np.maximum(hyperbolic_tail(now, b), 1e-320)
-        length = now**2 / (np.hypot(now, b) + b)
-        slope = np.exp(-length - log_scale[active] - np.log(tail))
-        new = np.maximum(now + (np.log(tail) - target[active]) / slope, 0.0)
-        z[active] = new
-        moving = np.abs(new - now) > 1e-9 * (now + b)  # the step that follows would be too small to count
-        active[active] = moving
-        if not active.any():
-            break
-    return z
+def tail_quantile(p, x):
+    """z >= 0 that r / scale exceeds with probability p <= 1/2."""
+    shape, p, x = p.shape, p.ravel(), x.ravel()
+    log_scale, far = np.log(2.0 * x * k1e(x)), np.maximum(-np.log(2.0 * np.maximum(p, 1e-320)), 0.0)
+    far = np.sqrt(far * (far + 2.0 * x))  # the tail is no larger than exp(-length) / 2
+
+    def terms(active, z):
+        b = x[active]
+        return tail(z, b), np.exp(-length(z**2, b) - log_scale[active])
+
+    return tail_roots(terms, p, far, np.zeros_like(far), far * (1 + 1e-9), True, 1e-14).reshape(shape)

@@ -3,7 +3,9 @@
 import numpy as np
 from scipy.special import erfcx, ndtr, ndtri
 
-from .base import PIECES_Z, Distribution, empty_for, probit_root, with_powers
+from .base import empty_for
+from .roots import tail_roots
+from .univariate import PIECES_Z, Positive
 
 __all__ = ["InverseGaussian", "log_density"]
 
@@ -20,30 +22,28 @@ def log_density(y, mean, dispersion):
     return out
 
 
-class InverseGaussian(Distribution):
-    """Inverse Gaussian laws of given mean and dispersion, eqs. (inverse-gaussian) and (inverse-gaussian-cdf)."""
+class InverseGaussian(Positive):
+    """Inverse Gaussian distributions of given mean and dispersion, eqs. (inverse-gaussian), (inverse-gaussian-cdf)."""
 
-    names, neutral = ("expected", "dispersion"), (1.0, 1.0)
-
-    def logpdf(self, y):
-        value = log_density(np.where(y > 0, y, 1.0), self.expected, self.dispersion)
-        return np.where(y > 0, value, -np.inf)
+    power, log_density = 3.0, staticmethod(log_density)
 
     def _terms(self, y):
-        """Standardised distances a and b, eq. (inverse-gaussian-cdf), of y > 0."""
-        root = 1.0 / (np.sqrt(self.dispersion) * np.sqrt(y))
-        ratio = y / self.expected
-        return root * (ratio - 1.0), root * (ratio + 1.0)
+        """Standardised distances a and b, eq. (inverse-gaussian-cdf), and the second term of the tails."""
+        root, share = 1.0 / (np.sqrt(self.dispersion) * np.sqrt(y)), y / self.expected
+        a, b = root * (share - 1.0), root * (share + 1.0)
+        return a, 0.5 * np.exp(-0.5 * a**2) * erfcx(b / np.sqrt(2.0))
 
-    def cdf(self, y):
-        a, b = self._terms(np.where(y > 0, y, 1.0))
-        value = ndtr(a) + 0.5 * np.exp(-0.5 * a**2) * erfcx(b / np.sqrt(2.0))
-        return np.where(y > 0, np.minimum(value, 1.0), 0.0)
+    def _cdf(self, y):
+        a, other = self._terms(y)
+        return np.minimum(ndtr(a) + other, 1.0)
 
-    def sf(self, y):
-        a, b = self._terms(np.where(y > 0, y, 1.0))
-        other = 0.5 * np.exp(-0.5 * a**2) * erfcx(b / np.sqrt(2.0))
-        return np.where(y > 0, np.maximum(ndtr(-a) - other, 0.0), 1.0)
+    def _sf(self, y):
+        a, other = self._terms(y)
+        return np.maximum(ndtr(-a) - other, 0.0)
+
+    def _excess(self, y):
+        a, other = self._terms(y)
+        return (self.expected - y) * ndtr(-a) + (self.expected + y) * other
 
     def _at(self, z):
         """Where a is z: near the quantile of probability ndtr(z)."""
@@ -53,34 +53,31 @@ class InverseGaussian(Distribution):
         return self.expected * t**2
 
     def icdf(self, q):
-        return probit_root(self.cdf, self.pdf, self._full(q), self._full(self._at(ndtri(q))), 1.0)
+        return self._quantile(q, self._at(ndtri(q)), upper=False)
 
     def isf(self, q):
-        return probit_root(self.sf, self.pdf, self._full(q), self._full(self._at(-ndtri(q))), -1.0)
+        return self._quantile(q, self._at(-ndtri(q)), upper=True)
 
-    def mean(self):
-        return self._full(self.expected)
+    def _quantile(self, q, guess, upper):
+        """Newton's steps over log y."""
+        p, x = (self._full(a).ravel(order="F") for a in (q, np.log(guess)))
+        flat = InverseGaussian(*(self._full(a).reshape(-1, 1, order="F") for a in (self.expected, self.dispersion)))
 
-    def variance(self):
-        return self._full(self.dispersion * self.expected**3)
+        def terms(active, x):
+            y, one = np.exp(x)[:, None], flat if len(active) == len(p) else flat.take(active)
+            return (one.sf(y) if upper else one.cdf(y))[:, 0], (one.pdf(y) * y)[:, 0]
+
+        # The second term of the tails is positive, so that no quantile is above the guess.
+        low, high = np.full_like(x, -745.0), x + 1e-8
+        return np.exp(tail_roots(terms, p, x, low, high, upper, 1e-14)).reshape(self.shape, order="F")
 
     def mode(self):
         half = 1.5 * self.dispersion * self.expected
         return self._full(self.expected / (np.hypot(half, 1.0) + half))
 
-    def support(self):
-        return self._full(0.0), self._full(np.inf)
-
     def sample(self, rng):
         return rng.wald(self._full(self.expected), self._full(1.0 / self.dispersion))
 
-    def excess(self, y):
-        safe = np.where(y > 0, y, 1.0)
-        a, b = self._terms(safe)
-        other = 0.5 * np.exp(-0.5 * a**2) * erfcx(b / np.sqrt(2.0))
-        above = (self.expected - safe) * ndtr(-a) + (self.expected + safe) * other
-        return np.where(y > 0, np.maximum(above, 0.0), self.expected - y)
-
     def pieces(self):
         points = np.stack([self._full(self._at(z)) for z in (*PIECES_Z, 0.0, *-PIECES_Z[::-1])], axis=2)
-        return with_powers(points, (self.dispersion * self.expected).max(initial=0.0) > 0.1)
+        return self._with_powers(points, (self.dispersion * self.expected).max(initial=0.0) > 0.1)

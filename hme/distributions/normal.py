@@ -4,9 +4,11 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from ..numerics.kernels import whitener
-from .base import LOG_SQRT_2PI, PIECES_Z, Distribution
+from .univariate import LOG_SQRT_2PI, PIECES_Z, Symmetric
 
 __all__ = ["Normal", "log_density", "log_density_white"]
+
+UNIT = np.ones((1, 1))  # variance of a standard normal output
 
 
 def log_density(residual, variance):
@@ -43,16 +45,13 @@ def log_density_white(residual, root):
     return out
 
 
-class Normal(Distribution):
-    """Normal laws of given center and scale, the standard deviation."""
+class Normal(Symmetric):
+    """Normal distributions of given center and scale, the standard deviation."""
 
     names, neutral = ("center", "scale"), (0.0, 1.0)
 
-    def _z(self, y):
-        return (y - self.center) / self.scale
-
-    def logpdf(self, y):
-        return -0.5 * self._z(y) ** 2 - (np.log(self.scale) + LOG_SQRT_2PI)
+    def _log_density(self, z):
+        return log_density(z[:, :, None], UNIT)
 
     def pdf(self, y):
         z = self._z(y)
@@ -62,13 +61,7 @@ class Normal(Distribution):
         z /= self.scale * np.sqrt(2.0 * np.pi)
         return z
 
-    def cdf(self, y):
-        z = self._z(y)
-        return ndtr(z, out=z)
-
-    def sf(self, y):
-        z = self._z(y)
-        np.negative(z, out=z)
+    def _below(self, z):
         return ndtr(z, out=z)
 
     def logcdf(self, y):
@@ -77,34 +70,32 @@ class Normal(Distribution):
     def logsf(self, y):
         return log_ndtr(-self._z(y))
 
-    def icdf(self, q):
-        return self._full(self.center + self.scale * ndtri(q))
+    def _quantile(self, q):
+        return ndtri(q)
 
-    def isf(self, q):
-        return self._full(self.center - self.scale * ndtri(q))
+    def _variance(self):
+        return 1.0
 
-    def mean(self):
-        return self._full(self.center)
+    def _draw(self, rng):
+        return rng.standard_normal(self.shape)
 
-    def variance(self):
-        return self._full(self.scale**2)
+    def _excess(self, z):
+        return np.maximum(np.exp(-0.5 * z**2 - LOG_SQRT_2PI) - z * ndtr(-z), 0.0)
 
-    def mode(self):
-        return self.mean()
+    def _half_difference(self):
+        return 1.0 / np.sqrt(np.pi)
 
-    def sample(self, rng):
-        return self.center + self.scale * rng.standard_normal(self.shape)
+    def half_difference_of_mixture(self, weights):
+        """The second part of eq. (crps)."""
+        out, variance = 0.0, self.scale**2
+        for j in range(self.shape[1]):
+            scale = np.sqrt(variance[:, [j]] + variance[:, j:])
+            distance = self.center[:, [j]] - self.center[:, j:]
+            z = distance / scale
+            part = scale * np.sqrt(2.0 / np.pi) * np.exp(-0.5 * z**2) + distance * (2.0 * ndtr(z) - 1.0)
+            part = weights[:, [j]] * weights[:, j:] * part
+            out = out + 0.5 * part[:, 0] + part[:, 1:].sum(axis=1)
+        return out
 
-    def excess(self, y):
-        z = self._z(y)
-        return self.scale * np.maximum(np.exp(-0.5 * z**2 - LOG_SQRT_2PI) - z * ndtr(-z), 0.0)
-
-    def shortfall(self, y):
-        return self.excess(2.0 * self.center - y)
-
-    def half_difference(self):
-        return self._full(self.scale / np.sqrt(np.pi))
-
-    def pieces(self):
-        z = np.concatenate([PIECES_Z, [0.0], -PIECES_Z[::-1]])
-        return self._full(self.center)[:, :, None] + self.scale[:, :, None] * z
+    def _pieces(self):
+        return np.concatenate([PIECES_Z, [0.0], -PIECES_Z[::-1]])

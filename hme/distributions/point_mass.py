@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from .base import Distribution
+from .univariate import Univariate
 
 __all__ = ["PointMass"]
 
 
-class PointMass(Distribution):
+class PointMass(Univariate):
     """All probability on one value."""
 
     names, neutral = ("value",), (0.0,)
@@ -30,11 +30,10 @@ class PointMass(Distribution):
     def mean(self):
         return self._full(self.value)
 
+    mode = mean
+
     def variance(self):
         return np.zeros(self.shape)
-
-    def mode(self):
-        return self._full(self.value)
 
     def support(self):
         return self._full(self.value), self._full(self.value)

@@ -1,82 +1,94 @@
-"""Joint laws of several outputs."""
+"""Joint distributions of several outputs."""
 
 import numpy as np
 
 from ..numerics.kernels import whitener
-from .base import LOG_SQRT_2PI, draw
-from .normal import Normal
+from .base import Distribution
+from .normal import Normal, log_density_white
 
 __all__ = ["Independent", "MultivariateNormal", "independent"]
 
 
-class Independent:
-    """Several outputs that are independent given the expert: a law for each."""
+class Independent(Distribution):
+    """Several outputs that are independent given the expert.
 
-    measure, atoms = "density", np.zeros(0)
+    Parameters
+    ----------
+    outputs : list of Distribution
+        The distribution of every output.
+    """
 
-    def __init__(self, laws):
-        self.laws = list(laws)
-        self.shape, self.n_outputs = self.laws[0].shape, len(self.laws)
-
-    def __len__(self):
-        return self.shape[0]
+    def __init__(self, outputs):
+        self.outputs = list(outputs)
+        self.shape, self.n_outputs = self.outputs[0].shape, len(self.outputs)
 
     def __repr__(self):
-        return f"Independent({self.laws!r})"
+        return f"Independent({self.outputs!r})"
 
-    def __getitem__(self, k):
-        return self.columns(np.atleast_1d(np.arange(self.shape[1])[k]))
+    @property
+    def kind(self):
+        return type(self), *(one.kind for one in self.outputs)
+
+    def beside(self, others):
+        several = zip(*(one.outputs for one in (self, *others)), strict=True)
+        return Independent([own[0].beside(own[1:]) for own in several])
 
     def take(self, rows):
-        return Independent([law.take(rows) for law in self.laws])
+        return Independent([one.take(rows) for one in self.outputs])
 
     def columns(self, index):
-        return Independent([law.columns(index) for law in self.laws])
+        return Independent([one.columns(index) for one in self.outputs])
 
     def spread(self, index, n_rows):
-        return Independent([law.spread(index, n_rows) for law in self.laws])
+        return Independent([one.spread(index, n_rows) for one in self.outputs])
 
     def marginal(self, t):
-        """Laws of one output."""
-        return self.laws[t]
+        return self.outputs[t]
 
     def logpdf(self, y):
-        return sum(law.logpdf(y[:, [t]]) for t, law in enumerate(self.laws))
+        return sum(one.logpdf(y[:, [t]]) for t, one in enumerate(self.outputs))
 
     def mean(self):
-        return np.stack([law.mean() for law in self.laws], axis=2)
+        return np.stack([one.mean() for one in self.outputs], axis=2)
 
     def covariance(self):
-        variance = np.stack([law.variance() for law in self.laws], axis=2)
+        variance = np.stack([one.variance() for one in self.outputs], axis=2)
         return np.where(np.eye(self.n_outputs, dtype=bool), variance[..., None], 0.0)
 
     def draw(self, rng, rows, experts):
-        return np.stack([draw(law, rng, rows, experts) for law in self.laws], axis=1)
+        return np.stack([one.draw(rng, rows, experts) for one in self.outputs], axis=1)
 
 
-class MultivariateNormal:
-    """Normal laws of several outputs: centers (n, K, T) and covariances (n, K, T, T), or (1, K, T, T) for all rows."""
+class MultivariateNormal(Distribution):
+    """Normal distributions of several outputs.
 
-    measure, atoms = "density", np.zeros(0)
+    Parameters
+    ----------
+    center : ndarray of shape (n, K, T)
+    matrix : ndarray of shape (n, K, T, T) or (1, K, T, T)
+        Covariances; one for all rows or one for each.
+    """
 
     def __init__(self, center, matrix):
         self.center, self.matrix = np.asarray(center, dtype=float), np.asarray(matrix, dtype=float)
         self.shape, self.n_outputs = self.center.shape[:2], self.center.shape[2]
 
-    def __len__(self):
-        return self.shape[0]
-
     def __repr__(self):
         return f"MultivariateNormal of {self.n_outputs} outputs, {self.shape[0]} rows and {self.shape[1]} experts"
 
-    def __getitem__(self, k):
-        return self.columns(np.atleast_1d(np.arange(self.shape[1])[k]))
+    @property
+    def kind(self):
+        return type(self), self.n_outputs
+
+    def beside(self, others):
+        several = [self, *others]
+        center = np.concatenate([one.center for one in several], axis=1)
+        n = max(len(one.matrix) for one in several)
+        matrices = [np.broadcast_to(one.matrix, (n, *one.matrix.shape[1:])) for one in several]
+        return MultivariateNormal(center, np.concatenate(matrices, axis=1))
 
     def take(self, rows):
-        matrix = self.matrix if len(self.matrix) == 1 and self.shape[0] != 1 else self.matrix[rows]
-        if len(self.matrix) == 1:
-            matrix = self.matrix
-        return MultivariateNormal(self.center[rows], matrix)
+        return MultivariateNormal(self.center[rows], self.matrix if len(self.matrix) == 1 else self.matrix[rows])
 
     def columns(self, index):
         return MultivariateNormal(self.center[:, index], self.matrix[:, index])
@@ -84,19 +96,14 @@ class MultivariateNormal:
     def spread(self, index, n_rows):
         center = np.zeros((n_rows, *self.center.shape[1:]))
         center[index] = self.center
-        return MultivariateNormal(center, self.matrix[:1] if len(self.matrix) else self.matrix)
+        return MultivariateNormal(center, self.matrix[:1])
 
     def marginal(self, t):
-        """Laws of one output."""
         return Normal(self.center[:, :, t], np.sqrt(self.matrix[:, :, t, t]), n_rows=self.shape[0])
 
     def logpdf(self, y):
-        root = whitener(self.matrix)
-        white = np.einsum(
-            "nkst,nkt->nks", np.broadcast_to(root, (self.shape[0], *root.shape[1:])), y[:, None] - self.center
-        )
-        log_root = np.log(np.diagonal(root, axis1=2, axis2=3)).sum(axis=2)
-        return log_root - 0.5 * (white**2).sum(axis=2) - self.n_outputs * LOG_SQRT_2PI
+        residual = np.subtract(y[:, None], self.center, out=np.empty(self.center.T.shape).T)
+        return log_density_white(residual, whitener(self.matrix))
 
     def mean(self):
         return self.center
@@ -107,12 +114,11 @@ class MultivariateNormal:
     def draw(self, rng, rows, experts):
         root = np.linalg.cholesky(self.matrix)
         root = root[np.zeros_like(rows) if len(root) == 1 else rows, experts]
-        return self.center[rows, experts] + np.einsum(
-            "mst,mt->ms", root, rng.standard_normal((len(rows), self.n_outputs))
-        )
+        noise = rng.standard_normal((len(rows), self.n_outputs))
+        return self.center[rows, experts] + np.einsum("mst,mt->ms", root, noise)
 
 
 def independent(kind, center, scale):
-    """Laws of one kind around centers (n, K, T), of scales (K, T): one law, or for several outputs one for each."""
-    laws = [kind(center[:, :, t], scale.T[[t]]) for t in range(center.shape[2])]
-    return laws[0] if len(laws) == 1 else Independent(laws)
+    """Distributions of one kind around centers (n, K, T), of scales (K, T); for several outputs one for each."""
+    outputs = [kind(center[:, :, t], scale.T[[t]]) for t in range(center.shape[2])]
+    return outputs[0] if len(outputs) == 1 else Independent(outputs)

@@ -2,10 +2,14 @@
 
 import numpy as np
 
+from .counts import Counts
 from .negative_binomial import NegativeBinomial
 from .poisson import Poisson
 
-__all__ = ["TruncatedNegativeBinomial", "TruncatedPoisson", "log_mass"]
+__all__ = ["TruncatedNegativeBinomial", "TruncatedPoisson", "ZeroTruncated", "log_mass"]
+
+ROUNDS = 64  # of drawing again what is zero
+MOST = 10_000  # steps upwards from one
 
 
 def log_mass(before, zero):
@@ -13,66 +17,94 @@ def log_mass(before, zero):
     return before - np.log(-np.expm1(zero))
 
 
-class _ZeroTruncated:
-    """Laws given that y is not zero, eq. (truncated); `rate` and `dispersion` are those before truncation."""
+class ZeroTruncated(Counts):
+    """Distributions of counts given that they are not zero, eq. (truncated).
+
+    Parameters
+    ----------
+    distribution : Counts
+        Before truncation.
+    """
+
+    def __init__(self, distribution):
+        self.distribution, self.shape = distribution, distribution.shape
+
+    def __repr__(self):
+        return f"ZeroTruncated({self.distribution!r})"
+
+    names = property(lambda self: self.distribution.names)
+    neutral = property(lambda self: self.distribution.neutral)
+
+    @property
+    def kind(self):
+        return type(self), self.distribution.kind
+
+    def _fields(self):
+        return self.distribution._fields()
+
+    def _new(self, fields, n_rows):
+        return ZeroTruncated(self.distribution._new(fields, n_rows))
 
     def support(self):
-        return self._full(1.0), self._full(np.inf)
+        return self._full(1.0), self.distribution.support()[1]
+
+    def _log_zero(self):
+        return self.distribution._log_mass(np.zeros((1, 1)))
 
     def _positive(self):
-        return -np.expm1(super()._log_mass(np.zeros((1, 1))))
+        return -np.expm1(self._log_zero())
 
     def _log_mass(self, y):
-        return np.where(y > 0, super()._log_mass(y) - np.log(self._positive()), -np.inf)
+        return np.where(y > 0, log_mass(self.distribution._log_mass(y), self._log_zero()), -np.inf)
 
     def _sf(self, k):
-        return np.minimum(super()._sf(k) / self._positive(), 1.0)
+        return np.minimum(self.distribution._sf(k) / self._positive(), 1.0)
 
     def _cdf(self, k):
-        upper = self._sf(k)
-        positive = self._positive()
-        low = (super()._cdf(k) - (1.0 - positive)) / positive
+        upper, positive = self._sf(k), self._positive()
+        low = (self.distribution._cdf(k) - (1.0 - positive)) / positive
         return np.where(k > 0, np.where(upper > 0.5, np.maximum(low, 0.0), 1.0 - upper), 0.0)
 
     def mean(self):
-        return super().mean() / self._positive()
+        return self.distribution.mean() / self._positive()
 
     def variance(self):
-        positive, mean = self._positive(), super().mean()
-        return np.maximum((super().variance() + mean**2) / positive - (mean / positive) ** 2, 0.0)
+        positive, mean = self._positive(), self.distribution.mean()
+        return np.maximum((self.distribution.variance() + mean**2) / positive - (mean / positive) ** 2, 0.0)
 
     def mode(self):
-        return np.maximum(super().mode(), 1.0)
+        # Above zero the probabilities keep their order.
+        return np.maximum(self.distribution.mode(), 1.0)
 
     def sample(self, rng):
-        out = super().sample(rng)
-        for _ in range(64):
-            zero = np.argwhere(out == 0)
-            if not len(zero):
+        out = np.array(self.distribution.sample(rng))
+        for _ in range(ROUNDS):
+            rows, experts = np.argwhere(out == 0).T
+            if not len(rows):
                 return out
-            rows, experts = zero.T
-            again = self.pick(rows, experts)
-            out[rows, experts] = super(_ZeroTruncated, again).sample(rng)[:, 0]
+            out[rows, experts] = self.distribution.draw(rng, rows, experts)
         # Where nearly all is zero: the quantile of a uniform number.
         rows, experts = np.argwhere(out == 0).T
-        out[rows, experts] = again_quantile(self.pick(rows, experts), rng)
+        out[rows, experts] = _quantiles_from_one(self.pick(rows, experts), rng.uniform(size=len(rows)))
         return out
 
 
-def again_quantile(law, rng):
-    """Draws (m,) by counting upwards from one, for laws (m, 1) that are next to all at one."""
-    u, k = rng.uniform(size=len(law)), np.ones(len(law))
-    for _ in range(10_000):
-        low = law.cdf(k[:, None])[:, 0] < u
+def _quantiles_from_one(distribution, q):
+    """Quantiles (m,) by counting upwards from one, for distributions (m, 1) that have next to all probability there."""
+    k = np.ones(len(q))
+    for _ in range(MOST):
+        low = distribution.cdf(k[:, None])[:, 0] < q
         if not low.any():
             break
         k[low] += 1.0
     return k
 
 
-class TruncatedPoisson(_ZeroTruncated, Poisson):
-    """Poisson laws given that y is not zero."""
+def TruncatedPoisson(rate):  # noqa: N802
+    """Poisson distributions given that y is not zero."""
+    return ZeroTruncated(Poisson(rate))
 
 
-class TruncatedNegativeBinomial(_ZeroTruncated, NegativeBinomial):
-    """Negative binomial laws given that y is not zero."""
+def TruncatedNegativeBinomial(rate, dispersion):  # noqa: N802
+    """Negative binomial distributions given that y is not zero."""
+    return ZeroTruncated(NegativeBinomial(rate, dispersion))

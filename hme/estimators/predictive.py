@@ -5,7 +5,7 @@ from sklearn.utils import check_random_state
 
 from .. import scoring
 from ..numerics.checks import check_int
-from ..prediction import predictive
+from ..prediction import predictive_distribution
 
 __all__ = ["Predictive"]
 
@@ -39,7 +39,7 @@ class Predictive:
         rows = self.rows(X, offset=offset, trials=trials)
         index = getattr(X, "index", None)  # names of the rows of a data frame; of a list it is a method
         index = None if callable(index) else index
-        return predictive(self.model_, self.params_, rows, flat=self.target_.flat, index=index)
+        return predictive_distribution(self.model_, self.params_, rows, flat=self.target_.flat, index=index)
 
     def predict_quantiles(self, X, quantiles=(0.05, 0.5, 0.95), *, offset=None, trials=None):
         """Quantiles of y given x, eq. (quantile).

@@ -1,4 +1,4 @@
-"""Which columns experts and gate see: all of them, some of them, or those that a transformer makes of them."""
+"""The columns that experts and gate see: all columns, a selection, or the output of a transformer."""
 
 from typing import Any, NamedTuple
 
@@ -22,9 +22,9 @@ class Features:
     transformer : fitted transformer or None
         None keeps every column.
     names : ndarray of str
-        Names of the columns that come out.
+        Names of the output columns.
     label : str
-        The estimator's parameter behind it, "expert_features" or "gate_features", for error messages.
+        Name of the estimator's parameter, "expert_features" or "gate_features", for error messages.
     """
 
     def __init__(self, transformer, names, label):
@@ -32,15 +32,16 @@ class Features:
 
     @classmethod
     def fit(cls, spec, X, names, weight, label):
-        """Fit `spec`: None, columns (names, numbers, a slice, a mask or a callable), or a transformer.
+        """Fit the map that `spec` describes.
 
         Parameters
         ----------
         spec : None, columns or transformer
+            Columns are names, numbers, a slice, a mask or a callable. None means all columns.
         X : array, sparse matrix or data frame of shape (n, p)
         names : sequence of str of length p
         weight : ndarray of shape (n,)
-            Passed to the transformer where its `fit` takes a sample_weight.
+            Passed to the transformer if its `fit` takes a `sample_weight`.
         label : str
             "expert_features" or "gate_features".
         """
@@ -63,22 +64,22 @@ class Features:
         return self
 
     def transform(self, X):
-        """Columns (n, q) as floats, dense or sparse rows."""
+        """Columns (n, q) of floats, as a dense array or a CSR matrix."""
         if self.transformer is None:
             return X
         columns = self.transformer.transform(X)
         shape = columns.shape if hasattr(columns, "shape") else np.shape(columns)
         if len(shape) != 2 or shape[0] != X.shape[0]:
             raise ValueError(
-                f"{self.label} makes an array of shape {shape} of {X.shape[0]} rows; it must make one row of columns "
-                "of each."
+                f"{self.label} returned an array of shape {shape} for {X.shape[0]} rows; it must return a 2-D array "
+                "with one row for each."
             )
         if not shape[1]:  # a side that sees the intercept only
             return np.empty((shape[0], 0))
         return check_array(columns, accept_sparse="csr", dtype=np.float64, input_name=self.label)
 
     def renamed(self, given, names):
-        """Names of the columns that come out where the user's columns are called `names` instead of `given`."""
+        """Names of the output columns if the input columns are called `names` instead of `given`."""
         if self.transformer is None:
             return np.asarray(names, dtype=object)
         translation = dict(zip(given, names, strict=True))
@@ -86,7 +87,7 @@ class Features:
 
 
 def _transformer(spec, n_columns, label):
-    """The unfitted transformer that `expert_features` or `gate_features` stands for."""
+    """The unfitted transformer that a value of `expert_features` or `gate_features` specifies."""
     if hasattr(spec, "transform") and not isinstance(spec, type):
         return clone(spec)
     if spec is False or isinstance(spec, int | float | dict) or isinstance(spec, type):
@@ -100,7 +101,7 @@ def _transformer(spec, n_columns, label):
 
 
 class Side(NamedTuple):
-    """The columns of one side: features, and the design made of them."""
+    """The columns of one side, experts or gate: feature map and design."""
 
     features: Features
     design: Design
@@ -111,23 +112,24 @@ class Side(NamedTuple):
         return cls(features, Design.fit(features.transform(X), weight, standardize, features.names))
 
     def transform(self, X):
-        """Design columns of a table."""
+        """Design matrix of a table."""
         return self.design.transform(self.features.transform(X))
 
 
 class Views(NamedTuple):
-    """How experts and gate look at the user's table.
+    """Which form of the user's table experts and gate take.
 
     Attributes
     ----------
     experts_pick, gate_picks : bool
-        The side takes its columns from the table as it came, which may hold text; otherwise from numbers.
+        Whether the side selects its columns from the user's table as passed, which may hold text, rather than from the
+        numeric array that it was converted to.
     experts_see_table, gate_sees_table : bool
-        The family is given the table too, beside its design columns.
+        Whether the family also receives the table itself, beside its design columns.
     experts_follow : bool
-        The experts see the table only. What design columns there are, for starts and scales, are the gate's.
+        Whether the experts use the table only. The design columns that starts and scales need are then the gate's.
     gate_is_blind : bool
-        The gate's prior does not depend on x: it needs no columns unless it is given some.
+        Whether the gate's prior does not depend on x, so that it needs no columns of its own.
     """
 
     experts_pick: bool = False
@@ -139,7 +141,7 @@ class Views(NamedTuple):
 
     @classmethod
     def of(cls, expert, gate, expert_features, gate_features):
-        """The views of two families, and of an estimator's `expert_features` and `gate_features`."""
+        """The views for a family of experts, a gate, and an estimator's `expert_features` and `gate_features`."""
         follow = all(member.traits.sees_table for member in expert.members)
         blind = not gate.traits.sees_columns
         return cls(
@@ -153,20 +155,20 @@ class Views(NamedTuple):
 
     @property
     def any_picks(self):
-        """Whether some side takes the table as it came."""
+        """Whether some side selects its columns from the user's table."""
         return self.experts_pick or self.gate_picks
 
     @property
     def all_pick(self):
-        """Whether no side needs a table of numbers."""
+        """Whether no side needs the numeric array."""
         return self.experts_pick and self.gate_picks
 
 
-NUMBERS = Views()  # both sides see a table of numbers
+NUMBERS = Views()  # both sides take the numeric array
 
 
 class Tables(NamedTuple):
-    """A table as each side takes its columns from it, and as it came, for families that see the table itself."""
+    """The table that each side selects its columns from, and the whole one for families that see the table itself."""
 
     expert: Any
     gate: Any
@@ -174,13 +176,13 @@ class Tables(NamedTuple):
 
     @classmethod
     def of(cls, table, numbers, views):
-        """The tables of a user's table and of its numbers, which are None where no side needs them."""
-        whole = table if numbers is None or hasattr(table, "columns") else numbers  # names of columns are kept
+        """The tables from the user's table and the numeric array made of it, which is None if no side needs it."""
+        whole = table if numbers is None or hasattr(table, "columns") else numbers  # data frames keep their columns
         return cls(table if views.experts_pick else numbers, table if views.gate_picks else numbers, whole)
 
 
 class Columns(NamedTuple):
-    """The columns of both sides; a gate without columns of its own sees the experts', which are then kept once."""
+    """The columns of both sides; a gate without columns of its own shares those of the experts."""
 
     expert: Side
     gate: Side
@@ -190,7 +192,7 @@ class Columns(NamedTuple):
     def fit(cls, expert_features, gate_features, tables, names, weight, standardize, views=NUMBERS):
         """Fit both sides."""
         if gate_features is None and views.experts_follow and views.all_pick:
-            gate_features = []  # neither side looks at a column
+            gate_features = []  # neither side uses design columns
         if expert_features is None and views.experts_follow:
             gate = Side.fit(gate_features, tables.gate, names, weight, standardize, "gate_features")
             return cls(gate, gate, views)
@@ -201,7 +203,7 @@ class Columns(NamedTuple):
         return cls(expert, gate, views)
 
     def rows(self, tables, **arrays):
-        """Rows of a table, with the other arrays that belong to them."""
+        """`Rows` from a table and the arrays aligned with it, such as `y` and `weight`."""
         views = self.views
         gates_alone = views.experts_follow and self.expert is self.gate  # the design columns are the gate's
         raw = gate_raw = self.expert.features.transform(tables.gate if gates_alone else tables.expert)

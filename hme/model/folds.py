@@ -1,21 +1,21 @@
-"""Folds that depend on the content of the rows, so that repeating a row is the same as doubling its weight."""
+"""Cross-validation folds that depend only on the content of rows: a repeated row is the same as one of weight two."""
 
 import numpy as np
 import scipy.sparse as sp
 
 __all__ = ["fold_numbers"]
 
-STRATA = 20  # quantile bins of y, each of which is spread evenly over the folds
+STRATA = 20  # quantile bins of y, each of which is distributed evenly over the folds
 
 
 def fold_numbers(rows):
-    """Numbers of the rows, (n,), of which ``number % cv`` is the fold.
+    """Number (n,) of each row, from which its fold is ``number % cv``.
 
-    Equal rows have the same number, and so have the rows of a group. For every `cv` the folds are of equal size up to
-    one distinct row, and so are their shares of each class, or of each quantile bin of y.
+    Equal rows have the same number, and so do the rows of a group. For every `cv` the folds are stratified: their
+    sizes, and their counts of each class or quantile bin of y, differ by at most one distinct row.
     """
     columns = rows.X[:, :-1]
-    # Sorting keys whose order does not depend on the units of the columns; the last key of lexsort is the primary one.
+    # Sort keys whose order does not depend on the units of the columns. The last key of lexsort is the primary one.
     keys = list((columns @ _directions(columns.shape[1])).T if sp.issparse(columns) else columns.T[::-1])
     keys += list(np.atleast_2d(rows.y.T)[::-1])
     order = np.lexsort(keys)
@@ -28,7 +28,7 @@ def fold_numbers(rows):
         smallest = np.minimum.reduceat(rank, rows.firsts())
         rank = rows.spread(np.unique(smallest, return_inverse=True)[1])
     n_distinct = int(rank.max()) + 1
-    if rows.y.ndim == 1:  # classes; a group of several is counted by its first row in rank
+    if rows.y.ndim == 1:  # classes; a group with several classes counts as that of its first row in rank
         stratum = np.zeros(n_distinct, dtype=int)
         stratum[rank[order[::-1]]] = rows.y[order[::-1]]
     else:

@@ -1,4 +1,4 @@
-"""Gate + experts = mixture: the joint density of leaf and y, Bayes' rule, the E-step and the M-step."""
+"""The mixture of gate and experts: joint density of leaf and y, Bayes' rule, E-step and M-step."""
 
 from typing import Any, NamedTuple
 
@@ -9,19 +9,19 @@ from .rows import BLOCK_ROWS
 
 __all__ = ["Mixture", "Params", "Statistics", "starving"]
 
-# A leaf with less than this share of an equal share of the weight is starving.
+# A leaf is starving if its weight is less than this fraction of the mean weight of the leaves.
 STARVING = 1e-3
 
 
 class Params(NamedTuple):
-    """What EM learns: the gate's parameters and the experts'."""
+    """The parameters that EM estimates: the gate's and the experts'."""
 
     gate: Any
     experts: Any
 
 
 class Statistics(NamedTuple):
-    """What an E-step gathers for the M-step."""
+    """The sufficient statistics that an E-step collects for the M-step."""
 
     gate: Any
     experts: Any
@@ -29,12 +29,15 @@ class Statistics(NamedTuple):
 
 
 def starving(load):
-    """Numbers of the leaves that hold next to none of the weight (K,)."""
+    """Indices of the leaves that have almost no weight, from the weights `load` (K,) of all leaves."""
     return np.flatnonzero(load < STARVING * load.mean())
 
 
 class Mixture:
-    """A mixture of experts: a gate and a family of experts, both bound to a training table. It has no state.
+    """A mixture of experts: a gate and a family of experts, both bound to a training table.
+
+    It holds no parameters; every method takes them as an argument. Rows come in groups where ``rows.group`` is given;
+    responsibilities and log-densities then have one row for each group ("heads", see `Rows`).
 
     Parameters
     ----------
@@ -48,21 +51,21 @@ class Mixture:
 
     @property
     def exact(self):
-        """Whether no M-step lets the objective fall but by overshooting."""
+        """Whether no M-step decreases the objective, unless a step overshoots."""
         return self.gate.traits.exact and self.expert.traits.exact
 
     @property
     def refitted(self):
-        """Whether an M-step fits something anew, so that the objective may fall and there is no way back by halves."""
+        """Whether an M-step refits something from scratch: the objective may fall, and steps cannot be halved."""
         return self.gate.traits.refitted or self.expert.traits.refitted
 
     @property
     def routed(self):
-        """Whether the gate lets a row use a few leaves only, so that no others are evaluated for it."""
+        """Whether the gate routes each row to a few leaves, so that only their experts are evaluated for it."""
         return self.gate.traits.routed
 
     def under(self, gate):
-        """The same experts under another gate."""
+        """The mixture of the same experts with another gate."""
         return Mixture(gate, self.expert)
 
     def n_leaves(self, params):
@@ -82,7 +85,7 @@ class Mixture:
         return self.gate.log_prior(params.gate, rows)
 
     def log_joint(self, params, rows):
-        """log g_k(x) + log p_k(y | x), (heads, K), eqs. (joint), (group); -inf for leaves that a row may not use."""
+        """log g_k(x) + log p_k(y | x), (heads, K), eqs. (joint), (group); -inf for leaves a row is not routed to."""
         heads = rows.heads()
         if not self.routed:
             log_joint = self.log_prior(params, heads)
@@ -98,7 +101,7 @@ class Mixture:
         """log p(y | x) (heads,) and responsibilities (heads, K), eqs. (evidence) and (responsibility)."""
         log_density, resp = log_normalize(self.log_joint(params, rows))
         impossible = np.isneginf(log_density)
-        if impossible.any():  # y has probability zero under every leaf and tells nothing: the prior is left
+        if impossible.any():  # y has probability zero under every leaf: use the prior
             resp[impossible] = np.exp(self.log_prior(params, rows.heads())[impossible])
         return log_density, resp
 
@@ -117,13 +120,13 @@ class Mixture:
 
         def moments(block):
             mean, prior, means, within = self._mixed(params, block, self.expert.predict, self.expert.variance)
-            spread = within + (means - mean[:, None]) ** 2
-            return mean, (prior * np.where(prior > 0, spread, 0.0)).sum(axis=1)  # a variance may be infinite
+            square = within + (means - mean[:, None]) ** 2
+            return mean, (prior * np.where(prior > 0, square, 0.0)).sum(axis=1)  # a variance may be infinite
 
         return self._joined(moments, rows)
 
     def visits(self, params, rows, active):
-        """Every leaf in turn with the rows that are routed to it.
+        """Iterate over the leaves, each with the rows that are routed to it.
 
         Parameters
         ----------
@@ -136,22 +139,22 @@ class Mixture:
         ------
         leaf : int
         slots : ndarray of int
-            Where the leaf stands in `active`, flattened.
+            Positions of the leaf in the flattened `active`.
         experts : NamedTuple
-            Parameters of its expert alone.
+            Parameters of its expert only.
         rows : Rows
-            As that expert sees them, one for each slot.
+            The rows routed to it, one for each slot, with the experts' design columns.
         """
-        rows = rows._replace(Z=rows.X, active=None)  # experts look at X
+        rows = rows._replace(Z=rows.X, active=None)  # experts use X only
         k, n_leaves = active.shape[1], self.n_leaves(params)
-        short = active.astype(np.min_scalar_type(n_leaves))  # integers of two bytes or less are sorted by radix
+        short = active.astype(np.min_scalar_type(n_leaves))  # NumPy uses radix sort for integers of up to two bytes
         order = np.argsort(short, axis=None, kind="stable")  # slots of the first leaf, of the second, ...
         ends = np.cumsum(np.bincount(active.ravel(), minlength=n_leaves))
         for leaf, slots in enumerate(np.split(order, ends[:-1])):
             yield leaf, slots, self.expert.take(params.experts, [leaf]), rows[slots // k]
 
     def _mixed(self, params, rows, *functions):
-        """The mean, and for the leaves in use the prior (n, k, 1) and what functions of the experts give, (n, k, T)."""
+        """The mean, and for the k leaves in use the prior (n, k, 1) and the values of `functions`, (n, k, T) each."""
         if self.routed:
             active, log_prior = self.gate.route(params.gate, rows)
             values = self._of_active(params, rows, active, *functions)
@@ -162,7 +165,7 @@ class Mixture:
         return (prior * values[0]).sum(axis=1), prior, *values
 
     def _of_active(self, params, rows, active, *functions):
-        """What functions of the experts give, (n, k, ...); each expert is evaluated for the rows routed to it only."""
+        """Values (n, k, ...) of functions of the experts, each evaluated only for the rows routed to it."""
         out = [None] * len(functions)
         for _, slots, experts, routed in self.visits(params, rows, active):
             if not len(slots):
@@ -175,7 +178,10 @@ class Mixture:
         return [value.reshape(*active.shape, *value.shape[1:]) for value in out]
 
     def _joined(self, function, rows):
-        """Answers to all rows from those to blocks of them, large enough for the rows of one expert to fill a block."""
+        """Apply a function to blocks of rows and concatenate the results.
+
+        With a routed gate blocks are larger, so that the rows of each expert are enough for efficient matrix products.
+        """
         size = BLOCK_ROWS * 4 if self.routed else None
         return tuple(map(np.concatenate, zip(*(function(block) for _, block in rows.blocks(size)), strict=True)))
 
@@ -189,8 +195,8 @@ class Mixture:
         params : Params
         rows : Rows
         assign : callable
-            From log-joint densities (heads, K) to what the rows contribute to the objective (heads,) and to
-            responsibilities (heads, K): Bayes' rule, or what other algorithms than EM have in its place.
+            Maps log-joint densities (heads, K) to the contributions to the objective (heads,) and the responsibilities
+            (heads, K): Bayes' rule for EM, other rules for its variants.
 
         Returns
         -------
@@ -221,17 +227,17 @@ class Mixture:
         return Params(gate, self.expert.update(params.experts, stats.experts, rows))
 
     def log_prior_density(self, params):
-        """Penalties and priors of the objective, eq. (objective), not divided by the weight."""
+        """Sum of the penalties and log-priors in the objective, eq. (objective), not divided by the total weight."""
         return self.gate.log_prior_density(params.gate) + self.expert.log_prior_density(params.experts)
 
     def gradient(self, params, stats):
-        """Largest entry of the scaled gradient of the objective, by Fisher's identity, eq. (fisher)."""
+        """Largest absolute entry of the scaled gradient of the objective, by Fisher's identity, eq. (fisher)."""
         gate = self.gate.gradient(params.gate, stats.gate)
         experts = self.expert.gradient(params.experts, stats.experts)
         return float(np.abs(np.append(gate, experts)).max(initial=0.0) / stats.load.sum())
 
     def interpolate(self, old, new, step):
-        """Parameters at the share `step` of the way from `old` to `new`."""
+        """Parameters at the fraction `step` of the way from `old` to `new`."""
         return Params(
             self.gate.interpolate(old.gate, new.gate, step), self.expert.interpolate(old.experts, new.experts, step)
         )
@@ -239,9 +245,9 @@ class Mixture:
     # -- what users are shown ------------------------------------------------------------------------------------------
 
     def n_parameters(self, params):
-        """Number of free parameters of gate and experts. NotImplementedError where they cannot be counted."""
+        """Number of free parameters of gate and experts; raises NotImplementedError if they cannot be counted."""
         return self.gate.n_parameters(params.gate) + self.expert.n_parameters(params.experts)
 
     def warnings(self, params, stats):
-        """Sentences about parameters at a boundary."""
+        """Warnings about parameters at a boundary, a list of sentences."""
         return self.gate.warnings(params.gate, stats.gate) + self.expert.warnings(params.experts, stats.experts)

@@ -1,4 +1,4 @@
-"""Mathematics as functions of arrays: kernels, penalties, constraints, links, derivatives. Nothing of hme above it."""
+"""Mathematics as functions of arrays: kernels, penalties, constraints, links, derivatives. Imports nothing of hme."""
 
 from . import (
     checks,

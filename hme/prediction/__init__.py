@@ -5,7 +5,7 @@ blocks that stay in cache.
 """
 
 from .distribution import PredictiveDistribution
-from .of_mixture import predictive
+from .of_mixture import predictive_distribution
 from .outputs import OutputsDistribution
 
-__all__ = ["OutputsDistribution", "PredictiveDistribution", "predictive"]
+__all__ = ["OutputsDistribution", "PredictiveDistribution", "predictive_distribution"]

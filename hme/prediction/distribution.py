@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from ..distributions import Composite
-from ..distributions.base import draw
 from ..numerics.checks import check_choice, check_real
 from .blocks import BLOCK, cdf_of, logcdf_of, logpdf_of, logsf_of, pdf_of, sf_of
 from .frozen import frozen_row
@@ -79,8 +77,7 @@ class PredictiveDistribution(RankedScore, Regions):
         return f"{type(self).__name__}({n} row{'s' * (n != 1)}, {K} expert{'s' * (K != 1)}: {', '.join(kinds)})"
 
     def _kinds(self):
-        parts = self.components.parts if isinstance(self.components, Composite) else [(self.components, None)]
-        return [type(law).__name__ for law, _ in parts]
+        return [type(part).__name__ for part, _ in self.components.parts]
 
     def __getitem__(self, rows):
         if isinstance(rows, (int, np.integer)):
@@ -135,6 +132,10 @@ class PredictiveDistribution(RankedScore, Regions):
     def discrete(self):
         return self.components.discrete
 
+    def marginal(self, t):
+        """The distribution of one output: of a single one itself."""
+        return self
+
     # -- moments ------------------------------------------------------------------------------------------------------
 
     def mean(self):
@@ -142,15 +143,15 @@ class PredictiveDistribution(RankedScore, Regions):
         return (self.weights * self.components.mean()).sum(axis=1)
 
     def variance_parts(self):
-        """Variance within experts, and what is due to not knowing the expert: (n,) each, eq. (variance)."""
+        """Variances within experts and between experts, (n,) each, eq. (variance)."""
         means, mean = self.components.mean(), self.mean()[:, None]
         within = np.where(self.weights > 0, self.components.variance(), 0.0)
         return (self.weights * within).sum(axis=1), (self.weights * (means - mean) ** 2).sum(axis=1)
 
     def variance(self):
         """Variance of y given x, (n,), eq. (variance); inf where an expert has none."""
-        within, which = self.variance_parts()
-        return within + which
+        within, between = self.variance_parts()
+        return within + between
 
     def standard_deviation(self):
         """Root of the variance, (n,)."""
@@ -221,7 +222,7 @@ class PredictiveDistribution(RankedScore, Regions):
         return np.broadcast_to(y, shape)
 
     def _at(self, y, function, low, high):
-        """function(law, weights, y) of blocks of pairs of a row and a value; `low`, `high` at the infinities."""
+        """function(components, weights, y) of blocks of pairs of a row and a value; `low`, `high` at the infinities."""
         y = self._grid(y)
         finite = np.isfinite(y)
         if not finite.all():
@@ -240,8 +241,8 @@ class PredictiveDistribution(RankedScore, Regions):
             for start in range(0, m, size):
                 part = slice(start, min(start + size, m))
                 index = part if rows is None else rows[part]
-                law = self.components if rows is None and m <= size else self.components.take(index)
-                out[part] = function(law, self.weights[index], *(a[part][:, None] for a in arrays))
+                components = self.components if rows is None and m <= size else self.components.take(index)
+                out[part] = function(components, self.weights[index], *(a[part][:, None] for a in arrays))
         return out
 
     # -- quantiles ----------------------------------------------------------------------------------------------------
@@ -301,8 +302,8 @@ class PredictiveDistribution(RankedScore, Regions):
                     part = slice(start, start + size)
                     r = rows[index[part]]
                     slack = ULPS * (1.0 if other else p[part])  # of a difference the digits are those of one
-                    law, weights = self.components.take(r), self.weights[r]
-                    out[index[part]] = solve(law, weights, p[part], slack, upper != other)
+                    components, weights = self.components.take(r), self.weights[r]
+                    out[index[part]] = solve(components, weights, p[part], slack, upper != other)
         return out
 
     # -- draws --------------------------------------------------------------------------------------------------------
@@ -325,11 +326,9 @@ class PredictiveDistribution(RankedScore, Regions):
         cumulated = np.cumsum(self.weights, axis=1)
         u = rng.uniform(size=(n, m, 1)) * cumulated[:, None, -1:]
         experts = (cumulated[:, None] <= u).sum(axis=2).ravel()
-        values = draw(self.components, rng, np.repeat(np.arange(n), m), experts)
+        values = self.components.draw(rng, np.repeat(np.arange(n), m), experts)
         values = values.reshape(n, m, *values.shape[1:])
         return values[:, 0] if size is None else np.moveaxis(values, 1, -1)
-
-    # -- scores -------------------------------------------------------------------------------------------------------
 
     # -- modes and intervals ------------------------------------------------------------------------------------------
 
@@ -388,15 +387,15 @@ class PredictiveDistribution(RankedScore, Regions):
         Returns
         -------
         DataFrame
-            "within" and "which" are roots of the parts of eq. (variance).
+            "within experts" and "between experts" are roots of the parts of eq. (variance).
         """
         try:
             import pandas as pd
         except ImportError:
             raise ImportError("to_frame needs pandas; install it.") from None
-        within, which = self.variance_parts()
-        columns = {"mean": self.mean(), "standard deviation": np.sqrt(within + which)}
-        columns |= {"within": np.sqrt(within), "which": np.sqrt(which)}
+        within, between = self.variance_parts()
+        columns = {"mean": self.mean(), "standard deviation": np.sqrt(within + between)}
+        columns |= {"within experts": np.sqrt(within), "between experts": np.sqrt(between)}
         columns |= dict(zip(map(_quantile_name, quantiles), self.icdf(list(quantiles)).T, strict=True))
         return pd.DataFrame(columns, index=self.index)
 

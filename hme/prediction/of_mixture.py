@@ -6,10 +6,10 @@ from ..distributions import Independent, join
 from .distribution import PredictiveDistribution
 from .outputs import OutputsDistribution
 
-__all__ = ["predictive"]
+__all__ = ["predictive_distribution"]
 
 
-def predictive(mixture, params, rows, flat=True, index=None):
+def predictive_distribution(mixture, params, rows, flat=True, index=None):
     """The predictive distribution of a mixture of experts.
 
     Parameters
@@ -17,7 +17,7 @@ def predictive(mixture, params, rows, flat=True, index=None):
     mixture : Mixture
     params : Params
     rows : Rows
-        Their y is not looked at.
+        Their y is ignored.
     flat : bool, default=True
         Whether a single output is a number, or a row of one output.
     index : sequence or None
@@ -32,10 +32,10 @@ def predictive(mixture, params, rows, flat=True, index=None):
     --------
     >>> import numpy as np
     >>> from hme import HMERegressor
-    >>> from hme.prediction import predictive
+    >>> from hme.prediction import predictive_distribution
     >>> X = np.linspace(-1, 1, 200)[:, None]
     >>> model = HMERegressor(depth=1).fit(X, np.abs(X[:, 0]))
-    >>> dist = predictive(model.model_, model.params_, model.rows([[-0.5], [0.5]]))
+    >>> dist = predictive_distribution(model.model_, model.params_, model.rows([[-0.5], [0.5]]))
     >>> dist.median().round(2)
     array([0.5, 0.5])
     """
@@ -46,9 +46,10 @@ def predictive(mixture, params, rows, flat=True, index=None):
         log_prior = [mixture.log_prior(params, block) for _, block in rows.blocks()]
         weights = np.exp(np.concatenate([part.T for part in log_prior], axis=1)).T
         components = mixture.expert.predict_dist(params.experts, rows)
-    several = hasattr(components, "marginal") and getattr(components, "n_outputs", 1) > 1
-    if several or not flat:
-        return OutputsDistribution(weights, components if several else Independent([components]), index)
+    if components.n_outputs > 1:
+        return OutputsDistribution(weights, components, index)
+    if not flat:
+        return OutputsDistribution(weights, Independent([components]), index)
     return PredictiveDistribution(weights, components, index)
 
 
@@ -62,8 +63,9 @@ def _routed(mixture, params, rows):
     active, prior = np.concatenate(active), np.exp(np.concatenate(log_prior))
     weights = np.zeros((mixture.n_leaves(params), rows.n_rows)).T
     np.put_along_axis(weights, active, prior, axis=1)
-    parts = []
+    parts, atoms = [], np.zeros(0)
     for leaf, slots, experts, routed in mixture.visits(params, rows, active):
-        law = mixture.expert.predict_dist(experts, routed)
-        parts.append((law.spread(slots // active.shape[1], rows.n_rows), [leaf]))
-    return weights, join(parts)
+        components = mixture.expert.predict_dist(experts, routed)
+        parts.append((components.spread(slots // active.shape[1], rows.n_rows), [leaf]))
+        atoms = np.union1d(atoms, components.atoms)
+    return weights, join(parts, atoms)

@@ -67,9 +67,9 @@ class OutputsDistribution(PredictiveDistribution):
         return self._each("mean")
 
     def variance_parts(self):
-        """Variances within experts, and what is due to not knowing the expert: (n, T) each, eq. (variance)."""
+        """Variances within experts and between experts, (n, T) each, eq. (variance)."""
         parts = [one.variance_parts() for one in self._marginals]
-        return np.stack([within for within, _ in parts], axis=1), np.stack([which for _, which in parts], axis=1)
+        return np.stack([within for within, _ in parts], axis=1), np.stack([between for _, between in parts], axis=1)
 
     def covariance(self):
         """Covariances (n, T, T) of the outputs: within experts, and of their means."""
@@ -97,8 +97,8 @@ class OutputsDistribution(PredictiveDistribution):
         with np.errstate(over="ignore", under="ignore"):
             for start in range(0, len(self), size):
                 part = slice(start, start + size)
-                law = self.components.take(np.arange(len(self))[part])
-                out[part] = logpdf_of(law, self.weights[part], y[part])
+                components = self.components.take(np.arange(len(self))[part])
+                out[part] = logpdf_of(components, self.weights[part], y[part])
         return out
 
     def pdf(self, y):

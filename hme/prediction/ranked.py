@@ -1,11 +1,8 @@
 """The continuous ranked probability score."""
 
 import numpy as np
-from scipy.special import ndtr
 
-from ..distributions import Composite, Normal
-from .blocks import BLOCK, cdf_of, distance_of, excess_of, shortfall_of, spread_of
-from .quantiles import on_lattice
+from .blocks import BLOCK, both_tails_of, cdf_of, distance_of, excess_of, shortfall_of
 
 __all__ = ["RankedScore"]
 
@@ -17,7 +14,7 @@ class RankedScore:
     """The continuous ranked probability score of a predictive distribution."""
 
     def crps(self, y):
-        """Continuous ranked probability score, smaller is better, eqs. (crps), (crps-law) and (crps-counts).
+        """Continuous ranked probability score, smaller is better, eqs. (crps), (crps-general) and (crps-counts).
 
         Parameters
         ----------
@@ -44,27 +41,28 @@ class RankedScore:
         return np.maximum(score, 0.0)
 
     def _has_means(self):
-        parts = (
-            self.components.parts
-            if isinstance(self.components, Composite)
-            else [(self.components, np.arange(self.weights.shape[1]))]
-        )
-        for law, index in parts:
-            df = getattr(law, "df", None)
-            if df is not None and ((df <= 1.0) & (self.weights[:, index] > 0)).any():
-                raise ValueError(
-                    "crps is infinite: an expert's Student noise has df <= 1 and no mean. Fix a larger df, or compare "
-                    "logarithmic scores."
-                )
+        if (~self.components.has_mean() & (self.weights > 0)).any():
+            raise ValueError(
+                "crps is infinite: the distribution of an expert has no mean, as Student noise with df <= 1. Fix a "
+                "larger df, or compare logarithmic scores."
+            )
 
     def _half_difference(self):
         """E|Y - Y'| / 2 of two independent draws of every row, (n,), eq. (mean-difference)."""
-        law, weights = self.components, self.weights
-        if isinstance(law, Normal):
-            return self._blockwise(_normal_half_difference, None, np.zeros(len(self)))
-        out = np.empty(len(self))
+        out, size = np.empty(len(self)), max(BLOCK // self.weights.shape[1], 1)
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            closed = self.components.take(part).half_difference_of_mixture(self.weights[part])
+            if closed is None:
+                return self._integrated_half_difference()
+            out[part] = closed
+        return out
+
+    def _integrated_half_difference(self):
+        """By an integral where a row has several experts."""
+        components, weights, out = self.components, self.weights, np.empty(len(self))
         alone = weights.max(axis=1) >= 1.0
-        own = law.half_difference()
+        own = components.half_difference()
         if own is None:
             alone[:] = False
         else:
@@ -73,13 +71,13 @@ class RankedScore:
         size = max(BLOCK // (64 * weights.shape[1]), 1)
         for start in range(0, len(rest), size):
             index = rest[start : start + size]
-            out[index] = self[index]._spread_integral()
+            out[index] = self[index]._mean_difference_integral()
         return out
 
     def _knots(self):
         """Points (n, P), ascending, between which the distribution functions of all experts are smooth."""
-        law, weights = self.components, self.weights
-        points = law.pieces()
+        components, weights = self.components, self.weights
+        points = components.pieces()
         used = weights > 0
         first = points[np.arange(len(self)), used.argmax(axis=1), :1]
         points = np.where(used[:, :, None], points, first[:, :, None]).reshape(len(self), -1)
@@ -100,12 +98,12 @@ class RankedScore:
         most = int(np.ceil(pace[:, -1].max(initial=0.0))) + 1
         even = np.linspace(0.0, 1.0, max(most, 2))
         panels = np.stack([np.interp(even * p[-1], p, row) for p, row in zip(pace, knots, strict=True)])
-        # Where a law begins and ends, so that what lies between two of them is a panel.
+        # Where a distribution begins and ends, so that what lies between two of them is a panel.
         fixed = np.concatenate([points[:, :, :1], points[:, :, -1:], self.components.kinks()], axis=2)
         fixed = np.where((self.weights > 0)[:, :, None], fixed, panels[:, :1, None])
         return np.sort(np.concatenate([panels, fixed.reshape(len(self), -1)], axis=1), axis=1)
 
-    def _spread_integral(self):
+    def _mean_difference_integral(self):
         """Integral of F (1 - F), by Gauss rules between knots and closed forms beyond them, eq. (mean-difference)."""
         knots = self._panels()
         low, high = knots[:, 0], knots[:, -1]
@@ -114,7 +112,7 @@ class RankedScore:
         row, panel = np.nonzero(length > 0)
         half = 0.5 * length[row, panel]
         y = (knots[row, panel] + half)[:, None] + half[:, None] * GAUSS
-        values = self._blockwise(spread_of, np.repeat(row, len(GAUSS)), y.ravel()).reshape(y.shape)
+        values = self._blockwise(both_tails_of, np.repeat(row, len(GAUSS)), y.ravel()).reshape(y.shape)
         return out + np.bincount(row, half * (values @ GAUSS_WEIGHTS), len(self))
 
     def _count_crps(self, y):
@@ -147,10 +145,10 @@ class RankedScore:
 
     def _steps(self, points, chunk=64):
         """Blocks (start, end, cdf), each (n, c), of the steps of the distribution functions."""
-        n, law, atoms = len(self), self.components, self.components.atoms
+        n, components, atoms = len(self), self.components, self.components.atoms
         odd = atoms[atoms != np.floor(atoms)]
         offsets = np.unique(odd - np.floor(odd))
-        lattice = on_lattice(law)
+        lattice = components.on_lattice
         low, high = np.floor(points[:, 0]), points[:, 1]
         if not lattice:
             edges = np.broadcast_to(atoms, (n, len(atoms)))
@@ -175,17 +173,3 @@ class RankedScore:
         rows = np.repeat(np.arange(len(self)), start.shape[1])
         F = self._blockwise(cdf_of, rows, start.ravel()).reshape(start.shape)
         yield start, end, F
-
-
-def _normal_half_difference(law, weights, _):
-    """Of normal laws in closed form, the second part of eq. (crps)."""
-    out, K = 0.0, weights.shape[1]
-    center, variance = law.center, law.scale**2
-    for j in range(K):
-        scale = np.sqrt(variance[:, [j]] + variance[:, j:])
-        distance = center[:, [j]] - center[:, j:]
-        z = distance / scale
-        part = scale * np.sqrt(2.0 / np.pi) * np.exp(-0.5 * z**2) + distance * (2.0 * ndtr(z) - 1.0)
-        part = weights[:, [j]] * weights[:, j:] * part
-        out = out + 0.5 * part[:, 0] + part[:, 1:].sum(axis=1)
-    return out

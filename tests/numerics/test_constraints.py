@@ -340,9 +340,17 @@ def test_fixed_slope_of_a_logarithm_is_an_offset():
         ({"fixed_coef": {"a": "one"}}, ValueError, r"fixed_coef\['a'\] = 'one'"),
         ({"fixed_coef": {"a": [[1.0, 2.0]]}}, ValueError, r"fixed_coef\['a'\]"),
         ({"fixed_coef": {"a": [1.0, 2.0, 3.0]}}, ValueError, "fixed_coef has 3 values for a column, but 2 experts"),
-        ({"fixed_coef": {"a": 1.0}, "shared_coef": ["a"]}, ValueError, "fixed_coef are in shared_coef or nonnegative"),
-        ({"fixed_coef": {0: 1.0}, "nonnegative": True}, ValueError, "fixed_coef are in shared_coef or nonnegative"),
-        ({"fixed_coef": {0: 1.0, "a": 2.0}}, ValueError, "fixed_coef has the column 'a' twice"),
+        (
+            {"fixed_coef": {"a": 1.0}, "shared_coef": ["a"]},
+            ValueError,
+            "fixed_coef are also in shared_coef or nonnegative",
+        ),
+        (
+            {"fixed_coef": {0: 1.0}, "nonnegative": True},
+            ValueError,
+            "fixed_coef are also in shared_coef or nonnegative",
+        ),
+        ({"fixed_coef": {0: 1.0, "a": 2.0}}, ValueError, "fixed_coef contains the column 'a' twice"),
     ],
     ids=str,
 )

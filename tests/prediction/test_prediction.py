@@ -22,7 +22,7 @@ from hme.experts import (
     StudentExpert,
 )
 from hme.gates import TopKGate
-from hme.prediction import OutputsDistribution, PredictiveDistribution, predictive
+from hme.prediction import OutputsDistribution, PredictiveDistribution, predictive_distribution
 
 RNG = np.random.default_rng(5)
 CENTER, SCALE = np.array([[-3.0, 0.5, 4.0], [0.0, 0.0, 1.0]]), np.array([[0.3, 2.0, 0.7]])
@@ -33,7 +33,7 @@ FIRST, SECOND = [0, 2], [1]
 
 
 def mixed(a, b, atoms=()):
-    """Experts 0 and 2 of one law, expert 1 of another."""
+    """Experts 0 and 2 of one distribution, expert 1 of another."""
     return d.join([(a.columns(FIRST), FIRST), (b.columns(SECOND), SECOND)], atoms)
 
 
@@ -75,8 +75,8 @@ ATOMS = {
 Q = np.array([1e-6, 0.01, 0.2, 0.5, 0.66, 0.9, 0.999])
 
 
-def dist(law, weights=WEIGHTS):
-    return PredictiveDistribution(weights, law)
+def dist(components, weights=WEIGHTS):
+    return PredictiveDistribution(weights, components)
 
 
 def pieced(function, points):
@@ -161,12 +161,12 @@ def test_far_quantiles():
 def test_quantiles_of_many_mixtures():
     rng = np.random.default_rng(0)
     n, K = 400, 6
-    law = d.Normal(rng.normal(0, 10, (n, K)), np.exp(rng.normal(0, 4, (n, K))))
+    components = d.Normal(rng.normal(0, 10, (n, K)), np.exp(rng.normal(0, 4, (n, K))))
     weights = rng.dirichlet(np.full(K, 0.2), n)
     weights[rng.uniform(size=(n, K)) < 0.2] = 0.0
     weights /= np.where(weights.sum(axis=1, keepdims=True) > 0, weights.sum(axis=1, keepdims=True), 1.0)
     weights[weights.sum(axis=1) == 0, 0] = 1.0
-    many = dist(law, weights)
+    many = dist(components, weights)
     q = np.array([1e-10, 1e-3, 0.25, 0.5, 0.9, 1 - 1e-9])
     y = many.icdf(q)
     rounding = 4.0 * np.spacing(np.abs(y)) * many.pdf(y)
@@ -243,8 +243,8 @@ def test_smallest_sets_of_counts(name):
 
 
 def test_large_counts():
-    law = d.Poisson(np.array([[1e5, 1e12]]))
-    one = dist(law, np.array([[0.5, 0.5]]))
+    components = d.Poisson(np.array([[1e5, 1e12]]))
+    one = dist(components, np.array([[0.5, 0.5]]))
     assert one.icdf(0.25)[0] == stats.poisson(1e5).ppf(0.5)
     assert abs(one.icdf(0.75)[0] / 1e12 - 1) < 1e-6
 
@@ -254,8 +254,8 @@ def test_large_counts():
 
 @pytest.mark.parametrize("name", ATOMS)
 def test_atoms_beside_densities(name):
-    law = ATOMS[name]
-    both, atom = dist(law), float(law.atoms[0])
+    components = ATOMS[name]
+    both, atom = dist(components), float(components.atoms[0])
     for i, one in enumerate(both):
         share = WEIGHTS[i, 1]
         assert one.pdf(atom)[0] == pytest.approx(share, abs=1e-15)
@@ -279,7 +279,7 @@ def test_atoms_beside_densities(name):
             one.mode()
         region = one.interval(0.9, method="highest_density")[0]
         length = np.diff(region, axis=1)[:, 0]
-        covered = probability_of(one, region, law.atoms)
+        covered = probability_of(one, region, components.atoms)
         assert covered == pytest.approx(0.9, abs=1e-8) and (length >= 0).all()
 
 
@@ -315,10 +315,10 @@ def test_gauss_rules_are_fine_enough(name, monkeypatch):
     import hme.prediction.ranked as room
 
     both = dist(DENSITIES[name])
-    half = both._spread_integral()
+    half = both._mean_difference_integral()
     monkeypatch.setattr(room, "GAUSS", np.polynomial.legendre.leggauss(24)[0])
     monkeypatch.setattr(room, "GAUSS_WEIGHTS", np.polynomial.legendre.leggauss(24)[1])
-    np.testing.assert_allclose(half, both._spread_integral(), rtol=1e-9)
+    np.testing.assert_allclose(half, both._mean_difference_integral(), rtol=1e-9)
 
 
 @pytest.mark.slow
@@ -331,7 +331,7 @@ def test_panels_are_short_enough(monkeypatch):
     weights = rng.dirichlet(np.full(K, 0.5), n)
     center, scale = rng.normal(0, 10, (n, K)), np.exp(rng.normal(0, 3, (n, K)))
     mean, dispersion = np.exp(rng.normal(0, 2, (n, K))), np.exp(rng.normal(-1, 2, (n, K)))
-    laws = [
+    kinds = [
         d.Normal(center, scale),
         d.Student(np.exp(rng.uniform(0.1, 5, (n, K))), center, scale),
         d.Hyperbolic(center, scale, 1e-3 * scale),
@@ -339,13 +339,13 @@ def test_panels_are_short_enough(monkeypatch):
         d.Gamma(mean, dispersion),
         d.InverseGaussian(mean, dispersion),
     ]
-    short = [dist(law, weights)._spread_integral() for law in laws]
+    short = [dist(components, weights)._mean_difference_integral() for components in kinds]
     monkeypatch.setattr(room, "GAUSS", np.polynomial.legendre.leggauss(24)[0])
     monkeypatch.setattr(room, "GAUSS_WEIGHTS", np.polynomial.legendre.leggauss(24)[1])
     monkeypatch.setattr(PredictiveDistribution, "_panels", PredictiveDistribution._knots)
-    for law, ours in zip(laws, short, strict=True):
-        np.testing.assert_allclose(ours, dist(law, weights)._spread_integral(), rtol=1e-10)
-    np.testing.assert_allclose(short[0], dist(laws[0], weights)._half_difference(), rtol=1e-12)
+    for components, ours in zip(kinds, short, strict=True):
+        np.testing.assert_allclose(ours, dist(components, weights)._mean_difference_integral(), rtol=1e-10)
+    np.testing.assert_allclose(short[0], dist(kinds[0], weights)._half_difference(), rtol=1e-12)
 
 
 def test_crps_of_gaussian_mixtures_is_that_of_scoringrules():
@@ -358,29 +358,29 @@ def test_crps_of_gaussian_mixtures_is_that_of_scoringrules():
     np.testing.assert_allclose(ours, scoring.crps_mixnorm(y, center, scale, weights), rtol=1e-12, atol=1e-12)
     # the general route agrees
     general = dist(d.Normal(center, scale), weights)
-    np.testing.assert_allclose(general._spread_integral(), general._half_difference(), rtol=1e-12)
+    np.testing.assert_allclose(general._mean_difference_integral(), general._half_difference(), rtol=1e-12)
 
 
 def test_crps_of_single_experts_is_that_of_scoringrules():
     scoring = pytest.importorskip("scoringrules")
     o, y = np.ones((1, 1)), 2.3
 
-    def ours(law, y=y):
-        return dist(law, o).crps(y)[0]
+    def ours(components, y=y):
+        return dist(components, o).crps(y)[0]
 
     for df in (1.5, 4.0, 80.0):
-        law = d.Student(df * o, 0.4 * o, 1.7 * o)
-        np.testing.assert_allclose(ours(law), scoring.crps_t(y, df, 0.4, 1.7), rtol=1e-12)
+        components = d.Student(df * o, 0.4 * o, 1.7 * o)
+        np.testing.assert_allclose(ours(components), scoring.crps_t(y, df, 0.4, 1.7), rtol=1e-12)
     np.testing.assert_allclose(ours(d.Uniform(1.0 * o, 6.0 * o)), scoring.crps_uniform(y, -2.0, 4.0), rtol=1e-12)
     np.testing.assert_allclose(ours(d.Gamma(3.0 * o, 0.4 * o)), scoring.crps_gamma(y, 2.5, 1 / 1.2), rtol=1e-12)
     np.testing.assert_allclose(ours(d.Normal(1.0 * o, 2.0 * o)), scoring.crps_normal(y, 1.0, 2.0), rtol=1e-12)
     for count in (0.0, 2.0, 11.0):
         np.testing.assert_allclose(ours(d.Poisson(3.3 * o), count), scoring.crps_poisson(count, 3.3), rtol=1e-12)
-        law = d.NegativeBinomial(3.3 * o, 0.4 * o)
-        np.testing.assert_allclose(ours(law, count), scoring.crps_negbinom(count, 2.5, 2.5 / 5.8), rtol=1e-11)
-        law = d.Binomial(9.0 * o, 0.4 * o)
+        components = d.NegativeBinomial(3.3 * o, 0.4 * o)
+        np.testing.assert_allclose(ours(components, count), scoring.crps_negbinom(count, 2.5, 2.5 / 5.8), rtol=1e-11)
+        components = d.Binomial(9.0 * o, 0.4 * o)
         theirs = scoring.crps_binomial(min(count, 9.0), 9, 1 / (1 + np.exp(-0.4)))
-        np.testing.assert_allclose(ours(law, min(count, 9.0)), theirs, rtol=1e-12)
+        np.testing.assert_allclose(ours(components, min(count, 9.0)), theirs, rtol=1e-12)
     corner = 1e-6
     laplace = scoring.crps_laplace(y, 0.4, 1.7)
     assert abs(ours(d.Hyperbolic(0.4 * o, 1.7 * o, corner * o)) - laplace) < corner
@@ -438,16 +438,16 @@ def test_regions_of_mixtures_at_random(kind):
     weights = rng.dirichlet(np.full(K, 0.5), n)
     center, scale = rng.normal(0, 10, (n, K)), np.exp(rng.normal(0, 2, (n, K)))
     mean, dispersion = np.exp(rng.normal(0, 2, (n, K))), np.exp(rng.normal(-1, 1.5, (n, K)))
-    laws = {
+    components = {
         "normal": d.Normal(center, scale),
         "student": d.Student(np.exp(rng.uniform(-0.5, 5, (n, K))), center, scale),
         "uniform": d.Uniform(center, scale),
         "gamma": d.Gamma(mean, dispersion),  # poles at zero among them
     }
-    columns = [(laws[name].columns([0]), [k]) for k, name in enumerate(("normal", "uniform", "gamma", "student"))]
-    laws["mixed"] = d.join(columns)
-    laws["with an atom"] = d.join([*columns[:3], (d.PointMass(np.zeros((1, 1)), n_rows=n), [3])], [0.0])
-    both = dist(laws[kind], weights)
+    columns = [(components[name].columns([0]), [k]) for k, name in enumerate(("normal", "uniform", "gamma", "student"))]
+    components["mixed"] = d.join(columns)
+    components["with an atom"] = d.join([*columns[:3], (d.PointMass(np.zeros((1, 1)), n_rows=n), [3])], [0.0])
+    both = dist(components[kind], weights)
     atoms = both.components.atoms
     for coverage in (0.2, 0.9, 0.999):
         tails = both.interval(coverage)
@@ -505,11 +505,11 @@ def test_draws_of_counts_and_seeds():
 
 def test_parts_of_the_variance():
     both = dist(NORMAL)
-    within, which = both.variance_parts()
+    within, between = both.variance_parts()
     np.testing.assert_allclose(within, WEIGHTS @ SCALE[0] ** 2)
-    np.testing.assert_allclose(within + which, both.variance(), rtol=1e-15)
+    np.testing.assert_allclose(within + between, both.variance(), rtol=1e-15)
     np.testing.assert_allclose(
-        which, (WEIGHTS * CENTER**2).sum(axis=1) - (WEIGHTS * CENTER).sum(axis=1) ** 2, rtol=1e-12
+        between, (WEIGHTS * CENTER**2).sum(axis=1) - (WEIGHTS * CENTER).sum(axis=1) ** 2, rtol=1e-12
     )
 
 
@@ -569,10 +569,12 @@ def test_frame():
     pytest.importorskip("pandas")
     both = PredictiveDistribution(WEIGHTS, NORMAL, index=["a", "b"])
     frame = both.to_frame((0.25, 0.5))
-    assert list(frame.columns) == ["mean", "standard deviation", "within", "which", "q25%", "q50%"]
+    assert list(frame.columns) == ["mean", "standard deviation", "within experts", "between experts", "q25%", "q50%"]
     assert list(frame.index) == ["a", "b"] and list(both[1:].to_frame().index) == ["b"]
     np.testing.assert_array_equal(frame["q50%"], both.median())
-    np.testing.assert_allclose(frame["within"] ** 2 + frame["which"] ** 2, frame["standard deviation"] ** 2)
+    np.testing.assert_allclose(
+        frame["within experts"] ** 2 + frame["between experts"] ** 2, frame["standard deviation"] ** 2
+    )
 
 
 @pytest.mark.parametrize("name", [*DENSITIES, *COUNTS, *ATOMS])
@@ -631,7 +633,7 @@ MODELS = [
 def test_models_and_their_distributions_agree(kind, settings):
     X, y = table(kind)
     model = HMERegressor(n_experts=3, random_state=0, max_iter=60, **settings).fit(X, y)
-    ours = predictive(model.model_, model.params_, model.rows(X))
+    ours = predictive_distribution(model.model_, model.params_, model.rows(X))
     np.testing.assert_allclose(ours.weights, model.gate_proba(X), rtol=1e-12, atol=1e-300)
     mean, std = model.predict(X, return_std=True)
     np.testing.assert_allclose(ours.mean(), mean, rtol=1e-10)
@@ -648,11 +650,11 @@ def test_offsets_and_trials_are_heeded():
     X, y = table("counts")
     exposure = np.where(X[:, 0] > 0, 2.0, 0.5)
     model = HMERegressor(n_experts=2, expert=PoissonExpert(), random_state=0).fit(X, y, offset=np.log(exposure))
-    ours = predictive(model.model_, model.params_, model.rows(X, offset=np.log(exposure)))
+    ours = predictive_distribution(model.model_, model.params_, model.rows(X, offset=np.log(exposure)))
     np.testing.assert_allclose(ours.mean(), model.predict(X, offset=np.log(exposure)), rtol=1e-12)
     y = np.minimum(y, 9.0)
     model = HMERegressor(n_experts=2, expert="binomial", random_state=0).fit(X, y, trials=9)
-    ours = predictive(model.model_, model.params_, model.rows(X, trials=20))
+    ours = predictive_distribution(model.model_, model.params_, model.rows(X, trials=20))
     np.testing.assert_allclose(ours.mean(), model.predict(X, trials=20), rtol=1e-12)
     np.testing.assert_array_equal(ours.support()[1], np.full(len(X), 20.0))
 
@@ -668,7 +670,7 @@ def test_sparse_gates_ask_k_experts_a_row():
             return super().predict_dist(params, rows)
 
     model.model_.expert.__class__ = Watched
-    ours = predictive(model.model_, model.params_, model.rows(X))
+    ours = predictive_distribution(model.model_, model.params_, model.rows(X))
     assert sum(asked) == 2 * len(X)
     assert ((ours.weights > 0).sum(axis=1) <= 2).all()
 
@@ -677,7 +679,7 @@ def test_sparse_gates_ask_k_experts_a_row():
 def test_several_outputs(covariance):
     X, Y = table("outputs")
     model = HMERegressor(n_experts=2, expert=LinearExpert(covariance=covariance), random_state=0).fit(X, Y)
-    ours = predictive(model.model_, model.params_, model.rows(X))
+    ours = predictive_distribution(model.model_, model.params_, model.rows(X))
     assert isinstance(ours, OutputsDistribution) and ours.n_outputs == 2
     mean, std = model.predict(X, return_std=True)
     np.testing.assert_allclose(ours.mean(), mean, rtol=1e-10)
@@ -712,7 +714,7 @@ def test_outputs_of_mixed_lists_and_sparse_gates():
     experts = [("a", LinearExpert()), ("b", LinearExpert(covariance="full")), ("rest", BackgroundExpert())]
     for gate in (None, TopKGate(k=2)):
         model = HMERegressor(n_experts=3, expert=experts, gate=gate, random_state=0).fit(X, Y)
-        ours = predictive(model.model_, model.params_, model.rows(X))
+        ours = predictive_distribution(model.model_, model.params_, model.rows(X))
         np.testing.assert_allclose(ours.mean(), model.predict(X), rtol=1e-10)
         np.testing.assert_allclose(ours.logpdf(Y), model.log_likelihood(X, Y), rtol=1e-10, atol=1e-10)
         np.testing.assert_allclose(
@@ -725,7 +727,7 @@ def test_one_output_that_is_not_flat():
     X, y = table()
     model = HMERegressor(n_experts=2, random_state=0).fit(X, y)
     rows = model.rows(X)
-    flat, column = (predictive(model.model_, model.params_, rows, flat=f) for f in (True, False))
+    flat, column = (predictive_distribution(model.model_, model.params_, rows, flat=f) for f in (True, False))
     np.testing.assert_array_equal(column.mean()[:, 0], flat.mean())
     np.testing.assert_allclose(column.logpdf(y[:, None]), flat.logpdf(y), rtol=1e-14)
     assert column.icdf([0.1, 0.5]).shape == (200, 1, 2)
@@ -735,7 +737,7 @@ def test_one_output_that_is_not_flat():
 def test_the_inverse_problem_has_its_three_branches():
     X, t, _ = make_inverse_problem(2000, noise=0.05, random_state=0)
     model = HMERegressor(n_experts=8, random_state=0, n_init=4).fit(X, t)
-    one = predictive(model.model_, model.params_, model.rows([[0.5]]))
+    one = predictive_distribution(model.model_, model.params_, model.rows([[0.5]]))
     # t + 0.3 sin(2 pi t) = 0.5
     roots = [0.5 - 0.2853, 0.5, 0.5 + 0.2853]
     region = one.interval(0.8, method="highest_density")[0]

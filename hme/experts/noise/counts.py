@@ -4,7 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from ...distributions import Poisson, TruncatedNegativeBinomial, TruncatedPoisson
+from ...distributions import ZeroTruncated
 from ...model.traits import Traits
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced
@@ -92,8 +92,7 @@ class CountResponse(Response):
 
     def distribution(self, eta, params, rows):
         counts = self.counts(eta, params)
-        kind = TruncatedPoisson if isinstance(counts, Poisson) else TruncatedNegativeBinomial
-        return kind(*counts._fields()) if self.zero_truncated else counts
+        return ZeroTruncated(counts) if self.zero_truncated else counts
 
     def mean(self, eta, params, rows):
         return super().mean(eta, params, rows) if self.zero_truncated else self.mean_of(eta)

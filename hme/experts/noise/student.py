@@ -15,8 +15,7 @@ from .reweighted import ReweightedNoise
 
 __all__ = ["StudentNoise", "StudentParams", "StudentReport"]
 
-DF_RANGE = 0.5, 1e6  # at the upper end the density is the Gaussian one to six digits
-DF_START = 4.0
+DF_RANGE, DF_START = (0.5, 1e6), 4.0  # at the upper end the density is the Gaussian one to six digits
 LARGEST_CHANGE = 3.0  # factor by which one step may change the degrees of freedom,
 NEAR_GAUSSIAN = 0.02  # but for 1 / df below this, where the log-likelihood is smooth in 1 / df all the way to 0
 # Series of the two functions of `tail_derivatives`, by powers of z.
@@ -111,8 +110,7 @@ class StudentNoise(ReweightedNoise):
         """By the location, the log of the squared scale and that of the degrees of freedom, eq. (t-derivatives)."""
         inverse, pull = 1.0 / params.df, (eta - y) / params.variance
         square = pull**2 * params.variance
-        shrunk = 1.0 / (1.0 + square * inverse)
-        weight = (1.0 + inverse) * shrunk
+        weight, shrunk = (1.0 + inverse) / (1.0 + square * inverse), 1.0 / (1.0 + square * inverse)
         (slope, bend), tail = constant_derivatives(inverse), tail_derivatives(square, inverse)
         by_inverse, by_location = slope + tail[0], -weight * shrunk * (1.0 - square * inverse) / params.variance
         second = [
@@ -121,8 +119,7 @@ class StudentNoise(ReweightedNoise):
             [inverse * by_inverse + inverse**2 * (bend + tail[1])],
         ]
         first, second = stacked([-weight * pull, 0.5 * (weight * square - 1.0), -inverse * by_inverse], second)
-        d = 2 + self.estimated
-        return first[..., :d], second[..., :d, :d]
+        return (first, second) if self.estimated else (first[..., :2], second[..., :2, :2])
 
     def describe_scale(self, scale, df=np.inf):
         return f"noise {numbers(scale)} t({numbers(df)})"

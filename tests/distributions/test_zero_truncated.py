@@ -1,0 +1,54 @@
+"""Counts given that they are not zero, whatever the counts."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from hme import distributions as d
+
+RATE, DISPERSION = np.array([[0.01, 3.3, 40.5]]), np.array([[2.0, 0.5, 1e-3]])
+COUNTS = {
+    "poisson": d.Poisson(RATE),
+    "negative binomial": d.NegativeBinomial(RATE, DISPERSION),
+    "binomial": d.Binomial(np.array([[1.0, 7.0, 300.0]]), np.array([[-3.0, 0.4, 2.0]])),
+    "of scipy": d.FromScipy(stats.logser, p=np.array([[0.1, 0.5, 0.9]]), loc=-1),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_truncation_is_conditioning(name):
+    before = COUNTS[name]
+    dist = d.ZeroTruncated(before)
+    positive = 1.0 - before.pdf(np.zeros((1, 1)))
+    for y in (1.0, 2.0, 7.0):
+        y = np.array([[y]])
+        np.testing.assert_allclose(dist.pdf(y), before.pdf(y) / positive, rtol=1e-10)
+        np.testing.assert_allclose(dist.sf(y), before.sf(y) / positive, rtol=1e-10)
+        np.testing.assert_allclose(dist.cdf(y) + dist.sf(y), 1.0, rtol=1e-14)
+    assert (dist.cdf(np.zeros((1, 1))) == 0).all() and (dist.pdf(np.zeros((1, 1))) == 0).all()
+    np.testing.assert_allclose(dist.mean(), before.mean() / positive, rtol=1e-12)
+    k = np.arange(1.0, 2000.0)
+    mass = np.stack([dist.pdf(v[None, None])[0] for v in k])
+    np.testing.assert_allclose((k[:, None] * mass).sum(axis=0), dist.mean()[0], rtol=1e-9)
+    np.testing.assert_allclose(
+        ((k[:, None] - dist.mean()) ** 2 * mass).sum(axis=0), dist.variance()[0], rtol=1e-7, atol=1e-15
+    )
+    np.testing.assert_array_equal(dist.support()[0], 1.0)
+    np.testing.assert_array_equal(dist.mode()[0], k[mass.argmax(axis=0)])
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_kinds_are_kept_apart(name):
+    dist = d.ZeroTruncated(COUNTS[name])
+    joined = d.join([(dist.columns([2]), [2]), (dist.columns([0, 1]), [0, 1])])
+    assert isinstance(joined, d.ZeroTruncated)
+    np.testing.assert_array_equal(joined.pdf(np.full((1, 1), 2.0)), dist.pdf(np.full((1, 1), 2.0)))
+    other = d.ZeroTruncated(COUNTS["binomial" if name == "poisson" else "poisson"])
+    both = d.join([(dist, [0, 1, 2]), (other, [3, 4, 5])])
+    assert isinstance(both, d.Composite) and both.on_lattice and both.discrete
+    assert repr(dist).startswith("ZeroTruncated(")
+
+
+def test_draws_where_next_to_nothing_is_above_zero():
+    dist = d.ZeroTruncated(d.Poisson(np.full((200, 1), 1e-12)))
+    np.testing.assert_array_equal(dist.sample(np.random.default_rng(0)), 1.0)
