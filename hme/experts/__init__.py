@@ -14,7 +14,7 @@ from .linear import LinearExpert
 from .logistic import LogisticExpert
 from .mixed import MixedExpert
 from .negative_binomial import NegativeBinomialExpert
-from .noise import Response, Scalar, Working
+from .noise import CountResponse, Response, Scalar, Working
 from .point_mass import PointMassExpert
 from .poisson import PoissonExpert
 from .predictor import PredictorExpert
@@ -26,6 +26,7 @@ __all__ = [
     "BackgroundExpert",
     "BinomialExpert",
     "ConstantExpert",
+    "CountResponse",
     "EstimatorExpert",
     "Expert",
     "GammaExpert",

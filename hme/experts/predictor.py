@@ -44,8 +44,10 @@ class PredictorExpert(AdditiveExpert):
         return self.response().traits
 
     def possible(self, rows):
-        response = self.response()
-        response.check()
+        response = vars(self).get("response_")
+        if response is None:  # not bound yet
+            response = self.response()
+            response.check()
         return response.possible(rows)
 
     def exchangeable(self, n_leaves):

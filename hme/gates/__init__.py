@@ -1,12 +1,12 @@
 """Gates: distributions over the leaves."""
 
 from .balance import BalanceReport, balance_report
-from .base import Gate, NodeGate, Question, RefitGate
+from .base import Gate, Question, RefitGate
 from .constant import ConstantGate
 from .estimator import EstimatorGate
 from .fixed import FixedGate
 from .gaussian import GaussianGate
-from .hierarchy import TreeGate
+from .hierarchy import NodeGate, TreeGate
 from .softmax import SoftmaxGate
 from .top_k import TopKGate
 

@@ -15,7 +15,7 @@ from ..model.refits import Refitted
 from ..model.traits import GateTraits, described
 from ..numerics import statistics
 
-__all__ = ["Gate", "GateFamily", "GateReport", "NodeGate", "Question", "RefitGate"]
+__all__ = ["Gate", "GateFamily", "GateReport", "Question", "RefitGate"]
 
 
 class Question(NamedTuple):
@@ -280,35 +280,3 @@ class RefitGate(Refitted, Gate):
     @abstractmethod
     def fit(self, rows, resp):
         """Parameters from all rows and responsibilities (n, K) that carry the row weights."""
-
-
-class NodeGate(GateFamily):
-    """A bank of M gating nodes, computed together; `over` makes a gate over the leaves of a tree of them."""
-
-    def over(self, tree):
-        from .hierarchy import TreeGate  # which builds on this module
-
-        return TreeGate(self, tree)
-
-    @abstractmethod
-    def start(self, used, n_columns):
-        """Parameters that send a row down all branches in `used` (M, B) with the same probability."""
-
-    @abstractmethod
-    def log_branch(self, params, rows):
-        """log g(b | m, x), (n, M, B); -inf where node m has no branch b."""
-
-    @abstractmethod
-    def statistics(self, log_branch, rows, mass):
-        """Additive statistics of a block, from `log_branch` and the weight `mass` (n, M, B) below each branch."""
-
-    @abstractmethod
-    def update(self, params, stats):
-        """The M-step of all nodes."""
-
-    def _unnamed(self, n_branches):
-        return [f"branch {b}" for b in range(n_branches)]
-
-    def displaced(self, params, coef):
-        """Parameters from coefficients (M, B, p) in the form of `coordinates`."""
-        raise NotImplementedError(f"{type(self).__name__} has no coordinates.")

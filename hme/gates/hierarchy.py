@@ -1,10 +1,42 @@
 """The H in HME: a bank of gating nodes on a tree becomes a distribution over its leaves."""
 
+from abc import abstractmethod
+
 import numpy as np
 
-from .base import Gate
+from .base import Gate, GateFamily
 
-__all__ = ["TreeGate"]
+__all__ = ["NodeGate", "TreeGate"]
+
+
+class NodeGate(GateFamily):
+    """A bank of M gating nodes, computed together; `over` makes a gate over the leaves of a tree of them."""
+
+    def over(self, tree):
+        return TreeGate(self, tree)
+
+    @abstractmethod
+    def start(self, used, n_columns):
+        """Parameters that send a row down all branches in `used` (M, B) with the same probability."""
+
+    @abstractmethod
+    def log_branch(self, params, rows):
+        """log g(b | m, x), (n, M, B); -inf where node m has no branch b."""
+
+    @abstractmethod
+    def statistics(self, log_branch, rows, mass):
+        """Additive statistics of a block, from `log_branch` and the weight `mass` (n, M, B) below each branch."""
+
+    @abstractmethod
+    def update(self, params, stats):
+        """The M-step of all nodes."""
+
+    def _unnamed(self, n_branches):
+        return [f"branch {b}" for b in range(n_branches)]
+
+    def displaced(self, params, coef):
+        """Parameters from coefficients (M, B, p) in the form of `coordinates`."""
+        raise NotImplementedError(f"{type(self).__name__} has no coordinates.")
 
 
 class TreeGate(Gate):

@@ -8,7 +8,8 @@ from ..model.traits import GateTraits
 from ..model.wording import linear_terms
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
-from .base import NodeGate, Question
+from .base import Question
+from .hierarchy import NodeGate
 
 __all__ = ["SoftmaxGate"]
 
