@@ -252,7 +252,7 @@ def test_large_counts():
 # -- atoms beside densities --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ATOMS)
+@pytest.mark.parametrize("name", representative(ATOMS, every=2))
 def test_atoms_beside_densities(name):
     components = ATOMS[name]
     both, atom = dist(components), float(components.atoms[0])
