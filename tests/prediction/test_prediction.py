@@ -108,7 +108,7 @@ def points_of(one, *more):
 # -- densities ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", representative(DENSITIES, every=5))
+@pytest.mark.parametrize("name", representative(DENSITIES, every=7))
 def test_densities_are_distributions(name):
     both = dist(DENSITIES[name])
     for one in both:
@@ -299,7 +299,7 @@ def crps_by_quadrature(one, y, *more):
 # -- CRPS --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", representative(DENSITIES, every=7))
+@pytest.mark.parametrize("name", representative(DENSITIES, every=13))
 def test_crps_by_quadrature(name):
     for one in dist(DENSITIES[name]):
         for q in (0.001, 0.4, 0.9):
@@ -404,7 +404,7 @@ def test_infinite_variance_is_said():
 # -- intervals and modes -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", representative(DENSITIES, every=3))
+@pytest.mark.parametrize("name", representative(DENSITIES, every=5))
 def test_regions_of_highest_density(name):
     for one in dist(DENSITIES[name]):
         for coverage in (0.3, 0.9):
