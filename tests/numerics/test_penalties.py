@@ -419,7 +419,7 @@ def test_hyper_parameters_are_checked():
         with pytest.raises(ValueError, match=message):
             HMERegressor(n_experts=2, expert=expert).fit(X, y)
     for expert in (LinearExpert(l1_ratio=1.0, covariance="full"), LinearExpert(scale_penalty=False, covariance="full")):
-        with pytest.raises(ValueError, match="covariance='full' does not go"):
+        with pytest.raises(ValueError, match="covariance='full' cannot be combined"):
             HMERegressor(n_experts=2, expert=expert).fit(X, np.column_stack([y, y]))
     with pytest.raises(ValueError, match="l1_ratio must be"):
         HMERegressor(n_experts=2, gate=SoftmaxGate(l1_ratio=2.0)).fit(X, y)
