@@ -11,11 +11,11 @@ from abc import ABC, abstractmethod
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from ..model import reports
 from ..model.refits import Refitted
 from ..model.traits import Traits, described
 from ..numerics import statistics
 from ..numerics.checks import check_choice
-from . import reports
 
 __all__ = ["AdditiveExpert", "Expert", "RefitExpert", "shrinks_to_pooled"]
 
