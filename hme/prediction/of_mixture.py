@@ -65,12 +65,11 @@ def _routed(mixture, params, rows):
     weights = np.zeros((n_leaves, rows.n_rows)).T
     np.put_along_axis(weights, active, prior, axis=1)
     rows = rows._replace(Z=rows.X, active=None)  # experts look at X
-    parts, atoms = [], np.zeros(0)
+    parts = []
     order = np.argsort(active, axis=None, kind="stable")
     ends = np.cumsum(np.bincount(active.ravel(), minlength=n_leaves))
     for leaf, slots in enumerate(np.split(order, ends[:-1])):
         routed = slots // active.shape[1]
         components = mixture.expert.predict_dist(mixture.expert.take(params.experts, [leaf]), rows[routed])
         parts.append((components.spread(routed, rows.n_rows), [leaf]))
-        atoms = np.union1d(atoms, components.atoms)
-    return weights, join(parts, atoms)
+    return weights, join(parts)
