@@ -89,14 +89,14 @@ def main():
     D = design.transform(X)
     rows = Rows(D, D, y[:, None], weight)
     gate = TreeGate(SoftmaxGate(ALPHA), tree).bind(rows, design)
-    expert = LinearExpert(ALPHA, "zero", variance_prior=None, variance_floor=1e-8).bind(rows, design)
+    expert = LinearExpert(ALPHA, shrink_to="zero", variance_prior=None, variance_floor=1e-8).bind(rows, design)
     mixture = Mixture(gate, expert)
     params = mixture.init(rows, rng.dirichlet(np.ones(tree.n_leaves), len(X)))
     V = params.gate.coef[:, 1] - params.gate.coef[:, 0]
     B, phi, C = params.experts.coef[:, 0], params.experts.variance[:, 0], np.ascontiguousarray(D)
 
     def ours():
-        objective, stats = mixture.sweep(params, rows)
+        objective, stats = mixture.e_step(params, rows)
         return objective, mixture.m_step(params, stats, rows)
 
     def naive():

@@ -259,7 +259,7 @@ def compare(rows, design, tree, params, gate, arguments):
             "reason": fit.reason,
         }  # fmt: skip
     tracemalloc.start()
-    _, stats = mixture.sweep(fit.params, rows)
+    _, stats = mixture.e_step(fit.params, rows)
     mixture.m_step(fit.params, stats, rows)
     line["peak MB beyond the data"] = round(tracemalloc.get_traced_memory()[1] / 1e6, 1)
     tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""`python -m hme`: fit a table, print the tree, score it beside other models, save model and picture."""
+"""`python -m hme`: fit a mixture to a table, print its tree, compare it with other models, save model and picture."""
 
 import argparse
 import sys
@@ -27,20 +27,20 @@ from .plot import ExpertsDisplay
 from .text import export_text
 
 MIN_ROWS = 20
-MAX_CODES = 10  # a column of so few different whole numbers holds classes, for --task auto
-MAX_LEVELS = 20  # of a text column; rarer ones share a code
+MAX_CODES = 10  # with --task auto, a column with at most this many distinct whole numbers holds classes
+MAX_LEVELS = 20  # levels of a text column that are encoded; rarer ones share one column
 
 
 class Problem(NamedTuple):
-    """What is to be fitted, and the rows that each fit is scored on."""
+    """The data to fit, and the train and test rows of the comparison."""
 
     title: str
     task: str
-    table: Table  # features
+    table: Table  # of the features
     y: np.ndarray
     target: str
     splits: list  # of (train, test)
-    scoring: str  # how the rows were held out, in words
+    scoring: str  # description of how rows were held out
 
 
 def main(argv=None):
@@ -54,7 +54,7 @@ def main(argv=None):
     Returns
     -------
     int
-        0, or 2 after a message about what is wrong.
+        Exit status: 0, or 2 after an error message.
     """
     parser = _parser()
     try:
@@ -67,7 +67,7 @@ def main(argv=None):
             parser.error(str(error))
         except OSError as error:
             parser.error(f"--out {options.out}: {error.strerror or error}")
-    except SystemExit as stop:  # argparse has said why
+    except SystemExit as stop:  # argparse has printed the reason
         return stop.code
     return 0
 
@@ -76,9 +76,9 @@ def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m hme",
         description="Fit a hierarchical mixture of experts to a table, print its tree with each leaf's equation, and "
-        "compare it with a linear model and gradient boosting on held-out rows. Without a table: an example.",
+        "compare it with a linear model and gradient boosting on held-out rows. Without a table, run an example.",
     )
-    parser.add_argument("data", nargs="?", type=Path, metavar="data.csv", help="table whose first line names columns")
+    parser.add_argument("data", nargs="?", type=Path, metavar="data.csv", help="table with column names in line one")
     parser.add_argument("--target", help="column to predict")
     parser.add_argument("--task", choices=["auto", "regression", "classification"], default="auto")
     parser.add_argument("--depth", type=_depth, default="auto", help="levels of gates, or auto (the default)")
@@ -125,7 +125,7 @@ def _example(options):
         data.target,
         "accel",
         list(folds.split(data.data)),
-        "5-fold cross-validation, 4 times: so few rows make a single split a matter of luck",
+        "5-fold cross-validation, repeated 4 times, since scores from a single split of so few rows vary a lot",
     )
 
 
@@ -145,10 +145,10 @@ def _problem(options):
     features = table.drop([options.target])
     empty = [name for name in features.names if features.is_missing(name).all()]
     if empty:
-        print(f"note: nothing is known of {', '.join(empty)}; left out")
+        print(f"note: columns without any values are left out: {', '.join(empty)}")
     features = features.drop(empty)
     if not features.names:
-        raise TableError(f"{options.data} has no column beside the target")
+        raise TableError(f"{options.data} has no column besides the target")
     task = _task(options, table)
     if task == "classification":
         y, kept = _classes(y, options)
@@ -163,19 +163,19 @@ def _problem(options):
         stratify=y if task == "classification" else None,
     )
     title = f"{options.data.name}: {len(y)} rows, {len(features.names)} feature{'s' * (len(features.names) > 1)}"
-    scoring = f"{len(test)} rows drawn at random; the fits that are scored have not seen them"
+    scoring = f"{len(test)} rows drawn at random, not used to fit the models that are scored"
     return Problem(title, task, features, y, options.target, [(train, test)], scoring)
 
 
 def _without_gaps(table, target):
     missing = table.is_missing(target)
     if missing.any():
-        print(f"note: {missing.sum()} of {table.n_rows} rows have no {target}; left out")
+        print(f"note: {missing.sum()} of {table.n_rows} rows are left out: {target} is missing")
     return table.take(~missing)
 
 
 def _task(options, table):
-    """Classification for text and for a few whole numbers, unless the user says otherwise."""
+    """The task given by `--task`; by default classification if the target is text or has few values, all whole."""
     numeric, y = table.is_numeric(options.target), table.columns[options.target]
     if options.task == "regression" and not numeric:
         raise TableError(f"--task regression, but --target {options.target} holds text, for example {y[0]!r}")
@@ -186,7 +186,7 @@ def _task(options, table):
 
 
 def _classes(y, options):
-    """Class labels, whole numbers as ints, and the rows kept: each class must be on both sides of the split."""
+    """Class labels of the rows that are kept, and which rows these are: those of classes with more than one row."""
     whole = y.dtype.kind == "f" and (y == np.round(y)).all()
     y = y.astype(int) if whole else y.astype(str)
     classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
@@ -194,11 +194,11 @@ def _classes(y, options):
     n_classes = len(classes) - len(single)
     if n_classes < 2 or n_classes > min(options.test_size, 1.0 - options.test_size) * kept.sum():
         raise TableError(
-            f"--target {options.target} has {len(classes)} classes in {len(y)} rows, {len(single)} of them in one row "
-            "only; at least two classes and several rows of each are needed"
+            f"--target {options.target} has {len(classes)} classes in {len(y)} rows, {len(single)} of them with only "
+            "one row; at least two classes with several rows each are needed"
         )
     if len(single):
-        print(f"note: the classes {', '.join(map(str, single))} have one row only; left out")
+        print(f"note: classes with only one row are left out: {', '.join(map(str, single))}")
     return y[kept], kept
 
 
@@ -206,7 +206,7 @@ def _classes(y, options):
 
 
 def preprocessing(table):
-    """Median and most frequent value for what is missing, one column for each level of a text."""
+    """A transformer that imputes missing values and one-hot encodes text columns."""
     numeric = [j for j, name in enumerate(table.names) if table.is_numeric(name)]
     text = [j for j, name in enumerate(table.names) if not table.is_numeric(name)]
     code = make_pipeline(
@@ -218,7 +218,7 @@ def preprocessing(table):
 
 
 def models(problem, options):
-    """The mixture and its rivals: pipelines by name."""
+    """The mixture and the models that it is compared with, a dict of names and pipelines."""
     seed = options.random_state
     if problem.task == "regression":
         mixture = HMERegressor(options.depth, random_state=seed)
@@ -232,7 +232,7 @@ def models(problem, options):
 
 
 def score(model, problem):
-    """Two scores on all held-out rows together: RMSE and log-likelihood, or accuracy and log loss."""
+    """Two scores over all held-out rows: RMSE and mean log-likelihood, or accuracy and log loss."""
     X, first, log_density = problem.table.to_array(), [], []
     for train, test in problem.splits:
         fitted = clone(model).fit(X[train], problem.y[train])
@@ -250,7 +250,7 @@ def score(model, problem):
 
 
 def _log_density(fitted, X, y, train, test):
-    """log p(y | x) of held-out rows; a rival is a Gaussian whose variance is that of its cross-validated residuals."""
+    """log p(y | x) of held-out rows; for other models, a Gaussian with the variance of cross-validated residuals."""
     if hasattr(fitted[-1], "log_likelihood"):
         return fitted[-1].log_likelihood(fitted[:-1].transform(X[test]), y[test])
     folds = KFold(5, shuffle=True, random_state=0)
@@ -271,13 +271,13 @@ def run(problem, options):
         begin = time.perf_counter()
         try:
             mixture.fit(problem.table.to_array(), problem.y)
-        except ValueError as error:  # it names what is wrong with the numbers
+        except ValueError as error:  # its message says what is wrong with the data
             raise TableError(str(error)) from error
         seconds = time.perf_counter() - begin
     model = mixture[-1]
     print(f"{name}, all rows: {model.n_experts_} experts, {model.n_iter_} sweeps, {seconds:.2f} s")
     _say(caught)
-    # Without "number__" and "text__", the names of the steps.
+    # Strip "number__" and "text__", the names of the steps.
     names = [name.partition("__")[2] for name in mixture[:-1].get_feature_names_out(problem.table.names)]
     _print_tree(export_text(model, names, problem.target))
     _print_scores(problem, pipelines)
@@ -290,11 +290,11 @@ def run(problem, options):
 def _print_tree(text):
     print(f"\n{text}\n")
     if " +/- " in text:
-        print("gate x < 5 +/- 2: even odds of yes and no at x = 5, nine to one at 3 and at 7")
+        print("gate x < 5 +/- 2: the odds of yes are one to one at x = 5, nine to one at 3 and one to nine at 7")
     elif "gate 0" in text:
         print("gate a + b > 5: a + b - 5 is the log-odds of yes")
-    noise = "; noise: standard deviation around its equation" if "noise" in text else ""
-    print(f"load: share of the rows that a leaf answers for{noise}\n")
+    noise = "; noise: its standard deviation around the equation" if "noise" in text else ""
+    print(f"load: share of the rows that a leaf is responsible for{noise}\n")
 
 
 def _print_scores(problem, pipelines):
@@ -308,21 +308,19 @@ def _print_scores(problem, pipelines):
         print(f"{name:30}  {a:10.4g}  {b:14.3f}  {time.perf_counter() - begin:7.1f}", flush=True)
         _say(caught)
     if problem.task == "regression":
-        print("(log-likelihood: nats per row, more is better; the rivals as Gaussians of constant width)")
+        print("(log-likelihood: nats per row, higher is better; other models as Gaussians of constant variance)")
 
 
 def _save_picture(model, columns, names, problem, path):
-    """The experts along the feature that the gates look at most, where there is matplotlib."""
+    """Plot the experts along the feature with the largest gate coefficients, if matplotlib is installed."""
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        print("picture: none, matplotlib is not installed")
+        print("picture: none, since matplotlib is not installed")
         return
-    slopes = getattr(model.gate_, "coef", np.zeros((0, 1, len(names))))
-    size = np.abs(slopes * model.columns_.gate.design.scale).sum(axis=(0, 1))
-    j = int(size.argmax())
+    j = int(model.model_.gate.column_strength(model.gate_, model.columns_.gate.design).argmax())
     if np.ptp(columns[:, j]) == 0.0:
-        print(f"picture: none, {names[j]} has one value only")
+        print(f"picture: none, since {names[j]} has a single value")
         return
     figure = Figure(figsize=(8, 6), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
@@ -334,7 +332,7 @@ def _save_picture(model, columns, names, problem, path):
 
 
 def _notes():
-    """A context that keeps warnings of convergence for `_say`."""
+    """A context that collects convergence warnings for `_say`."""
     return warnings.catch_warnings(record=True, action="always", category=ConvergenceWarning)
 
 

@@ -1,4 +1,4 @@
-"""Comparing fitted models: information criteria and likelihood ratio tests."""
+"""Comparison of fitted models: information criteria and likelihood-ratio tests."""
 
 from .inference.comparison import LikelihoodRatioTest, aicc, icl, likelihood_ratio_test
 

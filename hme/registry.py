@@ -1,4 +1,6 @@
-"""The families by name, what each supports, and what stands for what in an estimator's parameters."""
+"""The families by name, what they support, and their construction from an estimator's parameters."""
+
+from functools import cache
 
 import scipy.sparse as sp
 from sklearn.base import is_classifier
@@ -24,7 +26,7 @@ from .experts import (
 )
 from .gates import ConstantGate, EstimatorGate, Gate, GaussianGate, NodeGate, SoftmaxGate, TopKGate
 
-__all__ = ["EXPERTS", "GATES", "check_support", "expert_names", "make_expert", "make_gate", "supports"]
+__all__ = ["DEFAULT", "EXPERTS", "GATES", "check_support", "expert_names", "make_expert", "make_gate", "supports"]
 
 EXPERTS = {
     "linear": LinearExpert,
@@ -42,6 +44,8 @@ EXPERTS = {
     "background": BackgroundExpert,
     "point_mass": PointMassExpert,
 }
+# The default family of experts (`expert=None`) for each task.
+DEFAULT = {"regression": "linear", "classification": "logistic"}
 GATES = {
     "softmax": SoftmaxGate,
     "constant": ConstantGate,
@@ -51,26 +55,44 @@ GATES = {
 }
 
 
+@cache  # scikit-learn reads an estimator's tags, which depend on this, at every call of predict
+def _tasks(name):
+    return EXPERTS[name]().traits.tasks
+
+
 def expert_names(task):
     """Names of the families for "regression" or "classification"."""
-    return [name for name, family in EXPERTS.items() if task in family().traits.tasks]
+    return [name for name in EXPERTS if task in _tasks(name)]
 
 
-def make_expert(expert, task, default):
-    """The family that a parameter stands for: None, a name, a list of (name, family) pairs, or an object.
+def make_expert(expert, task):
+    """Make the family of experts from an estimator's parameter `expert`.
 
-    A scikit-learn estimator is an `EstimatorExpert`.
+    Parameters
+    ----------
+    expert : None, str, list of (name, expert) pairs, Expert or scikit-learn estimator
+        A scikit-learn estimator is wrapped in an `EstimatorExpert`, also within a list.
+    task : {"regression", "classification"}
+
+    Returns
+    -------
+    Expert
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `expert` is none of these, or does not support the task.
     """
     names = expert_names(task)
     if expert is None:
-        return EXPERTS[default]()
+        return EXPERTS[DEFAULT[task]]()
     if isinstance(expert, str):
         if expert not in names:
             raise ValueError(f"expert = {expert!r} must be one of {names} or an expert object.")
         return EXPERTS[expert]()
     if isinstance(expert, list | tuple):
         pairs = [
-            (pair[0], make_expert(pair[1], task, default))
+            (pair[0], make_expert(pair[1], task))
             if isinstance(pair, list | tuple) and len(pair) == 2 and not isinstance(pair[1], Expert | list | tuple)
             else pair
             for pair in expert
@@ -83,15 +105,14 @@ def make_expert(expert, task, default):
             f"expert = {expert!r} must be None, one of {names}, an object from hme.experts, a scikit-learn estimator, "
             "or a list of (name, expert) pairs."
         )
-    if isinstance(expert, MixedExpert):
-        expert.check_leaves()
+    expert.check_leaves()
     if task not in expert.traits.tasks:
         raise ValueError(f"expert = {expert!r} is for {' and '.join(expert.traits.tasks)}, not for {task}.")
     return expert
 
 
 def make_gate(gate):
-    """The gate that a parameter stands for: None, a name, or an object."""
+    """Make the gate from an estimator's parameter `gate`: None, a name, a gate object, or a scikit-learn classifier."""
     if gate is None:
         return SoftmaxGate()
     if isinstance(gate, str):
@@ -109,13 +130,13 @@ def make_gate(gate):
 
 
 def _is_estimator(family):
-    """Whether an object is a scikit-learn estimator, not a family of ours."""
-    ours = isinstance(family, Expert | Gate | NodeGate | type)
-    return not ours and hasattr(family, "fit") and hasattr(family, "predict") and hasattr(family, "get_params")
+    """Whether an object is a scikit-learn estimator rather than a family of hme."""
+    own = isinstance(family, Expert | Gate | NodeGate | type)
+    return not own and hasattr(family, "fit") and hasattr(family, "predict") and hasattr(family, "get_params")
 
 
 def supports(expert, gate):
-    """What a pair of classes takes: S sparse X, M several outputs, O offset, T trials, in this order."""
+    """What a class of experts with a class of gates supports: S sparse X, M several outputs, O offset, T trials."""
     expert, gate = expert(), gate()
     letters = {
         "S": expert.traits.sparse_input and gate.traits.sparse_input,
@@ -127,7 +148,7 @@ def supports(expert, gate):
 
 
 def check_support(expert, gate, rows):
-    """Refuse, by name, rows that a family cannot take."""
+    """Raise an error that names the family if experts or gate do not support the rows."""
     name = type(expert).__name__
     if sp.issparse(rows.X) and not expert.traits.sparse_input:
         raise TypeError(f"{name} does not take sparse X; use X.toarray().")
@@ -139,22 +160,22 @@ def check_support(expert, gate, rows):
         if getattr(rows, argument) is not None and argument not in expert.traits.row_arguments:
             raise ValueError(f"{argument} is given, but {name} takes no {argument}.")
     check_target(expert, rows)
-    limited = isinstance(expert, MixedExpert) and not all(member.possible(rows).all() for member in expert.members)
-    atoms = isinstance(expert, MixedExpert) and any(member.traits.atoms for member in expert.members)
+    limited = expert.names and not all(member.possible(rows).all() for member in expert.members)
+    atoms = expert.names and any(member.traits.atoms for member in expert.members)
     if gate.traits.routed and (limited or atoms):
         raise ValueError(
-            f"{type(gate).__name__} lets a row use a few experts only, chosen by x, but y holds values that some of "
-            f"the experts {expert.names} cannot produce: such rows could end with none that can. Use another gate."
+            f"{type(gate).__name__} routes each row to a few experts, chosen by x alone, but y has values that some of "
+            f"the experts {expert.names} cannot produce: such rows may have no expert that can. Use another gate."
         )
 
 
 def check_target(expert, rows):
-    """Refuse targets that no expert can produce."""
+    """Raise an error if some targets cannot be produced by any expert."""
     possible = expert.possible(rows)
     if not possible.all():
         first = rows.y[int((~possible).argmax())]
         value = first.item() if first.size == 1 else first.tolist()
         raise ValueError(
-            f"y holds {value!r}, in {int((~possible).sum())} row(s) something that {type(expert).__name__} cannot "
-            f"produce: it is for {expert.traits.domain}."
+            f"y holds values that {type(expert).__name__} cannot produce, in {int((~possible).sum())} row(s), such as "
+            f"{value!r}: it is for {expert.traits.domain}."
         )

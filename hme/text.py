@@ -1,27 +1,23 @@
-"""A fitted tree as text: what each gate asks, what each expert says."""
+"""A fitted tree as text: the question of each gate, the equation of each expert."""
 
 import numpy as np
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from .gates import TreeGate
+from .model.wording import indented, linear_terms, strongest
 from .numerics.checks import check_int
 
 __all__ = ["export_text"]
-
-SURE = np.log(9.0)  # log-odds at which a branch has 90 % of a row
-# A gate whose log-odds move less than this over a standard deviation does not look at x.
-FLAT = 1e-6
 
 
 def export_text(model, feature_names=None, target="y", max_terms=5):
     """Write a fitted tree as indented text.
 
-    A gate with two branches is a soft question. In one feature it reads ``x < 27.3 +/- 1.2``: rows at 27.3 are divided
-    evenly, and beyond 1.2 to either side nine tenths of a row go one way. In several features it reads
-    ``0.83 a -1.2 b > 3.1``, and the difference between the two sides is the log-odds of "yes". A gate with more
-    branches has a linear score for each of them; a row goes down them with the softmax of the scores. Of a decision
-    tree as gate the rules are shown, each with the expert that most of its rows go to and their share.
+    A gate with two branches is a soft question. In one feature it reads ``x < 27.3 +/- 1.2``: at 27.3 both branches
+    have the same probability, and beyond 1.2 to either side one of them has more than 0.9. In several features it reads
+    ``0.83 a -1.2 b > 3.1``, and the left side less the right side is the log-odds of "yes". A gate with more branches
+    has a linear score for each of them; the softmax of the scores gives their probabilities. If the gate is a decision
+    tree, its rules are shown, each with the expert that most of its rows go to and their share.
 
     Parameters
     ----------
@@ -32,8 +28,8 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     target : str, default="y"
         Name of the target.
     max_terms : int or None, default=5
-        Most terms of a gate or an equation, the strongest of standardised columns; what is left out is said. None
-        shows all.
+        Most terms of a gate or an equation: the largest coefficients of standardised columns. The number of those left
+        out is shown. None shows all.
 
     Returns
     -------
@@ -68,59 +64,16 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     if model.n_experts_ == 1:
         return "\n".join(leaves[0])
     gate = model.model_.gate
-    if not isinstance(gate, TreeGate):  # the gate sees leaves only: the shape of the tree means nothing to it
-        notes = _notes(model.gate_, names, len(leaves))
-        return "\n".join([f"gate: {type(gate).__name__}", *_rules(model.gate_, names), *_indent(notes, leaves)])
-    return "\n".join(_branch(model, 0, leaves, names, max_terms))
-
-
-def _notes(report, names, n_leaves):
-    """What a gate over leaves says of each of them."""
-    if hasattr(report, "mean"):
-        places = [", ".join(f"{a} = {b:.3g}" for a, b in zip(names, mean, strict=True)) for mean in report.mean]
-        return [f"near {place}: " if place else "" for place in places]
-    if hasattr(report, "proportion") and not hasattr(report, "estimator"):
-        return [f"prior {share:.2f}: " for share in report.proportion]
-    return [""] * n_leaves
-
-
-def _rules(report, names):
-    """What a classifier as gate asks, in lines: the rules of a decision tree, or what kind of classifier it is."""
-    if not hasattr(report, "estimator"):
-        return []
-    first, last = None, report.estimator
-    if hasattr(last, "steps"):
-        first, last = last[:-1], last[-1]
-    if not hasattr(last, "tree_"):
-        return [f"|   {type(last).__name__}"]
-    if first is not None and len(first):
-        try:
-            names = first.get_feature_names_out(names)
-        except (AttributeError, ValueError):  # a step that gives its columns no names
-            names = [f"column {j}" for j in range(last.n_features_in_)]
-    return [f"|   {line}" for line in _questions(last, names, 0)]
-
-
-def _questions(classifier, names, node):
-    """Lines of a node of a decision tree and all below it; splits that do not tell experts apart are left out."""
-    tree = classifier.tree_
-    share = tree.value[node, 0] / tree.value[node, 0].sum()
-    ends = tree.children_left[node] < 0
-    lines = (
-        []
-        if ends
-        else [_questions(classifier, names, child[node]) for child in (tree.children_left, tree.children_right)]
-    )
-    top = f"leaf {classifier.classes_[share.argmax()]} ("
-    if all(len(below) == 1 and below[0].startswith(top) for below in lines):
-        return [f"{top}{share.max():.2f})"]
-    question = f"{names[tree.feature[node]]} <= {tree.threshold[node]:.4g}"
-    return [question, *_indent(["yes: ", "no: "], lines)]
+    branching = [len(leaves)] if gate.tree is None else gate.tree.branching
+    questions = gate.questions(model.gate_, branching, names, model.columns_.gate.design.scale, max_terms)
+    if gate.tree is None:
+        return "\n".join(_asked("gate", questions[0], leaves))
+    return "\n".join(_branch(gate.tree, questions, 0, leaves))
 
 
 def _names(model, feature_names):
     if feature_names is None:
-        feature_names = getattr(model, "feature_names_in_", [f"x{j}" for j in range(model.n_features_in_)])
+        feature_names = model.input_names()
     if len(feature_names) != model.n_features_in_:
         raise ValueError(f"feature_names has {len(feature_names)} names for {model.n_features_in_} features.")
     return np.array(feature_names, dtype=object)
@@ -131,16 +84,24 @@ def _names(model, feature_names):
 
 def _leaves(model, names, target, max_terms):
     """The lines of every leaf."""
-    leaves = []
+    leaves, expert_names = [], model.model_.expert.names
     for k, load in enumerate(model.load_):
         first, *more = _equations(model, k, names, target, max_terms)
-        name = f" {list(model.experts_)[k]}" if isinstance(model.experts_, dict) else ""
+        name = f" {expert_names[k]}" if expert_names else ""
         leaves.append([f"leaf {k}{name} (load {load:.2f}): {first}", *(f"    {line}" for line in more)])
     return leaves
 
 
-def _alone(field):
-    """A field of one expert's report with the axis of the experts."""
+def _report_of(model, k):
+    """The report of expert k alone, the axis of the experts kept."""
+    names = model.model_.expert.names
+    if not names:
+        return type(model.experts_)(*(field[k : k + 1] for field in model.experts_))
+    report = model.experts_[names[k]]
+    return type(report)(*map(_with_axis, report))
+
+
+def _with_axis(field):
     if hasattr(field, "fit"):  # NumPy takes pipelines and forests for sequences
         array = np.empty(1, dtype=object)
         array[0] = field
@@ -149,93 +110,55 @@ def _alone(field):
 
 
 def _equations(model, k, names, target, max_terms):
-    """What expert k says, in one line or in one for each class or output."""
-    family = model.model_.expert.family(k)
-    if isinstance(model.experts_, dict):
-        report = list(model.experts_.values())[k]
-        report = type(report)(*(_alone(field) for field in report))
-    else:
-        report = type(model.experts_)(*(field[k : k + 1] for field in model.experts_))
-    classes = getattr(model, "classes_", None)
-    if not hasattr(report, "coef"):
+    """Expert k in words, in one line or in one for each class or output."""
+    family, report = model.model_.expert.family(k), _report_of(model, k)
+    scale = model.columns_.expert.design.scale
+    scores = family.class_scores(report)
+    if scores is not None:
+        coef, intercept, classes = scores[0][0], scores[1][0], model.classes_
+        if not coef.any():
+            shares = zip(classes, softmax(intercept), strict=True)
+            return [f"{target} is " + ", ".join(f"{c} ({share:.2f})" for c, share in shares)]
+        if len(classes) > 2:
+            lines = zip(classes, coef, intercept, strict=True)
+            lines = [f"{c}: {b:.4g}{linear_terms(a, names, scale, max_terms)}" for c, a, b in lines]
+            return [f"{target} by the softmax of", *lines]
+    if "coef" not in report._fields or report.coef.shape[-1:] != (len(names),) or report.coef.ndim > 3:
         return family.equations(report, names, target)
-    if classes is not None and not report.coef.any():
-        scores = report.intercept[0] if len(classes) > 2 else np.append(0.0, report.intercept[0])
-        return [f"{target} is " + ", ".join(f"{c} ({p:.2f})" for c, p in zip(classes, softmax(scores), strict=True))]
-    if classes is not None and len(classes) > 2:
-        lines = zip(classes, report.coef[0], report.intercept[0], strict=True)
-        scores = [f"{c}: {b:.4g}{_terms(a, names, model.columns_.expert.design.scale, max_terms)}" for c, a, b in lines]
-        return [f"{target} by the softmax of", *scores]
-    if classes is not None:  # the equation gives the log-odds of the second class
-        return [_equation(model, family, report, names, f"{target} = {classes[1]}", max_terms)]
-    if report.coef.ndim == 2:
-        return [_equation(model, family, report, names, target, max_terms)]
-    outputs = [type(report)(*(field[:, t] for field in report)) for t in range(report.coef.shape[1])]
-    lines = [_equation(model, family, part, names, f"{target}[{t}]", max_terms) for t, part in enumerate(outputs)]
+    if model.task == "classification" and len(model.classes_) == 2:  # the second class is what has an equation
+        target = f"{target} = {model.classes_[1]}"
+    if report.coef.ndim == 2 or report.coef.shape[1] == 1:
+        return [_equation(family, report, names, scale, target, max_terms)]
+    outputs = [_output(report, t) for t in range(report.coef.shape[1])]
+    lines = [_equation(family, part, names, scale, f"{target}[{t}]", max_terms) for t, part in enumerate(outputs)]
     return [f"{len(outputs)} outputs", *lines]
 
 
-def _equation(model, family, report, names, target, max_terms):
+def _output(report, t):
+    """The report of one output: of what there is for each of them, its own."""
+    n_outputs = report.coef.shape[1]
+    return type(report)(*(field[:, t] if np.shape(field)[1:2] == (n_outputs,) else field for field in report))
+
+
+def _equation(family, report, names, scale, target, max_terms):
     """The family's own equation in the strongest terms, with the number of those left out."""
-    shown = _strongest(report.coef * model.columns_.expert.design.scale, max_terms)
-    part = report._replace(coef=report.coef[..., shown])
-    (equation,) = family.equations(part, names[shown], target)
-    left_out = np.count_nonzero(report.coef) - len(shown)
+    shown = strongest(report.coef * scale, max_terms)
+    (equation,) = family.equations(report._replace(coef=report.coef[..., shown]), names[shown], target)
+    left_out = np.count_nonzero(report.coef.any(axis=tuple(range(report.coef.ndim - 1)))) - len(shown)
     return f"{equation}  ({left_out} weaker terms)" if left_out else equation
-
-
-def _strongest(coef, max_terms):
-    """The columns of the largest coefficients (..., p), in their own order; none that are zero."""
-    size = np.abs(coef).max(axis=tuple(range(coef.ndim - 1)), initial=0.0)
-    order = np.argsort(-size, kind="stable")[:max_terms]
-    return np.sort(order[size[order] > 0])
 
 
 # -- gates -------------------------------------------------------------------------------------------------------------
 
 
-def _branch(model, m, leaves, names, max_terms):
+def _branch(tree, questions, m, leaves):
     """Lines of gating node m and all below it."""
-    question, answers = _gate(model, m, names, max_terms)
-    children = model.tree_.children[m]
-    below = [
-        leaves[~child] if child < 0 else _branch(model, child, leaves, names, max_terms)
-        for child in children[children != 0]
-    ]
-    return [f"gate {m}: {question}", *_indent([f"{answer}: " for answer in answers], below)]
+    children = tree.children[m][tree.used[m]]
+    below = [leaves[~child] if child < 0 else _branch(tree, questions, child, leaves) for child in children]
+    return _asked(f"gate {m}", questions[m], below)
 
 
-def _indent(notes, branches):
-    """The lines of each branch one step to the right, the first one after its note."""
-    for note, (first, *more) in zip(notes, branches, strict=True):
-        yield f"|-- {note}{first}"
-        yield from (f"|   {line}" for line in more)
-
-
-def _gate(model, m, names, max_terms):
-    """What gating node m asks, and one answer for each of its branches."""
-    n_branches = model.tree_.branching[m]
-    if not hasattr(model.gate_, "coef"):
-        return type(model.model_.gate.node).__name__, [f"branch {b}" for b in range(n_branches)]
-    coef, intercept = model.gate_.coef[m, :n_branches], model.gate_.intercept[m, :n_branches]
-    scale = model.columns_.gate.design.scale
-    if n_branches > 2:
-        scores = [f"{c:.3g}{_terms(b, names, scale, max_terms)}" for b, c in zip(coef, intercept, strict=True)]
-        return "softmax of the scores", scores
-    return _question(coef[0] - coef[1], intercept[0] - intercept[1], names, scale, max_terms), ["yes", "no"]
-
-
-def _question(slope, intercept, names, scale, max_terms):
-    """When the log-odds of the first of two branches are positive."""
-    if np.abs(slope * scale).max(initial=0.0) < FLAT:
-        return f"yes for {1.0 / (1.0 + np.exp(-intercept)):.2f} of every row"
-    if len(slope) > 1:
-        return f"{_terms(slope, names, scale, max_terms).lstrip(' +')} > {-intercept:.3g}"
-    sign = ">" if slope[0] > 0 else "<"
-    return f"{names[0]} {sign} {-intercept / slope[0]:.4g} +/- {SURE / abs(slope[0]):.2g}"
-
-
-def _terms(slope, names, scale, max_terms):
-    shown = _strongest(slope * scale, max_terms)
-    rest = " ..." if len(shown) < np.count_nonzero(slope) else ""
-    return "".join(f" {slope[j]:+.3g} {names[j]}" for j in shown) + rest
+def _asked(gate, question, below):
+    """Lines of a gate and of what is below each of its answers."""
+    answers = [f"{answer}: " if answer else "" for answer in question.answers]
+    return [f"{gate}: {question.text}", *(f"|   {line}" for line in question.details), *indented(answers, below)]

@@ -1,6 +1,7 @@
-"""Random tables with everything that makes EM stumble; shared by the tests of the objective."""
+"""Random tables with everything that makes EM stumble, and parts of long lists of cases; shared by several tests."""
 
 import numpy as np
+import pytest
 
 UGLINESS = (
     "plain", "collinear", "duplicated columns", "n < p", "tiny scale", "huge scale", "constant column", "separable",
@@ -57,3 +58,13 @@ def make_problem(seed, classification=False):
     elif ugly == "rounded y" and not classification:
         y = np.round(y)
     return X, y, weight, ugly, n_experts
+
+
+def representative(cases, every):
+    """Cases of ``pytest.mark.parametrize``, of which every `every`-th runs by default and the others are slow."""
+    return [case if i % every == 0 else slow_case(case) for i, case in enumerate(cases)]
+
+
+def slow_case(case):
+    """A case of ``pytest.mark.parametrize`` that is left out unless asked for; a tuple stands for several arguments."""
+    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)

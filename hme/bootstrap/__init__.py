@@ -1,4 +1,4 @@
-"""The bootstrap: how far refits to drawn data spread, and a test for the number of experts."""
+"""The bootstrap of fitted models, and a bootstrap test for the number of experts."""
 
 from .draws import draw_targets
 from .intervals import Bootstrap, bootstrap

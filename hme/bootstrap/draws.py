@@ -1,4 +1,4 @@
-"""Rows and targets, drawn anew."""
+"""Bootstrap draws of rows and of targets."""
 
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ def case_drawer(units, weight, weighting, several):
 
 
 class Same(NamedTuple):
-    """No draw at all: the weights as they are."""
+    """No draw: the weights as they are."""
 
     weight: np.ndarray
 

@@ -1,4 +1,4 @@
-"""The bootstrap of a fitted mixture: refits to drawn data, their experts matched to those of the fit."""
+"""The bootstrap of a fitted mixture: refits to drawn data, with experts matched to those of the fit."""
 
 from typing import Any, NamedTuple
 
@@ -7,10 +7,9 @@ from joblib import Parallel, delayed
 from sklearn.base import is_classifier
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..gates import FixedGate, TreeGate
 from ..inference.alignment import align, exchangeable
 from ..numerics.checks import check_choice, check_int, check_real
-from ..tables import escaped, html_table, text_table
+from ..tables import Table, as_html, as_text, pandas_for
 from .draws import Same, case_drawer, draw_targets
 from .refits import (
     REFIT_ERRORS,
@@ -18,26 +17,26 @@ from .refits import (
     check_model,
     check_rows,
     copies,
-    known,
     one_start,
     refit,
     seed_of,
     unit_codes,
+    without_labels,
 )
-from .reports import Coefficient, entries_of, labelled, numbers_of, numeric, pick, shapes_of, stacked, taken
+from .reports import Coefficient, entries_of, labelled, numbers_of, reordered, shapes_of, stacked
 
 __all__ = ["Bootstrap", "bootstrap"]
 
 ISSUES = ("boundary", "not converged", "starving", "ambiguous")
-MOVED = 0.5  # standard errors by which a refit to the same data may miss the fit
+MOVED = 0.5  # standard errors by which a refit to the same data may differ from the fit
 SHOWN = 40  # coefficients that the text shows
 
 
 class Draw(NamedTuple):
-    """What one refit came to, matched to the fit."""
+    """The result of one refit, matched to the fit."""
 
     issues: tuple = ()
-    note: str = ""  # the message of an error, or what is at a boundary
+    note: str = ""  # the message of an error, or the parameters at a boundary
     experts: Any = None  # reports of arrays
     gate: Any = None
     load: np.ndarray | None = None  # (K,)
@@ -49,7 +48,7 @@ class Draw(NamedTuple):
 
 
 class Bootstrap:
-    """What `bootstrap` found. Arrays of draws hold the refits that were used, in their order.
+    """Result of `bootstrap`. Arrays over draws hold the refits that were used, in their order.
 
     Attributes
     ----------
@@ -62,23 +61,23 @@ class Bootstrap:
     draws : ndarray of shape (B, P)
         Of the refits, matched to the fit.
     experts_, gate_ : NamedTuple of arrays, or dict of them
-        The same as the fit's `experts_` and `gate_`, with the draw as first axis; None for what is no number.
+        The same as the fit's `experts_` and `gate_`, with the draw as first axis; None for fields without numbers.
     load_ : ndarray of shape (B, K)
     statistics : ndarray of shape (B, ...) or None
-        What `statistic` said of each refit.
+        The `statistic` of each refit.
     objective : ndarray of shape (B,)
     agreement, confidence : ndarray of shape (B,)
         Of the matching, eqs. (agreement) and (confidence).
     crossed : ndarray of bool of shape (B,)
-        Where the experts hang at other places of the tree than in the fit: the draw's gate is the best that exchanges
-        of branches can do.
+        Where the experts are at other places of the tree than in the fit. The draw's gate is then matched as well as
+        exchanges of branches allow.
     used : ndarray of bool of shape (n_bootstrap,)
     counts : dict
         How many refits "failed", ended at a "boundary", "not converged", "starving", or with an "ambiguous" matching.
     notes : dict
-        Draw number to the message of its error, or what is at a boundary.
+        From the number of a draw to the message of its error, or to its parameters at a boundary.
     remarks : list of str
-        What was decided along the way.
+        Remarks on the draws and on the fit.
     """
 
     def __init__(self, model, kind, refits, draws, leave_out, remarks):
@@ -94,7 +93,7 @@ class Bootstrap:
         if len(kept) < 2:
             said = "; ".join(dict.fromkeys(self.notes.values()))
             raise ValueError(
-                f"bootstrap: {len(kept)} of {len(draws)} refits can be used, which is no distribution. Of the others: "
+                f"bootstrap: {len(kept)} of {len(draws)} refits can be used, too few for a distribution. The others: "
                 f"{said or self.counts}. Use a simpler model, penalties, or leave_out=()."
             )
         self.experts_, self.gate_ = (stacked([getattr(draw, side) for draw in kept]) for side in ("experts", "gate"))
@@ -111,14 +110,14 @@ class Bootstrap:
         odd = [label for label, there in zip(self.labels, finite, strict=True) if not there]
         if odd:
             names = ", ".join(dict.fromkeys(f"{label.side} {label.index} {label.term}" for label in odd))
-            self.remarks.append(f"no spread is given of what is infinite in the fit or in a draw: {names}")
+            self.remarks.append(f"coefficients that are infinite in the fit or in a draw are left out: {names}")
         self.labels = [label for label, there in zip(self.labels, finite, strict=True) if there]
         self.estimate, self.draws = self.estimate[finite], self.draws[:, finite]
 
     def _compare(self, again, model):
-        """A remark where the fit is not what the same refit makes of the data themselves, eq. (bootstrap-restart)."""
+        """Add a remark where the same refit to the original data differs from the fit, eq. (bootstrap-restart)."""
         if again.experts is None:
-            self.remarks.append(f"a refit to the data themselves failed: {again.note}")
+            self.remarks.append(f"a refit to the original data failed: {again.note}")
             return
         names = dict(entries_of(model, again.experts, again.gate))
         shift = np.abs([names[label] for label in self.labels] - self.estimate)
@@ -129,9 +128,9 @@ class Bootstrap:
             worst = int(np.argmax(np.where(moved, size, 0.0)))
             label = self.labels[worst]
             self.remarks.append(
-                f"the same refit to the data themselves moves {int(moved.sum())} coefficient(s) by more than {MOVED:g} "
-                f"standard errors, {label.side} {label.index} {label.term} most: the fit had not converged, or there "
-                "is a better one. Use a smaller tol or more starts"
+                f"a refit to the original data moves {int(moved.sum())} coefficient(s) by more than {MOVED:g} standard "
+                f"errors, {label.side} {label.index} {label.term} most: the fit had not converged, or there is a "
+                "better one. Use a smaller tol or more starts"
             )
 
     @property
@@ -175,9 +174,7 @@ class Bootstrap:
         Columns are "side", "index", "part", "term", "estimate", "bias", "std_error", and the ends of percentile and
         basic intervals.
         """
-        import pandas as pd
-
-        return pd.DataFrame(self._columns(level))
+        return pandas_for("to_frame").DataFrame(self._columns(level))
 
     def _columns(self, level=0.95):
         columns = {name: [getattr(label, name) for label in self.labels] for name in Coefficient._fields}
@@ -188,7 +185,7 @@ class Bootstrap:
         return columns
 
     def _head(self):
-        """What was done, and what became of the refits, in sentences."""
+        """The settings and what became of the refits, in sentences."""
         start = "from the fit" if self.refits == "warm" else "from scratch"
         yield f"Bootstrap: {len(self.used)} draws of kind {self.kind!r}, refitted {start}; {self.n_used} used"
         counts = [f"{count} {issue}" for issue, count in self.counts.items() if count]
@@ -206,16 +203,16 @@ class Bootstrap:
         columns = self._columns()
         names = ["side", "index", "part", "term", "estimate", "std_error", "percentile_lower", "percentile_upper"]
         rows = [[columns[name][p] for name in names] for p in range(min(len(self.labels), SHOWN))]
-        return ["side", "index", "part", "term", "estimate", "std err", "2.5 %", "97.5 %"], rows
+        left_out = len(self.labels) - len(rows)
+        notes = [f"({left_out} more in to_frame())"] if left_out else []
+        titles = ["side", "index", "part", "term", "estimate", "std err", "2.5 %", "97.5 %"]
+        return Table(titles, rows, notes=notes)
 
     def __repr__(self):
-        lines = [*self._head(), *text_table(*self._table())]
-        if len(self.labels) > SHOWN:
-            lines.append(f"({len(self.labels) - SHOWN} more in to_frame())")
-        return "\n".join(lines)
+        return as_text([*self._head(), self._table()])
 
     def _repr_html_(self):
-        return "".join(f"<p>{escaped(line)}</p>" for line in self._head()) + html_table(*self._table())
+        return as_html([*self._head(), self._table()])
 
 
 def bootstrap(
@@ -235,37 +232,38 @@ def bootstrap(
     n_jobs=None,
     **rows,
 ):
-    """Refit a model to drawn data.
+    """Refit a model to bootstrap draws of the data.
 
-    The case bootstrap draws rows with replacement: no row is copied, a row that is drawn twice has twice the weight,
-    which is the same. Experts of a refit are matched to those of the fit by the responsibilities that both give to the
-    rows of `X`, see `align`; a gate's coefficients are matched as far as the symmetries of the tree go.
+    The case bootstrap draws rows with replacement; a row that is drawn twice gets twice the weight, which is
+    equivalent to a copy. Experts of a refit are matched to those of the fit by the responsibilities of both for the
+    rows of `X`, see `align`; a gate's coefficients are matched as far as the symmetries of the tree allow.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
         A fitted one. The tree of every refit is `model.tree_`.
     X, y : array-like
-        What it was fitted to.
+        The data that it was fitted to.
     n_bootstrap : int, default=200
+        Number of draws.
     kind : {"case", "parametric"}, default="case"
-        "case" draws rows, and holds whatever y is distributed like; "parametric" draws y from the model, given X.
+        "case" draws rows, and is valid for any distribution of y; "parametric" draws y from the model, given X.
     sample_weight : array-like of shape (n,) or None, default=None
     weighting : {"copies", "rows"}, default="copies"
-        What weights mean to "case": with "copies" a weight of 2 is the row twice, as in `fit`: as many rows as the
-        weights sum to are drawn, each with a probability proportional to its weight. With "rows" a weight belongs to
-        its row, as with sampling weights: as many rows as there are, each as likely as any other, bring theirs along.
+        The meaning of weights for "case". With "copies" a weight of 2 stands for two copies of the row, as in `fit`:
+        the number of draws is the sum of the weights, and probabilities are proportional to them. With "rows" a weight
+        belongs to its row, as sampling weights do: n rows are drawn with equal probabilities and keep their weights.
     clusters : array-like of shape (n,) or None, default=None
-        Rows of one value are drawn together. With `groups`, these are what is drawn, unless clusters are given, which
-        hold groups whole.
+        Rows with the same value are drawn together. By default `groups` are drawn together; clusters must not divide
+        them.
     refits : {"warm", "full"}, default="warm"
         Whether a refit starts from the responsibilities of the fit, or as `model` itself does.
     leave_out : tuple of str, default=("boundary",)
         Which refits beside the failed ones are left out: "boundary" (separating gates, variances at a floor),
-        "not converged", "starving", "ambiguous". All are counted. Where the fit itself is at a boundary, refits are not
-        left out for being there, and a remark says so.
+        "not converged", "starving", "ambiguous". All are counted. Where the fit itself is at a boundary, refits at one
+        are kept, with a remark.
     statistic : callable or None, default=None
-        ``statistic(refit)``, an array of anything that is wanted of each refit, such as predictions.
+        ``statistic(refit)`` returns an array to keep from each refit, such as predictions.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Refits that run at the same time (joblib). The result does not depend on it.
@@ -295,16 +293,16 @@ def bootstrap(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.uniform(-1, 1, (200, 1))
     >>> y = np.where(X[:, 0] < 0, 2.0 - X[:, 0], 3.0 * X[:, 0]) + 0.1 * rng.standard_normal(200)
-    >>> found = bootstrap(HMERegressor(depth=1).fit(X, y), X, y, 50, random_state=0)
+    >>> found = bootstrap(HMERegressor(depth=1).fit(X, y), X, y, 20, random_state=0)
     >>> found.experts_.coef.shape, found.n_used
-    ((50, 2, 1), 50)
+    ((20, 2, 1), 20)
     """
     check_model(model)
     check_is_fitted(model)
     check_int(n_bootstrap, "n_bootstrap", 2)
     check_choice(kind, "kind", ("case", "parametric"))
     if kind == "parametric" and rows.get("labels") is not None:
-        raise ValueError("labels go with kind='case': a parametric draw would draw experts against the labels.")
+        raise ValueError("labels go with kind='case': parametric draws of experts would contradict the labels.")
     check_choice(refits, "refits", ("warm", "full"))
     check_choice(weighting, "weighting", ("copies", "rows"))
     if statistic is not None and not callable(statistic):
@@ -325,9 +323,9 @@ def bootstrap(
         X, y, weight, rows = copies(X, y, weight, rows)
     if model.boundary_ and "boundary" in leave_out:
         leave_out = tuple(issue for issue in leave_out if issue != "boundary")
-        remarks.append("the fit itself is at a boundary, so that refits there are kept: " + "; ".join(model.boundary_))
+        remarks.append("the fit itself is at a boundary, so that refits at one are kept: " + "; ".join(model.boundary_))
 
-    reference = model.responsibilities(X, y, **known(rows))
+    reference = model.responsibilities(X, y, **without_labels(rows))
     seed = seed_of(random_state)
     jobs = (
         delayed(_one_draw)(model, X, y, weight, rows, draw, reference, refits, statistic, (seed, b))
@@ -340,14 +338,14 @@ def bootstrap(
 
 
 def _one_draw(model, X, y, weight, rows, draw, reference, refits, statistic, seed):
-    """One refit; each draw has a generator of its own, so that no order of the work changes it."""
+    """One refit. Each draw has its own random generator, so that the order of the work does not matter."""
     rng = np.random.default_rng(seed)
     start = reference if refits == "warm" else None
     try:
         if draw is None:
-            target = draw_targets(model, X, rng, **known(rows))
+            target = draw_targets(model, X, rng, **without_labels(rows))
             if refits == "warm":
-                start = model.responsibilities(X, target, **known(rows))
+                start = model.responsibilities(X, target, **without_labels(rows))
             again = refit(model, X, target, weight, rows, int(rng.integers(2**31 - 1)), **one_start(start))
         else:
             again = refit(model, X, y, draw(rng), rows, int(rng.integers(2**31 - 1)), **one_start(start))
@@ -355,16 +353,13 @@ def _one_draw(model, X, y, weight, rows, draw, reference, refits, statistic, see
         return Draw(("failed",), f"{type(error).__name__}: {error}")
     if is_classifier(model) and not np.array_equal(again.classes_, model.classes_):
         return Draw(("failed",), "a class has no row in the draw")
-    resp = again.responsibilities(X, y, **known(rows))
-    hierarchical = isinstance(model.model_.gate, TreeGate)
-    by_number = "labels" in rows or isinstance(model.model_.gate, FixedGate)
-    allowed = exchangeable(model.model_.expert, model.n_experts_, by_number)
-    found = align(reference, resp, weight, model.tree_ if hierarchical else None, allowed)
-    experts, gate = numeric(again.experts_), numeric(again.gate_)
-    experts = taken(experts, found.experts)
-    gate = pick(gate, (found.nodes[:, None], found.branches)) if hierarchical else pick(gate, found.leaves)
+    resp = again.responsibilities(X, y, **without_labels(rows))
+    bound = model.model_
+    allowed = exchangeable(bound.expert, model.n_experts_, "labels" in rows or bound.gate.traits.given)
+    found = align(reference, resp, weight, bound.gate.tree, allowed)
+    experts, gate = reordered(again, found)
     if shapes_of(experts) != shapes_of(model.experts_) or shapes_of(gate) != shapes_of(model.gate_):
-        return Draw(("failed",), "other columns than the fit's came out of expert_features or gate_features")
+        return Draw(("failed",), "expert_features or gate_features made other columns than in the fit")
     starving = (again.load_ < STARVING / model.n_experts_).any()
     wrong = bool(again.boundary_), not again.converged_, bool(starving), found.ambiguous
     return Draw(

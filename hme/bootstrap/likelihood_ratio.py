@@ -13,27 +13,27 @@ from .refits import FINALISTS, REFIT_ERRORS, check_model, check_rows, copies, on
 
 __all__ = ["LikelihoodRatio", "lr_test_bootstrap"]
 
-# By how much the larger model may stay below the smaller, in nats per unit of weight, before an optimiser is blamed.
+# How far the larger model may stay below the smaller, in nats per unit of weight, before its maximum counts as missed.
 SHORT = 1e-4
 
 
 class LikelihoodRatio:
-    """What `lr_test_bootstrap` found.
+    """Result of `lr_test_bootstrap`.
 
     Attributes
     ----------
     statistic : float
         Twice the gain in log-likelihood of the larger model.
     simulated : ndarray
-        The same where y comes from the smaller model.
+        The same for y drawn from the smaller model.
     p_value : float
-        Share of statistics as large as the one that was seen, which counts as one of them, eq. (bootstrap-p).
+        Share of statistics at least as large as the observed one, which is itself counted, eq. (bootstrap-p).
     p_error : float
         Monte Carlo standard error of the p-value.
     n_short : int
-        Data sets, out of the simulated and the observed one, in which no start of the larger model came up to the
-        smaller one, whose maximum it cannot lie below: their statistics are too small. With penalties that may be the
-        penalties' doing.
+        Number of data sets, simulated and observed, in which no start of the larger model reached the likelihood of
+        the smaller one, although its maximum cannot be lower: their statistics are too small. Penalties can have the
+        same effect.
     n_failed : int
         Simulated data sets that could not be fitted; they are left out.
     n_experts : tuple of int
@@ -84,9 +84,10 @@ def lr_test_bootstrap(
 ):
     """Test a mixture against a larger one by a parametric bootstrap of the likelihood ratio.
 
-    The statistic has no chi-squared distribution here, since the larger model is not identified where the smaller one
-    holds. Its distribution is simulated: y is drawn from the smaller model, and both are fitted to it as they were to
-    the data, from equally many starts; the larger one also starts from the smaller one with its heaviest expert split.
+    The statistic does not have a chi-squared distribution here, since the larger model is not identified under the
+    smaller one. Its distribution is simulated: y is drawn from the smaller model, and both are fitted to it as they
+    were to the data, from equally many starts; the larger one also starts from the smaller one with its heaviest expert
+    split.
 
     Parameters
     ----------
@@ -95,9 +96,9 @@ def lr_test_bootstrap(
     X, y : array-like
     n_bootstrap : int, default=99
     n_init : int or None, default=5
-        Starts of every fit, of which the best two run to the end; None leaves both to the models.
+        Starts of every fit, of which the best two are run to convergence; None leaves this to the models.
     sample_weight : array-like of int of shape (n,) or None, default=None
-        Whole numbers: a row with a weight of 2 is two rows, each with a y of its own.
+        Whole numbers: a row with weight 2 is two rows, each with a y of its own.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Data sets that are fitted at the same time (joblib). The result does not depend on it.
@@ -129,7 +130,7 @@ def lr_test_bootstrap(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.uniform(-1, 1, (100, 1))
     >>> y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(100)
-    >>> lr_test_bootstrap(HMERegressor(depth=0), HMERegressor(depth=1), X, y, 19, random_state=0).p_value
+    >>> lr_test_bootstrap(HMERegressor(depth=0), HMERegressor(depth=1), X, y, 19, n_init=1, random_state=0).p_value
     0.05
     """
     for name, model in (("small", small), ("large", large)):
@@ -140,7 +141,7 @@ def lr_test_bootstrap(
     if n_init is not None:
         check_int(n_init, "n_init")
     if rows.get("labels") is not None:
-        raise ValueError("labels are not simulated: lr_test_bootstrap has no place for them.")
+        raise ValueError("lr_test_bootstrap takes no labels, as they cannot be simulated.")
     rows = check_rows(small, rows)
     y = np.asarray(y)
     weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
@@ -165,7 +166,7 @@ def lr_test_bootstrap(
 
 
 def _simulated(null, pair, X, rows, n_init, seed):
-    """Log-likelihoods of both models where y comes from the smaller one, or None."""
+    """Log-likelihoods of both models for y drawn from the smaller one, or None if a fit fails."""
     try:
         y = draw_targets(null, X, np.random.default_rng(seed), **rows)
         return _fit_pair(pair, X, y, rows, n_init, seed)[0]
@@ -186,7 +187,7 @@ def _fit_pair(pair, X, y, rows, n_init, seed):
 
 
 def _split_start(model, n_experts, X, y, rows):
-    """Responsibilities for more experts: those of the heaviest leaf are divided by how well the model fits its rows."""
+    """Responsibilities for more experts: those of the heaviest leaf are split by how well the model fits its rows."""
     resp = model.responsibilities(X, y, **rows)
     log_likelihood = model.log_likelihood(X, y, **rows)[unit_codes(len(y), rows.get("groups"), None)]
     while resp.shape[1] < n_experts:

@@ -1,4 +1,4 @@
-"""Fits of a model to other rows, and what is asked of a model and of rows before."""
+"""Fits of a model to other data, and checks of models and row arguments."""
 
 import warnings
 
@@ -15,36 +15,46 @@ __all__ = [
     "check_model",
     "check_rows",
     "copies",
-    "known",
+    "fit_once",
     "one_start",
     "refit",
     "seed_of",
     "unit_codes",
+    "without_labels",
 ]
 
 REFIT_ERRORS = (ValueError, np.linalg.LinAlgError, FloatingPointError)
 STARVING = 1e-3  # share of an equal share of the weight, as in `restarts.starving`
-FINALISTS = 2  # starts of a test's fits that run to the end
+FINALISTS = 2  # starts of a test's fits that are run to convergence
 
 
 def one_start(start):
-    """Settings of a fit from one start only; of None, the model's own."""
+    """Settings for a fit from one start only; for None, no change."""
     return {} if start is None else {"start": start, "n_init": 1, "n_finalists": None}
 
 
 def refit(model, X, y, weight, rows, seed, **settings):
-    """A clone of a fitted model on the same tree, fitted anew, quietly."""
+    """A clone of a fitted model on the same tree, fitted to other data without warnings."""
     settings = {
         "depth": "auto", "branching": 2, "n_experts": None, "tree": model.tree_, "warm_start": False, "callback": None,
         "verbose": 0, "n_jobs": None, "random_state": seed,
     } | settings  # fmt: skip
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what a refit has to say is counted
+        warnings.simplefilter("ignore")  # troubles of refits are counted instead
         return clone(model).set_params(**settings).fit(X, y, sample_weight=weight, **rows)
 
 
+def fit_once(model, X, y, weight, rows):
+    """The model itself if it is fitted, else a clone that is fitted without warnings."""
+    if hasattr(model, "params_"):
+        return model
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return clone(model).set_params(warm_start=False).fit(X, y, sample_weight=weight, **rows)
+
+
 def unit_codes(n_rows, groups, clusters):
-    """Codes (n,) of what is drawn as a whole: clusters, else groups, else rows."""
+    """Codes (n,) of the units that are drawn as a whole: clusters, else groups, else rows."""
     if clusters is None and groups is None:
         return np.arange(n_rows)
     name, values = ("groups", groups) if clusters is None else ("clusters", clusters)
@@ -60,7 +70,7 @@ def unit_codes(n_rows, groups, clusters):
 
 
 def copies(X, y, weight, rows):
-    """Rows as often as their weight says, each of which has a y of its own to be drawn."""
+    """Each row repeated as often as its weight, so that each copy can have a y of its own."""
     if (weight == 1.0).all():
         return X, y, weight, rows
     count = np.rint(weight).astype(int)
@@ -79,22 +89,22 @@ def copies(X, y, weight, rows):
 
 
 def check_model(model, name="model"):
-    """Refuse what is no fitted mixture."""
+    """Refuse models other than this package's regressor and classifier."""
     if not isinstance(model, HMERegressor | HMEClassifier):
         raise TypeError(f"{name} must be an HMERegressor or HMEClassifier, got {type(model).__name__}.")
 
 
 def check_rows(model, rows):
-    """Row arguments that were given, refused by name where the model's `fit` has none such."""
+    """The row arguments that are not None; those that the model's `fit` does not take are refused by name."""
     allowed = ("groups", "labels") if is_classifier(model) else ("offset", "trials", "groups", "labels")
     odd = sorted(set(rows) - set(allowed))
     if odd:
-        raise TypeError(f"{odd[0]} is no argument of the fit of {type(model).__name__}; it has {', '.join(allowed)}.")
+        raise TypeError(f"{odd[0]} is not an argument of fit of {type(model).__name__}; it has {', '.join(allowed)}.")
     return {name: value for name, value in rows.items() if value is not None}
 
 
-def known(rows):
-    """Row arguments of the predict side: labels are the fit's alone."""
+def without_labels(rows):
+    """Row arguments for prediction: all but labels."""
     return {name: value for name, value in rows.items() if name != "labels"}
 
 

@@ -1,25 +1,23 @@
-"""What a fit reports as numbers with names."""
+"""Reports of fitted models as vectors of coefficients with labels."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..gates import TreeGate
-
-__all__ = ["Coefficient", "entries_of", "labelled", "numbers_of", "numeric", "pick", "shapes_of", "stacked", "taken"]
+__all__ = ["Coefficient", "entries_of", "labelled", "numbers_of", "numeric", "reordered", "shapes_of", "stacked"]
 
 
 class Coefficient(NamedTuple):
-    """Which number of `experts_` or `gate_` one is."""
+    """Identifies a number in `experts_` or `gate_`."""
 
     side: str  # "expert" or "gate"
     index: Any  # leaf or gating node, or the name of the expert
-    part: str  # class, output or branch, "" where there is one
+    part: str  # class, output or branch; "" where there is only one
     term: str  # name of the column, "(intercept)", or of the field of the report
 
 
 def numeric(report):
-    """A report, or a dict of them, with None for what is no array of numbers."""
+    """A report, or a dict of them, with None for fields that are not arrays of numbers."""
     if isinstance(report, dict):
         return {name: numeric(part) for name, part in report.items()}
     fields = (np.asarray(field) if np.asarray(field).dtype.kind in "fiu" else None for field in _fields(report))
@@ -27,7 +25,7 @@ def numeric(report):
 
 
 def _fields(report):
-    """The fields of a report; estimators, some of which look like sequences, are no numbers."""
+    """The fields of a report, without estimators, some of which look like sequences."""
     return ["" if hasattr(field, "fit") else field for field in report]
 
 
@@ -36,12 +34,34 @@ def pick(report, index):
     return type(report)(*(None if field is None else field[index] for field in report))
 
 
-def taken(report, order):
-    """A report with its experts, or nodes, in another order."""
-    if isinstance(report, dict):
-        parts = list(report.values())
-        return {name: parts[k] for name, k in zip(report, order, strict=True)}
-    return pick(report, order)
+def reordered(model, found):
+    """Reports of a refit as numbers, its leaves, nodes and branches in the order of an `Alignment` to another fit."""
+    experts, gate = numeric(model.experts_), numeric(model.gate_)
+    if isinstance(experts, dict):
+        parts = list(experts.values())
+        experts = {name: parts[k] for name, k in zip(experts, found.experts, strict=True)}
+    else:
+        experts = pick(experts, found.experts)
+    axes = _axes(model)
+    if model.model_.gate.tree is None:
+        orders = {1: found.leaves}
+    else:
+        orders = {1: found.nodes, 2: (found.nodes[:, None], found.branches)}
+    fields = (field if not _common(field, axes) else field[orders[_common(field, axes)]] for field in gate)
+    return experts, type(gate)(*fields)
+
+
+def _axes(model):
+    """Sizes of the first axes of a gate's report: nodes and branches, or leaves."""
+    tree = model.model_.gate.tree
+    return (model.n_experts_,) if tree is None else (tree.n_nodes, tree.max_branching)
+
+
+def _common(field, axes):
+    """How many of these axes a field starts with; a field without any is of the whole gate."""
+    if field is None:
+        return 0
+    return next(d for d in range(len(axes), -1, -1) if field.shape[:d] == axes[:d])
 
 
 def shapes_of(report):
@@ -67,14 +87,14 @@ def numbers_of(model, experts, gate):
 
 def labelled(model):
     """Labels of all coefficients, and the fit's own values."""
-    labels, values = zip(*entries_of(model, numeric(model.experts_), numeric(model.gate_)), strict=True)
-    return list(labels), np.array(values)
+    entries = list(entries_of(model, numeric(model.experts_), numeric(model.gate_)))
+    return [label for label, _ in entries], np.array([value for _, value in entries], dtype=float)
 
 
 def entries_of(model, experts, gate):
     """(Coefficient, value) of every number."""
-    columns = [side.design.names for side in model.columns_[:2]]
-    classes = [str(c) for c in getattr(model, "classes_", [])]
+    columns = [_names(side.design) for side in model.columns_[:2]]
+    classes = [str(c) for c in model.target_.labels] if model.task == "classification" else []
     parts = classes[1:] if len(classes) == 2 else classes
     if isinstance(experts, dict):
         for name, report in experts.items():
@@ -82,30 +102,30 @@ def entries_of(model, experts, gate):
     else:
         for k in range(model.n_experts_):
             yield from _of_report("expert", k, pick(experts, k), columns[0], parts)
-    if isinstance(model.model_.gate, TreeGate):
-        for m, n_branches in enumerate(model.tree_.branching):
-            yield from _of_report("gate", m, pick(gate, (m, slice(n_branches))), columns[1], None)
-    else:
-        for k in range(model.n_experts_):
-            yield from _of_report("gate", k, pick(gate, k), columns[1], None)
+    axes = _axes(model)
+    for place in range(axes[0]):
+        index = (place,) if len(axes) == 1 else (place, slice(model.tree_.branching[place]))
+        own = (field[index[: _common(field, axes)]] if _common(field, axes) else None for field in gate)
+        yield from _of_report("gate", place, type(gate)(*own), columns[1])
+    whole = (None if _common(field, axes) else field for field in gate)
+    yield from _of_report("gate", "", type(gate)(*whole), columns[1])
 
 
-def _of_report(side, index, report, columns, parts):
+def _names(design):
+    return [f"x{j}" for j in range(len(design.scale))] if design.names is None else design.names
+
+
+def _of_report(side, index, report, columns, parts=()):
     """(Coefficient, value) of the numbers of one expert or node."""
     for name, field in zip(report._fields, report, strict=True):
         if field is None:
             continue
         field = np.asarray(field, dtype=float)
+        slopes = name == "coef" and field.shape[-1:] == (len(columns),)
+        alone = all(size == 1 for size in (field.shape[:-1] if slopes else field.shape))
         for place, value in np.ndenumerate(field):
-            term, where = name, place
-            if name == "intercept":
-                term = "(intercept)"
-            elif name == "coef":
-                term, where = _column(columns, place[-1]), place[:-1]
-            alone = all(size == 1 for size in (field.shape[:-1] if name == "coef" else field.shape))
-            part = "" if alone else ", ".join(parts[i] if parts and i < len(parts) else str(i) for i in where)
+            term, where = ("(intercept)" if name == "intercept" else name), place
+            if slopes:
+                term, where = columns[place[-1]], place[:-1]
+            part = "" if alone else ", ".join(parts[i] if i < len(parts) else str(i) for i in where)
             yield Coefficient(side, index, part, str(term)), float(value)
-
-
-def _column(columns, j):
-    return f"x{j}" if columns is None else columns[j]

@@ -1,4 +1,4 @@
-"""Tables from CSV files: columns of numbers or of text, with what is missing marked as such."""
+"""Tables from CSV files: columns of numbers or of text, with missing values marked."""
 
 import csv
 import io
@@ -9,12 +9,12 @@ import numpy as np
 
 __all__ = ["Table", "TableError", "read_csv"]
 
-MISSING = {"", "na", "n/a", "nan", "null"}  # of any case
+MISSING = {"", "na", "n/a", "nan", "null"}  # in upper or lower case
 DELIMITERS = ",;\t|"
 
 
 class TableError(ValueError):
-    """A file that is no table, said in a sentence for its owner."""
+    """Raised, with a message for the user, if a file is not a table."""
 
 
 class Table(NamedTuple):
@@ -34,12 +34,12 @@ class Table(NamedTuple):
         return self.columns[name].dtype.kind == "f"
 
     def is_missing(self, name):
-        """Where a column has no value, (n,) of bool."""
+        """Whether each value of a column is missing, (n,) of bool."""
         column = self.columns[name]
         return np.isnan(column) if self.is_numeric(name) else np.equal(column, None)
 
     def take(self, rows):
-        """The table of some rows, given by numbers or by a mask."""
+        """The table of the rows given by an index array or a mask."""
         return Table({name: column[rows] for name, column in self.columns.items()})
 
     def drop(self, names):
@@ -47,7 +47,7 @@ class Table(NamedTuple):
         return Table({name: column for name, column in self.columns.items() if name not in names})
 
     def to_array(self):
-        """Object array (n, p), the form in which scikit-learn takes numbers and text together; nan where missing."""
+        """Object array (n, p), in which scikit-learn accepts numbers and text together; missing values are nan."""
         array = np.empty((self.n_rows, len(self.columns)), dtype=object)
         for j, (name, column) in enumerate(self.columns.items()):
             array[:, j] = np.where(self.is_missing(name), np.nan, column)
@@ -57,12 +57,13 @@ class Table(NamedTuple):
 def read_csv(path):
     """Read a CSV file whose first line names the columns.
 
-    A column is numeric if every value that is there is a finite number. Empty cells, NA, N/A, NaN and null are
-    missing. Cells are separated by commas, semicolons, tabs or bars, whichever the first line has most of.
+    A column is numeric if all its values that are not missing are finite numbers. Empty cells, NA, N/A, NaN and null
+    are missing. The delimiter is the comma, semicolon, tab or vertical bar that is most frequent in the first line.
 
     Parameters
     ----------
     path : str or Path
+        File, encoded in UTF-8.
 
     Returns
     -------
@@ -71,7 +72,7 @@ def read_csv(path):
     Raises
     ------
     TableError
-        If there is no such file, or what is in it is not a table.
+        If the file cannot be read, or is not a table.
 
     Examples
     --------
@@ -86,7 +87,7 @@ def read_csv(path):
     except OSError as error:
         raise TableError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
-        raise TableError(f"{path} is not a text file in UTF-8") from None
+        raise TableError(f"{path} is not a text file encoded in UTF-8") from None
     delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
@@ -125,7 +126,7 @@ def _column(cells):
 
 
 def _number(cell):
-    """The number that a cell holds, or None; infinity and Python's 1_000 are text."""
+    """The number in a cell, or None if it is text; infinity and Python's 1_000 count as text."""
     try:
         number = float(cell)
     except ValueError:

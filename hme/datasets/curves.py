@@ -1,4 +1,4 @@
-"""Small classics: an inverse problem, heteroscedastic noise, two spirals."""
+"""Small classic problems: an inverse problem, heteroscedastic noise, two spirals."""
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
@@ -12,8 +12,8 @@ def make_inverse_problem(n_samples=1000, *, noise=0.1, random_state=None):
     """Bishop's inverse problem: a one-to-many regression with up to three branches.
 
     ``x = t + 0.3 sin(2 pi t) + e`` with ``t`` uniform on ``[0, 1]`` and ``e`` uniform on ``[-noise, noise]``.
-    The task is to predict ``t`` from ``x``; in the middle of the range several values of ``t`` fit, and their
-    mean is none of them.
+    The task is to predict ``t`` from ``x``. In the middle of the range several values of ``t`` are possible, and
+    their mean is not among them.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def make_inverse_problem(n_samples=1000, *, noise=0.1, random_state=None):
         Response t.
     truth : :class:`~sklearn.utils.Bunch`
         - ``forward`` (n_samples,): x without noise, ``t + 0.3 sin(2 pi t)``.
-        - ``noise`` (n_samples,): noise that was added, so that ``X[:, 0] == forward + noise``.
+        - ``noise`` (n_samples,): the noise that was added, so that ``X[:, 0] == forward + noise``.
         - ``half_width``: the parameter `noise`.
 
     Raises
@@ -71,7 +71,7 @@ def make_heteroscedastic(n_samples=1000, *, noise=1.0, random_state=None):
     n_samples : int, default=1000
         Number of rows.
     noise : float, default=1.0
-        Factor on the standard deviation, >= 0; 1 is the published problem.
+        Factor on the standard deviation, >= 0; 1 gives the published problem.
     random_state : int, RandomState instance or None, default=None
         Seed.
 

@@ -14,9 +14,9 @@ def load_motorcycle(*, return_X_y=False, as_frame=False):
     Parameters
     ----------
     return_X_y : bool, default=False
-        Return ``(data, target)`` in place of a Bunch.
+        Return ``(data, target)`` instead of a Bunch.
     as_frame : bool, default=False
-        Return pandas objects; this needs pandas.
+        Return pandas objects; requires pandas.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def load_motorcycle(*, return_X_y=False, as_frame=False):
     ValueError
         If a parameter is not a bool.
     ImportError
-        If `as_frame` is asked for and pandas is missing.
+        If `as_frame` is True and pandas is not installed.
 
     References
     ----------

@@ -14,12 +14,12 @@ def _random_tree_gate(reference, n_experts, sharpness, rng):
     n_features = reference.shape[1]
     coef = np.empty((n_experts - 1, n_features))
     intercept = np.empty(n_experts - 1)
-    reach = [np.ones(len(reference))]  # probability that a reference point arrives at each node
+    reach = [np.ones(len(reference))]  # for each node, the probability that a reference point reaches it
     for node in range(n_experts - 1):
         direction = rng.standard_normal(n_features)
         direction /= np.linalg.norm(direction)
         position = reference @ direction
-        # A cut at the weighted median halves the mass of the node, so that no expert starves.
+        # A cut at the weighted median halves the mass of the node, so that no expert is left with few rows.
         order = np.argsort(position)
         mass = np.cumsum(reach[node][order])
         cut = position[order[np.searchsorted(mass, 0.5 * mass[-1])]]
@@ -39,7 +39,7 @@ def _tree_proba(X, coef, intercept):
 
 
 def _random_flat_gate(reference, n_experts, sharpness, rng):
-    """Draw softmax logits sharpness * (c_k.x - |c_k|^2 / 2): soft nearest-centre cells with spread centres."""
+    """Draw softmax logits sharpness * (c_k.x - |c_k|^2 / 2): soft Voronoi cells of well-separated centres."""
     centers = reference[:1]
     for _ in range(n_experts - 1):  # farthest-point rule keeps the centres apart
         gap = ((reference[:, None] - centers) ** 2).sum(axis=2).min(axis=1)
@@ -65,10 +65,10 @@ def make_regimes(
         Number of experts (regimes).
     structure : {'auto', 'tree', 'flat'}, default='auto'
         'tree' is a balanced binary tree of logistic gates and needs `n_experts` to be a power of two;
-        'flat' is one softmax over all experts; 'auto' takes the tree whenever it is possible.
+        'flat' is one softmax over all experts; 'auto' uses the tree whenever possible.
     sharpness : float, default=10.0
-        Steepness of the gates, > 0. For the tree it is the Euclidean norm of each split's weights. Large
-        values give regimes with hard borders.
+        Steepness of the gates, > 0. For the tree it is the Euclidean norm of each split's coefficients. Large
+        values give regimes with sharp boundaries.
     noise : float or array-like of shape (n_experts,), default=0.1
         Standard deviation of the noise of each expert, >= 0.
     random_state : int, RandomState instance or None, default=None
@@ -82,21 +82,21 @@ def make_regimes(
         Responses.
     truth : :class:`~sklearn.utils.Bunch`
         - ``gate_proba`` (n_samples, n_experts): probability of each expert given the row.
-        - ``label`` (n_samples,): index of the expert that made the row.
+        - ``label`` (n_samples,): index of the expert that generated the row.
         - ``expert_mean`` (n_samples, n_experts): mean of each expert at the row.
-        - ``mean`` (n_samples,): regression function, the gate-weighted expert means.
+        - ``mean`` (n_samples,): regression function, the sum of the expert means weighted by ``gate_proba``.
         - ``coef`` (n_experts, n_features), ``intercept`` (n_experts,): the linear experts.
         - ``noise_std`` (n_experts,): noise standard deviations.
         - ``structure``: 'tree' or 'flat'.
         - ``gate_coef``, ``gate_intercept``: gate parameters. For 'tree', ``n_experts - 1`` rows in heap
-          order (node ``i`` has the children ``2i + 1`` and ``2i + 2``), where the logistic function of a row's
-          linear predictor is the probability of going to the second child; experts are the leaves from left
-          to right. For 'flat', ``n_experts`` rows of softmax logits.
+          order (node ``i`` has the children ``2i + 1`` and ``2i + 2``); the logistic function of a node's linear
+          predictor is the probability of its second child, and the experts are the leaves from left to right.
+          For 'flat', ``n_experts`` rows of softmax logits.
 
     Raises
     ------
     ValueError
-        If a parameter is outside its range, or 'tree' is asked for with `n_experts` not a power of two.
+        If a parameter is outside its range, or if `structure` is 'tree' and `n_experts` is not a power of two.
 
     References
     ----------
@@ -124,7 +124,7 @@ def make_regimes(
         raise ValueError(f"n_experts must be a power of two when structure='tree', got {n_experts}.")
 
     rng = check_random_state(random_state)
-    # The model is drawn first, with a reference sample of fixed size, to be the same for every n_samples.
+    # The model is drawn first, with a reference sample of fixed size, so that it does not depend on n_samples.
     reference = rng.uniform(-1, 1, (2000, n_features))
     random_gate = _random_tree_gate if structure == "tree" else _random_flat_gate
     gate_coef, gate_intercept = random_gate(reference, n_experts, sharpness, rng)
@@ -136,7 +136,7 @@ def make_regimes(
         gate_proba = _tree_proba(X, gate_coef, gate_intercept)
     else:
         gate_proba = softmax(X @ gate_coef.T + gate_intercept, axis=1)
-    # Inverse of the cumulative distribution; the minimum guards against a last sum just below one.
+    # Inverse transform sampling; the minimum guards against a cumulative sum that ends just below one.
     label = (rng.uniform(size=(n_samples, 1)) > gate_proba.cumsum(axis=1)).sum(axis=1)
     label = np.minimum(label, n_experts - 1)
     expert_mean = X @ coef.T + intercept

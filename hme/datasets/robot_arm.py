@@ -50,7 +50,7 @@ def _check_joints(**arrays):
 
 
 def _cross(a, b):
-    # np.cross spends most of its time on axis handling, which counts in an integrator's single-row calls.
+    # np.cross spends most of its time on axis handling, which matters in the single-row calls of an integrator.
     a, b = np.broadcast_arrays(a, b)
     return a[:, [1, 2, 0]] * b[:, [2, 0, 1]] - a[:, [2, 0, 1]] * b[:, [1, 2, 0]]
 
@@ -73,7 +73,7 @@ def _newton_euler(q, qd, qdd, gravity=_GRAVITY):
     """Joint torques (n, 4) for a motion, by the recursive Newton-Euler method in link frames."""
     rotations = _rotations(q)
     omega = alpha = np.zeros((len(q), 3))
-    # A base that accelerates upwards with g stands for gravity.
+    # Gravity is equivalent to a base that accelerates upwards with g.
     accel = np.tile([0.0, 0.0, gravity], (len(q), 1))
     forces, moments = [], []
     for i, rotation in enumerate(rotations):  # outwards: velocities and accelerations of the links
@@ -88,7 +88,7 @@ def _newton_euler(q, qd, qdd, gravity=_GRAVITY):
 
     torque = np.empty(q.shape)
     force = moment = np.zeros((len(q), 3))
-    for i in reversed(range(4)):  # inwards: what each joint must transmit
+    for i in reversed(range(4)):  # inwards: forces and moments transmitted by the joints
         force, moment = force + forces[i], moment + moments[i]
         torque[:, i] = moment @ _AXIS[i]
         force, moment = _turn(rotations[i], force), _turn(rotations[i], moment)
@@ -98,8 +98,8 @@ def _newton_euler(q, qd, qdd, gravity=_GRAVITY):
 
 def _mass_and_bias(q, qd, gravity=_GRAVITY):
     """Mass matrices (n, 4, 4) and bias torques (n, 4) of torque = mass @ qdd + bias."""
-    # Torque is affine in the acceleration: zero acceleration shows the bias, unit vectors add the columns. All
-    # five go through one call, for the sake of single rows.
+    # Torque is affine in the acceleration: zero acceleration gives the bias, and unit vectors give the columns of the
+    # mass matrix in addition. All five are computed in one call, which is faster for single rows.
     probes = np.tile(np.vstack([np.zeros(4), np.eye(4)]), (len(q), 1))
     torque = _newton_euler(np.repeat(q, 5, axis=0), np.repeat(qd, 5, axis=0), probes, gravity).reshape(-1, 5, 4)
     bias = torque[:, 0]
@@ -341,15 +341,15 @@ def make_robot_arm(
     ==========  ========  ==========  ==========  ============================================
 
     Gravity is 9.81 m/s^2; there is no friction. Torques come from the recursive Newton-Euler method; its
-    response to unit accelerations gives the mass matrix, and one linear solve per row the accelerations.
+    response to unit accelerations gives the mass matrix, and one linear solve per row gives the accelerations.
 
-    The paper does not give its arm or its ranges, so the ranges were calibrated, before any mixture was fitted,
+    The paper specifies neither its arm nor its ranges, so the ranges were calibrated, before any mixture was fitted,
     with two other learners: on 15000 training and 5000 test rows, linear regression should have a relative
     error (mean squared error over variance, averaged over the outputs) near the published 0.31, and CART near
     0.17. The paper grew one CART for each output; the defaults give 0.317 for linear regression, 0.163 for four
     such trees and 0.262 for one tree predicting all outputs in standard units (means of five seeds; the leaf size
     is chosen on a part of the training rows). With ``velocity_range=2.0`` and ``torque_range=(4.0, 4.0, 2.0, 0.5)``
-    it is the one tree for all outputs that has 0.173, linear regression 0.305 and four trees 0.073. The script
+    linear regression has 0.305, four trees 0.073, and it is the one tree for all outputs that has 0.173. The script
     ``benchmarks/robot_arm_calibration.py`` repeats both measurements. The yaw position has no influence, because
     the yaw axis is vertical.
 

@@ -1,4 +1,4 @@
-"""Is a mixture worth its experts, and did its starts agree?"""
+"""Diagnosis of fitted mixtures: is the mixture worth its experts, and do different starts agree?"""
 
 from .basins import RestartReport, restart_report
 from .checks import Reliability

@@ -1,4 +1,4 @@
-"""Models without routing that a mixture has to beat."""
+"""The alternatives that a mixture has to beat: models without routing, and other numbers of experts."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -8,20 +8,18 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, SplineTransformer, StandardScaler
 
-from ..experts import MixedExpert
-from ..gates import FixedGate, TreeGate
 from ..inference.alignment import exchangeable
-from ..registry import make_gate
+from ..registry import make_expert, make_gate
 
 __all__ = ["alternatives", "bent_columns", "other_sizes"]
 
 MOST_BASES, MOST_DEGREE = 20, 4
 ROWS_PER_COLUMN = 10  # of every leaf, as for depth="auto"
-DISTINCT = 10  # values of a column that can be bent
+DISTINCT = 10  # a column with more different values gets splines
 
 
 def alternatives(model, X, families=()):
-    """(name, kind, estimator) of every model without routing that stands beside a fitted mixture.
+    """(name, kind, estimator) of every model without routing that a fitted mixture is compared with.
 
     Parameters
     ----------
@@ -54,17 +52,17 @@ def alternatives(model, X, families=()):
 
 
 def other_sizes(model, weight):
-    """(name, "size", estimator) of the same mixture with other numbers of experts, where that is free to choose.
+    """(name, "size", estimator) of the same mixture with other numbers of experts, where these can be chosen freely.
 
-    Numbers are powers of two: all smaller ones, and one up to twice as many experts if `weight` is enough for them. A
-    binary tree of several levels loses or gains levels, any other one becomes flat.
+    Numbers are powers of two: all smaller ones, and one up to twice as large if `weight` suffices. A binary tree gets
+    another depth, any other tree becomes flat.
     """
-    expert, gate, tree, K = model.model_.expert, model.model_.gate, model.tree_, model.n_experts_
-    if K == 1 or isinstance(expert, MixedExpert) or isinstance(gate, FixedGate) or not exchangeable(expert, 2).all():
+    expert, gate, K = model.model_.expert, model.model_.gate, model.n_experts_
+    if K == 1 or expert.names or gate.traits.given or not exchangeable(expert, 2).all():
         return []
-    if isinstance(make_gate(model.gate), TreeGate):  # it brings its tree along
+    if make_gate(model.gate).tree is not None:  # the user has given the gate a tree
         return []
-    levels = isinstance(gate, TreeGate) and tree.max_branching == 2
+    levels = gate.tree is not None and gate.tree.max_branching == 2
     start = model.start if isinstance(model.start, str) else "auto"
     free = clone(model).set_params(depth="auto", branching=2, n_experts=None, tree=None, start=start, warm_start=False)
     n_columns = len(model.columns_.expert.design.center) + 1
@@ -79,32 +77,30 @@ def other_sizes(model, weight):
 def _families(model, families):
     """(label, expert) of the single experts: the model's own families, then the others."""
     own = model.model_.expert
-    if isinstance(own, MixedExpert):
+    if own.names:
         first = {}
-        for name, expert in own.experts:
+        for name, expert in zip(own.names, own.members, strict=True):
             first.setdefault(repr(expert), (f" ({name})", expert))
         yield from first.values()
     else:
         yield "", model.expert
     for family in families:
-        expert = model._make_expert(family)
+        expert = make_expert(family, model.task)
         yield f" ({family if isinstance(family, str) else type(expert).__name__})", family
 
 
 def _linear_in_columns(model):
     """A family whose predictor is linear in the columns: the model's own, or the default."""
-    report = model.experts_
-    if not isinstance(report, dict):
-        return model.expert if hasattr(report, "coef") else None
-    for k, part in enumerate(report.values()):
-        if hasattr(part, "coef"):
-            return clone(model.model_.expert.experts[k][1])
-    return None
+    report, names = model.experts_, model.model_.expert.names
+    if not names:
+        return model.expert if "coef" in report._fields else None
+    families = zip(names, model.model_.expert.members, strict=True)
+    return next((clone(family) for name, family in families if "coef" in report[name]._fields), None)
 
 
 def bent_columns(model, X):
     """(name, transformer) of bases with about as many columns as a fitted mixture has parameters, eq. (matched)."""
-    if sp.issparse(X):  # bases of sparse columns are not sparse
+    if sp.issparse(X):  # bases of sparse columns would be dense
         return
     seen = _seen(model)
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
@@ -130,7 +126,7 @@ def _bendable(X):
 
 
 def _seen(model):
-    """A transformer to all columns that experts or gate of a model see."""
+    """A transformer to all columns that the experts or the gate of a model see."""
     expert, gate = model.expert_features, model.gate_features
     if expert is None and gate is None:
         return FunctionTransformer()

@@ -1,31 +1,38 @@
-"""Where the starts of a fit end: how many find the best value, and whether they mean the same experts."""
+"""Restarts: how many starts reach the best objective, and whether they find the same experts."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ..bootstrap.refits import REFIT_ERRORS, check_model, check_rows, known, one_start, refit, seed_of
+from ..bootstrap.refits import (
+    REFIT_ERRORS,
+    check_model,
+    check_rows,
+    fit_once,
+    one_start,
+    refit,
+    seed_of,
+    without_labels,
+)
 from ..fitting.starts import sequence
-from ..gates import FixedGate
 from ..inference.alignment import align, exchangeable
 from ..numerics.checks import check_int, check_real
-from ..tables import escaped, html_table, text_table
+from ..tables import Table, as_html, as_text, pandas_for
 
 __all__ = ["Basin", "RestartReport", "restart_report"]
 
-SAME = 0.95  # agreement of the rows from which two fits mean the same experts
+SAME = 0.95  # agreement from which two fits have the same experts
 
 
 class Basin(NamedTuple):
-    """Starts that end at the same value with the same experts, up to their numbers."""
+    """Starts that end at the same objective with the same experts, up to their order."""
 
-    objective: float  # the best of them, per unit of weight
-    gap: float  # to the best basin
+    objective: float  # the best of its starts, per unit of weight
+    gap: float  # difference to the best basin
     starts: tuple  # numbers of the starts
     names: tuple  # their kinds, each once
     agreement: float  # with the best fit, eq. (agreement)
@@ -33,23 +40,23 @@ class Basin(NamedTuple):
 
 
 class RestartReport:
-    """What `restart_report` found.
+    """Result of `restart_report`.
 
     Attributes
     ----------
     basins : list of Basin
         The best one first.
     objective : ndarray of shape (S,)
-        What each start reached, -inf where it failed.
+        The objective that each start reached, -inf where it failed.
     basin : ndarray of int of shape (S,)
         The basin of each start, -1 where it failed.
     names : list of str
         The start of each fit.
     converged : ndarray of bool of shape (S,)
     own : float or None
-        Objective of the model that was given.
+        Objective of the model itself, where it was fitted.
     verdict : str
-        What follows, in a sentence.
+        The conclusion in a sentence.
     models : list of estimators
         The best fit of each basin.
     """
@@ -64,17 +71,17 @@ class RestartReport:
         m = len(best.starts)
         said = [f"{m} of {n} starts reach the best value"]
         if n == 1:
-            said = ["there was one start only, which says nothing about others: use more"]
+            said = ["one start alone cannot be compared: use more"]
         elif m == n:
-            said.append("nothing hangs on the start")
+            said.append("the result does not depend on the start")
         elif m == 1:
-            said.append("a value that is found once may not be the best there is: use more starts, or fewer experts")
+            said.append("a value that is found only once may not be the best: use more starts, or fewer experts")
         elif m < 0.2 * n:
             chance = (1.0 - m / n) ** 10
             said.append(f"ten starts would miss it with a probability of about {chance:.2f}")
         if len(self.basins) > 1:
             second = self.basins[1]
-            kind = "the same experts all but in value" if second.agreement >= SAME else "other experts"
+            kind = "nearly the same experts" if second.agreement >= SAME else "other experts"
             said.append(
                 f"the next basin is {second.gap:.2g} nats a row below and has {kind} (agreement {second.agreement:.2f})"
             )
@@ -87,46 +94,44 @@ class RestartReport:
 
     def to_frame(self):
         """A pandas DataFrame with a row for each start: "start", "objective", "basin", "converged"."""
-        import pandas as pd
-
         columns = {"start": self.names, "objective": self.objective, "basin": self.basin, "converged": self.converged}
-        return pd.DataFrame(columns)
+        return pandas_for("to_frame").DataFrame(columns)
 
-    def _table(self):
+    def _parts(self):
+        """Sentences and the table, as they stand below each other."""
+        failed = int((self.basin < 0).sum())
+        note = f", {failed} failed" if failed else ""
+        yield f"Restarts: {len(self.objective)} starts in {len(self.basins)} basin(s){note}"
         rows = [
             [b, len(basin.starts), basin.objective, basin.gap, basin.agreement, basin.ari, ", ".join(basin.names)]
             for b, basin in enumerate(self.basins)
         ]
-        return ["basin", "starts", "objective", "gap", "agreement", "ari", "kinds of start"], rows
-
-    def _head(self):
-        failed = int((self.basin < 0).sum())
-        note = f", {failed} failed" if failed else ""
-        return f"Restarts: {len(self.objective)} starts in {len(self.basins)} basin(s){note}"
+        yield Table(["basin", "starts", "objective", "gap", "agreement", "ari", "kinds of start"], rows)
+        yield self.verdict
 
     def __repr__(self):
-        return "\n".join([self._head(), *text_table(*self._table()), self.verdict])
+        return as_text(self._parts())
 
     def _repr_html_(self):
-        return f"<p>{escaped(self._head())}</p>{html_table(*self._table())}<p>{escaped(self.verdict)}</p>"
+        return as_html(self._parts())
 
 
 def restart_report(
     model, X, y, n_init=20, *, sample_weight=None, tolerance=1e-3, random_state=None, n_jobs=None, **rows
 ):
-    """Fit a model from many starts, one at a time, and say where they end.
+    """Fit a model from many starts, one at a time, and report where they end.
 
-    Two starts share a basin where their objectives differ by less than `tolerance` and both give the rows to the same
-    experts, whatever the experts' numbers, see `align`.
+    Two starts share a basin if their objectives differ by at most `tolerance` and both assign the rows to the same
+    experts, whatever the order of the experts, see `align`.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier, or list of them
-        One model, fitted or not, that is fitted from `n_init` starts: its own, then those that are drawn, in turn. Or
-        a list of models that are fitted to the same rows already.
+        One model, fitted or not, to be fitted from `n_init` starts: its own, then drawn ones. Or a list of models that
+        have been fitted to the same rows.
     X, y : array-like
     n_init : int, default=20
-        Number of starts; of a list of models there are as many as it has.
+        Number of starts; not used with a list of models.
     sample_weight : array-like of shape (n,) or None, default=None
     tolerance : float, default=1e-3
         In nats per unit of weight.
@@ -160,7 +165,7 @@ def restart_report(
     for member in model if several else [model]:
         check_model(member)
     if several and not model:
-        raise ValueError("model is an empty list; give a model, or at least one fitted one.")
+        raise ValueError("model is an empty list; give a model, or a list of fitted ones.")
     rows = check_rows(model[0] if several else model, rows)
     y = np.asarray(y)
     weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
@@ -175,7 +180,7 @@ def restart_report(
         fits, names = _fits(model, X, y, weight, rows, check_int(n_init, "n_init"), seed_of(random_state), n_jobs)
         own = float(model.lower_bounds_[-1]) if hasattr(model, "params_") else None
         if all(fit is None for fit in fits):
-            raise ValueError("restart_report: no start could be fitted; fit the model itself to see why.")
+            raise ValueError("restart_report: no start could be fitted; fit the model itself to see the reason.")
     objective = np.array([-np.inf if fit is None else fit.lower_bounds_[-1] for fit in fits])
     basins, basin, leaders = _basins(fits, names, objective, X, y, weight, rows, tolerance)
     converged = np.array([fit is not None and fit.converged_ for fit in fits])
@@ -184,10 +189,7 @@ def restart_report(
 
 def _fits(model, X, y, weight, rows, n_init, seed, n_jobs):
     """A fit from each start, None where it failed, and the names of the starts."""
-    if not hasattr(model, "params_"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = clone(model).set_params(warm_start=False).fit(X, y, sample_weight=weight, **rows)
+    model = fit_once(model, X, y, weight, rows)
     given = None if isinstance(model.start, str) else model.start
     names = sequence("given" if given is not None else model.start, n_init, is_classifier(model))
     starts = [given if name == "given" else name for name in names]
@@ -204,14 +206,14 @@ def _one_start(model, X, y, weight, rows, start, seed):
 
 
 def _basins(fits, names, objective, X, y, weight, rows, tolerance):
-    """Basins, the number of each start's, and the best fit of each."""
+    """Basins, the number of the basin of each start, and the best fit of each basin."""
     order = [s for s in np.argsort(-objective, kind="stable") if fits[s] is not None]
     best = fits[order[0]]
-    by_number = "labels" in rows or isinstance(best.model_.gate, FixedGate)
+    by_number = "labels" in rows or best.model_.gate.traits.given
     allowed = exchangeable(best.model_.expert, best.n_experts_, by_number)
     resp, leaders, members, basin = {}, [], [], np.full(len(fits), -1)
     for s in order:
-        resp[s] = fits[s].responsibilities(X, y, **known(rows))
+        resp[s] = fits[s].responsibilities(X, y, **without_labels(rows))
         for b, leader in enumerate(leaders):
             near = objective[leader] - objective[s] <= tolerance
             if near and align(resp[leader], resp[s], weight, None, allowed).agreement >= SAME:

@@ -1,4 +1,4 @@
-"""Is the gate calibrated, are the experts at work, do residuals look as they should."""
+"""Checks of a mixture: calibration of the gate, use of the experts, held-out residuals and class probabilities."""
 
 from typing import NamedTuple
 
@@ -6,22 +6,22 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.base import is_classifier
 
-from ..bootstrap.refits import known
+from ..bootstrap.refits import without_labels
 from .evidence import SURE, said_of
 
 __all__ = ["Reliability", "calibration_of", "remarks_of", "routing_of"]
 
 N_BINS = 10
 SURE_ROW = 0.8  # responsibility from which a row's expert is clear
-LARGE_ECE, LARGE_TREND, UNSTABLE = 0.1, 0.2, 0.6  # from which a remark is made
+LARGE_ECE, LARGE_TREND, UNSTABLE = 0.1, 0.2, 0.6  # limits for remarks
 KOLMOGOROV = 1.358  # asymptotic 5 % point of sqrt(n) times the distance
 
 
 class Reliability(NamedTuple):
-    """Probabilities against what happened, in bins of the probability."""
+    """Predicted probabilities against observed frequencies, in bins of the probability."""
 
-    said: np.ndarray  # mean probability in each bin
-    seen: np.ndarray  # mean of what happened
+    predicted: np.ndarray  # mean probability in each bin
+    observed: np.ndarray  # mean frequency in each bin
     weight: np.ndarray  # share of the weight
     error: float  # expected calibration error, eq. (gate-calibration)
 
@@ -38,9 +38,9 @@ class Residuals(NamedTuple):
 
 
 def routing_of(model, table):
-    """How many experts are at work, and how clearly rows belong to them, eq. (effective-experts)."""
+    """How many experts are used, and how clearly rows belong to them, eq. (effective-experts)."""
     prior = model.gate_proba(table.X)
-    resp = model.responsibilities(table.X, table.y, **known(table.rows))
+    resp = model.responsibilities(table.X, table.y, **without_labels(table.rows))
     share = table.weight / table.weight.sum()
     return {
         "load": model.load_,
@@ -77,22 +77,21 @@ def calibration_of(model, table, folds, held, seed):
     return found
 
 
-def _reliability(said, seen, share, by_column=False):
-    """Probabilities (n, K) in bins against what happened, eq. (gate-calibration).
+def _reliability(predicted, observed, share, by_column=False):
+    """Predicted probabilities (n, K) against what was observed, in bins, eq. (gate-calibration).
 
-    The bins are of all columns together, as leaves of different folds have different numbers; classes have the same,
-    so that errors are found `by_column`.
+    The bins pool all columns, since the numbers of leaves differ between folds; errors of classes, whose numbers do
+    not, are found `by_column`.
     """
-    columns = said.shape[1]
-    bins = np.minimum((said * N_BINS).astype(int), N_BINS - 1)
+    columns = predicted.shape[1]
+    bins = np.minimum((predicted * N_BINS).astype(int), N_BINS - 1)
     cells = bins + N_BINS * np.arange(columns) if by_column else bins
-    weight = np.broadcast_to(share[:, None], said.shape)
-    gaps = np.bincount(cells.ravel(), (weight * (said - seen)).ravel())
-    mass, *sums = (
-        np.bincount(bins.ravel(), values.ravel(), N_BINS) for values in (weight, weight * said, weight * seen)
-    )
+    weight = np.broadcast_to(share[:, None], predicted.shape)
+    gaps = np.bincount(cells.ravel(), (weight * (predicted - observed)).ravel())
+    sums = (weight, weight * predicted, weight * observed)
+    mass, *sums = (np.bincount(bins.ravel(), values.ravel(), N_BINS) for values in sums)
     used = mass > 0
-    # Half the sum over columns is what two of them would give, and does not shrink with the number of the others.
+    # Half the sum over columns is the error of either of two, and does not shrink with the number of columns.
     error = 0.5 * float(np.abs(gaps).sum())
     return Reliability(*(values[used] / mass[used] for values in sums), mass[used] / columns, error)
 
@@ -107,24 +106,24 @@ def _kolmogorov(u, share):
 def _residuals(output, z, mean, share):
     center = share @ z
     std = np.sqrt(share @ (z - center) ** 2)
-    skew = share @ (z - center) ** 3 / std**3 if std > 0 else 0.0
+    skew = share @ (z - center) ** 3 / std**3 if std > 0 else np.nan
     there = share > 0
     trend, spread = (_rank_correlation(values, mean, share, there) for values in (z, np.abs(z - center)))
     return Residuals(output, float(center), float(std), float(skew), trend, spread)
 
 
 def _rank_correlation(a, b, share, there):
-    """Spearman's correlation, weighted."""
+    """Spearman's correlation, weighted; nan where one of the two is constant."""
     ranks = np.stack([rankdata(values[there]) for values in (a, b)])
     w = share[there]
     ranks -= (ranks @ w)[:, None]
     covariance = (ranks * w) @ ranks.T
     size = np.sqrt(covariance[0, 0] * covariance[1, 1])
-    return float(covariance[0, 1] / size) if size > 0 else 0.0
+    return float(covariance[0, 1] / size) if size > 0 else np.nan
 
 
 def remarks_of(found):
-    """What else deserves attention, in sentences."""
+    """Further findings that deserve attention, in sentences."""
     said = []
     if found["gate"].error > LARGE_ECE:
         said.append(f"the gate's probabilities miss the responsibilities of held-out rows by {found['gate'].error:.2f}")
@@ -136,7 +135,7 @@ def remarks_of(found):
         said.append(f"{idle} of {len(found['load'])} experts have less than 1 % of the weight: use fewer")
     for name, values in (("other starts", found["seed_ari"]), ("drawn rows", found["bootstrap_ari"])):
         if len(values) and values.mean() < UNSTABLE:
-            said.append(f"the regimes are not firm: fits from {name} agree with the model's by an ARI of "
+            said.append(f"the regimes are not stable: fits from {name} agree with the model with an ARI of only "
                         f"{values.mean():.2f}")  # fmt: skip
     if len(found["seed_gap"]) and found["seed_gap"].max() > 1e-3:
         said.append(
@@ -148,11 +147,11 @@ def remarks_of(found):
     limit = max(LARGE_TREND, 3.0 * found["pit_limit"] / KOLMOGOROV)
     for part in found["residuals"] or []:
         if abs(part.trend) > limit:
-            said.append(f"residuals of output {part.output} go along with the prediction (rank correlation "
+            said.append(f"residuals of output {part.output} are correlated with the prediction (rank correlation "
                         f"{part.trend:.2f})")  # fmt: skip
         if abs(part.spread) > limit:
-            said.append(f"the size of the residuals of output {part.output} goes along with the prediction (rank "
-                        f"correlation {part.spread:.2f}): the noise is not what the experts say")  # fmt: skip
+            said.append(f"the size of the residuals of output {part.output} is correlated with the prediction (rank "
+                        f"correlation {part.spread:.2f}): the noise is not modelled well")  # fmt: skip
     if found["classes"] is not None and found["classes"].error > LARGE_ECE:
         said.append(f"held-out class probabilities are off by {found['classes'].error:.2f}")
     return said

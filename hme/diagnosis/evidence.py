@@ -1,4 +1,4 @@
-"""Gains on held-out rows, and what they are evidence for."""
+"""Evidence: gains in held-out log-likelihood, and the verdict that they support."""
 
 from typing import NamedTuple
 
@@ -9,27 +9,27 @@ from ..bootstrap.refits import unit_codes
 __all__ = ["Evidence", "FLOOR", "Gain", "Rival", "SURE", "judge", "said_of"]
 
 SURE = 2.0  # standard errors that a gain must have to count
-FLOOR = -700.0  # log-density that stands for a probability of zero
+FLOOR = -700.0  # log-density in place of the logarithm of zero
 VERDICTS = ("single", "no routing", "routing")  # from the weakest case for a mixture to the strongest
 
 
 class Gain(NamedTuple):
-    """Held-out log-likelihood of the model over another, eq. (routing-gain)."""
+    """Held-out log-likelihood of the model over another, eq. (routing-gain); nan where the other cannot be fitted."""
 
     name: str  # of the other
-    kind: str  # "single", "bent", "mixture" or "size": what it is
+    kind: str  # of the other: "single", "bent", "mixture" or "size"
     mean: float  # per unit of weight
     error: float  # paired standard error
     log_likelihood: float  # of the other, per unit of weight
     n_parameters: int | None  # of the other
-    note: str = ""  # why there is no number
+    note: str = ""  # the reason where there is no number
 
     @property
     def there(self):
         return not self.note
 
     def clear(self, least=0.0):
-        """Whether the model is better, beyond doubt and by so much."""
+        """Whether the gain is significant, and at least as large as this."""
         return self.mean > SURE * self.error and self.mean > least
 
 
@@ -57,23 +57,23 @@ class Evidence:
         return float(self.weight @ values / self.weight.sum())
 
     def error(self, values):
-        """Standard error of the mean, units being independent, eq. (gain-error)."""
+        """Standard error of the mean for independent units, eq. (gain-error)."""
         sums = np.bincount(self.units, self.weight * (values - self.mean(values)))
         mass = np.bincount(self.units, self.weight) > 0
         n = int(mass.sum())
         return float(np.sqrt((sums**2).sum() * n / max(n - 1, 1)) / self.weight.sum())
 
     def joined(self, parts):
-        """Log-densities of all folds, and why there are none."""
+        """Log-densities of all folds, or None with the reason."""
         failed = [part for part in parts if isinstance(part, str)]
         if failed:
             return None, f"cannot be fitted ({failed[0]})"
         return self.clipped([part.log_likelihood for part in parts]), ""
 
     def gain(self, values, rival):
-        """What a model with these log-densities gains over another."""
+        """The gain of a model with these log-densities over another."""
         if rival.note:
-            return Gain(rival.name, rival.kind, 0.0, 0.0, 0.0, rival.n_parameters, rival.note)
+            return Gain(rival.name, rival.kind, np.nan, np.nan, np.nan, rival.n_parameters, rival.note)
         gain = values - rival.log_likelihood
         mean = self.mean(rival.log_likelihood)
         return Gain(rival.name, rival.kind, self.mean(gain), self.error(gain), mean, rival.n_parameters)
@@ -88,7 +88,7 @@ class Rival(NamedTuple):
 
 
 def judge(evidence, values, n_experts, rivals, least_gain, unit):
-    """The verdict and its sentence, for the model or, where that makes a better case, the best of another size."""
+    """The verdict and its sentence, for the model or, if that makes a better case, for the best one of another size."""
     if n_experts == 1:
         return "single", "The model is a single expert: there is no routing to judge."
     others = [rival for rival in rivals if rival.kind != "size"]
@@ -105,7 +105,7 @@ def judge(evidence, values, n_experts, rivals, least_gain, unit):
         other, instead = case(best.log_likelihood, best.name)
         if VERDICTS.index(other) > VERDICTS.index(verdict):
             loss = evidence.gain(values, best)
-            instead += f" It takes another number of experts than the model's {n_experts}, which gain "
+            instead += f" This takes another number of experts than the model's {n_experts}, which gain "
             instead += f"{said_of(loss, unit)}."
             return other, instead
     return verdict, sentence
@@ -120,11 +120,11 @@ def _case(gains, name, least_gain, unit):
     """The verdict on one mixture from its gains."""
     single = min((gain for gain in gains if gain.kind == "single"), key=lambda gain: gain.mean, default=None)
     rival = min((gain for gain in gains if gain.kind != "single"), key=lambda gain: gain.mean, default=None)
-    if single is None:  # of a hurdle model no expert alone can have produced y
+    if single is None:  # as no expert of a hurdle model alone can have produced y
         said = f"held out, {name} gain {said_of(rival, unit)}; no single expert can have produced all of y"
         if rival.clear(least_gain):
             return "routing", f"Routing pays: {said}."
-        return "no routing", f"A single model cannot do it, but routing is not shown to be needed: {said}."
+        return "no routing", f"A single model is not possible, but there is no evidence for routing: {said}."
     if not single.clear(least_gain):
         sentence = f"A single model is enough: held out, {name} gain {said_of(single, unit)}."
         if rival is not None and rival.kind == "bent" and rival.mean < single.mean - SURE * rival.error:

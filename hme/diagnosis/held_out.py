@@ -1,4 +1,4 @@
-"""Fits that leave rows out, and fits from other starts and of drawn rows."""
+"""Fits that leave rows out, fits from other starts, and fits to drawn rows."""
 
 import warnings
 from typing import Any, NamedTuple
@@ -10,13 +10,13 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 from sklearn.utils import _safe_indexing
 
 from ..bootstrap import bootstrap
-from ..bootstrap.refits import REFIT_ERRORS, known, refit
+from ..bootstrap.refits import REFIT_ERRORS, refit, without_labels
 
-__all__ = ["Table", "bootstrap_ari", "folds_of", "held_out", "other_start"]
+__all__ = ["Data", "bootstrap_ari", "folds_of", "held_out", "other_start"]
 
 
 class Held(NamedTuple):
-    """What fits of the folds say of the rows they have not seen."""
+    """Predictions for the rows of a fold, by a fit that has not seen them."""
 
     log_likelihood: np.ndarray  # (heads,)
     n_parameters: int | None
@@ -27,18 +27,18 @@ class Held(NamedTuple):
     pit: Any = None  # (n, T)
 
 
-class Table(NamedTuple):
-    """What a user handed over, as one."""
+class Data(NamedTuple):
+    """A user's table, targets, weights and row arguments together."""
 
     X: Any
     y: np.ndarray
     weight: np.ndarray
     rows: dict
-    units: np.ndarray  # (n,) codes of what stays together
+    units: np.ndarray  # (n,) codes of rows that must stay together
 
     def take(self, index):
         rows = {name: value if np.ndim(value) == 0 else np.asarray(value)[index] for name, value in self.rows.items()}
-        return Table(_safe_indexing(self.X, index), self.y[index], self.weight[index], rows, self.units[index])
+        return Data(_safe_indexing(self.X, index), self.y[index], self.weight[index], rows, self.units[index])
 
 
 def folds_of(model, table, cv, seed):
@@ -67,19 +67,19 @@ def _fit_again(model, table, seed, **settings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = {"random_state": seed, "n_jobs": None, "verbose": 0, "callback": None}
-        rows = known(table.rows)  # labels number the experts of the model, not those of others
+        rows = without_labels(table.rows)  # labels refer to the experts of the model only
         return clone(model).set_params(**settings).fit(table.X, table.y, sample_weight=table.weight, **rows)
 
 
 def held_out(model, table, fold, seed, whole):
-    """What a fit to the other rows says of those of a fold, or the message of an error."""
+    """The rows of a fold as predicted by a fit to the other rows, or the message of an error."""
     outside = np.setdiff1d(np.arange(len(table.y)), fold)
     train, test = table.take(outside), table.take(fold)
     given = not isinstance(model.start, str)
     settings = {"start": np.asarray(model.start)[outside]} if given and hasattr(model, "params_") else {}
     try:
         fitted = _fit_again(model, train, seed, **settings)
-        rows = known(test.rows)
+        rows = without_labels(test.rows)
         log_likelihood = fitted.log_likelihood(test.X, test.y, **rows)
         size = getattr(fitted, "n_parameters_", None)
     except REFIT_ERRORS as error:
@@ -99,7 +99,7 @@ def held_out(model, table, fold, seed, whole):
 
 
 def _pit(fitted, test, rows, seed):
-    """Probability integral transforms (n, T), drawn between the ends of the step where y has a probability."""
+    """Probability integral transforms (n, T), drawn at random within the jump where y has positive probability."""
     if not hasattr(fitted, "predict_dist"):
         return None
     y = np.asarray(test.y, dtype=float).reshape(len(test.y), -1)
@@ -115,20 +115,20 @@ def _pit(fitted, test, rows, seed):
 
 
 def other_start(model, table, seed):
-    """ARI with the model, and objective, of a fit from another start; or the message of an error."""
+    """ARI with the model and objective of a fit from another start, or the message of an error."""
     seed = int(np.random.default_rng(seed).integers(2**31 - 1))
     try:
-        fitted = _fit_again(model, table, seed, start="perturbed_model_tree")  # draws, whatever the task
+        fitted = _fit_again(model, table, seed, start="perturbed_model_tree")  # a random start for either task
     except REFIT_ERRORS as error:
         return f"{type(error).__name__}: {error}"
     return _ari(model, fitted, table), float(fitted.lower_bounds_[-1])
 
 
 def _leaves(model, table):
-    """The most probable leaf of each row: from x alone where the gate looks at it."""
+    """The most probable leaf of each row: by the prior if the gate sees columns, else by the responsibilities."""
     if model.model_.gate.traits.sees_columns:
         return model.apply(table.X)
-    return model.responsibilities(table.X, table.y, **known(table.rows)).argmax(axis=1)
+    return model.responsibilities(table.X, table.y, **without_labels(table.rows)).argmax(axis=1)
 
 
 def _ari(model, other, table):

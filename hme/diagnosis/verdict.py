@@ -1,36 +1,33 @@
-"""Is a mixture worth its experts? Held-out evidence against models without routing, and checks of what it says."""
-
-import warnings
+"""Is a mixture worth its experts? Held-out evidence against models without routing, and checks of its predictions."""
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight
 
-from ..bootstrap.refits import check_model, check_rows, seed_of, unit_codes
+from ..bootstrap.refits import check_model, check_rows, fit_once, seed_of, unit_codes
 from ..numerics.checks import check_int, check_real
-from ..tables import escaped, html_table, text_table
+from ..tables import Table, as_html, as_text
 from .alternatives import alternatives, other_sizes
 from .checks import calibration_of, remarks_of, routing_of
 from .evidence import FLOOR, Evidence, Rival, judge
-from .held_out import Table, bootstrap_ari, folds_of, held_out, other_start
+from .held_out import Data, bootstrap_ari, folds_of, held_out, other_start
 
 __all__ = ["Diagnosis", "diagnose"]
 
 
 class Diagnosis:
-    """What `diagnose` found; printed, it is a page of text.
+    """Result of `diagnose`; printed, it is a page of text.
 
     Attributes
     ----------
     verdict : {"single", "no routing", "routing"}
-        Whether one expert is enough; whether something without routing does as well; or whether routing pays.
+        One expert is enough; or a model without routing does as well; or routing pays.
     sentence : str
         The verdict in words, with the evidence.
     log_likelihood : float
         Held-out log-likelihood of the model, per unit of weight.
     gains : list of Gain
-        Over every alternative.
+        Gains over every alternative.
     gate : Reliability
         Held-out responsibilities against `gate_proba`.
     load : ndarray of shape (K,)
@@ -53,7 +50,7 @@ class Diagnosis:
     classes : Reliability or None
         Held-out class probabilities.
     remarks : list of str
-        What else deserves attention.
+        Further findings that deserve attention.
     """
 
     def __init__(self, **found):
@@ -61,9 +58,7 @@ class Diagnosis:
 
     def to_frame(self):
         """A pandas DataFrame of every figure: "section", "what", "value", "error"."""
-        import pandas as pd
-
-        return pd.DataFrame(self._figures(), columns=["section", "what", "value", "error"])
+        return Table(["section", "what", "value", "error"], self._figures()).to_frame()
 
     def _figures(self):
         rows = [("held out", "log-likelihood", self.log_likelihood, None)]
@@ -78,8 +73,8 @@ class Diagnosis:
         ]
         for name, values in (("other starts", self.seed_ari), ("drawn rows", self.bootstrap_ari)):
             if len(values):
-                spread = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
-                rows.append(("stability", f"ARI, {name}", float(values.mean()), spread))
+                error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+                rows.append(("stability", f"ARI, {name}", float(values.mean()), error))
         if len(self.seed_gap):
             rows.append(("stability", "best of other starts minus model", float(self.seed_gap.max()), None))
         for t, distance in enumerate(self.pit or []):
@@ -91,35 +86,24 @@ class Diagnosis:
             rows.append(("classes", "calibration error", self.classes.error, None))
         return rows
 
-    def _tables(self):
-        gains = [
-            [g.name, "" if g.n_parameters is None else g.n_parameters, g.log_likelihood, g.mean, g.error]
-            for g in self.gains
-            if g.there
-        ]
-        yield ["model against", "parameters", "held out", "gain", "std err"], gains
-        rest = [
-            [section, what, value, "" if error is None else error]
-            for section, what, value, error in self._figures()
-            if section not in ("held out", "gain over", "load")
-        ]
-        yield ["check", "", "value", "std err"], rest
-
-    def _head(self):
-        yield self.sentence
+    def _parts(self):
+        """Sentences and tables, as they stand below each other."""
         load = ", ".join(f"{share:.2f}" for share in self.load)
+        yield self.sentence
         yield f"held-out log-likelihood {self.log_likelihood:.4g} a {self.unit}; load of the experts {load}"
+        gains = [[g.name, g.n_parameters, g.log_likelihood, g.mean, g.error] for g in self.gains if g.there]
+        yield ""
+        yield Table(["model against", "parameters", "held out", "gain", "std err"], gains)
+        rest = [figure for figure in self._figures() if figure[0] not in ("held out", "gain over", "load")]
+        yield ""
+        yield Table(["check", "", "value", "std err"], rest)
+        yield from (f"- {remark}" for remark in self.remarks)
 
     def __repr__(self):
-        gains, rest = self._tables()
-        lines = [*self._head(), "", *text_table(*gains), "", *text_table(*rest)]
-        return "\n".join(lines + [f"- {remark}" for remark in self.remarks])
+        return as_text(self._parts())
 
     def _repr_html_(self):
-        first, second = self._head()
-        tables = "".join(html_table(*table) for table in self._tables())
-        remarks = "".join(f"<li>{escaped(remark)}</li>" for remark in self.remarks)
-        return f"<p><b>{escaped(first)}</b></p><p>{escaped(second)}</p>{tables}<ul>{remarks}</ul>"
+        return as_html(self._parts())
 
 
 def diagnose(
@@ -138,37 +122,36 @@ def diagnose(
     n_jobs=None,
     **rows,
 ):
-    """Say whether a mixture is worth its experts, and check what it says.
+    """Judge by held-out data whether a mixture is worth its experts, and check its predictions.
 
-    All evidence is held out: the model and its alternatives are fitted to all folds but one and judged by the
-    log-likelihood of the rows in it. Alternatives are a single expert of the same family; single experts of other
-    `families`; a single expert on bent columns (splines, polynomials) with about as many parameters as the model; and
-    the same experts with a constant gate. Other numbers of experts are tried too: where the best of them makes a better
-    case for routing than the model does, the verdict is on that, and says so. The verdict is
+    The model and its alternatives are fitted to all folds but one and judged by the log-likelihood of the rows in that
+    fold. The alternatives are a single expert of the same family; single experts of other `families`; a single expert
+    on splines or polynomials of the columns (a bent one) with about as many parameters as the model; and the same
+    experts with a constant gate. Other numbers of experts are tried too: if the best of them makes a better case for
+    routing than the model does, the verdict is about it and says so. The verdict is
 
-    - "single", where the model does not gain on the best single straight expert: by two standard errors, and by
-      `least_gain`;
-    - "no routing", where it does, but does not gain in the same way on a bent expert or on the constant gate;
+    - "single", if the gain over the best single straight expert is less than two standard errors or `least_gain`;
+    - "no routing", if it is not, but the gain over a bent expert or the constant gate is;
     - "routing" otherwise.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
-        Fitted or not. Its tree is kept for all fits.
+        Fitted or not. All its fits have the same tree.
     X, y : array-like
     sample_weight : array-like of shape (n,) or None, default=None
     cv : int, default=5
-        Number of folds; groups and clusters are kept whole, the classes of a classifier in their proportions.
+        Number of folds; groups and clusters are kept whole, and folds are stratified by class.
     n_seeds : int, default=5
-        Fits from other starts, which show how firm the regimes are; 0 for none.
+        Fits from other starts, which show how stable the regimes are; 0 for none.
     n_bootstrap : int, default=10
         Fits to drawn rows, for the same purpose; 0 for none, otherwise at least 2.
     families : sequence of str or experts, default=()
         Further families for the single expert.
     least_gain : float, default=0.01
-        In nats per unit of weight, what a gain must be to matter.
+        The least gain that matters, in nats per unit of weight.
     clusters : array-like of shape (n,) or None, default=None
-        Rows of one value depend on one another: they stay in one fold and count once in standard errors. By default
+        Rows with the same value are dependent: they stay in one fold and count once in standard errors. By default
         `groups`, where given.
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
@@ -198,7 +181,7 @@ def diagnose(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(200, 2))
     >>> y = X[:, 0] - X[:, 1] + rng.normal(size=200)
-    >>> diagnose(HMERegressor(depth=1), X, y, n_seeds=2, n_bootstrap=2, random_state=0).verdict
+    >>> diagnose(HMERegressor(depth=1), X, y, cv=3, n_seeds=2, n_bootstrap=2, random_state=0).verdict
     'single'
     """
     check_model(model)
@@ -211,32 +194,17 @@ def diagnose(
     y = np.asarray(y)
     weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
     seed = seed_of(random_state)
-    if not hasattr(model, "params_"):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            model = clone(model).set_params(warm_start=False).fit(X, y, sample_weight=weight, **rows)
-    check_is_fitted(model)
-    table = Table(X, y, weight, rows, unit_codes(len(y), rows.get("groups"), clusters))
+    model = fit_once(model, X, y, weight, rows)
+    table = Data(X, y, weight, rows, unit_codes(len(y), rows.get("groups"), clusters))
     folds = folds_of(model, table, cv, seed)
     sizes = [] if "labels" in rows else other_sizes(model, weight.sum())
     names, kinds, others = zip(*alternatives(model, X, families), *sizes, strict=True)
-
-    jobs = [delayed(held_out)(model, table, fold, seed + f, True) for f, fold in enumerate(folds)]
-    for other in others:
-        jobs += [delayed(held_out)(other, table, fold, seed + f, False) for f, fold in enumerate(folds)]
-    jobs += [delayed(other_start)(model, table, (seed, s)) for s in range(n_seeds)]
-    answers = Parallel(n_jobs=n_jobs)(jobs)
-    own, answers = answers[:cv], answers[cv:]
-    failed = [answer for answer in own if isinstance(answer, str)]
-    if failed:
-        raise ValueError(f"the model cannot be fitted to {len(failed)} of {cv} folds: {failed[0]}. Use other cv.")
-    of_others = [answers[i * cv : (i + 1) * cv] for i in range(len(others))]
-    seeds = [answer for answer in answers[len(others) * cv :] if not isinstance(answer, str)]
+    own, of_others, seeds = _all_fits(model, others, table, folds, seed, n_seeds, n_jobs)
 
     evidence = Evidence(table, folds)
     values = evidence.clipped([held.log_likelihood for held in own])
     rivals = [
-        Rival(name, kind, getattr(parts[0], "n_parameters", None), *evidence.joined(parts))
+        Rival(name, kind, None if isinstance(parts[0], str) else parts[0].n_parameters, *evidence.joined(parts))
         for name, kind, parts in zip(names, kinds, of_others, strict=True)
     ]
     gains = [evidence.gain(values, rival) for rival in rivals]
@@ -258,3 +226,19 @@ def diagnose(
     found |= routing_of(model, table) | calibration_of(model, table, folds, own, seed)
     remarks += remarks_of(found)
     return Diagnosis(remarks=remarks, **found)
+
+
+def _all_fits(model, others, table, folds, seed, n_seeds, n_jobs):
+    """Held-out answers of the model and of each alternative, fold by fold, and those of fits from other starts."""
+    cv = len(folds)
+    jobs = [delayed(held_out)(model, table, fold, seed + f, True) for f, fold in enumerate(folds)]
+    for other in others:
+        jobs += [delayed(held_out)(other, table, fold, seed + f, False) for f, fold in enumerate(folds)]
+    jobs += [delayed(other_start)(model, table, (seed, s)) for s in range(n_seeds)]
+    answers = Parallel(n_jobs=n_jobs)(jobs)
+    own, answers = answers[:cv], answers[cv:]
+    failed = [answer for answer in own if isinstance(answer, str)]
+    if failed:
+        raise ValueError(f"the model cannot be fitted to {len(failed)} of {cv} folds: {failed[0]}. Use other cv.")
+    of_others = [answers[i * cv : (i + 1) * cv] for i in range(len(others))]
+    return own, of_others, [answer for answer in answers[len(others) * cv :] if not isinstance(answer, str)]

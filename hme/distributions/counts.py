@@ -91,6 +91,3 @@ def poisson_draws(rng, rate):
         return rng.poisson(rate).astype(float)
     draws = rng.poisson(np.where(large, 1.0, rate)).astype(float)
     return np.where(large, np.rint(rate + np.sqrt(rate) * rng.standard_normal(rate.shape)), draws)
-
-
-from .negative_binomial import log_rising  # noqa: E402, F401

@@ -1,4 +1,4 @@
-"""The scikit-learn suit: validate, build rows, choose a start, run EM, keep the attributes."""
+"""The scikit-learn estimators: a fit is bind, start, run and keep; a fitted model answers from rows and parameters."""
 
 from .classifier import HMEClassifier
 from .regressor import HMERegressor

@@ -2,38 +2,130 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight
 
-from ..registry import expert_names
 from .base import BaseHME
-from .inputs import unchanged_on_error
-from .parameters import PARAMETERS
+from .binding import bind
+from .inputs import read, unchanged_on_error
+from .keeping import keep
+from .starting import start
 
 __all__ = ["HMEClassifier"]
 
 
 class HMEClassifier(ClassifierMixin, BaseHME):
-    __doc__ = (
-        """Hierarchical mixture of experts for classification, fitted by EM.
+    """Hierarchical mixture of experts for classification, fitted by EM.
 
-    """
-        + PARAMETERS.format(
-            experts=", ".join(f'"{name}"' for name in expert_names("classification")),
-            default="logistic",
-            start="kmeans",
-            drawn='"directions", "perturbed_model_tree"',
-            classes="""
-    classes_ : ndarray of shape (C,)""",
-        ).replace(
-            """    random_state :""",
-            """    class_weight : dict, "balanced" or None, default=None
+    Parameters
+    ----------
+    depth : int or "auto", default="auto"
+        Levels of gates of a complete tree; 0 is one expert. "auto" is the deepest tree that keeps 10 (p + 1) units of
+        weight for each leaf, at most 5.
+    branching : int or sequence of int, default=2
+        Branches of every gating node, or one number for each level from the root down.
+    n_experts : int or None, default=None
+        Number of experts of a flat tree, with one gating node above all of them.
+    tree : Tree, str, tuple or None, default=None
+        A tree of any other shape: a `Tree`, its text such as ``"((. .) .)"``, or nested tuples.
+    expert : str, expert object, estimator, list of pairs or None, default=None
+        The family of experts: "constant", "logistic", "tree";
+        an object from `hme.experts`; or a scikit-learn estimator. None is "logistic". A list of (name, expert) pairs
+        gives each leaf a family of its own, from left to right.
+    gate : {"softmax", "constant", "gaussian", "top_k", "tree"}, gate object, classifier or None, default=None
+        The gate, or the family of its nodes; None is "softmax".
+    expert_features, gate_features : None, columns or transformer, default=None
+        What experts and gate see of X: all columns; some of them, by names, numbers, a mask, a slice or a callable as
+        in scikit-learn's `ColumnTransformer`; or a transformer that is fitted with the model. With both given, X may
+        hold columns that are not numeric.
+    standardize : bool, default=True
+        Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. Computations use
+        standardised columns in either case, and coefficients are reported in the units of X.
+    algorithm : {"em", "hard", "stochastic"} or tuple of them, default="em"
+        "em" weights every expert by its responsibilities. "hard" gives each row to its most probable expert, as in
+        clusterwise regression, and maximises the classification likelihood. "stochastic" draws one expert for each row
+        in every sweep, and keeps the best parameters found. In a tuple, each algorithm continues from where the one
+        before ended: ``("stochastic", "em")`` searches, then climbs. `history_`, `n_iter_` and `lower_bounds_` are
+        those of the last one.
+    start : str or array-like, default="auto"
+        "model_tree", "directions", "hyperplanes", "perturbed_model_tree", "kmeans" or "groups"; or one leaf number a
+        row (n,), or responsibilities (n, K). "auto" is "groups", which clusters fits to single groups, if `fit` is
+        given groups, else "kmeans".
+    n_init : int, default=1
+        Number of starts, of which the best fit is kept. The first is `start`, the others are in turn "directions",
+        "perturbed_model_tree".
+    n_finalists : int or None, default=None
+        If given, all starts run for a few sweeps, and only this many of the best run to the end.
+    max_iter : int, default=500
+        Largest number of sweeps of a start.
+    tol : float, default=1e-5
+        A fit has converged when a sweep gains no more than this, in nats per unit of weight, and the scaled gradient is
+        below its square root.
+    on_empty : {"warn", "reseed", "raise"}, default="warn"
+        What to do about an expert that ends with less than a thousandth of an equal share of the weight.
+    warm_start : bool, default=False
+        Start from the parameters, and the standardisation, of the last fit.
+    callback : callable or None, default=None
+        ``callback(sweep, objective, params)``, called after every accepted sweep; a true value stops the current start.
+        With ``n_jobs`` above 1 it is called in the worker processes.
+    class_weight : dict, "balanced" or None, default=None
         Factors on the weights of the rows of each class.
-    random_state :""",
-        )
-        + """
+    random_state : int, RandomState or None, default=None
+        For starts that are drawn and for stochastic EM; the default start draws nothing.
+    n_jobs : int or None, default=None
+        Number of starts that run at the same time (joblib). The result does not depend on it.
+    verbose : int, default=0
+        1 prints every tenth sweep, 2 every sweep.
+
+    Attributes
+    ----------
+    experts_, gate_ : NamedTuple of arrays
+        Coefficients in the units of X, first axis the expert or gating node.
+    tree_ : Tree
+    n_experts_ : int
+    params_ : Params
+        The parameters that EM estimated, on standardised columns.
+    load_ : ndarray of shape (K,)
+        Share of the weight that each expert is responsible for.
+    lower_bounds_ : ndarray
+        Mean penalised log-likelihood of each accepted sweep, eq. (objective). It does not fall; with a top-k gate it
+        does not fall within each of the `stages_`.
+    history_ : History
+        Every sweep, also those that the guard rejected.
+    objective_ : str
+        "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate);
+        with " classification" where the last `algorithm` is "hard".
+    stages_ : list of Stage
+        What each stage of a top-k gate's training reached; empty for other gates.
+    n_parameters_ : int
+        Free parameters of gate and experts.
+    n_iter_ : int
+    converged_ : bool
+    stop_reason_ : str
+        "converged", "max_iter", "stalled", "callback" or "interrupted".
+    boundary_ : list of str
+        Parameters at a boundary: separating gates or experts, variances at their floor.
+    restarts_ : list of Restart
+        What each start reached.
+    restart_params_ : list of Params or None
+        The parameters that each start reached; None if experts or gate are estimators that are fitted anew.
+    model_ : Mixture
+        Gate and experts, bound to the rows of the fit; with `params_`, the mixture itself.
+    columns_ : Columns
+        The map from X to the design columns of gate and experts.
+    target_ : Classes
+        The classes, and the coding of y.
+    row_arguments_ : frozenset of str
+        Which of `offset` and `trials` `fit` was given.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where X has string column names.
+    classes_ : ndarray of shape (C,)
+
+    References
+    ----------
+    Jordan, M. I. and Jacobs, R. A. (1994). Hierarchical mixtures of experts and the EM algorithm. Neural Computation
+    6(2), 181-214.
+
     Examples
     --------
     >>> from hme import HMEClassifier
@@ -42,10 +134,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     >>> model.predict([[-1.8], [0.0], [1.8]])
     array(['out', 'in', 'out'], dtype='<U3')
     """
-    )
 
-    _task, _default_expert = "classification", "logistic"
-    _row_arguments = frozenset()
+    task = "classification"
 
     def __init__(
         self,
@@ -73,10 +163,29 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         n_jobs=None,
         verbose=0,
     ):
-        settings = {
-            name: value for name, value in locals().items() if name not in ("self", "class_weight", "__class__")
-        }
-        super().__init__(**settings)
+        super().__init__(
+            depth=depth,
+            branching=branching,
+            n_experts=n_experts,
+            tree=tree,
+            expert=expert,
+            gate=gate,
+            expert_features=expert_features,
+            gate_features=gate_features,
+            standardize=standardize,
+            algorithm=algorithm,
+            start=start,
+            n_init=n_init,
+            n_finalists=n_finalists,
+            max_iter=max_iter,
+            tol=tol,
+            on_empty=on_empty,
+            warm_start=warm_start,
+            callback=callback,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
         self.class_weight = class_weight
 
     def fit(self, X, y, sample_weight=None, *, groups=None, labels=None):
@@ -91,10 +200,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Not negative; a weight of 2 is the same as the row twice.
         groups : array-like of shape (n,) or None
             Rows of one value come from the same expert (repeated measurements), eq. (group). The gate's columns and the
-            weights are constant inside a group, which counts once.
+            weights must be constant inside a group, which counts once.
         labels : array-like of shape (n,) or (n, K) or None
-            What is known of the rows' experts: leaf numbers, -1 where unknown; or factors on the prior of every expert,
-            where 0 excludes it, eq. (labels).
+            What is known of the experts of the rows: leaf numbers, -1 where unknown; or factors on the prior of every
+            expert, where 0 excludes it, eq. (labels).
 
         Returns
         -------
@@ -106,78 +215,126 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with unchanged_on_error(self):
-            tables, y = self._tables(X, y, reset=True)
-            try:
-                check_classification_targets(y)
-            except TypeError:
-                raise TypeError("y holds labels of different types, which cannot be sorted; use one type.") from None
-            weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-            weight = weight * self._class_factor(y)
-            kept, tables, y, weight, group, _ = self._in_use(tables, y, weight, groups)
-            classes, codes = np.unique(y, return_inverse=True)
-            if len(classes) < 2:
-                raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
-            if self.warm_start and hasattr(self, "classes_") and not np.array_equal(classes, self.classes_):
-                raise ValueError(f"warm_start: y has the classes {classes}, the earlier fit {self.classes_}.")
-            self._check_frozen(classes)
-            self._fit(tables, codes, weight, kept, group, labels)
-            self.classes_ = classes
+            given = read(self, X, y, sample_weight, groups, labels)
+            bound = bind(self, given)
+            begun = start(self, given, bound)
+            fits = begun.run()
+            keep(self, given, bound, begun, fits)
+            self.classes_ = self.target_.classes
         return self
 
-    def _check_frozen(self, classes):
-        """Refuse fitted classifiers whose classes are not those of y: their probabilities go by position."""
-        expert = self._make_expert(self.expert)
-        for member in expert.members:
-            known = getattr(member.estimator, "classes_", None) if member.traits.frozen else None
-            if known is not None and not any(np.array_equal(known, c) for c in (classes, np.arange(len(classes)))):
-                raise ValueError(
-                    f"expert {member.estimator!r} is frozen and knows the classes {np.asarray(known).tolist()}, y has "
-                    f"{classes.tolist()}."
-                )
+    def class_factors(self, y):
+        """Factors on the weights of rows, by their classes.
 
-    def _class_factor(self, y):
+        Parameters
+        ----------
+        y : array-like of shape (n,)
+            Class labels.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            What `class_weight` says; ones without it.
+        """
         if self.class_weight is None:
-            return 1.0
-        factor = compute_sample_weight(self.class_weight, y)
-        if not (np.isfinite(factor).all() and (factor >= 0).all()):
+            return np.ones(len(y))
+        factors = compute_sample_weight(self.class_weight, y)
+        if not (np.isfinite(factors).all() and (factors >= 0).all()):
             raise ValueError(f"class_weight = {self.class_weight!r} must hold finite numbers >= 0.")
-        return factor
-
-    def _target_checks(self, y):
-        return {}
-
-    def _encode(self, y):
-        y = column_or_1d(y)
-        codes = np.searchsorted(self.classes_, y).clip(0, len(self.classes_) - 1)
-        unknown = self.classes_[codes] != y
-        if np.any(unknown):
-            raise ValueError(f"y holds {y[unknown][0]!r}, which is not among the fitted classes {self.classes_}.")
-        return codes
+        return factors
 
     def predict(self, X):
-        """Most probable class of every row, (n,)."""
+        """Most probable class of every row.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If X is not a table such as the model was fitted to.
+        NotFittedError
+            If the model is not fitted.
+        """
         codes = self.predict_proba(X).argmax(axis=1)
         return self.classes_[codes]
 
     def predict_proba(self, X):
-        """Class probabilities, (n, C), eq. (mean)."""
-        rows = self._rows(X)
+        """Probability of every class: the experts' probabilities, weighted by their priors, eq. (mean).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, C)
+            Columns in the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If X is not a table such as the model was fitted to.
+        NotFittedError
+            If the model is not fitted.
+        """
+        rows = self.rows(X)
         probability = self.model_.mean(self.params_, rows)
         return probability / probability.sum(axis=1, keepdims=True)
 
     def predict_log_proba(self, X):
-        """Logarithm of the class probabilities, (n, C), without the underflow of their product."""
-        rows = self._rows(X)
+        """Logarithm of the probability of every class.
+
+        It is computed from logarithms, so that small probabilities do not underflow.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, C)
+            Columns in the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If X is not a table such as the model was fitted to.
+        NotFittedError
+            If the model is not fitted.
+        """
 
         def log_probability(block):
             codes = (np.full(block.n_rows, c) for c in range(len(self.classes_)))
-            return np.stack([self.model_.e_step(self.params_, block._replace(y=y))[0] for y in codes], axis=1)
+            return np.stack([self.model_.posterior(self.params_, block._replace(y=y))[0] for y in codes], axis=1)
 
-        return self._by_blocks(log_probability, rows)
+        return self.rows(X).blockwise(log_probability)
 
     def predict_experts(self, X):
-        """Class probabilities of every expert, (n, K, C)."""
-        return self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), self._rows(X))
+        """Class probabilities of every expert.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, K, C)
+            Last axis in the order of `classes_`.
+
+        Raises
+        ------
+        ValueError
+            If X is not a table such as the model was fitted to.
+        NotFittedError
+            If the model is not fitted.
+        """
+        return self.rows(X).blockwise(lambda block: self.model_.expert.predict(self.params_.experts, block))
 
     def responsibilities(self, X, y, *, groups=None):
         """Posterior of every expert, having seen y, eqs. (responsibility), (group).
@@ -187,7 +344,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         X : array-like or sparse matrix of shape (n, p)
         y : array-like of shape (n,)
         groups : array-like of shape (n,) or None
-            As in `fit`; without them every row stands for itself.
+            As in `fit`; without them every row is a group of its own.
 
         Returns
         -------
@@ -203,7 +360,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         X : array-like or sparse matrix of shape (n, p)
         y : array-like of shape (n,)
         groups : array-like of shape (n,) or None
-            As in `fit`; without them every row stands for itself.
+            As in `fit`; without them every row is a group of its own.
 
         Returns
         -------

@@ -1,32 +1,24 @@
-"""What a user hands to fit and predict, checked: weights, row arguments, groups, labels, and a fit without a trace
-where it fails."""
+"""What `fit` is given, validated: tables, targets, weights, and the other arguments that go with the rows."""
 
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, check_X_y
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from ..model.design import LARGEST
-from ..numerics.checks import check_array
+from ..model.features import Tables, Views
+from ..registry import make_expert, make_gate
+from .reading import as_table
+from .row_arguments import ONE_WEIGHT, check_constant, group_codes, row_argument
+from .target import TARGETS
 
-__all__ = [
-    "NEUTRAL",
-    "ONE_WEIGHT",
-    "check_group_columns",
-    "group_codes",
-    "in_groups",
-    "label_factors",
-    "positive_rows",
-    "row_argument",
-    "rows_out_of_range",
-    "unchanged_on_error",
-]
+__all__ = ["Given", "read", "unchanged_on_error"]
 
 
 @contextmanager
 def unchanged_on_error(estimator):
-    """A fit that fails leaves an earlier one as it was."""
+    """A fit that fails leaves the estimator as it was, with its earlier fit."""
     before = dict(vars(estimator))
     try:
         yield
@@ -36,133 +28,78 @@ def unchanged_on_error(estimator):
         raise
 
 
-def positive_rows(weight, tables, *arrays):
-    """Rows of positive weight, as a mask, and the others' tables and arrays: they must not touch anything."""
+class Given(NamedTuple):
+    """What a fit is given: the families, and the rows of positive weight. Only `kept` and `labels` are of all rows."""
+
+    expert: Any
+    gate: Any
+    views: Views
+    tables: Tables
+    target: Any  # Outputs or Classes
+    y: np.ndarray  # (n, T) or class codes (n,)
+    weight: np.ndarray  # (n,)
+    arguments: dict  # offset and trials, (n,) or None
+    groups: Any  # codes (n,) or None
+    kept: np.ndarray  # which of the user's rows have a positive weight
+    labels: Any  # as the user gave them, to be checked when the number of leaves is known
+
+
+def read(model, X, y, sample_weight, groups, labels, **arguments):
+    """Validate what an estimator's `fit` is given.
+
+    Parameters
+    ----------
+    model : HMERegressor or HMEClassifier
+        Its `n_features_in_` and `feature_names_in_` are set.
+    X, y, sample_weight, groups, labels, **arguments
+        As in its `fit`.
+
+    Returns
+    -------
+    Given
+    """
+    expert, gate = make_expert(model.expert, model.task), make_gate(model.gate)
+    target = TARGETS[model.task]
+    views = Views.of(expert, gate, model.expert_features, model.gate_features)
+    tables, views, y = _tables(model, views, X, y, target.validation(y, expert))
+    target.check_type(y)
+    weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+    factors = model.class_factors(y)
+    weight = weight * factors
+    arguments = {name: row_argument(name, value, len(y)) for name, value in arguments.items()}
+    codes = group_codes(groups, len(y))
+    if codes is not None:
+        check_constant("sample_weight" if (factors == 1.0).all() else "class_weight", weight, codes, ONE_WEIGHT)
     kept = weight > 0
     if not kept.any():
         raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")
-    if kept.all():
-        return kept, tables, *arrays
-    index = np.flatnonzero(kept)
-    tables = type(tables)(*(None if table is None else _safe_indexing(table, index) for table in tables))
-    return kept, tables, *(None if array is None else array[kept] for array in arrays)
+    if not kept.all():  # rows without weight must not influence anything
+        index = np.flatnonzero(kept)
+        tables = Tables(*(None if table is None else _safe_indexing(table, index) for table in tables))
+        y, weight = y[kept], weight[kept]
+        arguments = {name: None if values is None else values[kept] for name, values in arguments.items()}
+        codes = None if codes is None else codes[kept]
+    target, y = target.fit(y, expert)
+    return Given(expert, gate, views, tables, target, y, weight, arguments, codes, kept, labels)
 
 
-def rows_out_of_range(columns):
-    """Whether design columns hold values whose squares leave the range of a double."""
-    values = columns.data if sp.issparse(columns) else columns
-    return bool(values.size) and max(values.max(), -values.min()) > LARGEST
-
-
-ONE_WEIGHT = "A group counts once, with the weight of its rows."
-# What a row argument is where it changes nothing.
-NEUTRAL = {"offset": "0 for a rate per unit of exposure", "trials": "1 for the probability of a success"}
-
-
-def row_argument(name, value, n_rows):
-    """A number for each row, or None."""
-    if value is None:
-        return None
-    array = check_array(value, name, (n_rows,), nonnegative=name == "trials")
-    if name == "trials" and (array == 0).any():
-        raise ValueError(f"trials must be > 0, got {value!r}.")
-    return array
-
-
-# -- groups and labels -----------------------------------------------------------------------------------------------
-
-
-def group_codes(groups, n_rows):
-    """Codes (n,) of groups, in the order of their sorted values, or None."""
-    if groups is None:
-        return None
-    groups = np.asarray(groups)
-    if groups.shape != (n_rows,):
-        raise ValueError(f"groups has shape {groups.shape}; it must hold one value for each row, {(n_rows,)}.")
-    missing = groups != groups if groups.dtype.kind == "f" else np.array([g is None or g != g for g in groups.tolist()])
-    if missing.any():
-        raise ValueError(f"groups holds no value in {int(missing.sum())} row(s); give each a group, maybe its own.")
+def _tables(model, views, X, y, checks):
+    """The tables that the sides take their columns from, the views of them, and y, validated."""
+    table = as_table(X)
+    if views.all_pick:
+        if len(table.shape) != 2:
+            raise ValueError(f"Expected 2D array, got X of shape {table.shape} instead.")
+        y = check_X_y(np.zeros((table.shape[0], 1)), y, **checks)[1]  # scikit-learn's checks of y alone
+        validate_data(model, table, skip_check_array=True)
+        return Tables.of(table, None, views), views, y
     try:
-        return np.unique(groups, return_inverse=True)[1]
-    except TypeError:
-        raise TypeError("groups holds values of different types, which cannot be sorted; use one type.") from None
-
-
-def check_constant(name, values, codes, advice):
-    """Refuse values (n,) or (n, K) that vary inside a group."""
-    order = np.argsort(codes, kind="stable")
-    same = np.diff(codes[order]) == 0
-    differs = (values[order][1:] != values[order][:-1]).reshape(len(same), -1).any(axis=1) & same
-    if differs.any():
-        rows = order[int(differs.argmax())], order[int(differs.argmax()) + 1]
-        shown = [values[i].tolist() for i in rows]
-        raise ValueError(
-            f"{name} must be constant inside a group: rows {int(rows[0])} and {int(rows[1])} are of one group and have "
-            f"{shown[0]} and {shown[1]}. {advice}"
-        )
-
-
-def label_factors(labels, n_rows, n_leaves, codes=None):
-    """Logarithms (n, K) of what labels say of each row's expert, eq. (labels), or None.
-
-    Integers (n,) are leaf numbers, -1 where unknown; an array (n, K) holds factors on the prior, 0 excludes an expert.
-    With groups, unknown rows take the label of the others.
-    """
-    if labels is None:
-        return None
-    wanted = (
-        f"labels must be int leaf numbers {(n_rows,)} from 0 to {n_leaves - 1}, -1 where unknown, or factors "
-        f"{(n_rows, n_leaves)} that are finite, >= 0 and not all zero in a row"
-    )
-    labels = np.asarray(labels)
-    if labels.dtype.kind == "f" and labels.ndim == 1 and (labels == np.rint(labels)).all():
-        labels = labels.astype(int)
-    if labels.shape == (n_rows,) and labels.dtype.kind in "iu":
-        if labels.min() < -1 or labels.max() >= n_leaves:
-            odd = labels[(labels < -1) | (labels >= n_leaves)][0]
-            raise ValueError(f"{wanted}; got {int(odd)}.")
-        labels = labels.astype(int)
-        if codes is not None:
-            known = np.full(codes.max() + 1, -1)
-            np.maximum.at(known, codes, labels)
-            labels = np.where(labels < 0, known[codes], labels)
-            check_constant("labels", labels, codes, "A group has one expert.")
-        factors = np.where(labels[:, None] < 0, 1.0, labels[:, None] == np.arange(n_leaves))
-    elif labels.shape == (n_rows, n_leaves) and labels.dtype.kind in "biuf":
-        factors = labels.astype(float)
-        odd = ~np.isfinite(factors) | (factors < 0)
-        if odd.any():
-            raise ValueError(f"{wanted}; got {float(factors[odd][0])!r}.")
-        if not factors.any(axis=1).all():
-            raise ValueError(f"{wanted}; row {int((~factors.any(axis=1)).argmax())} has nothing but zeros.")
-        factors = factors / factors.max(axis=1, keepdims=True)
-        if codes is not None:
-            check_constant("labels", factors, codes, "A group has one expert.")
-    else:
-        raise ValueError(f"{wanted}; got shape {labels.shape} and dtype {labels.dtype}.")
-    with np.errstate(divide="ignore"):
-        return np.log(factors)
-
-
-def in_groups(rows):
-    """The rows with their groups together, and their numbers in the order of the user's."""
-    if rows.group is None:
-        return rows, None
-    order = np.argsort(rows.group, kind="stable")
-    sorted_rows = rows if (np.diff(order) > 0).all() else rows[order]
-    X = sorted_rows.X if sp.issparse(sorted_rows.X) else np.asfortranarray(sorted_rows.X)
-    Z = X if sorted_rows.Z is sorted_rows.X else sorted_rows.Z
-    return sorted_rows._replace(X=X, Z=Z if sp.issparse(Z) else np.asfortranarray(Z)), order
-
-
-def check_group_columns(rows, names):
-    """Refuse gate columns that vary inside a group: a group has one prior."""
-    if rows.group is None:
-        return
-    differs = rows.Z != rows.spread(rows.heads().Z)
-    varies = np.flatnonzero(np.asarray(differs.sum(axis=0)).ravel())
-    if len(varies):
-        raise ValueError(
-            f"the gate sees column(s) {[str(names[j]) for j in varies]}, which vary inside a group, but all rows of a "
-            "group come from the same expert. Give gate_features that are constant inside groups, or gate='constant'."
-        )
+        numbers, y = validate_data(model, X, y, accept_sparse="csr", dtype=np.float64, **checks)
+    except ValueError as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        if not views.any_picks or not ("could not convert" in reason or "X contains NaN" in reason):
+            raise
+        if views.experts_follow and views.gate_is_blind:  # only the experts' estimators look at X
+            return _tables(model, views._replace(experts_pick=True, gate_picks=True), X, y, checks)
+        side = "expert" if views.gate_picks else "gate"
+        raise ValueError(f"{reason}: the {side} sees all columns of X; give {side}_features too.") from error
+    return Tables.of(table, numbers, views), views, y

@@ -1,4 +1,4 @@
-"""The predictive side of a regressor: the distribution of y given x, and what is read off it."""
+"""The distribution of y given x that a regressor predicts, and what follows from it: quantiles, intervals, draws."""
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -11,10 +11,10 @@ __all__ = ["Predictive"]
 
 
 class Predictive:
-    """Everything that a fitted regressor says of y, beyond its mean."""
+    """What a fitted regressor predicts beyond the mean of y."""
 
     def predict_dist(self, X, *, offset=None, trials=None):
-        """Distribution of y given x, of all rows at once, eq. (mixture).
+        """Distribution of y given x, for all rows at once, eq. (mixture).
 
         Parameters
         ----------
@@ -36,10 +36,10 @@ class Predictive:
         >>> dist.cdf(dist.median()).round(6)
         array([0.5, 0.5])
         """
-        rows = self._rows(X, offset=offset, trials=trials)
-        index = getattr(X, "index", None)  # the names of a data frame's rows; a method of a list
+        rows = self.rows(X, offset=offset, trials=trials)
+        index = getattr(X, "index", None)  # names of the rows of a data frame; of a list it is a method
         index = None if callable(index) else index
-        return predictive_distribution(self.model_, self.params_, rows, flat=self._flat_output, index=index)
+        return predictive_distribution(self.model_, self.params_, rows, flat=self.target_.flat, index=index)
 
     def predict_quantiles(self, X, quantiles=(0.05, 0.5, 0.95), *, offset=None, trials=None):
         """Quantiles of y given x, eq. (quantile).
@@ -59,15 +59,15 @@ class Predictive:
         return self.predict_dist(X, offset=offset, trials=trials).icdf(quantiles)
 
     def predict_interval(self, X, coverage=0.9, method="equal_tailed", *, offset=None, trials=None):
-        """Intervals that hold y with a given probability.
+        """Intervals that contain y with a given probability.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, p)
         coverage : float, default=0.9
         method : {"equal_tailed", "highest_density"}, default="equal_tailed"
-            As much probability below as above; or the shortest set, which is several intervals where the density has
-            several peaks, eq. (highest-density).
+            The same probability below and above; or the shortest set, which is several intervals where the density
+            has several peaks, eq. (highest-density).
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.
 
@@ -104,7 +104,7 @@ class Predictive:
         ----------
         X : array-like or sparse matrix of shape (n, p)
         y : array-like of shape (n,) or (n, T)
-            Several outputs are averaged over.
+            With several outputs, the score is their average.
         sample_weight : array-like of shape (n,) or None
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.
@@ -114,4 +114,4 @@ class Predictive:
         float
         """
         dist = self.predict_dist(X, offset=offset, trials=trials)
-        return scoring.crps(dist, self._encode(y).reshape(np.shape(y)), sample_weight=sample_weight)
+        return scoring.crps(dist, self.target_.encode(y).reshape(np.shape(y)), sample_weight=sample_weight)

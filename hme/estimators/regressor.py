@@ -1,41 +1,130 @@
 """HMERegressor: any family of experts for numbers, counts and several outputs."""
 
-from textwrap import wrap
-
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight
 
-from ..model.design import LARGEST
-from ..registry import expert_names
 from .base import BaseHME
-from .inputs import row_argument, unchanged_on_error
-from .parameters import PARAMETERS
+from .binding import bind
+from .inputs import read, unchanged_on_error
+from .keeping import keep
 from .predictive import Predictive
+from .starting import start
 
 __all__ = ["HMERegressor"]
 
 
-def _in_quotes(names):
-    """Names as a list in a docstring."""
-    return "\n        ".join(wrap(", ".join(f'"{name}"' for name in names), 100))
-
-
 class HMERegressor(Predictive, RegressorMixin, BaseHME):
-    __doc__ = (
-        """Hierarchical mixture of experts for regression, fitted by EM.
+    """Hierarchical mixture of experts for regression, fitted by EM.
 
-    """
-        + PARAMETERS.format(
-            experts=_in_quotes(expert_names("regression")),
-            default="linear",
-            start="model_tree",
-            drawn='"directions", "hyperplanes",\n        "perturbed_model_tree"',
-            classes="",
-        )
-        + """
+    Parameters
+    ----------
+    depth : int or "auto", default="auto"
+        Levels of gates of a complete tree; 0 is one expert. "auto" is the deepest tree that keeps 10 (p + 1) units of
+        weight for each leaf, at most 5.
+    branching : int or sequence of int, default=2
+        Branches of every gating node, or one number for each level from the root down.
+    n_experts : int or None, default=None
+        Number of experts of a flat tree, with one gating node above all of them.
+    tree : Tree, str, tuple or None, default=None
+        A tree of any other shape: a `Tree`, its text such as ``"((. .) .)"``, or nested tuples.
+    expert : str, expert object, estimator, list of pairs or None, default=None
+        The family of experts: "linear", "constant", "gaussian", "student", "laplace", "poisson", "negative_binomial",
+        "binomial", "gamma", "inverse_gaussian", "tree", "background", "point_mass";
+        an object from `hme.experts`; or a scikit-learn estimator. None is "linear". A list of (name, expert) pairs
+        gives each leaf a family of its own, from left to right.
+    gate : {"softmax", "constant", "gaussian", "top_k", "tree"}, gate object, classifier or None, default=None
+        The gate, or the family of its nodes; None is "softmax".
+    expert_features, gate_features : None, columns or transformer, default=None
+        What experts and gate see of X: all columns; some of them, by names, numbers, a mask, a slice or a callable as
+        in scikit-learn's `ColumnTransformer`; or a transformer that is fitted with the model. With both given, X may
+        hold columns that are not numeric.
+    standardize : bool, default=True
+        Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. Computations use
+        standardised columns in either case, and coefficients are reported in the units of X.
+    algorithm : {"em", "hard", "stochastic"} or tuple of them, default="em"
+        "em" weights every expert by its responsibilities. "hard" gives each row to its most probable expert, as in
+        clusterwise regression, and maximises the classification likelihood. "stochastic" draws one expert for each row
+        in every sweep, and keeps the best parameters found. In a tuple, each algorithm continues from where the one
+        before ended: ``("stochastic", "em")`` searches, then climbs. `history_`, `n_iter_` and `lower_bounds_` are
+        those of the last one.
+    start : str or array-like, default="auto"
+        "model_tree", "directions", "hyperplanes", "perturbed_model_tree", "kmeans" or "groups"; or one leaf number a
+        row (n,), or responsibilities (n, K). "auto" is "groups", which clusters fits to single groups, if `fit` is
+        given groups, else "model_tree".
+    n_init : int, default=1
+        Number of starts, of which the best fit is kept. The first is `start`, the others are in turn "directions",
+        "hyperplanes", "perturbed_model_tree".
+    n_finalists : int or None, default=None
+        If given, all starts run for a few sweeps, and only this many of the best run to the end.
+    max_iter : int, default=500
+        Largest number of sweeps of a start.
+    tol : float, default=1e-5
+        A fit has converged when a sweep gains no more than this, in nats per unit of weight, and the scaled gradient is
+        below its square root.
+    on_empty : {"warn", "reseed", "raise"}, default="warn"
+        What to do about an expert that ends with less than a thousandth of an equal share of the weight.
+    warm_start : bool, default=False
+        Start from the parameters, and the standardisation, of the last fit.
+    callback : callable or None, default=None
+        ``callback(sweep, objective, params)``, called after every accepted sweep; a true value stops the current start.
+        With ``n_jobs`` above 1 it is called in the worker processes.
+    random_state : int, RandomState or None, default=None
+        For starts that are drawn and for stochastic EM; the default start draws nothing.
+    n_jobs : int or None, default=None
+        Number of starts that run at the same time (joblib). The result does not depend on it.
+    verbose : int, default=0
+        1 prints every tenth sweep, 2 every sweep.
+
+    Attributes
+    ----------
+    experts_, gate_ : NamedTuple of arrays
+        Coefficients in the units of X (and y), first axis the expert or gating node.
+    tree_ : Tree
+    n_experts_ : int
+    params_ : Params
+        The parameters that EM estimated, on standardised columns.
+    load_ : ndarray of shape (K,)
+        Share of the weight that each expert is responsible for.
+    lower_bounds_ : ndarray
+        Mean penalised log-likelihood of each accepted sweep, eq. (objective). It does not fall; with a top-k gate it
+        does not fall within each of the `stages_`.
+    history_ : History
+        Every sweep, also those that the guard rejected.
+    objective_ : str
+        "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate);
+        with " classification" where the last `algorithm` is "hard".
+    stages_ : list of Stage
+        What each stage of a top-k gate's training reached; empty for other gates.
+    n_parameters_ : int
+        Free parameters of gate and experts.
+    n_iter_ : int
+    converged_ : bool
+    stop_reason_ : str
+        "converged", "max_iter", "stalled", "callback" or "interrupted".
+    boundary_ : list of str
+        Parameters at a boundary: separating gates or experts, variances at their floor.
+    restarts_ : list of Restart
+        What each start reached.
+    restart_params_ : list of Params or None
+        The parameters that each start reached; None if experts or gate are estimators that are fitted anew.
+    model_ : Mixture
+        Gate and experts, bound to the rows of the fit; with `params_`, the mixture itself.
+    columns_ : Columns
+        The map from X to the design columns of gate and experts.
+    target_ : Outputs
+        Number and shape of the outputs of y.
+    row_arguments_ : frozenset of str
+        Which of `offset` and `trials` `fit` was given.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where X has string column names.
+
+    References
+    ----------
+    Jordan, M. I. and Jacobs, R. A. (1994). Hierarchical mixtures of experts and the EM algorithm. Neural Computation
+    6(2), 181-214.
+
     Examples
     --------
     >>> import numpy as np
@@ -45,15 +134,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     >>> model.predict([[-0.5], [0.5]]).round(2)
     array([0.5, 0.5])
     """
-    )
 
-    _task, _default_expert = "regression", "linear"
-
-    def _target_checks(self, y):
-        """What scikit-learn checks of a target: one column is no row of outputs to a family of one output."""
-        shape = np.asarray(y).shape
-        several = len(shape) == 2 and shape[1] > 1  # refused by the family's name later on
-        return {"y_numeric": True, "multi_output": several or self._make_expert(self.expert).traits.multioutput}
+    task = "regression"
 
     def fit(self, X, y, sample_weight=None, *, offset=None, trials=None, groups=None, labels=None):
         """Fit the mixture.
@@ -67,13 +149,13 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         offset : array-like of shape (n,), float or None
             Known part of every expert's linear predictor, such as the logarithm of an exposure.
         trials : array-like of shape (n,), float or None
-            Trials of which y counts the successes, for binomial experts.
+            Numbers of trials, of which y counts the successes, for binomial experts.
         groups : array-like of shape (n,) or None
             Rows of one value come from the same expert (repeated measurements), eq. (group). The gate's columns and the
-            weights are constant inside a group, which counts once.
+            weights must be constant inside a group, which counts once.
         labels : array-like of shape (n,) or (n, K) or None
-            What is known of the rows' experts: leaf numbers, -1 where unknown; or factors on the prior of every expert,
-            where 0 excludes it, eq. (labels).
+            What is known of the experts of the rows: leaf numbers, -1 where unknown; or factors on the prior of every
+            expert, where 0 excludes it, eq. (labels).
 
         Returns
         -------
@@ -85,34 +167,12 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with unchanged_on_error(self):
-            tables, y = self._tables(X, y, reset=True)
-            weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-            flat = y.ndim == 1
-            arguments = {
-                name: row_argument(name, value, len(y)) for name, value in (("offset", offset), ("trials", trials))
-            }
-            Y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-            kept, tables, Y, weight, codes, arguments = self._in_use(tables, Y, weight, groups, **arguments)
-            size = np.abs(Y).max()
-            if size > LARGEST or 0 < size < 1.0 / LARGEST:
-                raise ValueError(f"y has values of size {size:g}, whose squares are out of range; change its units.")
-            self._fit(tables, Y, weight, kept, codes, labels, **arguments)
-            self._flat_output, self._n_outputs = flat, Y.shape[1]
-            self._row_arguments = {name for name, value in arguments.items() if value is not None}
+            given = read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials)
+            bound = bind(self, given)
+            begun = start(self, given, bound)
+            fits = begun.run()
+            keep(self, given, bound, begun, fits)
         return self
-
-    def _encode(self, y):
-        if np.ndim(y) not in (1, 2):
-            raise ValueError(f"y has {np.ndim(y)} dimensions; it must have one value or one row of outputs a row.")
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
-        Y = y.reshape(len(y), -1)
-        if Y.shape[1] != self._n_outputs:
-            raise ValueError(f"y has {Y.shape[1]} outputs, the model was fitted to {self._n_outputs}.")
-        return Y
-
-    def _output(self, Y):
-        """Outputs (..., T) as the user gave y."""
-        return Y[..., 0] if self._flat_output else Y
 
     def responsibilities(self, X, y, *, offset=None, trials=None, groups=None):
         """Posterior of every expert, having seen y, (n, K), eqs. (responsibility), (group).
@@ -124,7 +184,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.
         groups : array-like of shape (n,) or None
-            As in `fit`; without them every row stands for itself.
+            As in `fit`; without them every row is a group of its own.
 
         Returns
         -------
@@ -142,7 +202,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.
         groups : array-like of shape (n,) or None
-            As in `fit`; without them every row stands for itself.
+            As in `fit`; without them every row is a group of its own.
 
         Returns
         -------
@@ -174,7 +234,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         ----------
         X : array-like or sparse matrix of shape (n, p)
         return_std : bool, default=False
-            Also return the standard deviation: noise within experts and disagreement between them, eq. (variance). It
+            Also return the standard deviation: the variance within experts and between them, eq. (variance). It
             is inf where an expert has none (Student-t with two or fewer degrees of freedom).
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.
@@ -183,11 +243,11 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         -------
         ndarray of shape (n,) or (n, T), or a pair of them
         """
-        rows = self._rows(X, offset=offset, trials=trials)
+        rows = self.rows(X, offset=offset, trials=trials)
         if not return_std:
-            return self._output(self.model_.mean(self.params_, rows))
+            return self.target_.as_given(self.model_.mean(self.params_, rows))
         mean, variance = self.model_.moments(self.params_, rows)
-        return self._output(mean), self._output(np.sqrt(variance))
+        return self.target_.as_given(mean), self.target_.as_given(np.sqrt(variance))
 
     def predict_experts(self, X, *, offset=None, trials=None):
         """Mean of every expert, (n, K), or (n, K, T) for several outputs.
@@ -202,7 +262,6 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         -------
         ndarray of shape (n, K) or (n, K, T)
         """
-        rows = self._rows(X, offset=offset, trials=trials)
-        return self._output(
-            self._by_blocks(lambda block: self.model_.expert.predict(self.params_.experts, block), rows)
-        )
+        rows = self.rows(X, offset=offset, trials=trials)
+        means = rows.blockwise(lambda block: self.model_.expert.predict(self.params_.experts, block))
+        return self.target_.as_given(means)

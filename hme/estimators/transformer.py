@@ -1,4 +1,4 @@
-"""HMETransformer: what a mixture knows of a row as columns, for the next layer."""
+"""HMETransformer: the gate and the experts of a mixture as columns for the next layer."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..numerics.checks import check_choice
 from .base import BaseHME
+from .reading import as_table
 from .regressor import HMERegressor
 
 __all__ = ["HMETransformer"]
@@ -22,25 +23,26 @@ OUTPUTS = ("gate", "weighted", "experts", "mean")
 class HMETransformer(TransformerMixin, BaseEstimator):
     """A mixture as a layer: its gate's probabilities and its experts' outputs as columns, eq. (layer).
 
-    In a pipeline it stacks mixtures: the next one sees which regime a row is in and what each expert makes of it.
+    In a pipeline, layers of mixtures can be stacked: the next one sees which regime a row is in and what each expert
+    predicts for it.
 
     Parameters
     ----------
     estimator : HMERegressor, HMEClassifier or None, default=None
-        The mixture; it is cloned and fitted to X and y. None is an `HMERegressor`. One that is fitted already and
-        stands in a `FrozenEstimator` is taken as it is.
+        The mixture, which is cloned and fitted to X and y. None is an `HMERegressor`. A fitted mixture inside a
+        `FrozenEstimator` is used as it is.
     output : str or sequence of str, default=("gate", "weighted")
         Which columns, in this order: "gate" is the K priors g_k(x), "experts" the experts' means mu_k(x), or their
-        probabilities of every class, "weighted" the products of the two, "mean" the sums of these, which the mixture
-        itself predicts. Of two classes the second has columns only.
+        probabilities of every class, "weighted" the products of the two, "mean" the sums of these over the experts,
+        which are the mixture's own predictions. With two classes, only the second one has columns.
     passthrough : bool, default=False
-        Whether the columns of X follow.
+        Whether to append the columns of X.
     cv : int, splitter, iterable or None, default=None
-        How `fit_transform` makes columns of the rows that the mixture is fitted to, eq. (cross-fitted-layer). None:
-        by that very mixture, so that the next layer learns to trust columns which know the targets, and is let down
-        by new rows. An int is a number of shuffled folds, stratified by class, that keep groups whole: the columns of
-        each come from a mixture that is fitted to the others, from the same responsibilities, so that its experts keep
-        their numbers. `fit` and `transform` are the same in both cases.
+        How `fit_transform` makes the columns of the rows that the mixture is fitted to, eq. (cross-fitted-layer). With
+        None they come from that very mixture: the next layer then learns to trust columns that have seen the targets,
+        and does worse on new rows. An int is a number of shuffled folds, stratified by class, that keep groups whole:
+        the columns of each fold come from a mixture fitted to the other folds. It starts from the responsibilities of
+        the full fit, so that its experts keep their numbers. `fit` and `transform` do not depend on `cv`.
 
     Attributes
     ----------
@@ -52,7 +54,7 @@ class HMETransformer(TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    sklearn.ensemble.StackingRegressor : The same care with the predictions of several models.
+    sklearn.ensemble.StackingRegressor : Cross-fitted predictions of several models as columns.
 
     References
     ----------
@@ -90,7 +92,7 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         y : array-like of shape (n,) or (n, T)
         sample_weight : array-like of shape (n,) or None
         **arguments : dict
-            Further row arguments of the mixture's `fit`, such as `offset`; with metadata routing, those it requests.
+            Other row arguments of the mixture's `fit`, such as `offset`; with metadata routing, those it requests.
 
         Returns
         -------
@@ -100,7 +102,7 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         return self
 
     def fit_transform(self, X, y, sample_weight=None, **arguments):
-        """Fit the mixture and return the columns of the same rows, cross-fitted where `cv` says so.
+        """Fit the mixture and return the columns of the same rows, cross-fitted if `cv` is given.
 
         Parameters
         ----------
@@ -137,10 +139,10 @@ class HMETransformer(TransformerMixin, BaseEstimator):
 
     def _cross_fitted(self, X, y, routed):
         """Columns of each fold from a mixture that is fitted to the others, eq. (cross-fitted-layer)."""
-        full, table, target = self.estimator_, _indexable(X), np.asarray(y)
-        known = {name: value for name, value in routed["fit"].items() if name in ("offset", "trials", "groups")}
-        # The folds' fits start where the full one ended: then their experts are the same ones, in the same order.
-        resp = full.responsibilities(X, y, **known)
+        full, table, target = self.estimator_, as_table(X), np.asarray(y)
+        given = {name: value for name, value in routed["fit"].items() if name in ("offset", "trials", "groups")}
+        # The fits to folds start where the full one ended, so that their experts are the same, in the same order.
+        resp = full.responsibilities(X, y, **given)
         shape = {"tree": full.tree_, "depth": "auto", "branching": 2, "n_experts": None}
         columns = None
         groups = routed["fit"].get("groups")
@@ -159,7 +161,7 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         return columns
 
     def _folds(self, y, groups):
-        """The splitter; folds of an int are shuffled, always in the same way, and keep groups whole."""
+        """The splitter; an int stands for shuffled folds, always the same ones, that keep groups whole."""
         if isinstance(self.cv, int) and not isinstance(self.cv, bool):
             if groups is not None:
                 return StratifiedGroupKFold(self.cv) if is_classifier(self.estimator_) else GroupKFold(self.cv)
@@ -218,7 +220,7 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of str
-            ``gate_0`` of the first expert, ``weighted_0`` and so on; with several outputs or classes
+            ``gate_0``, ``weighted_0`` and so on for the first expert; with several outputs or classes
             ``weighted_0_setosa``.
         """
         check_is_fitted(self)
@@ -244,28 +246,28 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         return np.array([*names, *given] if self.passthrough else names, dtype=object)
 
     def _ends(self):
-        """What tells the outputs of one expert apart."""
+        """What tells the columns of one expert apart."""
         if is_classifier(self.estimator_):
             classes = self.estimator_.classes_
             return classes if len(classes) > 2 else classes[1:]
-        n_outputs = self.estimator_._n_outputs
+        n_outputs = self.estimator_.target_.n_outputs
         return range(n_outputs) if n_outputs > 1 else [""]
 
-    # -- what scikit-learn asks ---------------------------------------------------------------------------------------
+    # -- metadata routing and tags -------------------------------------------------------------------------------------
 
     def _routed(self, method, **arguments):
-        """Arguments of the mixture's `fit` and `predict`."""
+        """Arguments for the mixture's `fit` and `predict`."""
         given = {name: value for name, value in arguments.items() if value is not None}
         if get_config()["enable_metadata_routing"]:
             routed = process_routing(self, method, **given)["estimator"]
         else:
             routed = {"fit": given, "predict": given}
-        known = routed.get("predict", {})
-        predict = {name: known[name] for name in ("offset", "trials") if name in known}
+        allowed = routed.get("predict", {})
+        predict = {name: allowed[name] for name in ("offset", "trials") if name in allowed}
         return {"fit": routed.get("fit", {}), "predict": predict}
 
     def get_metadata_routing(self):
-        """What to route where, for scikit-learn's metadata routing.
+        """The routes of row arguments, for scikit-learn's metadata routing.
 
         Returns
         -------
@@ -286,13 +288,8 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _indexable(X):
-    X = X if hasattr(X, "shape") else np.asarray(X)
-    return X.tocsr() if sp.issparse(X) else X
-
-
 def _cut(arguments, index, n_rows):
-    """Row arguments of some rows; a number stands for all rows."""
+    """Row arguments of some rows; a single number belongs to all rows."""
     return {
         name: np.asarray(value)[index] if np.ndim(value) and len(value) == n_rows else value
         for name, value in arguments.items()

@@ -1,22 +1,23 @@
 """Families of experts: one file each."""
 
+from ..model.traits import Traits
 from .background import BackgroundExpert
 from .base import AdditiveExpert, Expert, RefitExpert
 from .binomial import BinomialExpert
 from .constant import ConstantExpert
-from .count import CountExpert
 from .estimator import EstimatorExpert
 from .gamma import GammaExpert
 from .gaussian import GaussianExpert
-from .glm import GLMExpert, ScaledGLMExpert
 from .inverse_gaussian import InverseGaussianExpert
 from .laplace import LaplaceExpert
 from .linear import LinearExpert
 from .logistic import LogisticExpert
 from .mixed import MixedExpert
 from .negative_binomial import NegativeBinomialExpert
+from .noise import CountResponse, Response, Scalar, Working
 from .point_mass import PointMassExpert
 from .poisson import PoissonExpert
+from .predictor import PredictorExpert
 from .student import StudentExpert
 from .tree import TreeExpert
 
@@ -25,10 +26,9 @@ __all__ = [
     "BackgroundExpert",
     "BinomialExpert",
     "ConstantExpert",
-    "CountExpert",
+    "CountResponse",
     "EstimatorExpert",
     "Expert",
-    "GLMExpert",
     "GammaExpert",
     "GaussianExpert",
     "InverseGaussianExpert",
@@ -39,8 +39,12 @@ __all__ = [
     "NegativeBinomialExpert",
     "PointMassExpert",
     "PoissonExpert",
+    "PredictorExpert",
     "RefitExpert",
-    "ScaledGLMExpert",
+    "Response",
+    "Scalar",
     "StudentExpert",
+    "Traits",
     "TreeExpert",
+    "Working",
 ]

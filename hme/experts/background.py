@@ -1,13 +1,15 @@
 """A fixed, wide density of y that catches the rows which no other expert explains."""
 
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
 from ..distributions import Normal, Uniform, independent
+from ..model.traits import Traits
 from ..numerics.checks import check_choice, check_real
 from .base import AdditiveExpert
-from .noise import spread
+from .noise.scale import spread
 
 __all__ = ["BackgroundExpert"]
 
@@ -58,18 +60,21 @@ class BackgroundExpert(AdditiveExpert):
     array([0.25, 0.25, 0.25, 0.25])
     """
 
-    supports_multioutput = True
-    known = "a background is given, not learned"
-
     def __init__(self, distribution="normal", width=2.0, share=0.1):
         self.distribution = distribution
         self.width = width
         self.share = share
 
     @property
-    def start_share(self):
-        """Part of every row's responsibility that the expert takes at the start."""
-        return float(self.share)
+    def traits(self):
+        return Traits(
+            sparse_input=True,
+            multioutput=True,
+            exact=True,
+            additive=True,
+            fixed="a background is given, not learned",
+            start_share=float(self.share) if isinstance(self.share, Real) else 0.0,
+        )
 
     def bind(self, rows, design):
         check_choice(self.distribution, "distribution", DISTRIBUTIONS)

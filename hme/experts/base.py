@@ -1,8 +1,8 @@
 """What an expert is: K conditional densities p_k(y | x) of one family, computed together.
 
-A family object holds hyper-parameters only. `bind` binds it to a training table, which turns settings that are
-relative to the data (a variance floor, the fit to shrink to) into numbers; what EM learns is a NamedTuple of arrays
-whose first axis is the expert.
+A family object holds hyper-parameters only. `bind` makes of it a family for one training table, in which settings that
+are relative to the data (a variance floor, the fit to shrink to) are numbers; what EM learns is a NamedTuple of arrays
+whose first axis is the expert. Whatever the rest of the package asks of a family is declared here.
 """
 
 from abc import ABC, abstractmethod
@@ -13,8 +13,10 @@ from sklearn.base import BaseEstimator, clone
 from ..model.refits import Refitted
 from ..model.traits import Traits, described
 from ..numerics import statistics
+from ..numerics.checks import check_choice
+from . import reports
 
-__all__ = ["AdditiveExpert", "Expert", "RefitExpert"]
+__all__ = ["AdditiveExpert", "Expert", "RefitExpert", "shrinks_to_pooled"]
 
 
 class Expert(BaseEstimator, ABC):
@@ -22,75 +24,21 @@ class Expert(BaseEstimator, ABC):
 
     Attributes
     ----------
-    tasks : tuple of str
-        "regression", "classification" or both.
-    exact : bool
-        The update never lets its part of the objective fall.
-    additive : bool
-        The update needs sums over rows only, so that rows can come in chunks.
-    supports_sparse, supports_multioutput : bool
-    refitted : bool
-        The update fits anew: there is nothing between two parameters, and the objective may fall.
-    frozen : bool
-        What it predicts is not learned, only the noise around it.
-    sees_table : bool
-        It looks at the user's table, ``rows.table``, beside the design columns.
-    cross_fitted : bool
-        It answers to rows of the training table without having seen them, by ``rows.fold``.
-    smooth : bool
-        The log-density has derivatives by the family's `coordinates`, so that there is information on them.
-    known : str
-        What of it an account of uncertainty takes as known, as a sentence; "" is nothing.
-    row_arguments : tuple of str
-        Which of "offset" and "trials" the family takes.
-    measure : str
-        What `log_prob` is a density of: "density" with respect to length, "mass" of points, "classes".
-    positive_only : bool
-        No target is negative.
-    domain : str
-        The targets that the family can produce, in words; `possible` tells them apart.
-    atoms : tuple of float
-        Points that have all of the probability; beside densities they belong to this family alone.
-    start_share : float
-        What every start gives the family of each row, in the place of a region of its own; 0 is a region.
+    traits : Traits
+        What the family is and can do.
+    adjustable : frozenset of str
+        Hyper-parameters that may change between a fit and the warm start that goes on from it: they say how much, not
+        what.
     """
 
-    tasks = ("regression",)
-    exact = additive = supports_sparse = supports_multioutput = positive_only = False
-    refitted = frozen = sees_table = cross_fitted = smooth = False
-    known = ""
-    row_arguments = ()
-    measure = "density"
-    domain = "any finite number"
-    atoms = ()
-    start_share = 0.0
+    traits = Traits()
+    adjustable = frozenset()
 
-    @property
-    def traits(self):
-        """What the family is and can do."""
-        return Traits(
-            tasks=self.tasks,
-            measure=self.measure,
-            domain=self.domain,
-            atoms=self.atoms,
-            positive=self.positive_only,
-            row_arguments=self.row_arguments,
-            sparse_input=self.supports_sparse,
-            multioutput=self.supports_multioutput,
-            exact=self.exact,
-            additive=self.additive,
-            smooth=self.smooth,
-            refitted=self.refitted,
-            frozen=self.frozen,
-            cross_fitted=self.cross_fitted,
-            sees_table=self.sees_table,
-            fixed=self.known,
-            start_share=self.start_share,
-        )
+    # -- what the family is ------------------------------------------------------------------------------------------
 
     @property
     def members(self):
-        """The families, leaf by leaf where they differ."""
+        """The families of the leaves, a list; a family that all leaves have stands for itself."""
         return [self]
 
     @property
@@ -98,37 +46,31 @@ class Expert(BaseEstimator, ABC):
         """Names of the leaves, where the user has given some: those of a list of experts; else None."""
         return None
 
+    @property
+    def known_classes(self):
+        """The classes that a family which is not fitted anew was fitted to, an array; None where y gives them."""
+        return None
+
     def check_leaves(self, n_leaves=None):
         """Refuse a number of leaves that the family is not for."""
-
-    # Hyper-parameters that may change between a fit and the warm start that goes on from it: they say how much, not
-    # what.
-    adjustable = frozenset(
-        {
-            "alpha", "shrink_to", "variance_prior", "variance_floor", "dispersion_prior", "dispersion_floor", "max_depth",
-            "min_weight_leaf", "l1_ratio", "scale_penalty", "n_jobs", "smoothing", "pooling",
-        }
-    )  # fmt: skip
 
     def structure(self):
         """What the family is, as text: its class and all hyper-parameters but the adjustable ones."""
         return described(self, self.adjustable)
 
+    def exchangeable(self, n_leaves):
+        """Which leaves (K, K) may change places: all of them, unless the user has fixed something of each leaf."""
+        return np.ones((n_leaves, n_leaves), dtype=bool)
+
+    def trials(self, rows):
+        """Number of trials (n,) of each row, of which y counts the successes; None for a family without trials."""
+        return None
+
+    # -- binding to a table, and starts ------------------------------------------------------------------------------
+
     def bind(self, rows, design):
         """The family bound to a training table whose columns X come from `design` (a `Design`)."""
         return clone(self)
-
-    @abstractmethod
-    def init(self, rows, resp):
-        """Parameters from responsibilities (n, K) that carry the row weights."""
-
-    @abstractmethod
-    def log_prob(self, params, rows):
-        """log p_k(y | x), (n, K)."""
-
-    @abstractmethod
-    def predict(self, params, rows):
-        """Mean of every expert, (n, K) or (n, K, T); class probabilities (n, K, C)."""
 
     def possible(self, rows):
         """Which targets the family can produce, (n,) of bool; the estimator refuses rows that no expert can."""
@@ -142,21 +84,23 @@ class Expert(BaseEstimator, ABC):
         """A start's responsibilities (n, K), changed where the family knows better."""
         return resp
 
+    @abstractmethod
+    def init(self, rows, resp):
+        """Parameters from responsibilities (n, K) that carry the row weights."""
+
+    # -- densities and moments ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def log_prob(self, params, rows):
+        """log p_k(y | x), (n, K)."""
+
     def evaluate(self, params, rows):
         """`log_prob`, and whatever of the way there `statistics` can use again for the same rows."""
         return self.log_prob(params, rows), None
 
     @abstractmethod
-    def statistics(self, params, rows, resp, seen=None):
-        """What `update` needs of a block of rows, `seen` from `evaluate`; the blocks' answers are joined by `add`."""
-
-    @abstractmethod
-    def update(self, params, stats, rows):
-        """The M-step."""
-
-    @abstractmethod
-    def n_parameters(self, params):
-        """Number of free parameters of all experts together."""
+    def predict(self, params, rows):
+        """Mean of every expert, (n, K, T) of T outputs; class probabilities (n, K, C)."""
 
     def variance(self, params, rows):
         """Variance of y under every expert, in the shape of `predict`."""
@@ -166,6 +110,24 @@ class Expert(BaseEstimator, ABC):
         """p_k(y | x) of all rows and experts as an object of `hme.distributions`; y of the rows is not looked at."""
         raise NotImplementedError(f"{type(self).__name__} has no distribution of numbers.")
 
+    # -- the M-step --------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def statistics(self, params, rows, resp, seen=None):
+        """What `update` needs of a block of rows, `seen` from `evaluate`; the blocks' answers are joined by `add`."""
+
+    def add(self, a, b):
+        """Statistics of two blocks together; None is the empty sum."""
+        return statistics.add(a, b)
+
+    @abstractmethod
+    def update(self, params, stats, rows):
+        """The M-step."""
+
+    @abstractmethod
+    def n_parameters(self, params):
+        """Number of free parameters of all experts together."""
+
     def log_prior_density(self, params):
         """Log-density of the penalties and priors, up to a constant; the objective adds it."""
         return 0.0
@@ -173,6 +135,14 @@ class Expert(BaseEstimator, ABC):
     def gradient(self, params, stats):
         """Gradient of this family's part of the objective, scaled to be free of units; empty where there is none."""
         return np.zeros(0)
+
+    def pulls(self, params, stats):
+        """How strongly each slope is pulled from what it is drawn to, in units of the lasso, flat."""
+        raise NotImplementedError(f"{type(self).__name__} has no lasso.")
+
+    def interpolate(self, old, new, step):
+        """Parameters between two that were visited, for the guard's way back."""
+        return statistics.interpolate(old, new, step)
 
     def take(self, params, index):
         """Parameters of the experts in `index`, in that order."""
@@ -182,7 +152,11 @@ class Expert(BaseEstimator, ABC):
         """The family of leaf k: this one, where all leaves have the same."""
         return self
 
-    # -- information, where `smooth` ---------------------------------------------------------------------------------
+    def warnings(self, params, stats):
+        """Sentences about parameters at a boundary, each with the next step to take."""
+        return []
+
+    # -- information, where `traits.smooth` --------------------------------------------------------------------------
 
     def components(self, params):
         """(number, family, leaves, parameters) of what is computed together: all leaves where they are alike."""
@@ -219,37 +193,44 @@ class Expert(BaseEstimator, ABC):
         """Experts, an array of int, whose coefficients grow without bound."""
         return np.zeros(0, dtype=int)
 
-    def interpolate(self, old, new, step):
-        """Parameters between two that were visited, for the guard's way back."""
-        return statistics.interpolate(old, new, step)
+    def column_information(self, stats):
+        """Information (p,) that the rows hold on each design column, as far as statistics tell; None is not known.
 
-    def warnings(self, params, stats):
-        """Sentences about parameters at a boundary, each with the next step to take."""
-        return []
+        A column without any is constant, and its coefficient cannot be estimated.
+        """
+        return None
+
+    # -- what the user is shown --------------------------------------------------------------------------------------
 
     def report(self, params, design):
-        """What the user is shown: a NamedTuple of arrays in the user's units, first axis the expert."""
-        return params
+        """What the user is shown: a NamedTuple of arrays in the user's units, first axis the expert.
+
+        By default the parameters; where they have a field `coef` (..., p) of the design columns, slopes of the user's
+        columns, also called `coef`, and an `intercept` replace it. A list of experts has a dict of names and reports,
+        these without the axis of the experts.
+        """
+        return reports.in_user_units(params, design)
 
     def equations(self, report, feature_names, target):
-        """One line of text for every expert."""
-        raise NotImplementedError
+        """One line of text for every expert of a report, whose `coef` are those of the features named."""
+        return [reports.in_words(one, feature_names, target) for one in reports.one_by_one(report)]
+
+    def class_scores(self, report):
+        """Slopes (K, C, p) and intercepts (K, C) of a report whose softmax is the class probabilities; None without."""
+        return None
 
 
 class AdditiveExpert(Expert):
     """A family whose statistics add over rows: linear, logistic, GLM, constant."""
 
-    exact = additive = supports_sparse = True
+    traits = Traits(additive=True)
 
+    @abstractmethod
     def start(self, n_experts):
         """Parameters of `n_experts` identical experts, the point that the first update starts from."""
-        raise NotImplementedError
 
     def init(self, rows, resp):
         return self.steps(self.start(resp.shape[1]), rows, resp)
-
-    def add(self, a, b):
-        return statistics.add(a, b)
 
     def gather(self, params, rows, resp):
         """Statistics of all rows."""
@@ -288,6 +269,14 @@ class AdditiveExpert(Expert):
 class RefitExpert(Refitted, Expert):
     """A family that is fitted anew on all rows each sweep."""
 
+    traits = Traits(refitted=True)
+
     @abstractmethod
     def fit(self, rows, resp):
         """Parameters from all rows and responsibilities (n, K) that carry the row weights."""
+
+
+def shrinks_to_pooled(family):
+    """Whether slopes are drawn to the fit of all rows: what `shrink_to` says, or None stands for."""
+    target = check_choice(family.shrink_to, "shrink_to", (None, "global", "zero"))
+    return family.l1_ratio == 0 if target is None else target == "global"

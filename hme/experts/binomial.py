@@ -1,18 +1,21 @@
 """Binomial experts: successes out of a number of trials."""
 
 import numpy as np
-from scipy.special import gammaln
 
 from ..distributions import Binomial
+from ..distributions.binomial import log_mass
+from ..model.traits import Traits
 from ..numerics.checks import check_int
 from ..numerics.coordinates import stacked
-from .count import FEW
-from .glm import GLMExpert
+from .noise.base import Response, Working
+from .noise.counts import FEW
+from .noise.dispersed import GLMParams, GLMReport
+from .predictor import PredictorExpert
 
 __all__ = ["BinomialExpert"]
 
 
-class BinomialExpert(GLMExpert):
+class BinomialExpert(PredictorExpert):
     """Binomial regression with a logit link, eq. (binomial).
 
     y counts successes; ``fit(X, y, trials=m)`` says out of how many. All trials of a row come from the same expert,
@@ -23,8 +26,22 @@ class BinomialExpert(GLMExpert):
     ----------
     n_trials : int, default=1
         Trials of every row where `trials` is not given.
-    {penalty}
-    {constraints}
+    alpha : float, default=0.1
+        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+    l1_ratio : float, default=0.0
+        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
+        slopes may then be exactly zero.
+    shrink_to : {None, "global", "zero"}, default=None
+        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
+        where `l1_ratio` is positive.
+    shared_coef : None, True or sequence of columns, default=None
+        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
+        every slope.
+    fixed_coef : dict or None, default=None
+        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
+        expert.
+    nonnegative : bool or sequence of columns, default=False
+        Columns whose coefficients are >= 0; True is every slope.
 
     References
     ----------
@@ -38,13 +55,6 @@ class BinomialExpert(GLMExpert):
     >>> model.predict([[2.5]], trials=[100]).round()
     array([72.])
     """
-
-    link = "logit"
-    links = ("logit",)
-    exact = positive_only = True
-    measure = "mass"
-    row_arguments = ("offset", "trials")
-    domain = "counts from 0 to the number of trials"
 
     def __init__(
         self,
@@ -64,39 +74,63 @@ class BinomialExpert(GLMExpert):
         self.fixed_coef = fixed_coef
         self.nonnegative = nonnegative
 
-    def _check(self):
+    def response(self):
+        return BinomialResponse(self.n_trials)
+
+    def trials(self, rows):
+        return self.response().trials(rows)
+
+
+class BinomialResponse(Response):
+    """Successes out of trials whose log-odds of success are eta."""
+
+    traits = Traits(
+        measure="mass",
+        domain="counts from 0 to the number of trials",
+        positive=True,
+        row_arguments=("offset", "trials"),
+        sparse_input=True,
+        exact=True,
+        additive=True,
+        smooth=True,
+    )
+    links, link = ("logit",), "logit"
+    Params, Report = GLMParams, GLMReport
+
+    def __init__(self, n_trials=1):
+        self.n_trials = n_trials
+
+    def check(self):
         check_int(self.n_trials, "n_trials")
 
-    def _trials(self, rows):
-        return np.full((rows.n_rows, 1), float(self.n_trials)) if rows.trials is None else rows.trials[:, None]
+    def trials(self, rows):
+        """Trials of each row, (n,)."""
+        return np.full(rows.n_rows, float(self.n_trials)) if rows.trials is None else rows.trials
 
     def possible(self, rows):
-        self._check()  # the first that the number of trials is asked for
-        return (rows.y[:, 0] >= 0) & (rows.y[:, 0] <= self._trials(rows)[:, 0])
+        return (rows.y[:, 0] >= 0) & (rows.y[:, 0] <= self.trials(rows))
 
-    def _one_sided(self, stats):
+    def interior(self, rows):
+        return (rows.y + 0.5) / (self.trials(rows)[:, None] + 1.0)
+
+    def start_scalars(self, rows):
+        return {"dispersion": np.ones((1, rows.y.shape[1]))}
+
+    def log_density(self, y, eta, params, rows):
+        return log_mass(y, eta, self.trials(rows)[:, None, None])
+
+    def distribution(self, eta, params, rows):
+        return Binomial(self.trials(rows)[:, None], eta)
+
+    def derivatives(self, y, eta, params, rows):
+        work = self.working(y, eta, params, rows)
+        return stacked([work.score], [[-work.information]])
+
+    def working(self, y, eta, params, rows):
+        share, trials = self.mean_of(eta), self.trials(rows)[:, None, None]
+        return Working(y - trials * share, trials * share * (1.0 - share))
+
+    def one_sided(self, stats):
         # As with counts, of successes or of failures.
-        information = stats.curvature[:, -1, -1]
-        return (information - np.abs(stats.gradient[:, -1]) < FEW) & (stats.weight > 1.0)
-
-    def interior(self, y, trials):
-        return (y + 0.5) / (trials + 1.0)
-
-    def log_density(self, y, eta, mean, dispersion, trials):
-        ways = gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(trials - y + 1.0)
-        return ways + y * eta - trials * np.logaddexp(0.0, eta)
-
-    def law(self, eta, mean, dispersion, trials):
-        return Binomial(trials, eta)
-
-    def density_derivatives(self, y, eta, mean, dispersion, trials):
-        return stacked([y - trials * mean], [[-trials * mean * (1.0 - mean)]])
-
-    def working(self, y, eta, mean, dispersion, trials):
-        return y - trials * mean, self.variance_function(mean, dispersion, trials)
-
-    def expectation(self, mean, dispersion, trials):
-        return trials * mean
-
-    def variance_function(self, mean, dispersion, trials):
-        return trials * mean * (1.0 - mean)
+        information = stats.gram[:, 0, -1, -1]
+        return (information - np.abs(stats.cross[:, 0, -1]) < FEW) & (stats.weight > 1.0)

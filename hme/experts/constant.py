@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..model.traits import Traits
 from .base import AdditiveExpert
 from .linear import LinearExpert
 from .logistic import LogisticExpert
@@ -28,9 +29,16 @@ class ConstantExpert(AdditiveExpert):
     (2, 1)
     """
 
-    tasks = ("regression", "classification")
-    domain = "any finite number, or classes"
-    supports_multioutput = smooth = True
+    traits = Traits(
+        tasks=("regression", "classification"),
+        domain="any finite number, or classes",
+        sparse_input=True,
+        multioutput=True,
+        exact=True,
+        additive=True,
+        smooth=True,
+    )
+    adjustable = frozenset({"variance_prior", "variance_floor"})
 
     def __init__(self, variance_prior=(1.0, 0.1), variance_floor="auto", shared_variance=False):
         self.variance_prior = variance_prior
@@ -62,7 +70,7 @@ class ConstantExpert(AdditiveExpert):
         return self.family_.predict(params, _intercept(rows))
 
     def variance(self, params, rows):
-        return self.family_.variance(params, rows)
+        return self.family_.variance(params, _intercept(rows))
 
     def predict_dist(self, params, rows):
         return self.family_.predict_dist(params, _intercept(rows))
@@ -88,6 +96,9 @@ class ConstantExpert(AdditiveExpert):
     def warnings(self, params, stats):
         return self.family_.warnings(params, stats)
 
+    def column_information(self, stats):
+        return self.family_.column_information(stats)
+
     def coordinates(self, params, design):
         return self.family_.coordinates(params, design)
 
@@ -107,6 +118,9 @@ class ConstantExpert(AdditiveExpert):
         """The linear or logistic report, every slope zero."""
         slopes = np.zeros((*params.coef.shape[:-1], len(design.center)))
         return self.family_.report(params._replace(coef=np.concatenate([slopes, params.coef], axis=-1)), design)
+
+    def class_scores(self, report):
+        return self.family_.class_scores(report)
 
     def equations(self, report, feature_names, target):
         none = report._replace(coef=report.coef[..., :0])

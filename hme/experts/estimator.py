@@ -1,63 +1,32 @@
 """Any scikit-learn estimator as an expert, fitted anew each sweep and asked only about rows that it has not seen."""
 
-from typing import NamedTuple
-
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from ..model.refits import STEP, fit_to, resample, seeded, weight_name
+from ..model.refits import STEP, fit_to, name_of, resample, rows_of, seeded, size_of, tag_of, weight_name
+from ..model.traits import Traits
 from ..numerics import statistics
-from ..numerics.checks import check_choice, check_int, check_real
-from ..numerics.coordinates import Coordinates, gaussian_derivatives, log_scalars, ridge_derivatives
+from ..numerics.checks import check_choice, check_int, check_real, check_real_or
+from ..numerics.coordinates import Coordinates
 from .base import RefitExpert
-from .laws import ClassLaw, Noise, Share, noise_law
-from .linear import own_targets
-from .noise import check_noise
+from .laplace import LaplaceExpert
+from .noise.base import own_targets
+from .noise.classes import Classes
+from .noise.gaussian import GaussianNoise, LinearParams
+from .noise.numbers import EstimatorParams, Numbers
+from .noise.pooled import pooled_fit
+from .noise.scale import check_scale, noise_floor, spread
+from .student import StudentExpert
 
 __all__ = ["EstimatorExpert", "EstimatorParams"]
 
 NEGLIGIBLE = 1e-5  # share of a row below which an expert is fitted without it
 FEWEST_DRAWS = 10  # rows, at least, of what an estimator that takes no weights is fitted to, if there are so many
-FARTHEST = 10.0  # predictions are cut where they lie farther from the mean of y than so many times any y does
 Y_STEP = 2.0**-24  # of the farthest prediction: y is rounded to it, for trees, as responsibilities are to STEP
-
-
-class EstimatorParams(NamedTuple):
-    """Fitted estimators: one for each fold, that has not seen it, and one that has seen all rows, the last."""
-
-    estimator: np.ndarray  # (K, cv + 1) of objects; (K, 1) without folds
-    failed: np.ndarray  # (K,) of int, fits that raised an error and were replaced
-    variance: np.ndarray  # (K, T) and
-    df: np.ndarray  # (K, T), see `Noise`
-
-
-class ClassifierParams(NamedTuple):
-    estimator: np.ndarray  # as above
-    failed: np.ndarray
-    share: np.ndarray  # (K,), see `Share`
-
-
-class EstimatorReport(NamedTuple):
-    """The estimators that have seen all rows (K,), and their noise: `scale` (K,) or (K, T), a standard deviation, the
-    scale of Student's t with `df` degrees of freedom, or the mean absolute error of Laplace's law."""
-
-    estimator: np.ndarray
-    scale: np.ndarray
-    df: np.ndarray
-
-
-class ClassifierReport(NamedTuple):
-    """The classifiers that have seen all rows (K,), and the `share` (K,) of the overall frequencies mixed into them."""
-
-    estimator: np.ndarray
-    share: np.ndarray
 
 
 class EstimatorExpert(RefitExpert):
@@ -129,8 +98,7 @@ class EstimatorExpert(RefitExpert):
     array([2.])
     """
 
-    row_arguments = ("offset",)
-    sees_table = True
+    adjustable = frozenset({"variance_prior", "variance_floor", "n_jobs", "smoothing"})
 
     def __init__(
         self,
@@ -160,33 +128,39 @@ class EstimatorExpert(RefitExpert):
         return isinstance(self.estimator, FrozenEstimator)
 
     @property
-    def tasks(self):
+    def known_classes(self):
+        return getattr(self.estimator, "classes_", None) if self.frozen else None
+
+    @property
+    def traits(self):
         kinds = {"regressor": ("regression",), "classifier": ("classification",)}
-        return kinds.get(_tag(self.estimator, lambda tags: tags.estimator_type), ("regression", "classification"))
+        tasks = kinds.get(tag_of(self.estimator, lambda tags: tags.estimator_type), ("regression", "classification"))
+        any_input = self.estimator is None
+        return Traits(
+            tasks=tasks,
+            measure="classes" if tasks == ("classification",) else "density",
+            row_arguments=("offset",),
+            sparse_input=any_input or bool(tag_of(self.estimator, lambda tags: tags.input_tags.sparse)),
+            multioutput=any_input or bool(tag_of(self.estimator, lambda tags: tags.target_tags.multi_output)),
+            exact=self.frozen,
+            smooth=self._smooth,
+            refitted=not self.frozen,
+            frozen=self.frozen,
+            cross_fitted=not self.frozen and self.cv not in (None, 1),
+            sees_table=True,
+            fixed=self._fixed,
+        )
 
     @property
-    def measure(self):
-        return "classes" if self.tasks == ("classification",) else "density"
+    def _smooth(self):
+        """Whether there is information on the noise; what is predicted is taken as fixed."""
+        return hasattr(self, "answers_") and self.answers_.smooth
 
     @property
-    def exact(self):
-        return self.frozen
-
-    @property
-    def refitted(self):
-        return not self.frozen
-
-    @property
-    def cross_fitted(self):
-        return not self.frozen and self.cv not in (None, 1)
-
-    @property
-    def supports_sparse(self):
-        return self.estimator is None or bool(_tag(self.estimator, lambda tags: tags.input_tags.sparse))
-
-    @property
-    def supports_multioutput(self):
-        return self.estimator is None or bool(_tag(self.estimator, lambda tags: tags.target_tags.multi_output))
+    def _fixed(self):
+        origin = "given" if self.frozen else "fitted anew"
+        what = "their predictions are" if self._smooth else "their predictions and the noise around them are"
+        return f"the estimators of the experts are {origin}: {what} taken as fixed"
 
     def _check(self, task):
         given = self.estimator
@@ -206,9 +180,8 @@ class EstimatorExpert(RefitExpert):
         if self.n_jobs is not None:
             check_int(self.n_jobs, "n_jobs", -(2**31))
         check_choice(self.noise, "noise", ("gaussian", "student", "laplace"))
-        if self.df != "estimate":
-            check_real(self.df, "df", positive=True)
-        check_noise(self.variance_prior, self.variance_floor)
+        check_real_or(self.df, "df", "estimate")
+        check_scale(self.variance_prior, self.variance_floor)
         check_real(self.smoothing, "smoothing", positive=True)
 
     # -- binding to data ---------------------------------------------------------------------------------------------
@@ -218,18 +191,28 @@ class EstimatorExpert(RefitExpert):
         self._check(task)
         bound = super().bind(rows, design)
         bound.estimator_ = self._template(task)
-        if task == "classification":
-            bound.law_ = ClassLaw(self.smoothing, rows)
-            bound.constant_ = bound.law_.frequency
-            known = len(getattr(bound.estimator_, "classes_", bound.constant_)) if self.frozen else len(bound.constant_)
-            if known != len(bound.constant_):
-                raise ValueError(f"estimator = {self.estimator!r} knows {known} classes, y has {len(bound.constant_)}.")
-            return bound
-        bound.law_ = noise_law(self.noise, self.df, self.variance_prior, self.variance_floor, rows, design)
-        y = own_targets(rows)
-        bound.constant_ = rows.weight @ y / rows.weight.sum()
-        bound.reach_ = FARTHEST * np.abs(y - bound.constant_).max(axis=0)
+        bound.answers_ = self._answers(task, rows, design)
+        known = len(getattr(bound.estimator_, "classes_", bound.answers_.constant))
+        if self.frozen and task == "classification" and known != len(bound.answers_.constant):
+            n_classes = len(bound.answers_.constant)
+            raise ValueError(f"estimator = {self.estimator!r} knows {known} classes, y has {n_classes}.")
         return bound
+
+    def _answers(self, task, rows, design):
+        """What lies between the estimators' answers and y: `Classes`, or `Numbers` with noise around them."""
+        if task == "classification":
+            return Classes(self.smoothing, rows)
+        prior, floor = self.variance_prior, self.variance_floor
+        if self.noise == "gaussian":  # prior and floor are relative to the linear fit of all rows
+            pooled, least = pooled_fit(rows, design.penalty_scale)[1], spread(own_targets(rows), rows.weight)
+            noise = GaussianNoise(prior, floor).with_scale(noise_floor(floor, rows.y, least), pooled)
+            return Numbers(noise, LinearParams(None, pooled[None]), rows)
+        if self.noise == "student":
+            linear = StudentExpert(self.df, variance_prior=prior, variance_floor=floor)
+        else:
+            linear = LaplaceExpert(variance_prior=prior, variance_floor=floor)
+        linear = linear.bind(rows, design)
+        return Numbers(linear.response_, linear.pooled_, rows)
 
     def _template(self, task):
         """The estimator that every fit is a clone of."""
@@ -241,7 +224,7 @@ class EstimatorExpert(RefitExpert):
         return seeded(clone(estimator))
 
     def start_target(self, rows):
-        return rows.y if rows.y.ndim == 1 else own_targets(rows)
+        return self.answers_.targets(rows)
 
     # -- one fit, one question; a subclass may know better ---------------------------------------------------------
 
@@ -255,39 +238,28 @@ class EstimatorExpert(RefitExpert):
 
     def _ask(self, estimator, X):
         """What a fitted estimator predicts of X, as it comes."""
-        return estimator.predict(X) if hasattr(self, "reach_") else estimator.predict_proba(X)
+        return self.answers_.method(estimator)(X)
 
     def _answer(self, estimator, X):
         """Finite predictions (n, T), or probabilities (n, C) of all classes."""
         if not X.shape[0]:
-            return np.empty((0, len(self.constant_)))
+            return np.empty((0, len(self.answers_.constant)))
         values = np.asarray(self._ask(estimator, X), dtype=float).reshape(X.shape[0], -1)
-        if hasattr(self, "reach_"):
-            if (np.abs(values - self.constant_) <= self.reach_).all():  # nearly always
-                return values
-            values = np.where(np.isfinite(values), values, self.constant_)
-            return np.clip(values, self.constant_ - self.reach_, self.constant_ + self.reach_)
-        if not self.frozen and values.shape[1] < len(self.constant_):  # classes that the fit has not seen
-            values, seen = np.zeros((len(values), len(self.constant_))), values
-            values[:, np.asarray(estimator.classes_, dtype=int)] = seen
-        values = np.where(np.isfinite(values), np.maximum(values, 0.0), 0.0)
-        total = values.sum(axis=1, keepdims=True)
-        return np.where(total > 0, values / np.where(total > 0, total, 1.0), self.constant_)
+        return self.answers_.usable(values, estimator)
 
     # -- fitting -----------------------------------------------------------------------------------------------------
 
     def fit(self, rows, resp, before=None):
         """Parameters from all rows and responsibilities (n, K); `before` are those that starving experts keep."""
         X, n_experts = self._columns(rows), resp.shape[1]
-        prediction = np.empty((rows.n_rows, n_experts, len(self.constant_)))
+        prediction = np.empty((rows.n_rows, n_experts, len(self.answers_.constant)))
         if self.frozen:
             estimator = np.full((n_experts, 1), self.estimator_, dtype=object)
             prediction[:] = self._answer(self.estimator_, X)[:, None]
             failed = np.zeros(n_experts, dtype=int)
         else:
             estimator, failed = self._fit_all(rows, X, resp, before, prediction)
-        kind = EstimatorParams if hasattr(self, "reach_") else ClassifierParams
-        return kind(estimator, failed, *self.law_.fit(rows, prediction, resp))
+        return self.answers_.Params(estimator, failed, *self.answers_.fit(rows, prediction, resp))
 
     def update(self, params, stats, rows):
         return self.fit(rows, stats, params)
@@ -317,7 +289,7 @@ class EstimatorExpert(RefitExpert):
             failed[k] += error is not None
             if estimator is None and before is not None and before.estimator.shape == estimators.shape:
                 estimator = before.estimator[k, c]
-                answer = self._answer(estimator, _rows_of(X, splits[c][1]))
+                answer = self._answer(estimator, rows_of(X, splits[c][1]))
             if estimator is None:  # the fit of all rows but the fold's
                 if c not in instead:
                     instead[c] = run(rows.weight, splits[c])
@@ -326,7 +298,7 @@ class EstimatorExpert(RefitExpert):
                     raise type(error)(f"the estimator of the experts, {self.estimator_!r}: {error}") from error
                 if estimator is None:  # the fold is all there is
                     estimator = self._constant(X, targets, rows.weight)
-                    answer = self._answer(estimator, _rows_of(X, splits[c][1]))
+                    answer = self._answer(estimator, rows_of(X, splits[c][1]))
             estimators[k, c] = estimator
             prediction[splits[c][1], k] = answer
         for c in [c for c, split in enumerate(splits) if split is None]:  # nobody asks about rows that are not there
@@ -341,18 +313,16 @@ class EstimatorExpert(RefitExpert):
         """
         weight = rows.weight[:, None]
         resp = np.rint(resp / weight / STEP) * STEP * weight
-        if rows.y.ndim == 1:
-            return rows.y, resp
-        y, trees = own_targets(rows), isinstance(self.estimator_, DecisionTreeRegressor)
-        if trees and (self.reach_ > 0).all():
-            step = 2.0 ** np.rint(np.log2(self.reach_ * Y_STEP))
+        y = self.answers_.targets(rows)
+        if isinstance(self.estimator_, DecisionTreeRegressor) and (self.answers_.reach > 0).all():
+            step = 2.0 ** np.rint(np.log2(self.answers_.reach * Y_STEP))
             y = np.rint(y / step) * step
         return y, resp
 
     def _splits(self, rows):
         """(rows to fit to, rows to answer for) of every fit, None for a fold without rows."""
         everything = np.arange(rows.n_rows)
-        if not self.cross_fitted or rows.fold is None:
+        if not self.traits.cross_fitted or rows.fold is None:
             return [(everything, everything)]
         fold = rows.fold % self.cv
         folds = [(np.flatnonzero(fold != c), np.flatnonzero(fold == c)) for c in range(self.cv)]
@@ -365,8 +335,8 @@ class EstimatorExpert(RefitExpert):
             return None, None, None
         total = weight[inside].sum()
         try:
-            if y.ndim == 1 and not hasattr(self, "reach_") and (y[inside] == y[inside[0]]).all():
-                estimator = self._constant(_rows_of(X, inside), y[inside], weight[inside])
+            if self.answers_.is_alike(y[inside]):
+                estimator = self._constant(rows_of(X, inside), y[inside], weight[inside])
             else:
                 estimator, name = self._new(total), weight_name(self.estimator_)
                 if name is None:
@@ -376,25 +346,24 @@ class EstimatorExpert(RefitExpert):
                     n_draws = max(int(np.rint(total * unit)), min(FEWEST_DRAWS, len(inside)))
                     inside = inside[resample(weight[inside], min(n_draws, len(weight)))]
                 arguments = {} if name is None else {name: weight[inside]}
-                fit_to(estimator, _rows_of(X, inside), y[inside], **arguments)
+                fit_to(estimator, rows_of(X, inside), y[inside], **arguments)
             if not len(asked):
                 # Some can be fitted to few rows but predict none, or none with a category that these do not hold.
-                self._answer(estimator, X if hasattr(X, "columns") else _rows_of(X, inside[:1]))
-            return estimator, self._answer(estimator, _rows_of(X, asked)), None
+                self._answer(estimator, X if hasattr(X, "columns") else rows_of(X, inside[:1]))
+            return estimator, self._answer(estimator, rows_of(X, asked)), None
         except (ValueError, TypeError, ArithmeticError, IndexError, np.linalg.LinAlgError) as error:
             return None, None, error
 
     def _constant(self, X, y, weight):
         """An estimator that knows the mean, or the frequencies, only."""
-        dummy = DummyRegressor() if hasattr(self, "reach_") else DummyClassifier()
-        return dummy.fit(np.zeros((X.shape[0], 1)), y, sample_weight=weight)
+        return self.answers_.dummy().fit(np.zeros((X.shape[0], 1)), y, sample_weight=weight)
 
     # -- the family --------------------------------------------------------------------------------------------------
 
     def _predictions(self, params, rows):
         """What every expert predicts, (n, K, T) or (n, K, C), of training rows without having seen them."""
         X, n_folds = self._columns(rows), params.estimator.shape[1] - 1
-        out = np.empty((rows.n_rows, len(params.estimator), len(self.constant_)))
+        out = np.empty((rows.n_rows, len(params.estimator), len(self.answers_.constant)))
         if not n_folds or rows.fold is None:
             for k, estimator in enumerate(params.estimator[:, -1]):
                 out[:, k] = self._answer(estimator, X)
@@ -402,77 +371,54 @@ class EstimatorExpert(RefitExpert):
         fold = rows.fold % n_folds
         for c in np.unique(fold):
             index = np.flatnonzero(fold == c)
-            part = _rows_of(X, index)
+            part = rows_of(X, index)
             for k, estimator in enumerate(params.estimator[:, c]):
                 out[index, k] = self._answer(estimator, part)
         return out
 
-    def _law(self, params):
-        return (Noise if hasattr(self, "reach_") else Share)(*params[2:])
-
-    # -- information: what is predicted is taken as known -------------------------------------------------------------
-
-    @property
-    def smooth(self):
-        """Whether there is information on the noise."""
-        return self.noise == "gaussian" and hasattr(self, "reach_")
-
-    @property
-    def known(self):
-        """What an account of uncertainty takes as known."""
-        origin = "given" if self.frozen else "fitted anew"
-        what = "their predictions are" if self.smooth else "their predictions and the noise around them are"
-        return f"the estimators of the experts are {origin}: {what} taken as known"
-
-    def coordinates(self, params, design):
-        T = params.variance.shape[1]
-        terms = [("" if T == 1 else str(t), "log(variance)") for t in range(T)]
-        return Coordinates(
-            np.zeros((len(params.variance), 0, 0)), (), log_scalars(params.variance, terms, floor=self.law_.noise.floor)
-        )
-
-    def displaced(self, params, coef, scalar):
-        return params._replace(variance=np.exp(scalar))
-
-    def derivatives(self, params, rows):
-        residual = own_targets(rows)[:, None] - self._predictions(params, rows)
-        first, second = gaussian_derivatives(residual, params.variance)
-        T = residual.shape[2]
-        return first[:, :, T:], second[:, :, T:, T:]
-
-    def prior_derivatives(self, params):
-        noise, K = self.law_.noise, len(params.variance)
-        nothing = np.zeros((K, params.variance.shape[1], 0)), np.zeros(0), None, params.variance, False
-        return ridge_derivatives(*nothing, np.full((K, 1), noise.prior_rows), noise.prior_variance)
-
     def predict(self, params, rows):
-        return self.law_.mean(self._law(params), rows, self._predictions(params, rows))
+        return self.answers_.mean(params, rows, self._predictions(params, rows))
 
     def log_prob(self, params, rows):
-        return self.law_.log_prob(self._law(params), rows, self._predictions(params, rows))
+        return self.answers_.log_prob(params, rows, self._predictions(params, rows))
 
     def predict_dist(self, params, rows):
-        if not hasattr(self, "reach_"):
-            return super().predict_dist(params, rows)
-        return self.law_.distribution(self._law(params), self.predict(params, rows))
+        return self.answers_.predict_dist(params, rows, self._predictions(params, rows))
 
     def variance(self, params, rows):
-        return self.law_.variance(self._law(params), rows)
+        return self.answers_.variance(params, rows, self._predictions(params, rows))
 
     def log_prior_density(self, params):
-        return self.law_.log_prior(self._law(params))
+        return self.answers_.log_prior(params)
+
+    # -- information on the noise: what is predicted is taken as fixed ------------------------------------------------
+
+    def coordinates(self, params, design):
+        return Coordinates(np.zeros((len(params.failed), 0, 0)), (), self.answers_.coordinates(params))
+
+    def displaced(self, params, coef, scalar):
+        return self.answers_.displaced(params, scalar)
+
+    def derivatives(self, params, rows):
+        return self.answers_.derivatives(params, rows, self._predictions(params, rows))
+
+    def prior_derivatives(self, params):
+        return self.answers_.prior_derivatives(params)
+
+    # -- the family --------------------------------------------------------------------------------------------------
 
     def interpolate(self, old, new, step):
         if not self.frozen:
             return old
-        return type(old)(*old[:2], *statistics.interpolate(self._law(old), self._law(new), step))
+        own, other = (self.answers_.Scalars(*params[2:]) for params in (old, new))
+        return type(old)(*old[:2], *statistics.interpolate(own, other, step))
 
     def n_parameters(self, params):
-        free = 0 if self.frozen else sum(_size(estimator, len(self.constant_)) for estimator in params.estimator[:, -1])
-        return free + self.law_.n_parameters(self._law(params))
+        learned, n_outputs = [] if self.frozen else params.estimator[:, -1], len(self.answers_.constant)
+        return sum(size_of(estimator, n_outputs) for estimator in learned) + self.answers_.n_parameters(params)
 
     def warnings(self, params, stats):
-        found, failed = self.law_.warnings(self._law(params)), np.flatnonzero(params.failed).tolist()
+        found, failed = self.answers_.warnings(params), np.flatnonzero(params.failed).tolist()
         if failed:
             found.append(
                 f"some fits of expert(s) {failed} raised an error in the last sweep, and earlier ones stand in for "
@@ -481,11 +427,7 @@ class EstimatorExpert(RefitExpert):
         return found
 
     def report(self, params, design):
-        estimator = self._shown(params.estimator[:, -1], design)
-        if not hasattr(self, "reach_"):
-            return ClassifierReport(estimator, params.share)
-        scale, df = np.sqrt(params.variance), params.df
-        return EstimatorReport(estimator, *((scale[:, 0], df[:, 0]) if scale.shape[1] == 1 else (scale, df)))
+        return self.answers_.report(self._shown(params.estimator[:, -1], design), params)
 
     def _shown(self, estimators, design):
         """The estimators (K,) as the user sees them."""
@@ -493,46 +435,6 @@ class EstimatorExpert(RefitExpert):
 
     def equations(self, report, feature_names, target):
         lines = []
-        for estimator, *law in zip(*report, strict=True):
-            lines.append(f"{target} = {_name(estimator)},  {self.law_.describe(*law)}")
+        for estimator, *scalars in zip(*report, strict=True):
+            lines.append(f"{target} = {name_of(estimator)},  {self.answers_.describe(*scalars)}")
         return lines
-
-
-# -- estimators -------------------------------------------------------------------------------------------------------
-
-
-def _tag(estimator, read):
-    """A tag of an estimator, or None where it has none."""
-    try:
-        return read(get_tags(estimator))
-    except (AttributeError, TypeError, ValueError):
-        return None
-
-
-def _rows_of(X, index):
-    """Rows of a table by their numbers; the table itself where it is all of them."""
-    return X if len(index) == X.shape[0] and (np.diff(index) == 1).all() else _safe_indexing(X, index)
-
-
-def _size(estimator, n_outputs):
-    """Free numbers of a fitted estimator, as far as they can be counted."""
-    if isinstance(estimator, Pipeline):
-        return _size(estimator[-1], n_outputs)
-    if hasattr(estimator, "get_n_leaves"):
-        per_leaf = len(estimator.classes_) - 1 if hasattr(estimator, "classes_") else n_outputs
-        return int(estimator.get_n_leaves()) * per_leaf
-    try:
-        return sum(np.size(getattr(estimator, name)) for name in ("coef_", "intercept_") if hasattr(estimator, name))
-    except (AttributeError, TypeError, ValueError):
-        return 0
-
-
-def _name(estimator):
-    """An estimator in a few words."""
-    if isinstance(estimator, FrozenEstimator):
-        return f"frozen {_name(estimator.estimator)}"
-    if isinstance(estimator, Pipeline):
-        return " | ".join(_name(step) for _, step in estimator.steps)
-    if isinstance(estimator, DecisionTreeRegressor | DecisionTreeClassifier):
-        return f"tree of {estimator.get_n_leaves()} leaves"
-    return type(estimator).__name__

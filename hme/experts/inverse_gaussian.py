@@ -1,14 +1,14 @@
 """Inverse Gaussian experts: positive, strongly skewed targets, such as times until a level is reached."""
 
-import numpy as np
-
 from ..distributions import InverseGaussian
-from .positive import PositiveExpert
+from ..distributions.inverse_gaussian import log_density
+from .noise.dispersed import PositiveResponse
+from .predictor import PredictorExpert
 
 __all__ = ["InverseGaussianExpert"]
 
 
-class InverseGaussianExpert(PositiveExpert):
+class InverseGaussianExpert(PredictorExpert):
     """Inverse Gaussian regression with a log or an inverse link: variance = dispersion mean^3, eq. (inverse-gaussian).
 
     With the inverse link the deviance is a quadratic in the coefficients.
@@ -17,10 +17,32 @@ class InverseGaussianExpert(PositiveExpert):
     ----------
     link : {"log", "inverse"}, default="log"
         With "inverse" a mean stays below a thousand times the largest target of the table.
-    {penalty}
-    {scale_penalty}
-    {scaled}
-    {constraints}
+    alpha : float, default=0.1
+        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+    l1_ratio : float, default=0.0
+        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
+        slopes may then be exactly zero.
+    shrink_to : {None, "global", "zero"}, default=None
+        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
+        where `l1_ratio` is positive.
+    scale_penalty : bool, default=True
+        Whether the penalty is measured against the noise, divided by its variance as the squared residuals are, or
+        taken off the log-likelihood as it is.
+    dispersion_prior : (float, float) or None, default=(1.0, 0.1)
+        Weak prior on each dispersion: it counts as so many more rows, in each expert, whose mean deviance is this
+        fraction of the global fit's dispersion. None switches it off.
+    dispersion_floor : "auto" or float, default="auto"
+        Least dispersion, as a fraction of that of y around its mean. "auto" is 1e-6, more where y is rounded.
+    shared_dispersion : bool, default=False
+        One dispersion for all experts.
+    shared_coef : None, True or sequence of columns, default=None
+        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
+        every slope.
+    fixed_coef : dict or None, default=None
+        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
+        expert.
+    nonnegative : bool or sequence of columns, default=False
+        Columns whose coefficients are >= 0; True is every slope.
 
     References
     ----------
@@ -34,23 +56,40 @@ class InverseGaussianExpert(PositiveExpert):
     array([4.6])
     """
 
-    def log_density(self, y, eta, mean, dispersion, trials):
-        return -0.5 * (self.deviance(y, mean) / dispersion + np.log(2.0 * np.pi * dispersion) + 3.0 * np.log(y))
+    def __init__(
+        self,
+        link="log",
+        alpha=0.1,
+        l1_ratio=0.0,
+        shrink_to=None,
+        scale_penalty=True,
+        dispersion_prior=(1.0, 0.1),
+        dispersion_floor="auto",
+        shared_dispersion=False,
+        shared_coef=None,
+        fixed_coef=None,
+        nonnegative=False,
+    ):
+        self.link = link
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.shrink_to = shrink_to
+        self.scale_penalty = scale_penalty
+        self.dispersion_prior = dispersion_prior
+        self.dispersion_floor = dispersion_floor
+        self.shared_dispersion = shared_dispersion
+        self.shared_coef = shared_coef
+        self.fixed_coef = fixed_coef
+        self.nonnegative = nonnegative
 
-    def law(self, eta, mean, dispersion, trials):
-        return InverseGaussian(mean, dispersion[None])
+    def response(self):
+        return InverseGaussianResponse(self.link, self.dispersion_prior, self.dispersion_floor, self.shared_dispersion)
 
-    def working(self, y, eta, mean, dispersion, trials):
-        score, information = super().working(y, eta, mean, dispersion, trials)
-        ratio = y / mean
-        # The observed curvature: with the inverse link a constant, with the log link where it is the larger one.
-        return score, information * (ratio if self.link == "inverse" else np.maximum(2.0 * ratio - 1.0, 1.0))
 
-    def unit_variance(self, mean):
-        return mean**3
+class InverseGaussianResponse(PositiveResponse):
+    """Inverse Gaussian targets around a mean."""
 
-    def unit_variance_slope(self, mean):
-        return 3.0 * mean**2
+    power, Distribution, density = 3, InverseGaussian, staticmethod(log_density)
 
     def deviance(self, y, mean):
         return (y / mean - 1.0) ** 2 / y

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..numerics import multinomial, penalties
+from ..model.traits import Traits
+from ..numerics import multinomial, penalties, statistics
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
-from .base import AdditiveExpert
-from .predictor import shrinks_to_global
+from .base import AdditiveExpert, shrinks_to_pooled
 
 __all__ = ["LogisticExpert"]
 
@@ -56,7 +56,16 @@ class LogisticExpert(AdditiveExpert):
     array([[0.5, 0.5]])
     """
 
-    tasks, measure, domain, smooth = ("classification",), "classes", "classes", True
+    traits = Traits(
+        tasks=("classification",),
+        measure="classes",
+        domain="classes",
+        sparse_input=True,
+        exact=True,
+        additive=True,
+        smooth=True,
+    )
+    adjustable = frozenset({"alpha", "l1_ratio", "shrink_to"})
 
     def __init__(self, alpha=0.1, l1_ratio=0.0, shrink_to=None):
         self.alpha = alpha
@@ -65,7 +74,7 @@ class LogisticExpert(AdditiveExpert):
 
     def bind(self, rows, design):
         penalty, lasso = penalties.strengths(self.alpha, self.l1_ratio, design)
-        to_global = shrinks_to_global(self)
+        to_pooled = shrinks_to_pooled(self)
         bound = super().bind(rows, design)
         bound.n_classes_ = int(rows.y.max()) + 1
         # Two classes: alpha |d|^2 of the difference d is 2 alpha (|d/2|^2 + |d/2|^2) of the symmetric coding, while
@@ -73,13 +82,13 @@ class LogisticExpert(AdditiveExpert):
         bound.penalty_ = penalty * (2.0 if bound.n_classes_ == 2 else 1.0)
         bound.lasso_ = lasso
         bound.moment_ = multinomial.second_moment(rows.X, rows.weight)
-        bound.target_ = np.zeros((1, bound.n_classes_, rows.X.shape[1]))
+        bound.center_ = np.zeros((1, bound.n_classes_, rows.X.shape[1]))
         frequency = np.bincount(rows.y, rows.weight) / rows.weight.sum()
-        params = LogisticParams(np.zeros_like(bound.target_))
+        params = LogisticParams(np.zeros_like(bound.center_))
         params.coef[..., -1] = np.log(frequency) - np.log(frequency).mean()
         bound.start_ = params.coef
-        if to_global and self.alpha > 0:
-            bound.start_ = bound.target_ = bound.converge(params, rows).coef
+        if to_pooled and self.alpha > 0:
+            bound.start_ = bound.center_ = bound.converge(params, rows).coef
         return bound
 
     def start(self, n_experts):
@@ -103,32 +112,35 @@ class LogisticExpert(AdditiveExpert):
         return multinomial.statistics(seen, rows.X, target)
 
     def update(self, params, stats, rows=None):
-        system = (self.penalty_, self.target_, self.moment_)
+        system = (self.penalty_, self.center_, self.moment_)
         return LogisticParams(multinomial.guarded_step(params.coef, stats, *system, lasso=self.lasso_))
 
     def log_prior_density(self, params):
-        return -0.5 * penalties.squares(params.coef - self.target_, self.penalty_, self.lasso_).sum()
+        return -0.5 * penalties.squares(params.coef - self.center_, self.penalty_, self.lasso_).sum()
 
     def gradient(self, params, stats):
-        return multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_, self.target_).ravel()
+        return multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_, self.center_).ravel()
 
     def pulls(self, params, stats):
         """How hard each slope is pulled from what it is drawn to, in units of the lasso."""
-        return multinomial.pulls(params.coef, stats, self.penalty_, self.lasso_, self.target_).ravel()
+        return multinomial.pulls(params.coef, stats, self.penalty_, self.lasso_, self.center_).ravel()
 
     def n_parameters(self, params):
         K, C, p = params.coef.shape
         if self.lasso_ is None:
             return K * (C - 1) * p
-        distance = params.coef - self.target_
-        tied = (distance == 0).any(axis=0) & (self.target_[0] != 0)  # to what all experts share
+        distance = params.coef - self.center_
+        tied = (distance == 0).any(axis=0) & (self.center_[0] != 0)  # to what all experts share
         return multinomial.n_moved(distance) + int(np.minimum(tied[:, :-1].sum(axis=0), C - 1).sum())
+
+    def column_information(self, stats):
+        return statistics.diagonal(stats.curvature)
 
     # -- information --------------------------------------------------------------------------------------------------
 
     def coordinates(self, params, design):
         K, C, _ = params.coef.shape
-        target = None if self.lasso_ is None else np.broadcast_to(self.target_, params.coef.shape)
+        target = None if self.lasso_ is None else np.broadcast_to(self.center_, params.coef.shape)
         return Coordinates(params.coef, tuple(map(str, range(C))), joined(n=K), True, target=target)
 
     def displaced(self, params, coef, scalar):
@@ -144,10 +156,10 @@ class LogisticExpert(AdditiveExpert):
         return np.eye(C)[rows.y][:, None, 1:] - proba, second
 
     def prior_derivatives(self, params):
-        return ridge_derivatives(params.coef - self.target_, self.penalty_, self.lasso_)
+        return ridge_derivatives(params.coef - self.center_, self.penalty_, self.lasso_)
 
     def diverging(self, params, stats):
-        system = (self.penalty_, self.target_, self.moment_)
+        system = (self.penalty_, self.center_, self.moment_)
         return multinomial.diverging(params.coef, stats, *system, lasso=self.lasso_)
 
     def warnings(self, params, stats):
@@ -164,6 +176,11 @@ class LogisticExpert(AdditiveExpert):
         if coef.shape[1] == 2:
             coef = coef[:, 1:] - coef[:, :1]
         return LogisticReport(*design.to_user_units(coef))
+
+    def class_scores(self, report):
+        if report.coef.shape[1] > 1:
+            return report
+        return tuple(np.concatenate([np.zeros_like(field), field], axis=1) for field in report)
 
     def equations(self, report, feature_names, target):
         lines = []

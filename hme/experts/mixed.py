@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ..distributions import join
+from ..model.traits import together
 from ..numerics.kernels import log_normalize
 from .base import Expert
 
@@ -95,83 +96,38 @@ class MixedExpert(Expert):
             raise ValueError(f"expert has the names {self.names}; they must differ, have no '__', not be 'experts'.")
         if n_leaves is not None and n_leaves != len(self.experts):
             raise ValueError(f"expert is a list of {len(self.experts)} experts, but the tree has {n_leaves} leaves.")
-        classes = [name for name, member in self.experts if "regression" not in member.tasks]
-        if classes and not self.tasks:
+        of = {name: member.traits for name, member in self.experts}
+        classes = [name for name, traits in of.items() if "regression" not in traits.tasks]
+        if classes and not self.traits.tasks:
             raise ValueError(f"expert mixes families for classes, {classes}, with families for numbers.")
-        counts = [name for name, member in self.experts if member.measure == "mass" and not member.atoms]
-        lengths = [name for name, member in self.experts if member.measure == "density"]
+        counts = [name for name, traits in of.items() if traits.measure == "mass" and not traits.atoms]
+        lengths = [name for name, traits in of.items() if traits.measure == "density"]
         if counts and lengths:
             raise ValueError(
                 f"expert mixes probabilities of counts, {counts}, with densities of numbers, {lengths}: they cannot be "
                 "compared under one likelihood."
             )
 
-    # -- what the members say together --------------------------------------------------------------------------------
-
-    def _all(self, name):
-        return all(getattr(member, name) for member in self.members)
-
-    def _any(self, name):
-        return any(getattr(member, name) for member in self.members)
-
     @property
-    def tasks(self):
-        return tuple(task for task in ("regression", "classification") if all(task in m.tasks for m in self.members))
-
-    @property
-    def exact(self):
-        return self._all("exact")
-
-    @property
-    def refitted(self):
-        return self._any("refitted")
-
-    @property
-    def sees_table(self):
-        return self._any("sees_table")
-
-    @property
-    def cross_fitted(self):
-        return self._any("cross_fitted")
-
-    @property
-    def additive(self):
-        return self._all("additive")
-
-    @property
-    def supports_sparse(self):
-        return self._all("supports_sparse")
-
-    @property
-    def supports_multioutput(self):
-        return self._all("supports_multioutput")
-
-    @property
-    def positive_only(self):
-        return self._all("positive_only")
-
-    @property
-    def row_arguments(self):
-        return tuple(sorted({argument for member in self.members for argument in member.row_arguments}))
-
-    @property
-    def domain(self):
-        return " or ".join(dict.fromkeys(member.domain for member in self.members))
+    def traits(self):
+        return together([member.traits for member in self.members])
 
     # -- binding to data -----------------------------------------------------------------------------------------------
 
     def bind(self, rows, design):
         bound = clone(self)
-        bound.atoms_ = np.unique([atom for member in self.members for atom in member.atoms])
+        bound.atoms_ = np.unique([atom for member in self.members for atom in member.traits.atoms])
         bound.group_, bound.families_, bound.stand_in_, groups = [], [], [], {}
         for name, member in self.experts:
             # Estimators of the user's may look alike and not be, and gain nothing together.
-            key = name if member.sees_table else (type(member), repr(sorted(member.get_params().items(), key=str)))
+            key = (
+                name if member.traits.sees_table else (type(member), repr(sorted(member.get_params().items(), key=str)))
+            )
             if key not in groups:
                 groups[key] = len(groups)
                 possible = bound._possible(member, rows)
                 if not possible.any():
-                    raise ValueError(f"expert {name!r} can produce no row of y: it is for {member.domain}.")
+                    raise ValueError(f"expert {name!r} can produce no row of y: it is for {member.traits.domain}.")
                 bound.families_.append(member.bind(rows if possible.all() else rows[possible], design))
                 # What the family sees in the place of a target that it cannot produce, and is not responsible for.
                 bound.stand_in_.append(rows.y[int(np.argmax(possible))])
@@ -181,7 +137,7 @@ class MixedExpert(Expert):
 
     def _possible(self, family, rows):
         possible = family.possible(rows)
-        if len(self.atoms_) and family.measure == "density":
+        if len(self.atoms_) and family.traits.measure == "density":
             possible = possible & ~np.isin(rows.y, self.atoms_).any(axis=1)
         return possible
 
@@ -200,7 +156,9 @@ class MixedExpert(Expert):
 
     def start_target(self, rows):
         """The linear predictors' scale of the first family that has one."""
-        learning = [g for g, family in enumerate(self.families_) if not (family.atoms or family.start_share)]
+        learning = [
+            g for g, family in enumerate(self.families_) if not (family.traits.atoms or family.traits.start_share)
+        ]
         g = learning[0] if learning else 0
         return self.families_[g].start_target(self._safe(g, rows)[0])
 
@@ -209,11 +167,11 @@ class MixedExpert(Expert):
 
         Experts that are fitted already divide what they have together by what they say of each row.
         """
-        shares = np.array([self.families_[g].start_share for g in self.group_])
+        shares = np.array([self.families_[g].traits.start_share for g in self.group_])
         possible = np.stack([self._safe(g, rows)[1] for g in self.group_], axis=1)
-        atoms = np.array([bool(self.families_[g].atoms) for g in self.group_])
+        atoms = np.array([bool(self.families_[g].traits.atoms) for g in self.group_])
         resp = np.where(atoms, 0.5, resp)  # a point mass takes its part of the rows that it can have at all
-        frozen = np.flatnonzero([self.families_[g].frozen for g in self.group_])
+        frozen = np.flatnonzero([self.families_[g].traits.frozen for g in self.group_])
         if len(frozen) > 1:
             log_prob = np.hstack([self._alone(k, rows) for k in frozen])
             resp[:, frozen] = log_normalize(log_prob)[1] * resp[:, frozen].sum(axis=1, keepdims=True)
@@ -248,10 +206,6 @@ class MixedExpert(Expert):
 
     # -- the family, group by group ------------------------------------------------------------------------------------
 
-    @property
-    def smooth(self):
-        return self._any("smooth")
-
     def components(self, params):
         return [(g, self.families_[g], leaves, part) for g, leaves, part in self._groups(params)]
 
@@ -280,6 +234,14 @@ class MixedExpert(Expert):
             leaves = np.flatnonzero(self.group_ == g)
             place[leaves] = np.arange(len(leaves))
         return MixedParams(self.group_, place, tuple(parts))
+
+    def exchangeable(self, n_leaves):
+        """Leaves of one family, as far as it says so."""
+        out = np.zeros((n_leaves, n_leaves), dtype=bool)
+        for g, family in enumerate(self.families_):
+            leaves = np.flatnonzero(self.group_ == g)
+            out[np.ix_(leaves, leaves)] = family.exchangeable(len(leaves))
+        return out
 
     def take(self, params, index):
         index = np.asarray(index)

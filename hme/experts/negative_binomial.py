@@ -1,34 +1,52 @@
 """Negative binomial experts: counts that vary more than Poisson's, by a dispersion that is estimated."""
 
-import numpy as np
-from scipy.special import digamma, gammaln, polygamma
+from dataclasses import replace
 
-from ..distributions import NegativeBinomial, TruncatedNegativeBinomial
-from ..distributions.counts import log_rising
+import numpy as np
+from scipy.special import digamma, polygamma
+
+from ..distributions import NegativeBinomial
+from ..distributions.negative_binomial import log_mass
 from ..numerics.checks import check_choice
-from ..numerics.coordinates import log_scalars, ridge_derivatives, stacked
-from .count import CountExpert
+from ..numerics.coordinates import ridge_derivatives, stacked
+from .noise.base import Scalar
+from .noise.counts import CountResponse
+from .predictor import PredictorExpert
 
 __all__ = ["NegativeBinomialExpert"]
 
 LEAST, MOST = 1e-7, 1e4  # bounds of the dispersion; at the lower one the distribution is Poisson's
-LONGEST = 2.0  # Newton step of a log-dispersion
+POISSON = "the dispersion of expert(s) {} is at its lower bound: they are Poisson. Use PoissonExpert"
 LARGE = 50.0  # size beyond which differences of gamma functions lose their digits, and Stirling's series has them all
 
 
-class NegativeBinomialExpert(CountExpert):
+class NegativeBinomialExpert(PredictorExpert):
     """Negative binomial regression with a log link: variance = mean + dispersion mean^2, eq. (negative-binomial).
 
     Coefficients take a Fisher step and the log-dispersion a Newton step in each sweep.
 
     Parameters
     ----------
-    {penalty}
+    alpha : float, default=0.1
+        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+    l1_ratio : float, default=0.0
+        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
+        slopes may then be exactly zero.
+    shrink_to : {None, "global", "zero"}, default=None
+        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
+        where `l1_ratio` is positive.
     zero_truncated : bool, default=False
         The distribution given that y is not zero: with a `PointMassExpert` it makes a hurdle model.
     shared_dispersion : bool, default=False
         One dispersion for all experts.
-    {constraints}
+    shared_coef : None, True or sequence of columns, default=None
+        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
+        every slope.
+    fixed_coef : dict or None, default=None
+        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
+        expert.
+    nonnegative : bool or sequence of columns, default=False
+        Columns whose coefficients are >= 0; True is every slope.
 
     References
     ----------
@@ -46,9 +64,6 @@ class NegativeBinomialExpert(CountExpert):
     array([0.5])
     """
 
-    dispersed = True
-    exact = False  # the dispersion's step is Newton's, not the maximiser's
-
     def __init__(
         self,
         alpha=0.1,
@@ -60,101 +75,80 @@ class NegativeBinomialExpert(CountExpert):
         fixed_coef=None,
         nonnegative=False,
     ):
-        super().__init__(alpha, l1_ratio, shrink_to, zero_truncated, shared_coef, fixed_coef, nonnegative)
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.shrink_to = shrink_to
+        self.zero_truncated = zero_truncated
         self.shared_dispersion = shared_dispersion
+        self.shared_coef = shared_coef
+        self.fixed_coef = fixed_coef
+        self.nonnegative = nonnegative
 
-    def _check(self):
-        super()._check()
-        check_choice(self.shared_dispersion, "shared_dispersion", (True, False))
+    def response(self):
+        return NegativeBinomialResponse(self.zero_truncated, self.shared_dispersion)
 
-    def _bind_dispersion(self, rows, mean):
-        y = rows.y[:, 0]
-        variance = rows.weight @ (y - mean) ** 2 / rows.weight.sum()
-        self.start_dispersion_ = np.clip((variance - mean) / mean**2, 1e-2, 1e2)
 
-    def log_mass(self, y, eta, mean, dispersion):
-        size = 1.0 / dispersion
-        return log_rising(y, size) - gammaln(y + 1.0) + y * eta - (y + size) * np.log1p(mean * dispersion)
+class NegativeBinomialResponse(CountResponse):
+    """Negative binomial counts around exp(eta), of the size 1 / dispersion."""
 
-    def law(self, eta, mean, dispersion, trials):
-        kind = TruncatedNegativeBinomial if self.zero_truncated else NegativeBinomial
-        return kind(mean, dispersion[None])
+    def __init__(self, zero_truncated=False, shared=False):
+        super().__init__(zero_truncated)
+        self.shared = shared
+        self.scalars = (Scalar("dispersion", "log(dispersion)", LEAST, MOST, shared, at_least=POISSON),)
 
-    def count_variance(self, mean, dispersion):
-        return mean + dispersion * mean**2
+    @property
+    def traits(self):
+        return replace(super().traits, exact=False)  # the dispersion's step is Newton's, not the maximiser's
 
-    def working(self, y, eta, mean, dispersion, trials):
-        score, information = super().working(y, eta, mean, dispersion, trials)
-        if not self.zero_truncated:  # the observed curvature is the larger one where y > mean
-            information = information * np.maximum((1.0 + dispersion * y) / (1.0 + dispersion * mean), 1.0)
-        return score, information
+    def check(self):
+        super().check()
+        check_choice(self.shared, "shared_dispersion", (True, False))
 
-    def _by_log_size(self, y, mean, size):
-        """First and second derivatives of the log-mass before truncation by the log of the size 1 / dispersion."""
-        first, second = _rising_derivatives(y, size)
-        total = mean + size
-        share = mean / total
-        first = first - np.log1p(mean / size) + share * (y / size + 1.0)
-        second = second + share * (1.0 / size - 1.0 / total) - share * y / size * (1.0 / size + 1.0 / total)
-        return size * first, size * first + size**2 * second
+    def start_scalars(self, rows):
+        mean = rows.weight @ self.interior(rows) / rows.weight.sum()
+        variance = rows.weight @ (rows.y - mean) ** 2 / rows.weight.sum()
+        return {"dispersion": np.clip((variance - mean) / mean**2, 1e-2, 1e2)[None]}
 
-    def mass_derivatives(self, y, eta, mean, dispersion):
+    def log_mass(self, y, eta, params):
+        return log_mass(y, self.mean_of(eta), eta, params.dispersion)
+
+    def counts(self, eta, params):
+        return NegativeBinomial(self.mean_of(eta), params.dispersion)
+
+    def count_variance(self, mean, params):
+        return mean + params.dispersion * mean**2
+
+    def excess_information(self, y, mean, params):
+        return np.maximum((1.0 + params.dispersion * y) / (1.0 + params.dispersion * mean), 1.0)
+
+    def scalar_derivatives(self, y, eta, params):
+        first, second = by_log_size(y, self.mean_of(eta), 1.0 / params.dispersion)
+        return -first, second
+
+    def mass_derivatives(self, y, eta, params):
         """By eta and the log-dispersion, eq. (negative-binomial-derivatives)."""
+        mean, dispersion = self.mean_of(eta), params.dispersion
         total = 1.0 + dispersion * mean
         score = (y - mean) / total
-        first, second = self._by_log_size(y, mean, 1.0 / dispersion)
         by_both = -score * dispersion * mean / total
-        return stacked([score, -first], [[-mean * (1.0 + dispersion * y) / total**2, by_both], [second]])
+        first, second = self.scalar_derivatives(y, eta, params)
+        return stacked([score, first], [[-mean * (1.0 + dispersion * y) / total**2, by_both], [second]])
 
-    def _dispersion_scalars(self, params):
-        terms = [("", "log(dispersion)")]
-        return log_scalars(params.dispersion[:, None], terms, self.shared_dispersion, LEAST, MOST)
-
-    def prior_derivatives(self, params):
-        distance, scale = (params.coef - self.anchor_)[:, None], params.dispersion[:, None]
-        return ridge_derivatives(distance, self.penalty_, self.lasso_, scale, scaled=False)
-
-    def dispersion_statistics(self, y, eta, mean, dispersion, trials):
-        size = 1.0 / dispersion
-        first, second = self._by_log_size(y, mean, size)
-        if self.zero_truncated:
-            odds, _ = self.zero_odds(eta, mean, dispersion)
-            zero_first, zero_second = self._by_log_size(0.0, mean, size)
-            second = second + odds * (zero_first**2 + zero_second) + (odds * zero_first) ** 2
-            first = first + odds * zero_first
-        return [first, second, first**2]
-
-    def update_dispersion(self, dispersion, weight, sums, ridge):
-        first, second, outer = sums.T
-        # Where the log-likelihood is not concave, the mean square of the score stands for its curvature.
-        curvature = np.maximum(-second, 0.25 * outer)
-        step = np.divide(first, curvature, out=np.zeros_like(first), where=curvature > 0)
-        step = np.clip(step, -LONGEST, LONGEST)
-        return np.clip(dispersion * np.exp(-step), LEAST, MOST)
-
-    def dispersion_gradient(self, dispersion, weight, sums, ridge):
-        slope = -sums[:, 0]
-        held = ((dispersion <= LEAST) & (slope < 0)) | ((dispersion >= MOST) & (slope > 0))
-        return np.where(held, 0.0, slope)
-
-    def n_parameters(self, params):
-        return super().n_parameters(params) + (1 if self.shared_dispersion else len(params.dispersion))
-
-    def warnings(self, params, stats):
-        found = super().warnings(params, stats)
-        poisson = np.flatnonzero(params.dispersion <= LEAST * (1 + 1e-9))
-        if len(poisson):
-            found.append(
-                f"the dispersion of expert(s) {poisson.tolist()} is at its lower bound: they are Poisson. Use "
-                "PoissonExpert"
-            )
-        return found
-
-    def dispersion_text(self, dispersion):
-        return f",  dispersion {dispersion:.3g}"
+    def prior_derivatives(self, params, distance, ridge, lasso, scaled):
+        return ridge_derivatives(distance, ridge, lasso, params.dispersion, scaled=False)
 
 
-def _rising_derivatives(y, size):
+def by_log_size(y, mean, size):
+    """First and second derivatives of the log-mass before truncation by the log of the size 1 / dispersion."""
+    first, second = rising_derivatives(y, size)
+    total = mean + size
+    share = mean / total
+    first = first - np.log1p(mean / size) + share * (y / size + 1.0)
+    second = second + share * (1.0 / size - 1.0 / total) - share * y / size * (1.0 / size + 1.0 / total)
+    return size * first, size * first + size**2 * second
+
+
+def rising_derivatives(y, size):
     """First two derivatives by the size of `log_rising`."""
     small = np.minimum(size, LARGE)
     exact = (
@@ -167,16 +161,13 @@ def _rising_derivatives(y, size):
     end = large + y
     growth = np.log1p(y / large)
     series = (
-        growth - y / large + 0.5 * y / (large * end) + _stirling(end)[0] - _stirling(large)[0],
-        y**2 / (large**2 * end)
-        - 0.5 * y * (large + end) / (large * end) ** 2
-        + _stirling(end)[1]
-        - _stirling(large)[1],
+        growth - y / large + 0.5 * y / (large * end) + stirling(end)[0] - stirling(large)[0],
+        y**2 / (large**2 * end) - 0.5 * y * (large + end) / (large * end) ** 2 + stirling(end)[1] - stirling(large)[1],
     )
     return tuple(np.where(size > LARGE, s, e) for s, e in zip(series, exact, strict=True))
 
 
-def _stirling(z):
+def stirling(z):
     """First two derivatives of the rest of Stirling's formula for log Gamma(z)."""
     i, i2 = 1.0 / z, 1.0 / z**2
     return (

@@ -1,10 +1,12 @@
 """All probability on one value of y: the extra zeros of a count."""
 
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
 from ..distributions import PointMass
+from ..model.traits import Traits
 from ..numerics.checks import check_real
 from .base import AdditiveExpert
 
@@ -47,20 +49,20 @@ class PointMassExpert(AdditiveExpert):
     array([  0., -inf,   0.])
     """
 
-    measure = "mass"
-
     def __init__(self, at=0.0):
         self.at = at
 
     @property
-    def domain(self):
-        """The targets that the family can produce, in words."""
-        return f"exactly {self.at:g}"
-
-    @property
-    def atoms(self):
-        """The value, which has all of the probability."""
-        return (float(self.at),)
+    def traits(self):
+        number = isinstance(self.at, Real)  # anything else is refused by `bind`
+        return Traits(
+            measure="mass",
+            domain=f"exactly {self.at:g}" if number else "one value",
+            atoms=(float(self.at),) if number else (),
+            sparse_input=True,
+            exact=True,
+            additive=True,
+        )
 
     def bind(self, rows, design):
         check_real(abs(self.at) if isinstance(self.at, int | float) else self.at, "at")

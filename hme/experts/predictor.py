@@ -1,90 +1,366 @@
-"""Experts with one linear predictor each: their ridge, what it draws to, and the constraints on their coefficients."""
+"""Experts with linear predictors: a bank of penalised, maybe constrained coefficients, and a response beside it."""
+
+from abc import abstractmethod
+from copy import copy
 
 import numpy as np
 
-from ..numerics import penalties
+from ..numerics import penalties, statistics
 from ..numerics.checks import check_choice
 from ..numerics.constraints import Constraints
-from .base import AdditiveExpert
+from ..numerics.coordinates import Coordinates, by_output
+from ..numerics.divergence import lost_directions, running_away
+from ..numerics.kernels import linear_scores, solve_psd
+from ..numerics.multinomial import second_moment
+from .base import AdditiveExpert, shrinks_to_pooled
+from .noise.base import own_targets, summed, targets
 
-__all__ = ["LinearPredictorExpert"]
-
-# Descriptions of parameters that many families share.
-PARAMETERS = {
-    "{penalty}": """alpha : float, default=0.1
-        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
-    l1_ratio : float, default=0.0
-        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
-        slopes may then be exactly zero.
-    shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
-        where `l1_ratio` is positive.""",
-    "{scale_penalty}": """scale_penalty : bool, default=True
-        Whether the penalty is measured against the noise, divided by its variance as the squared residuals are, or
-        taken off the log-likelihood as it is.""",
-    "{constraints}": """shared_coef : None, True or sequence of columns, default=None
-        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
-        every slope.
-    fixed_coef : dict or None, default=None
-        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
-        expert.
-    nonnegative : bool or sequence of columns, default=False
-        Columns whose coefficients are >= 0; True is every slope.""",
-    "{scaled}": """dispersion_prior : (float, float) or None, default=(1.0, 0.1)
-        Weak prior on each dispersion: it counts as so many more rows, in each expert, whose mean deviance is this
-        fraction of the global fit's dispersion. None switches it off.
-    dispersion_floor : "auto" or float, default="auto"
-        Least dispersion, as a fraction of that of y around its mean. "auto" is 1e-6, more where y is rounded.
-    shared_dispersion : bool, default=False
-        One dispersion for all experts.""",
-}
+__all__ = ["PredictorExpert"]
 
 
-class LinearPredictorExpert(AdditiveExpert):
-    """A family whose experts see x through eta_k = b_k'x + offset, eq. (predictor), with coefficients (K, p).
+class PredictorExpert(AdditiveExpert):
+    """A family whose experts see x through eta_k = b_k'x + offset, eq. (predictor): linear predictors x a response.
 
-    Subclasses have the hyper-parameters `alpha`, `l1_ratio`, `shrink_to`, `shared_coef`, `fixed_coef`, `nonnegative`
-    and, where the noise has a scale, `scale_penalty`.
+    This class has the coefficients (K, T, p): their penalty, what it draws them to, constraints, Newton's steps, and
+    what the user is shown of them. The `Response` has the density of y given eta, and the scalars that belong to it.
+
+    A family has the hyper-parameters `alpha`, `l1_ratio`, `shrink_to`, `shared_coef`, `fixed_coef`, `nonnegative` and,
+    where its noise has a scale, `scale_penalty`; those that it does not take are as below. It makes its `response`.
     """
 
-    scale_penalty = True
+    alpha, l1_ratio, shrink_to, scale_penalty = 0.1, 0.0, None, True
+    shared_coef, fixed_coef, nonnegative = None, None, False
+    adjustable = frozenset(
+        {"alpha", "l1_ratio", "shrink_to", "scale_penalty"}
+        | {f"{scale}_{setting}" for scale in ("variance", "dispersion") for setting in ("prior", "floor")}
+    )
 
-    row_arguments = ("offset",)
+    @abstractmethod
+    def response(self):
+        """The `Response` of these hyper-parameters, not bound to a table."""
 
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        for name, text in PARAMETERS.items():
-            cls.__doc__ = (cls.__doc__ or "").replace(name, text)
+    @property
+    def traits(self):
+        return self.response().traits
 
-    def _bind_predictor(self, design):
+    def possible(self, rows):
+        response = vars(self).get("response_")
+        if response is None:  # not bound yet
+            response = self.response()
+            response.check()
+        return response.possible(rows)
+
+    def exchangeable(self, n_leaves):
+        if any(np.ndim(value) for value in (self.fixed_coef or {}).values()):  # a value for each leaf
+            return np.eye(n_leaves, dtype=bool)
+        return super().exchangeable(n_leaves)
+
+    # -- binding to a table ------------------------------------------------------------------------------------------
+
+    def bind(self, rows, design):
+        bound = super().bind(rows, design)
+        response = bound.response()
+        response.check()
+        bound._bind_predictor(rows, design)
+        bound.check_together(response)
+        response = response.bind(rows)
+        alone = copy(bound).with_response(response)
+        alone.constraints_, alone.center_ = bound.constraints_.none(), np.zeros((1, rows.y.shape[1], rows.X.shape[1]))
+        bound.pooled_ = pooled = response.pooled(alone, rows)
+        bound.center_ = pooled.coef if bound._to_pooled else np.zeros_like(pooled.coef)
+
+        def residual():
+            return own_targets(rows) - linear_scores(rows.X, pooled.coef[0]), rows.weight
+
+        bound.response_ = response.bind_pooled(pooled, residual)
+        return bound
+
+    def _bind_predictor(self, rows, design):
         """Check the hyper-parameters of the coefficients and bind them to the columns."""
         self.penalty_, self.lasso_ = penalties.strengths(self.alpha, self.l1_ratio, design)
-        self.to_global_ = shrinks_to_global(self)
+        self._to_pooled = shrinks_to_pooled(self)
         check_choice(self.scale_penalty, "scale_penalty", (True, False))
         self.constraints_ = Constraints(self.shared_coef, self.fixed_coef, self.nonnegative, design)
-        if self.lasso_ is not None and self.constraints_.nonnegative and self.to_global_:
+        if self.lasso_ is not None and self.constraints_.nonnegative and self._to_pooled:
             raise ValueError("shrink_to='global' does not go with nonnegative where l1_ratio > 0; use 'zero'.")
+        self.moment_ = second_moment(rows.X, rows.weight)
 
-    def _equation(self, coef, intercept, feature_names):
-        """The linear predictor as text."""
-        terms = [f"{b:+.4g} {name}" for b, name in zip(coef, feature_names, strict=True) if b != 0]
-        return " ".join([f"{intercept:.4g}", *terms])
+    def check_together(self, response):
+        """Refuse hyper-parameters of the coefficients that do not go with those of the response."""
 
+    def with_response(self, response, pooled=None):
+        """The same predictors with another response, bound to the same table, and its fit of all rows."""
+        other = copy(self)
+        other.response_, other.pooled_ = response, pooled
+        return other
 
-def shrinks_to_global(family):
-    """Whether slopes are drawn to the fit of all rows: what `shrink_to` says, or None stands for."""
-    target = check_choice(family.shrink_to, "shrink_to", (None, "global", "zero"))
-    return family.l1_ratio == 0 if target is None else target == "global"
+    # -- starting ----------------------------------------------------------------------------------------------------
 
+    def start(self, n_experts):
+        """Parameters of `n_experts` experts that are the fit of all rows, as far as constraints let them."""
+        start = type(self.pooled_)(*(np.repeat(a, n_experts, axis=0) for a in self.pooled_))
+        return start._replace(coef=self._feasible(start.coef))
 
-def along(old, new, damping):
-    """Coefficients (K, ...) part of the way from old to new; whole ways end at `new` to the last digit."""
-    damping = np.reshape(damping, (-1, *[1] * (new.ndim - 1)))
-    return np.where(damping >= 1.0, new, old + damping * (new - old))
+    def init(self, rows, resp):
+        params = self.response_.begin(self, rows, resp)
+        return self.steps(params, rows, resp, self.response_.init_steps)
 
+    def start_target(self, rows):
+        return self.response_.start_target(rows)
 
-def with_offset(eta, offset):
-    """Linear predictors (n, K) with the rows' offset added, in place."""
-    if offset is not None:
-        eta += offset[:, None]
-    return eta
+    # -- densities and moments ---------------------------------------------------------------------------------------
+
+    def _eta(self, coef, rows):
+        """Linear predictors (n, K, T), each output's stored column by column."""
+        K, T, p = coef.shape
+        eta = linear_scores(rows.X, coef.reshape(K * T, p))
+        if rows.offset is not None:
+            eta += rows.offset[:, None]
+        return eta.T.reshape(K, T, rows.n_rows).transpose(2, 0, 1)
+
+    def log_prob(self, params, rows):
+        return self.evaluate(params, rows)[0]
+
+    def evaluate(self, params, rows):
+        eta = self._eta(params.coef, rows)
+        return self.response_.log_prob(targets(rows), eta, params, rows), eta
+
+    def predict(self, params, rows):
+        return self.response_.mean(self._eta(params.coef, rows), params, rows)
+
+    def variance(self, params, rows):
+        return self.response_.variance(self._eta(params.coef, rows), params, rows)
+
+    def predict_dist(self, params, rows):
+        return self.response_.joint(self._eta(params.coef, rows), params, rows)
+
+    # -- the M-step --------------------------------------------------------------------------------------------------
+
+    def _origin(self, params):
+        """The coefficients that the sums are taken around."""
+        return self.pooled_.coef if self.response_.parameter_free else params.coef
+
+    def statistics(self, params, rows, resp, seen=None):
+        if seen is None or self.response_.parameter_free:
+            seen = self._eta(self._origin(params), rows)
+        return summed(rows.X, resp, self.response_.working(targets(rows), seen, params, rows))
+
+    def update(self, params, stats, rows=None):
+        """Coefficients at the maximum of a quadratic, then the scalars; or scalars first, then a damped Newton step."""
+        response = self.response_
+        if response.quadratic:
+            moved = params._replace(coef=self._stepped(params, stats))
+            return response.update(moved, stats, self._ridge(moved), self._squares(moved, params, stats))
+        new = response.update(params, stats, self._ridge(params))
+        # Coefficients whose penalty is not measured against the scale answer to the new one, eq. (unscaled-update).
+        return new._replace(coef=self._stepped(params if self.scale_penalty else new, stats))
+
+    def _unit(self, params):
+        """What a penalty is multiplied by to be in the units of score and information, (K, T, 1)."""
+        scale = self.response_.scale(params)
+        return (np.ones_like(scale) if self.scale_penalty else scale)[..., None]
+
+    def _force(self, params, stats):
+        """Gradient (K, T, p) of the log-likelihood less the ridge, per unit of the scale."""
+        force = stats.cross - self._unit(params) * self.penalty_ * (params.coef - self.center_)
+        if self.response_.parameter_free:
+            force -= np.einsum("ktp,kpr->ktr", params.coef - self._origin(params), stats.gram[:, 0])
+        return force
+
+    def _systems(self, params, stats):
+        """Minus the Hessian of the same, (K, T, p, p), or (K, 1, p, p) of all outputs."""
+        unit = self._unit(params)
+        unit = unit[:, :1] if self.scale_penalty else unit
+        return stats.gram + unit[..., None] * np.diag(self.penalty_)
+
+    def _maximum(self, params, stats):
+        """Coefficients (K, T, p) at the maximum of the quadratic model, eqs. (linear-update), (proximal-newton)."""
+        force, systems = self._force(params, stats), self._systems(params, stats)
+        if not self.constraints_ and self.lasso_ is None:
+            if systems.shape[1] == 1:
+                return params.coef + np.swapaxes(solve_psd(systems[:, 0], np.swapaxes(force, 1, 2)), 1, 2)
+            return params.coef + solve_psd(systems, force[..., None])[..., 0]
+        new, unit = np.empty_like(params.coef), self._unit(params)
+        systems = np.broadcast_to(systems, (*force.shape, force.shape[2]))
+        # Of the log-likelihood, so that experts that share coefficients have each its say.
+        for t, precision in enumerate(1.0 / self.response_.scale(params).T):
+            system, pull = systems[:, t] * precision[:, None, None], force[:, t] * precision[:, None]
+            old = params.coef[:, t]
+            if self.lasso_ is None:
+                new[:, t] = old + self.constraints_.step(system, pull, old)
+            else:
+                lasso = self.lasso_ * unit[:, t] * precision[:, None]
+                new[:, t] = self.constraints_.maximum(system, pull, old, self.center_[:, t], lasso)
+        return new
+
+    def _stepped(self, params, stats):
+        """Coefficients after a step, shortened where the log-likelihood is no quadratic, eqs. (guard), (log-link)."""
+        new = self._maximum(params, stats)
+        if not self.response_.quadratic:
+            change = self._change(new - params.coef, stats)
+            damping = np.divide(np.log1p(change), change, out=np.ones_like(change), where=change > 1e-12)
+            damping = np.stack([self.constraints_.common(own) for own in damping.T], axis=1)
+            damping = damping if self.lasso_ is None else penalties.whole(damping)
+            part_way = params.coef + damping[..., None] * (new - params.coef)
+            new = np.where(damping[..., None] >= 1.0, new, part_way)  # whole ways end there to the last digit
+        return self._feasible(new) if self.lasso_ is None else new
+
+    def _feasible(self, coef):
+        """Coefficients (K, T, p) moved to where they may be."""
+        if not self.constraints_:
+            return coef
+        return np.stack([self.constraints_.feasible(coef[:, t]) for t in range(coef.shape[1])], axis=1)
+
+    def _change(self, step, stats):
+        """Typical size (K, T) of what steps do to the linear predictors, eqs. (typical-spread), (relative-change)."""
+        if self.response_.link == "identity":
+            return np.zeros(step.shape[:2])  # the log-likelihood is a quadratic: no step is too long
+        if self.response_.link == "inverse":  # relative to eta: the information is the sum of (x / eta)^2
+            squares = np.einsum("ktp,ktpr,ktr->kt", step, stats.gram, step)
+            squares = squares / np.maximum(stats.weight, np.finfo(float).tiny)[:, None]
+        else:
+            squares = np.einsum("ktp,pr,ktr->kt", step, self.moment_, step)
+        return np.sqrt(np.maximum(squares, 0.0))
+
+    def _squares(self, params, old, stats):
+        """Squares of the residuals of `params`, (K, T) or (K, T, T), from sums at `old`; None where there are none."""
+        if not self.response_.quadratic:
+            return None
+        shift = params.coef - self._origin(old)
+        if stats.square.ndim == 3:
+            cross = np.einsum("ksp,ktp->kst", shift, stats.cross)
+            fitted = np.einsum("ksp,kpr,ktr->kst", shift, stats.gram[:, 0], shift)
+            return stats.square - cross - np.swapaxes(cross, 1, 2) + fitted
+        gram = np.broadcast_to(stats.gram, (*shift.shape, shift.shape[2]))
+        fitted = np.einsum("ktp,ktpr,ktr->kt", shift, gram, shift)
+        return np.maximum(stats.square - 2.0 * np.einsum("ktp,ktp->kt", shift, stats.cross) + fitted, 0.0)
+
+    def _ridge(self, params):
+        """Twice the penalty as far as it is measured against the scale, (K, T), or (K, T, T) with covariances."""
+        ridge = self._penalty(params)
+        return ridge if self.scale_penalty else np.zeros_like(ridge)
+
+    def _penalty(self, params):
+        distance = params.coef - self.center_
+        if self.response_.full:
+            return (distance * self.penalty_) @ np.swapaxes(distance, 1, 2)
+        return penalties.squares(distance, self.penalty_, self.lasso_)
+
+    # -- the objective -----------------------------------------------------------------------------------------------
+
+    def log_prior_density(self, params):
+        penalty = self._penalty(params)
+        penalty = self.response_.measured(penalty, params) if self.scale_penalty else penalty
+        return self.response_.log_prior(params) - 0.5 * penalty.sum()
+
+    def gradient(self, params, stats):
+        tied = bool(self.constraints_)
+        slopes = self.response_.unitless(self._force(params, stats), params, tied)
+        lasso = [None] * slopes.shape[1]
+        if self.lasso_ is not None:
+            whole = np.broadcast_to(self._unit(params) * self.lasso_, slopes.shape)
+            lasso = self.response_.unitless(whole, params, tied).swapaxes(0, 1)
+        arrays = (slopes, params.coef, np.broadcast_to(self.center_, slopes.shape))
+        parts = zip(*(a.swapaxes(0, 1) for a in arrays), lasso, strict=True)
+        slopes = np.stack([self.constraints_.gradient(*part) for part in parts], axis=-2)
+        ridge, square = self._ridge(params), self._squares(params, params, stats)
+        return np.append(slopes, self.response_.gradient(params, stats, ridge, square))
+
+    def pulls(self, params, stats):
+        precision = 1.0 / self.response_.scale(params)[..., None]
+        force, lasso = self._force(params, stats) * precision, self._unit(params) * self.lasso_ * precision
+        lasso, center = (np.broadcast_to(a, force.shape) for a in (lasso, self.center_))
+        parts = zip(*(a.swapaxes(0, 1) for a in (force, params.coef, center, lasso)), strict=True)
+        return np.concatenate([self.constraints_.pulls(*part).ravel() for part in parts])
+
+    def n_parameters(self, params):
+        K, T, p = params.coef.shape
+        n_scalars = self.response_.n_parameters(params)
+        if self.lasso_ is None:
+            return T * self.constraints_.n_free((K, p)) + n_scalars
+        return n_scalars + sum(self.constraints_.n_moved(params.coef[:, t], self.center_[:, t]) for t in range(T))
+
+    # -- boundaries --------------------------------------------------------------------------------------------------
+
+    def column_information(self, stats):
+        return statistics.diagonal(stats.gram)
+
+    def diverging(self, params, stats):
+        return np.union1d(*self._diverging(params, stats))
+
+    def _diverging(self, params, stats):
+        """Experts whose coefficients grow without bound, and those, others, whose intercepts do."""
+        nobody = np.zeros(0, dtype=int)
+        if self.response_.link == "identity" or self.response_.quadratic:
+            return nobody, nobody
+        new, scale, unit = self._maximum(params, stats), self.response_.scale(params), self._unit(params)
+        step = (new - params.coef)[:, 0]
+        gained = (step * self._force(params, stats)[:, 0]).sum(axis=1)
+        if self.lasso_ is not None:
+            nearer = np.abs(new - self.center_) - np.abs(params.coef - self.center_)
+            gained = gained - (self.lasso_ * unit * nearer).sum(axis=(1, 2))
+        if step.shape[1] > 1:
+            step[:, -1] = 0.0
+        running = running_away(self._change(step[:, None], stats)[:, 0], gained / scale[:, 0], stats.weight)
+        if self.response_.link != "inverse" and not self.constraints_:
+            systems = self._systems(params, stats)[:, 0] / scale[:, :1, None]
+            if self.lasso_ is not None:
+                held = penalties.bend((params.coef - self.center_)[:, 0], self.lasso_ * (unit / scale[..., None])[:, 0])
+                systems = systems + held[:, :, None] * np.eye(held.shape[1])
+            running |= lost_directions(params.coef[:, 0], systems, self.moment_)
+        return np.flatnonzero(running), np.flatnonzero(self.response_.one_sided(stats) & ~running)
+
+    def warnings(self, params, stats):
+        running, alone = self._diverging(params, stats)
+        found = []
+        if len(running):
+            found.append(
+                f"the coefficients of expert(s) {running.tolist()} grow without bound, or all but: their mean goes to "
+                "the edge of its range on some rows. Use alpha > 0 or fewer experts"
+            )
+        if len(alone):
+            found.append(
+                f"the intercepts of expert(s) {alone.tolist()} grow without bound: their rows are all at one end of "
+                "the range of y. Use a PointMassExpert for such rows, or fewer experts"
+            )
+        return found + self.response_.warnings(params)
+
+    # -- information -------------------------------------------------------------------------------------------------
+
+    def coordinates(self, params, design):
+        T = params.coef.shape[1]
+        parts = ("",) if T == 1 else tuple(map(str, range(T)))
+        target = None if self.lasso_ is None else np.broadcast_to(self.center_, params.coef.shape)
+        scalars = self.response_.coordinates(params, parts)
+        return Coordinates(params.coef, parts, scalars, target=target, constraints=self.constraints_)
+
+    def displaced(self, params, coef, scalar):
+        return self.response_.displaced(params._replace(coef=coef), scalar)
+
+    def derivatives(self, params, rows):
+        first, second = self.response_.derivatives(targets(rows), self._eta(params.coef, rows), params, rows)
+        return (first, second) if first.ndim == 3 else by_output(first, second)
+
+    def prior_derivatives(self, params):
+        penalty = self.penalty_, self.lasso_, self.scale_penalty
+        return self.response_.prior_derivatives(params, params.coef - self.center_, *penalty)
+
+    # -- what the user is shown --------------------------------------------------------------------------------------
+
+    def report(self, params, design):
+        coef, intercept = design.to_user_units(params.coef)
+        if coef.shape[1] == 1:
+            coef, intercept = coef[:, 0], intercept[:, 0]
+        return self.response_.report(coef, intercept, params)
+
+    def equations(self, report, feature_names, target):
+        lines = []
+        for coef, intercept, *scalars in zip(*report, strict=True):
+            if np.ndim(intercept):
+                line = f"{len(intercept)} linear outputs"
+            else:
+                terms = [f"{b:+.4g} {name}" for b, name in zip(coef, feature_names, strict=True) if b != 0]
+                line = f"{self.response().left_side(target)} = {' '.join([f'{intercept:.4g}', *terms])}"
+            described = self.response().describe(*scalars)
+            lines.append(f"{line},  {described}" if described else line)
+        return lines

@@ -1,6 +1,7 @@
 """Decision trees as experts."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -50,10 +51,8 @@ class TreeExpert(EstimatorExpert):
     True
     """
 
-    tasks = ("regression", "classification")
-    domain = "any finite number, or classes"
-    sees_table = frozen = False
-    supports_sparse = supports_multioutput = True
+    adjustable = EstimatorExpert.adjustable | {"max_depth", "min_weight_leaf", "pooling"}
+    frozen = False
 
     def __init__(
         self,
@@ -74,6 +73,10 @@ class TreeExpert(EstimatorExpert):
         self.min_weight_leaf = min_weight_leaf
         self.max_leaf_nodes = max_leaf_nodes
         self.pooling = pooling
+
+    @property
+    def traits(self):
+        return replace(super().traits, domain="any finite number, or classes", sees_table=False)
 
     def _check(self, task):
         check_real(self.min_weight_leaf, "min_weight_leaf", positive=True)
@@ -103,8 +106,7 @@ class TreeExpert(EstimatorExpert):
     def _ask(self, estimator, X):
         if sp.issparse(X) or not isinstance(estimator, tuple(TREES.values())):
             return super()._ask(estimator, X)
-        ask = estimator.predict if hasattr(self, "reach_") else estimator.predict_proba
-        return ask(X, check_input=False)
+        return self.answers_.method(estimator)(X, check_input=False)
 
     def _shown(self, estimators, design):
         """The trees with their thresholds in the user's units."""

@@ -1,4 +1,4 @@
-"""Regularisation paths: one fit for each strength of a lasso or elastic net, each going on from the one before."""
+"""Regularisation paths: one fit for each strength of a lasso or elastic net, each continuing the one before."""
 
 import copy
 import warnings
@@ -6,13 +6,10 @@ import warnings
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _check_sample_weight
 from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
-from ..experts import MixedExpert
-from ..gates import TreeGate
 from ..numerics.checks import check_choice, check_int, check_real
-from ..registry import make_gate
+from ..registry import make_expert, make_gate
 
 __all__ = ["AlphaPath", "alpha_path"]
 
@@ -138,12 +135,12 @@ class AlphaPath:
 def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3, passes=1, sample_weight=None, **rows):
     """Fit a model for a sequence of strengths of its lasso, from the weakest to the strongest.
 
-    The first fit is that of `model` as it is, with its starts and its own `alpha`. The others go on from one another
-    (``warm_start``): from there to the weakest strength, then one after the other to the strongest. A mixture's regions
-    live on the slopes: on the way from strong to weak they would have to be found anew where all slopes are zero and
-    experts all but alike, next to a stationary point of EM; on the way here slopes leave one by one. What the way back
-    finds is worse on the whole but better now and then: with ``passes=2`` it is gone too, and the better fit of each
-    strength is kept.
+    The first fit is that of `model` as it is, with its starts and its own `alpha`. The others continue one another
+    (``warm_start``): from there to the weakest strength, then one after the other to the strongest. From strong to weak
+    the regions of a mixture would have to be found anew where all slopes are zero and the experts nearly the same, next
+    to a stationary point of EM; from weak to strong slopes become zero one by one. Fits on the way back are worse on
+    the whole but now and then better: with ``passes=2`` there is a way back, and the better fit of each strength is
+    kept.
 
     Parameters
     ----------
@@ -161,7 +158,7 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
     eps : float, default=1e-3
         Its last number as a share of its first.
     passes : {1, 2}, default=1
-        2 goes back from the strongest strength to the weakest as well, for about twice the time.
+        2 also goes back from the strongest strength to the weakest, which takes about twice the time.
     sample_weight : array-like or None, default=None
     **rows
         Row arguments of `fit`: `offset`, `trials`, `groups`, `labels`.
@@ -211,21 +208,17 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
         if not len(alphas):
             raise ValueError("alphas must hold at least one number.")
     running = clone(model).set_params(warm_start=True)
-    known = {name: value for name, value in rows.items() if name != "labels"}  # labels are the fit's alone
+    answered = {name: value for name, value in rows.items() if name != "labels"}  # `labels` are for `fit` only
     with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):  # the products of blocks are small
         warnings.simplefilter("ignore", ConvergenceWarning)  # one warning at the end stands for all
         running.fit(X, y, sample_weight=sample_weight, **rows)
         if alphas is None:
-            largest = _largest_alpha(running, side, X, y, sample_weight, known)
+            largest = _largest_alpha(running, side, X, y, sample_weight, answered)
             alphas = np.geomspace(largest, eps * largest, n_alphas)
-        models = {}
-        for alpha in [*alphas[::-1], *(alphas if passes == 2 else [])]:
-            running.set_params(**{f"{side}__alpha": float(alpha)}).fit(X, y, sample_weight=sample_weight, **rows)
-            if alpha not in models or running.lower_bounds_[-1] > models[alpha].lower_bounds_[-1]:
-                models[alpha] = copy.copy(running)
-                models[alpha].set_params(warm_start=model.warm_start, **{side: clone(getattr(running, side))})
+        order = [*alphas[::-1], *(alphas if passes == 2 else [])]
+        models = _fits_along(order, running, side, model.warm_start, X, y, sample_weight=sample_weight, **rows)
     models = [models[alpha] for alpha in alphas]
-    criteria = [_criteria(fitted, X, y, sample_weight, known) for fitted in models]
+    criteria = [_criteria(fitted, X, y, sample_weight, answered) for fitted in models]
     path = AlphaPath(side, alphas, models, criteria)
     if not path.converged.all():
         count = int((~path.converged).sum())
@@ -237,52 +230,60 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
     return path
 
 
+def _fits_along(alphas, running, side, warm_start, X, y, **arguments):
+    """The best fit of each strength, a dict, of a model that goes from one to the next."""
+    models = {}
+    for alpha in alphas:
+        running.set_params(**{f"{side}__alpha": float(alpha)}).fit(X, y, **arguments)
+        if alpha not in models or running.lower_bounds_[-1] > models[alpha].lower_bounds_[-1]:
+            models[alpha] = copy.copy(running)
+            models[alpha].set_params(warm_start=warm_start, **{side: clone(getattr(running, side))})
+    return models
+
+
 def _check_family(model, side, needs_lasso):
-    """The family whose strength it is, refused by name where it has none."""
-    family = make_gate(model.gate) if side == "gate" else model._make_expert(model.expert)
+    """Refuse, by name, a family that has no lasso."""
+    family = make_gate(model.gate) if side == "gate" else make_expert(model.expert, model.task)
     name = type(family).__name__
-    if isinstance(family, MixedExpert):
+    if side == "expert" and family.names:
         raise ValueError("alpha_path does not go with a list of experts: each has an alpha of its own.")
-    missing = {"alpha", "l1_ratio"} - set(family.get_params(deep=False))
+    settings = family.get_params(deep=False)
+    missing = {"alpha", "l1_ratio"} - set(settings)
     if missing:
         raise ValueError(f"side={side!r} is {name}, which has no {' and no '.join(sorted(missing))}.")
-    if needs_lasso and not family.l1_ratio > 0:
-        raise ValueError(f"{name} has l1_ratio={family.l1_ratio!r}: give alphas, or an l1_ratio > 0.")
-    if getattr(family, "shrink_to", None) == "global":
+    if needs_lasso and not settings["l1_ratio"] > 0:
+        raise ValueError(f"{name} has l1_ratio={settings['l1_ratio']!r}: give alphas, or an l1_ratio > 0.")
+    if settings.get("shrink_to") == "global":
         raise ValueError(f"{name} has shrink_to='global': a path ends where slopes are zero. Use shrink_to='zero'.")
 
 
 def _criteria(model, X, y, sample_weight, rows):
     """Log-likelihood, BIC and AIC."""
-    log_likelihood, weight = model._information(X, y, sample_weight, **rows)
-    return log_likelihood, *(model.n_parameters_ * np.array([np.log(weight), 2.0]) - 2.0 * log_likelihood)
+    seen, _ = model.observed_rows(X, y, sample_weight, **rows)
+    weight = seen.heads().weight
+    log_likelihood = float(weight @ model.model_.evidence(model.params_, seen))
+    return log_likelihood, *(model.n_parameters_ * np.array([np.log(weight.sum()), 2.0]) - 2.0 * log_likelihood)
 
 
 def _largest_alpha(model, side, X, y, sample_weight, arguments):
     """The least alpha that leaves no slope at the responsibilities of a fitted model, eq. (largest-alpha)."""
-    rows, order = model._labelled_rows(X, y, **arguments)
-    weight = _check_sample_weight(sample_weight, np.asarray(y), dtype=np.float64, ensure_non_negative=True)
-    rows = rows._replace(weight=weight if order is None else weight[order])
-    rows = rows[np.flatnonzero(rows.weight > 0)]
+    rows, _ = model.observed_rows(X, y, sample_weight, **arguments)
     heads = rows.heads()
-    resp = model.model_.e_step(model.params_, rows)[1] * heads.weight[:, None]
+    resp = model.model_.posterior(model.params_, rows)[1] * heads.weight[:, None]
     design = getattr(model.columns_, side).design
     huge = HUGE * rows.weight.sum()
     if side == "expert":
-        family = model._make_expert(model.expert).set_params(alpha=huge).bind(rows, design)
+        family = make_expert(model.expert, model.task).set_params(alpha=huge).bind(rows, design)
         resp = rows.spread(resp)
     else:
-        gate = clone(make_gate(model.gate)).set_params(alpha=huge)
-        rows, family = heads, (TreeGate(gate, model.tree_) if isinstance(model.model_.gate, TreeGate) else gate)
-        family = family.bind(rows, design)
-        if not isinstance(family, TreeGate):
-            family = family.dense(resp.shape[1])
+        rows, gate = heads, clone(make_gate(model.gate)).set_params(alpha=huge)
+        family = gate.over(model.tree_).bind(rows, design).dense(resp.shape[1])
     params = family.init(rows, resp)
     for _ in range(NULL_STEPS):
         stats = None
         for index, block in rows.blocks():
             stats = family.add(stats, family.statistics(params, block, resp[index]))
-        if np.abs(family.gradient(params, stats)).max(initial=0.0) <= NULL_TOL * weight.sum():
+        if np.abs(family.gradient(params, stats)).max(initial=0.0) <= NULL_TOL * rows.weight.sum():
             break
         params = family.update(params, stats, rows)
     largest = huge * float(family.pulls(params, stats).max(initial=0.0))

@@ -1,4 +1,4 @@
-"""Several starts: run them, race them, keep the best, and feed the leaves that starve."""
+"""Several starts: fit from each, race them, and give rows to leaves that hold none."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,8 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
-from . import em, stages, starts
+from ..model import mixture as mixtures
+from . import em, starts, training
 
 __all__ = ["Restart", "continue_fit", "feed", "run", "starving"]
 
@@ -25,7 +26,7 @@ STARVED = "expert(s) {0} hold next to no weight. Use fewer experts, {1}"
 
 
 class Restart(NamedTuple):
-    """What one start reached."""
+    """What the fit from one start reached."""
 
     start: str
     objective: float
@@ -38,13 +39,19 @@ def run(mixture, rows, tree, names, options, given=None, n_finalists=None, n_job
 
     Parameters
     ----------
+    mixture : Mixture
+    rows : Rows
+    tree : Tree
     names : list of str
-        The start of each run; "given" stands for the responsibilities `given`.
+        Names of the starts, see `starts.STARTS`; "given" stands for the responsibilities `given`.
     options : Options
         Start number i draws from ``default_rng((options.seed, i))`` alone, so that every backend and `n_jobs` gives the
         same fits.
+    given : ndarray of shape (n, K) or None
     n_finalists : int or None
-        With a number, every start runs for a few sweeps and only so many of the best run to the end.
+        With a number, every start runs for a few sweeps, and only so many of the best are fitted to the end.
+    n_jobs : int or None
+        Fits that run at the same time.
 
     Returns
     -------
@@ -69,8 +76,7 @@ def run(mixture, rows, tree, names, options, given=None, n_finalists=None, n_job
         finalists = sorted(range(len(fits)), key=lambda i: -fits[i].objective)[:n_finalists]
         finals = parallel(delayed(continue_fit)(mixture, rows, fits[i].params, options, warm=False) for i in finalists)
         for i, final in zip(finalists, finals, strict=True):
-            history = em.History(*map(np.concatenate, zip(fits[i].history, final.history, strict=True)))
-            fits[i] = final._replace(history=history)
+            fits[i] = final._replace(history=em.History.joined([fits[i].history, final.history]))
     return fits
 
 
@@ -81,18 +87,18 @@ def _run_start(mixture, rows, tree, start, options):
             scaled = rows._replace(y=mixture.expert.start_target(rows))
             resp = starts.STARTS[start](scaled, tree, np.random.default_rng(options.seed))
             resp = mixture.expert.start_responsibilities(rows, resp)
-        return stages.fit(mixture, rows, mixture.init(rows, starts.pooled(rows, resp)), options)
+        return training.train(mixture, rows, mixture.init(rows, starts.pooled(rows, resp)), options)
 
 
 def continue_fit(mixture, rows, params, options, reached=-np.inf, warm=True):
-    """Fit from parameters; see `em.fit` for `reached` and `stages.fit` for `warm`."""
+    """Fit from parameters, those of an earlier fit if `warm`; see `em.fit` for `reached`."""
     with threadpool_limits(1, user_api="blas"):
-        return stages.fit(mixture, rows, params, options, reached, warm)
+        return training.train(mixture, rows, params, options, reached, warm)
 
 
 def starving(fit):
-    """Leaves that hold next to no weight."""
-    return np.flatnonzero(fit.stats.load < stages.STARVING * fit.stats.load.mean())
+    """Numbers of the leaves that hold next to no weight at the end of a fit."""
+    return mixtures.starving(fit.stats.load)
 
 
 def feed(mixture, rows, fit, options):

@@ -1,13 +1,14 @@
 """Gates: distributions over the leaves."""
 
-from .base import Gate, NodeGate, RefitGate
+from .balance import BalanceReport, balance_report
+from .base import Gate, Question, RefitGate
 from .constant import ConstantGate
 from .estimator import EstimatorGate
 from .fixed import FixedGate
 from .gaussian import GaussianGate
-from .hierarchy import TreeGate
+from .hierarchy import NodeGate, TreeGate
 from .softmax import SoftmaxGate
-from .topk import BalanceReport, TopKGate, balance_report
+from .top_k import TopKGate
 
 __all__ = [
     "BalanceReport",
@@ -17,6 +18,7 @@ __all__ = [
     "Gate",
     "GaussianGate",
     "NodeGate",
+    "Question",
     "RefitGate",
     "SoftmaxGate",
     "TopKGate",

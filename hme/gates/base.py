@@ -1,6 +1,12 @@
-"""What a gate is: the prior distribution over leaves, given x. The same verbs as an expert."""
+"""What a gate is: the distribution over the leaves given x, before y is seen.
+
+A gate is one of two kinds. A `Gate` acts on leaves; a `NodeGate` is a bank of gating nodes, each a distribution over
+its branches, which `over` places on a tree. Both hold hyper-parameters only. What EM learns is a NamedTuple of arrays
+whose first axis is the leaf, or the gating node.
+"""
 
 from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -9,74 +15,164 @@ from ..model.refits import Refitted
 from ..model.traits import GateTraits, described
 from ..numerics import statistics
 
-__all__ = ["Gate", "NodeGate", "RefitGate"]
+__all__ = ["Gate", "GateFamily", "GateReport", "Question", "RefitGate"]
 
 
-class Gate(BaseEstimator, ABC):
-    """A distribution over the K leaves. EM sees leaf scores and leaf responsibilities only.
+class Question(NamedTuple):
+    """How a gate divides the rows, in words: what is asked, and an answer for each branch or leaf."""
+
+    text: str
+    answers: list  # of str; "" where there is nothing to say
+    details: tuple = ()  # further lines
+
+
+class GateReport(NamedTuple):
+    """Linear scores in the user's units; None where the gate has none."""
+
+    coef: Any = None  # (..., p)
+    intercept: Any = None  # (...)
+
+
+class GateFamily(BaseEstimator, ABC):
+    """What gates over leaves and banks of gating nodes have in common.
 
     Attributes
     ----------
-    generative : bool
-        The scores are log p(x, k), so that EM climbs the joint likelihood of x and y.
-    sparse : bool
-        A row may use a few leaves only: the gate has `route`, and is trained in stages.
-    supports_sparse : bool
-    sees_columns : bool
-        The prior depends on x.
-    exact : bool
-        The update never lets its part of the objective fall.
-    refitted : bool
-        The update fits anew: there is nothing between two parameters, and the objective may fall.
-    sees_table : bool
-        It looks at the user's table, ``rows.gate_table``, beside the design columns.
-    cross_fitted : bool
-        It answers to rows of the training table without having seen them, by ``rows.fold``.
-    smooth : bool
-        The log-prior has derivatives by the gate's `coordinates`, so that there is information on them.
-    known : str
-        What of it an account of uncertainty takes as known, as a sentence; "" is nothing.
+    traits : GateTraits
+        What the gate is and can do.
+    adjustable : frozenset of str
+        Hyper-parameters that may change between a fit and the warm start that continues it.
+    tree : Tree or None
+        The tree of a hierarchical gate; None where the shape of the model's tree means nothing to the gate.
     """
 
-    generative = sparse = refitted = sees_table = cross_fitted = smooth = False
-    exact = supports_sparse = sees_columns = True
-    known = ""
+    traits = GateTraits()
+    adjustable = frozenset()
+    tree = None
+
+    # -- what the gate is ----------------------------------------------------------------------------------------------
 
     @property
-    def traits(self):
-        """What the gate is and can do."""
-        return GateTraits(
-            generative=self.generative,
-            routed=self.sparse,
-            sees_columns=self.sees_columns,
-            sparse_input=self.supports_sparse,
-            exact=self.exact,
-            smooth=self.smooth,
-            refitted=self.refitted,
-            cross_fitted=self.cross_fitted,
-            sees_table=self.sees_table,
-            fixed=self.known,
-        )
-
-    # Hyper-parameters that may change between a fit and the warm start that goes on from it.
-    adjustable = frozenset(
-        {
-            "alpha", "l1_ratio", "covariance_prior", "covariance_floor", "commit", "balance", "dense_sweeps", "max_stages",
-            "stage_sweeps", "n_jobs", "smoothing",
-        }
-    )  # fmt: skip
+    def name(self):
+        """The name that users are shown."""
+        return type(self).__name__
 
     def structure(self):
         """What the gate is, as text: its class and all hyper-parameters but the adjustable ones."""
         return described(self, self.adjustable)
 
+    @abstractmethod
+    def over(self, tree):
+        """The gate over the leaves of a tree."""
+
     def bind(self, rows, design):
         """The gate bound to a training table whose columns Z come from `design` (a `Design`)."""
         return clone(self)
 
+    # -- learning ------------------------------------------------------------------------------------------------------
+
     @abstractmethod
-    def init(self, rows, resp):
-        """Parameters from responsibilities (n, K) that carry the row weights."""
+    def n_parameters(self, params):
+        """Number of free parameters. NotImplementedError where they cannot be counted: then there is no BIC."""
+
+    def add(self, a, b):
+        """The statistics of two blocks together; `a` is None before the first block."""
+        return statistics.add(a, b)
+
+    def log_prior_density(self, params):
+        """Log-density of the penalties and priors, up to a constant; the objective adds it."""
+        return 0.0
+
+    def gradient(self, params, stats):
+        """Gradient of the gate's part of the objective, scaled to be free of units; empty where there is none."""
+        return np.zeros(0)
+
+    def pulls(self, params, stats):
+        """How hard each slope is pulled away from zero, in units of the lasso; empty without slopes."""
+        return np.zeros(0)
+
+    def interpolate(self, old, new, step):
+        """Parameters between two that were visited, for the guard's way back."""
+        return statistics.interpolate(old, new, step)
+
+    # -- what users are shown ------------------------------------------------------------------------------------------
+
+    def warnings(self, params, stats):
+        """Sentences about parameters at a boundary, each with the next step to take."""
+        return []
+
+    def report(self, params, design):
+        """The learned parameters in the user's units: a NamedTuple.
+
+        The first axis of its arrays is the leaf; those of gating nodes have the axes node and branch. The default shows
+        the field `coef` (..., p + 1), intercept last, as coefficients of the user's columns. It leaves out all other
+        fields, whose units only the gate itself knows.
+        """
+        coef = getattr(params, "coef", None)
+        if np.shape(coef)[-1:] != (len(design.scale) + 1,):
+            return GateReport()
+        return GateReport(*design.to_user_units(coef))
+
+    def questions(self, report, branching, names, scale, max_terms=None):
+        """The gate in words, from its `report`.
+
+        Parameters
+        ----------
+        report : NamedTuple
+        branching : sequence of int
+            Number of branches of each gating node; of a gate over leaves, the number of leaves alone.
+        names : ndarray of str of shape (p,)
+            The columns that the gate sees.
+        scale : ndarray of shape (p,)
+            Their standard deviations.
+        max_terms : int or None
+            Most terms of a linear score.
+
+        Returns
+        -------
+        list of Question
+            One for each gating node, or one for all leaves.
+        """
+        return [Question(self.name, self._unnamed(n_branches)) for n_branches in branching]
+
+    @abstractmethod
+    def _unnamed(self, n_branches):
+        """Answers of a gate that says nothing about its branches."""
+
+    def column_strength(self, report, design):
+        """How much the scores change per standard deviation of each column, (p,); zeros where that has no meaning."""
+        return np.zeros(len(design.scale))
+
+    # -- information, where `traits.smooth` ----------------------------------------------------------------------------
+
+    def coordinates(self, params, design):
+        """The contrasts of the branches of M nodes as `Coordinates` without scalars."""
+        raise NotImplementedError(f"{type(self).__name__} has no coordinates.")
+
+    def prior_derivatives(self, params):
+        """Gradient (M, d) and Hessian (M, d, d) of `log_prior_density` by the coefficients."""
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives.")
+
+    def diverging(self, params, stats):
+        """Nodes, an array of int, whose coefficients grow without bound."""
+        return np.zeros(0, dtype=int)
+
+    def column_information(self, stats):
+        """How much the statistics tell about each design column, (p + 1,), intercept last; None where unknown."""
+        return None
+
+
+class Gate(GateFamily):
+    """A distribution over the K leaves. EM passes it leaf responsibilities and asks it for leaf scores."""
+
+    def over(self, tree):
+        return self
+
+    def n_leaves(self, params):
+        """Number of leaves that the parameters are for."""
+        return len(params[0])
+
+    # -- the prior -----------------------------------------------------------------------------------------------------
 
     @abstractmethod
     def log_score(self, params, rows):
@@ -84,7 +180,26 @@ class Gate(BaseEstimator, ABC):
 
     def log_prior(self, params, rows):
         """log g_k(x), (n, K), eq. (prior)."""
-        return self.log_score(params, rows)
+        score = self.log_score(params, rows)
+        if not self.traits.generative:
+            return score
+        score = score - score.max(axis=1, keepdims=True)  # before the sum, or rows far away lose their digits
+        return score - np.log(np.exp(score).sum(axis=1, keepdims=True))
+
+    def route(self, params, rows):
+        """The leaves that each row may use, and their log-priors, (n, k) each; all leaves by default."""
+        log_prior = self.log_prior(params, rows)
+        return np.tile(np.arange(log_prior.shape[1]), (rows.n_rows, 1)), log_prior
+
+    def dense(self, n_leaves):
+        """The gate that a routed one restricts to a few leaves; any other gate itself."""
+        return self
+
+    # -- learning ------------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def init(self, rows, resp):
+        """Parameters from responsibilities (n, K) that carry the row weights."""
 
     def evaluate(self, params, rows):
         """`log_score`, and whatever of the way there `statistics` can use again for the same rows."""
@@ -96,36 +211,34 @@ class Gate(BaseEstimator, ABC):
 
     @abstractmethod
     def update(self, params, stats, rows=None):
-        """The M-step."""
+        """The M-step: the maximiser, or a step that does not lower the gate's part of the objective."""
 
-    @abstractmethod
-    def n_parameters(self, params):
-        """Number of free parameters."""
+    def train(self, mixture, params, rows, run):
+        """Fit the whole mixture from `params`: by one run of EM, unless the gate needs several of them.
 
-    def add(self, a, b):
-        return statistics.add(a, b)
+        Parameters
+        ----------
+        mixture : Mixture
+            Of this gate and its experts.
+        params : Params
+        rows : Rows
+        run : callable
+            ``run.fit(params)`` is a run of EM, which returns a `Fit`. ``run(params, ...)`` changes what it works on by
+            keyword arguments: ``mixture``, ``rows``, ``reached`` and any of ``run.options``. ``run.warm`` says whether
+            `params` come from an earlier fit, which reached the objective ``run.reached``.
 
-    def log_prior_density(self, params):
-        return 0.0
+        Returns
+        -------
+        Fit
+        """
+        return run.fit(params)
 
-    def gradient(self, params, stats):
-        return np.zeros(0)
+    # -- what users are shown ------------------------------------------------------------------------------------------
 
-    def interpolate(self, old, new, step):
-        return statistics.interpolate(old, new, step)
+    def _unnamed(self, n_branches):
+        return [""] * n_branches
 
-    def warnings(self, params, stats):
-        return []
-
-    def report(self, params, design):
-        """What the user is shown: a NamedTuple of arrays in the user's units."""
-        return params
-
-    # -- information, where `smooth` ---------------------------------------------------------------------------------
-
-    def coordinates(self, params, design):
-        """The contrasts of the branches of M nodes as `Coordinates` without scalars."""
-        raise NotImplementedError(f"{type(self).__name__} has no coordinates.")
+    # -- information, where `traits.smooth` ----------------------------------------------------------------------------
 
     def displaced(self, params, coef, leaf=None):
         """Parameters from coefficients (M, B, p) in the form of `coordinates`, and from those of the leaves."""
@@ -138,17 +251,9 @@ class Gate(BaseEstimator, ABC):
         -------
         first : ndarray of shape (n, K, J)
         second : ndarray of shape (n, J, J)
-            The second ones summed over the leaves, weighted by `resp` (n, K).
+            The second derivatives summed over the leaves, weighted by `resp` (n, K).
         """
         raise NotImplementedError(f"{type(self).__name__} has no derivatives.")
-
-    def prior_derivatives(self, params):
-        """Gradient (M, d) and Hessian (M, d, d) of `log_prior_density` by the coefficients."""
-        raise NotImplementedError(f"{type(self).__name__} has no derivatives.")
-
-    def diverging(self, params, stats):
-        """Nodes, an array of int, whose coefficients grow without bound."""
-        return np.zeros(0, dtype=int)
 
     def branch_load(self, load):
         """Weight (M, B) of each branch from those of the leaves (K,)."""
@@ -168,58 +273,10 @@ class Gate(BaseEstimator, ABC):
 
 
 class RefitGate(Refitted, Gate):
-    """A gate that is fitted anew on all rows each sweep."""
+    """A gate that is fitted anew on all rows in each sweep."""
+
+    traits = GateTraits(refitted=True)
 
     @abstractmethod
     def fit(self, rows, resp):
         """Parameters from all rows and responsibilities (n, K) that carry the row weights."""
-
-
-class NodeGate(BaseEstimator, ABC):
-    """A family of gating nodes, computed together; `TreeGate` makes a gate over leaves of them.
-
-    `mass` is (n, M, B): the weight of each row that goes down each branch.
-    """
-
-    generative = sparse = refitted = sees_table = cross_fitted = smooth = False
-    exact = supports_sparse = sees_columns = True
-    known = ""
-
-    @property
-    def traits(self):
-        """What the gate is and can do."""
-        return GateTraits(
-            generative=self.generative,
-            routed=self.sparse,
-            sees_columns=self.sees_columns,
-            sparse_input=self.supports_sparse,
-            exact=self.exact,
-            smooth=self.smooth,
-            refitted=self.refitted,
-            cross_fitted=self.cross_fitted,
-            sees_table=self.sees_table,
-            fixed=self.known,
-        )
-
-    # Hyper-parameters that may change between a fit and the warm start that goes on from it.
-    adjustable = frozenset(
-        {
-            "alpha", "l1_ratio", "covariance_prior", "covariance_floor", "commit", "balance", "dense_sweeps", "max_stages",
-            "stage_sweeps", "n_jobs", "smoothing",
-        }
-    )  # fmt: skip
-
-    def structure(self):
-        """What the gate is, as text: its class and all hyper-parameters but the adjustable ones."""
-        return described(self, self.adjustable)
-
-    def bind(self, rows, design):
-        return clone(self)
-
-    @abstractmethod
-    def start(self, used, n_columns):
-        """Parameters that send a row down all branches in `used` (M, B) with the same probability."""
-
-    @abstractmethod
-    def log_branch(self, params, rows):
-        """log g(b | m, x), (n, M, B)."""

@@ -1,12 +1,13 @@
-"""Constant gate: the prior does not look at x; with it the model is a mixture of regressions."""
+"""Constant gate: the prior does not depend on x, so that the model is a mixture of regressions."""
 
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import softmax
 
+from ..model.traits import GateTraits
 from ..numerics.coordinates import Coordinates, joined
-from .base import Gate
+from .base import Gate, Question
 
 __all__ = ["ConstantGate", "proportion_coordinates", "proportion_derivatives"]
 
@@ -16,7 +17,7 @@ class ConstantParams(NamedTuple):
 
 
 class ConstantGate(Gate):
-    """The same prior for every row, eq. (constant-gate). The shape of the tree is then without meaning.
+    """The same prior for every row, eq. (constant-gate). The shape of the tree then means nothing.
 
     Examples
     --------
@@ -27,7 +28,7 @@ class ConstantGate(Gate):
     True
     """
 
-    sees_columns, smooth = False, True
+    traits = GateTraits(sees_columns=False, exact=True, smooth=True, sparse_input=True)
 
     def init(self, rows, resp):
         return self.update(None, self.statistics(None, rows, resp))
@@ -43,13 +44,20 @@ class ConstantGate(Gate):
         return ConstantParams(stats.proportion / stats.proportion.sum())
 
     def gradient(self, params, stats):
-        # With respect to the logits of the proportions, on the simplex.
+        # By the logits of the proportions.
         return stats.proportion - stats.proportion.sum() * params.proportion
 
     def n_parameters(self, params):
         return len(params.proportion) - 1
 
-    # -- information --------------------------------------------------------------------------------------------------
+    def report(self, params, design):
+        """`proportion` (K,), the prior of each leaf."""
+        return params
+
+    def questions(self, report, branching, names, scale, max_terms=None):
+        return [Question(self.name, [f"prior {share:.2f}" for share in report.proportion])]
+
+    # -- information ---------------------------------------------------------------------------------------------------
 
     def coordinates(self, params, design):
         return proportion_coordinates(params.proportion)

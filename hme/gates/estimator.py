@@ -12,8 +12,10 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
 from ..model.refits import STEP, fit_to, resample, seeded, weight_name
+from ..model.traits import GateTraits
+from ..model.wording import indented
 from ..numerics.checks import check_int, check_real
-from .base import RefitGate
+from .base import Question, RefitGate
 
 __all__ = ["EstimatorGate"]
 
@@ -51,8 +53,8 @@ class EstimatorGate(RefitGate):
         Folds of cross-fitting, eq. (cross-fitted-gate): responsibilities of the training rows come from a prior that
         has not seen them, while new rows are answered by a classifier of all rows. None or 1 asks the latter
         everywhere, for one fit a sweep instead of `cv` + 1. Small trees then report too good a fit; flexible
-        classifiers learn their own responsibilities by heart, and are worse for new rows. `lower_bounds_` is of the
-        prior that EM used.
+        classifiers overfit their own responsibilities, and are worse for new rows. `lower_bounds_` is of the prior that
+        EM used.
     smoothing : float, default=0.01
         Share of the overall proportions in every prior, greater than 0 and at most 1. A classifier may be certain of
         its answer; a prior may not, or a row could never find its way to another expert.
@@ -90,7 +92,7 @@ class EstimatorGate(RefitGate):
     array([0, 1, 0])
     """
 
-    sees_table = True
+    adjustable = frozenset({"smoothing", "n_jobs"})
 
     def __init__(self, estimator=None, cv=5, smoothing=0.01, n_jobs=None):
         self.estimator = estimator
@@ -104,16 +106,23 @@ class EstimatorGate(RefitGate):
         return isinstance(self.estimator, FrozenEstimator)
 
     @property
-    def refitted(self):
-        return not self.frozen
-
-    @property
-    def exact(self):
-        return self.frozen
-
-    @property
     def cross_fitted(self):
+        """Whether rows of the training table are answered by classifiers that have not seen them."""
         return not self.frozen and self.cv not in (None, 1)
+
+    @property
+    def traits(self):
+        return GateTraits(
+            sparse_input=True,
+            exact=self.frozen,
+            refitted=not self.frozen,
+            frozen=self.frozen,
+            given=self.frozen,
+            cross_fitted=self.cross_fitted,
+            sees_table=True,
+            fixed="the gate's classifier is "
+            + ("given" if self.frozen else "fitted anew, and its answers taken as known"),
+        )
 
     def bind(self, rows, design):
         if self.cv is not None:
@@ -198,11 +207,6 @@ class EstimatorGate(RefitGate):
 
     # -- what the user is shown --------------------------------------------------------------------------------------
 
-    @property
-    def known(self):
-        """What an account of uncertainty takes as known."""
-        return "the gate's classifier is " + ("given" if self.frozen else "fitted anew, and its answers taken as known")
-
     def n_parameters(self, params):
         if self.frozen:
             return 0
@@ -217,6 +221,10 @@ class EstimatorGate(RefitGate):
 
     def report(self, params, design):
         return EstimatorGateReport(params.estimator[0, -1], params.proportion)
+
+    def questions(self, report, branching, names, scale, max_terms=None):
+        """The rules of a decision tree, or what kind of classifier it is."""
+        return [Question(self.name, [""] * branching[0], rules(report.estimator, names))]
 
 
 # -- functions of arrays and classifiers -------------------------------------------------------------------------------
@@ -271,6 +279,35 @@ def resampled(weight, n_rows):
     Not fewer than the rows, whatever the unit of their weights, and at most ten times as many.
     """
     return resample(weight, int(np.clip(np.rint(weight.sum()), n_rows, 10 * n_rows)))
+
+
+def rules(classifier, names):
+    """Lines for a decision tree, also at the end of a pipeline; for other classifiers the name."""
+    first, last = None, classifier
+    if isinstance(classifier, Pipeline):
+        first, last = classifier[:-1], classifier[-1]
+    if not hasattr(last, "tree_"):
+        return [type(last).__name__]
+    if first is not None and len(first):
+        try:
+            names = first.get_feature_names_out(names)
+        except (AttributeError, ValueError):  # a step that gives its columns no names
+            names = [f"column {j}" for j in range(last.n_features_in_)]
+    return _rules_below(last, names, 0)
+
+
+def _rules_below(classifier, names, node):
+    """Lines of a node of a decision tree and all below it; splits that do not tell experts apart are left out."""
+    tree = classifier.tree_
+    share = tree.value[node, 0] / tree.value[node, 0].sum()
+    leaf = tree.children_left[node] < 0
+    children = [] if leaf else [tree.children_left[node], tree.children_right[node]]
+    lines = [_rules_below(classifier, names, child) for child in children]
+    top = f"leaf {classifier.classes_[share.argmax()]} ("
+    if all(len(below) == 1 and below[0].startswith(top) for below in lines):
+        return [f"{top}{share.max():.2f})"]
+    question = f"{names[tree.feature[node]]} <= {tree.threshold[node]:.4g}"
+    return [question, *indented(["yes: ", "no: "], lines)]
 
 
 def _last_step(estimator):

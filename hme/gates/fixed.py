@@ -1,10 +1,11 @@
-"""Fixed gate: the user knows which expert answers where."""
+"""Fixed gate: the user gives the prior as a function of x."""
 
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
+from ..model.traits import GateTraits
 from .base import Gate
 
 __all__ = ["FixedGate"]
@@ -47,7 +48,7 @@ class FixedGate(Gate):
            [ 1.]])
     """
 
-    known = "the gate is given, not learned"
+    traits = GateTraits(exact=True, sparse_input=True, frozen=True, given=True, fixed="the gate is given, not learned")
 
     def __init__(self, proba):
         self.proba = proba
@@ -105,6 +106,10 @@ class FixedGate(Gate):
 
     def n_parameters(self, params):
         return 0
+
+    def report(self, params, design):
+        """`leaf` (K,), the column of the user's probabilities that belongs to each leaf."""
+        return params
 
 
 def _original(Z, center, scale):

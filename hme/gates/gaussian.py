@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import softmax
 
+from ..model.traits import GateTraits
 from ..numerics.checks import check_choice, check_prior, check_real
 from ..numerics.coordinates import (
     Coordinates,
@@ -20,7 +21,7 @@ from ..numerics.coordinates import (
     symmetric_basis,
 )
 from ..numerics.kernels import clip_spectrum, log_normalize, moments, weighted_cross, weighted_gram, whitener
-from .base import Gate
+from .base import Gate, Question
 from .constant import proportion_coordinates, proportion_derivatives
 
 __all__ = ["GaussianGate"]
@@ -49,7 +50,7 @@ class GaussianGate(Gate):
     """Normal density of x at every leaf, eq. (gaussian-gate); its M-step is in closed form, eq. (gaussian-update).
 
     EM climbs the joint likelihood of x and y, eq. (joint-objective), and `lower_bounds_` holds that; `log_likelihood`
-    is log p(y | x) as with every gate. The shape of the tree is without meaning.
+    is log p(y | x) as with every gate. The shape of the tree means nothing.
 
     Parameters
     ----------
@@ -79,12 +80,14 @@ class GaussianGate(Gate):
            [ 1.]])
     """
 
-    generative = smooth = True
-    supports_sparse = False
-    known = (
-        "the gate says where x lies, so that errors are those of the joint likelihood of x and y: they are right if "
-        "the columns are normal in each leaf"
+    traits = GateTraits(
+        generative=True,
+        exact=True,
+        smooth=True,
+        fixed="the gate says where x lies, so that errors are those of the joint likelihood of x and y: they are right "
+        "if the columns are normal in each leaf",
     )
+    adjustable = frozenset({"covariance_prior", "covariance_floor"})
 
     def __init__(self, covariance_type="full", covariance_prior=(1.0, 0.1), covariance_floor="auto"):
         self.covariance_type = covariance_type
@@ -236,7 +239,17 @@ class GaussianGate(Gate):
             "share the value of a column. Use a covariance_prior, fewer columns or fewer experts"
         ]
 
-    # -- information --------------------------------------------------------------------------------------------------
+    def report(self, params, design):
+        """The gate in the user's units: `proportion` (K,), `mean` (K, q), `covariance` (K, q, q) or (K, q)."""
+        scale = design.scale
+        units = scale**2 if self.covariance_type == "diag" else scale[:, None] * scale
+        return GaussianParams(params.proportion, params.mean * scale + design.center, params.covariance * units)
+
+    def questions(self, report, branching, names, scale, max_terms=None):
+        places = [", ".join(f"{a} = {b:.3g}" for a, b in zip(names, mean, strict=True)) for mean in report.mean]
+        return [Question(self.name, [f"near {place}" if place else "" for place in places])]
+
+    # -- information ---------------------------------------------------------------------------------------------------
 
     def coordinates(self, params, design):
         return proportion_coordinates(params.proportion)
@@ -304,12 +317,6 @@ class GaussianGate(Gate):
             square = (count > 0)[:, :, None] * self.prior_
             gradient, hessian = gaussian_prior_derivatives(params.covariance, count, square)
         return np.pad(gradient, ((0, 0), (q, 0))), np.pad(hessian, ((0, 0), (q, 0), (q, 0)))
-
-    def report(self, params, design):
-        """The gate in the user's units: `proportion` (K,), `mean` (K, q), `covariance` (K, q, q) or (K, q)."""
-        scale = design.scale
-        units = scale**2 if self.covariance_type == "diag" else scale[:, None] * scale
-        return GaussianParams(params.proportion, params.mean * scale + design.center, params.covariance * units)
 
 
 def _columns(rows):

@@ -1,10 +1,42 @@
 """The H in HME: a bank of gating nodes on a tree becomes a distribution over its leaves."""
 
+from abc import abstractmethod
+
 import numpy as np
 
-from .base import Gate
+from .base import Gate, GateFamily
 
-__all__ = ["TreeGate"]
+__all__ = ["NodeGate", "TreeGate"]
+
+
+class NodeGate(GateFamily):
+    """A bank of M gating nodes, computed together; `over` makes a gate over the leaves of a tree of them."""
+
+    def over(self, tree):
+        return TreeGate(self, tree)
+
+    @abstractmethod
+    def start(self, used, n_columns):
+        """Parameters that send a row down all branches in `used` (M, B) with the same probability."""
+
+    @abstractmethod
+    def log_branch(self, params, rows):
+        """log g(b | m, x), (n, M, B); -inf where node m has no branch b."""
+
+    @abstractmethod
+    def statistics(self, log_branch, rows, mass):
+        """Additive statistics of a block, from `log_branch` and the weight `mass` (n, M, B) below each branch."""
+
+    @abstractmethod
+    def update(self, params, stats):
+        """The M-step of all nodes."""
+
+    def _unnamed(self, n_branches):
+        return [f"branch {b}" for b in range(n_branches)]
+
+    def displaced(self, params, coef):
+        """Parameters from coefficients (M, B, p) in the form of `coordinates`."""
+        raise NotImplementedError(f"{type(self).__name__} has no coordinates.")
 
 
 class TreeGate(Gate):
@@ -24,20 +56,33 @@ class TreeGate(Gate):
         self.node = node
         self.tree = tree
 
+    @property
+    def traits(self):
+        """Those of its nodes."""
+        return self.node.traits
+
+    @property
+    def name(self):
+        """The name of its nodes."""
+        return self.node.name
+
+    def structure(self):
+        return f"TreeGate({self.node.structure()}, {self.tree!r})"
+
+    def over(self, tree):
+        if self.tree != tree:
+            raise ValueError(f"gate has the tree {self.tree!r}, the model {tree!r}; give the gate's nodes alone.")
+        return self
+
     def bind(self, rows, design):
         bound = super().bind(rows, design)
         bound.node = self.node.bind(rows, design)
         return bound
 
-    def init(self, rows, resp, n_steps=5):
-        # A few steps: the nodes should tell the start's regions apart before the first E-step.
-        params = self.node.start(self.tree.children != 0, rows.Z.shape[1])
-        for _ in range(n_steps if self.tree.n_nodes else 0):
-            stats = None
-            for index, block in rows.blocks():
-                stats = self.add(stats, self.statistics(params, block, resp[index]))
-            params = self.update(params, stats)
-        return params
+    def n_leaves(self, params):
+        return self.tree.n_leaves
+
+    # -- the prior -----------------------------------------------------------------------------------------------------
 
     def log_score(self, params, rows):
         return self.evaluate(params, rows)[0]
@@ -45,10 +90,22 @@ class TreeGate(Gate):
     def evaluate(self, params, rows):
         log_branch = seen = self.node.log_branch(params, rows)
         n, M, B = log_branch.shape
-        if not params.used.all():
-            log_branch = np.where(params.used, log_branch, 0.0)  # on no path; -inf times 0 would be nan
+        if not self.tree.used.all():
+            log_branch = np.where(self.tree.used, log_branch, 0.0)  # on no path; -inf times 0 would be nan
         paths = self.tree.paths.transpose(1, 0, 2).reshape(B * M, self.tree.n_leaves)
         return (paths.T @ log_branch.transpose(2, 1, 0).reshape(B * M, n)).T, seen
+
+    # -- learning ------------------------------------------------------------------------------------------------------
+
+    def init(self, rows, resp, n_steps=5):
+        # A few steps: the nodes should tell the start's regions apart before the first E-step.
+        params = self.node.start(self.tree.used, rows.Z.shape[1])
+        for _ in range(n_steps if self.tree.n_nodes else 0):
+            stats = None
+            for index, block in rows.blocks():
+                stats = self.add(stats, self.statistics(params, block, resp[index]))
+            params = self.update(params, stats)
+        return params
 
     def mass(self, resp):
         """Responsibilities summed below each branch, (n, M, B)."""
@@ -60,11 +117,11 @@ class TreeGate(Gate):
         seen = self.node.log_branch(params, rows) if seen is None else seen
         return self.node.statistics(seen, rows, self.mass(resp))
 
+    def add(self, a, b):
+        return self.node.add(a, b)
+
     def update(self, params, stats, rows=None):
         return self.node.update(params, stats)
-
-    def pulls(self, params, stats):
-        return self.node.pulls(params, stats)
 
     def n_parameters(self, params):
         return self.node.n_parameters(params)
@@ -75,17 +132,27 @@ class TreeGate(Gate):
     def gradient(self, params, stats):
         return self.node.gradient(params, stats)
 
+    def pulls(self, params, stats):
+        return self.node.pulls(params, stats)
+
     def interpolate(self, old, new, step):
         return self.node.interpolate(old, new, step)
+
+    # -- what users are shown ------------------------------------------------------------------------------------------
 
     def warnings(self, params, stats):
         return self.node.warnings(params, stats)
 
-    # -- information --------------------------------------------------------------------------------------------------
+    def report(self, params, design):
+        return self.node.report(params, design)
 
-    @property
-    def smooth(self):
-        return self.node.smooth
+    def questions(self, report, branching, names, scale, max_terms=None):
+        return self.node.questions(report, branching, names, scale, max_terms)
+
+    def column_strength(self, report, design):
+        return self.node.column_strength(report, design)
+
+    # -- information ---------------------------------------------------------------------------------------------------
 
     def coordinates(self, params, design):
         return self.node.coordinates(params, design)
@@ -98,7 +165,7 @@ class TreeGate(Gate):
         branch = np.exp(self.node.log_branch(params, rows))  # (n, M, B)
         first, second = [], []
         total = (self.tree.paths.sum(axis=1) @ resp.T).T  # (n, M)
-        for m, used in enumerate(params.used):
+        for m, used in enumerate(self.tree.used):
             slots = np.flatnonzero(used)[1:]
             proba, paths = branch[:, m, slots], self.tree.paths[m][slots]
             below = self.tree.paths[m].sum(axis=0)
@@ -123,8 +190,8 @@ class TreeGate(Gate):
     def diverging(self, params, stats):
         return self.node.diverging(params, stats) if self.tree.n_nodes else np.zeros(0, dtype=int)
 
+    def column_information(self, stats):
+        return self.node.column_information(stats)
+
     def branch_load(self, load):
         return self.tree.paths @ load
-
-    def report(self, params, design):
-        return self.node.report(params, design)

@@ -4,11 +4,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..model.traits import GateTraits
+from ..model.wording import linear_terms
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
-from .base import NodeGate
+from .base import Question
+from .hierarchy import NodeGate
 
 __all__ = ["SoftmaxGate"]
+
+SURE = np.log(9.0)  # log-odds at which a branch has 90 % of a row
+# A node whose log-odds move less than this over a standard deviation does not look at x.
+FLAT = 1e-6
 
 
 class SoftmaxParams(NamedTuple):
@@ -55,7 +62,8 @@ class SoftmaxGate(NodeGate):
     (1, 2, 1)
     """
 
-    smooth = True
+    traits = GateTraits(exact=True, smooth=True, sparse_input=True)
+    adjustable = frozenset({"alpha", "l1_ratio"})
 
     def __init__(self, alpha=0.1, l1_ratio=0.0):
         self.alpha = alpha
@@ -90,7 +98,6 @@ class SoftmaxGate(NodeGate):
         return multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_).ravel()
 
     def pulls(self, params, stats):
-        """How hard each slope is pulled from zero, in units of the lasso."""
         return multinomial.pulls(params.coef, stats, self.penalty_, self.lasso_)[params.used].ravel()
 
     def n_parameters(self, params):
@@ -98,7 +105,36 @@ class SoftmaxGate(NodeGate):
             return multinomial.n_moved(params.coef, params.used)
         return int((params.used.sum(axis=1) - 1).sum()) * params.coef.shape[2]
 
-    # -- information --------------------------------------------------------------------------------------------------
+    # -- what users are shown ------------------------------------------------------------------------------------------
+
+    def warnings(self, params, stats):
+        diverging = self.diverging(params, stats)
+        if not len(diverging):
+            return []
+        return [
+            f"gating node(s) {diverging.tolist()} separate their branches: slopes grow without bound, or all but. Use "
+            "gate alpha > 0 or fewer experts"
+        ]
+
+    def report(self, params, design):
+        return SoftmaxReport(*design.to_user_units(params.coef))
+
+    def questions(self, report, branching, names, scale, max_terms=None):
+        found = []
+        for coef, intercept, n_branches in zip(report.coef, report.intercept, branching, strict=True):
+            if n_branches == 2:
+                text = log_odds_question(coef[0] - coef[1], intercept[0] - intercept[1], names, scale, max_terms)
+                found.append(Question(text, ["yes", "no"]))
+                continue
+            scores = zip(coef[:n_branches], intercept[:n_branches], strict=True)
+            answers = [f"{c:.3g}{linear_terms(b, names, scale, max_terms)}" for b, c in scores]
+            found.append(Question("softmax of the scores", answers))
+        return found
+
+    def column_strength(self, report, design):
+        return np.abs(report.coef * design.scale).sum(axis=(0, 1))
+
+    # -- information ---------------------------------------------------------------------------------------------------
 
     def coordinates(self, params, design):
         M, B, _ = params.coef.shape
@@ -115,14 +151,15 @@ class SoftmaxGate(NodeGate):
         system = (self.penalty_, 0.0, self.moment_, params.used, self.lasso_)
         return multinomial.diverging(params.coef, stats, *system)
 
-    def warnings(self, params, stats):
-        diverging = self.diverging(params, stats)
-        if not len(diverging):
-            return []
-        return [
-            f"gating node(s) {diverging.tolist()} separate their branches: slopes grow without bound, or all but. Use "
-            "gate alpha > 0 or fewer experts"
-        ]
+    def column_information(self, stats):
+        return np.einsum("...jj->...j", stats.curvature).reshape(-1, stats.curvature.shape[-1]).sum(axis=0)
 
-    def report(self, params, design):
-        return SoftmaxReport(*design.to_user_units(params.coef))
+
+def log_odds_question(slope, intercept, names, scale, max_terms):
+    """When the log-odds of the first of two branches are positive, in words."""
+    if np.abs(slope * scale).max(initial=0.0) < FLAT:
+        return f"yes for {1.0 / (1.0 + np.exp(-intercept)):.2f} of every row"
+    if len(slope) > 1:
+        return f"{linear_terms(slope, names, scale, max_terms).lstrip(' +')} > {-intercept:.3g}"
+    sign = ">" if slope[0] > 0 else "<"
+    return f"{names[0]} {sign} {-intercept / slope[0]:.4g} +/- {SURE / abs(slope[0]):.2g}"

@@ -1,9 +1,10 @@
-"""How sure the parameters are: standard errors, tests, intervals, bands and marginal effects of a fitted model."""
+"""Inference for fitted models: standard errors, tests, intervals, bands and marginal effects."""
 
-from .delta import Band, Spread
+from .delta import Band, ParameterCovariance, Spread
 from .effects import MarginalEffects
 from .hypotheses import WaldTest
-from .infer import Inference, infer
+from .infer import infer
+from .result import Inference
 from .summary import Summary
 
-__all__ = ["Band", "Inference", "MarginalEffects", "Spread", "Summary", "WaldTest", "infer"]
+__all__ = ["Band", "Inference", "MarginalEffects", "ParameterCovariance", "Spread", "Summary", "WaldTest", "infer"]

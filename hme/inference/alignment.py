@@ -1,4 +1,4 @@
-"""Which expert of one fit is which of another: numbers of leaves mean nothing, the rows that leaves answer for do."""
+"""Label switching: which expert of one fit corresponds to which expert of another, judged by their responsibilities."""
 
 from typing import NamedTuple
 
@@ -9,20 +9,20 @@ from ..numerics.checks import check_array
 
 __all__ = ["AMBIGUOUS", "Alignment", "align", "branches_of", "exchangeable"]
 
-# A matching that is better than the next one by less than this share of the load in question tells nothing.
+# A matching that beats the next best by less than this share of the load concerned is ambiguous.
 AMBIGUOUS = 0.05
 
 
 class Alignment(NamedTuple):
     """How the leaves of a fit are matched to those of a reference.
 
-    `experts` is the best matching of all, `leaves` the best one among the symmetries of the tree, with the gating nodes
-    and branches that go with it. The two are equal unless the fit is `crossed`: its experts are those of the reference,
-    but they hang at other places of the tree, so that its gating nodes are not the same questions.
+    `experts` is the best matching of all; `leaves` is the best one among the symmetries of the tree, with the gating
+    nodes and branches that go with it. The two are equal unless the fit is `crossed`: its experts are those of the
+    reference, but at other places of the tree, so that its gating nodes are not comparable.
     """
 
     experts: np.ndarray  # (K,) leaf of the fit that is leaf k of the reference
-    leaves: np.ndarray  # (K,) the same with whole branches of the tree exchanged only
+    leaves: np.ndarray  # (K,) the same, where only whole branches of the tree may be exchanged
     nodes: np.ndarray  # (M,) gating node of the fit that is node m of the reference
     branches: np.ndarray  # (M, B) branch of that node which is branch b of node m
     agreement: float  # share of the weight that both fits give to the same expert, eq. (agreement)
@@ -38,18 +38,18 @@ class Alignment(NamedTuple):
 
 
 def align(reference, resp, weight=None, tree=None, allowed=None):
-    """Match the experts of a fit to those of a reference by what both make of the same rows, eq. (overlap).
+    """Match the experts of a fit to those of a reference by their responsibilities for the same rows, eq. (overlap).
 
     Parameters
     ----------
     reference, resp : array-like of shape (n, K)
-        Responsibilities of the same rows under both.
+        Responsibilities for the same rows under both.
     weight : array-like of shape (n,) or None
     tree : Tree or None
-        Of a hierarchy, whose gate allows for exchanges of branches below one node only; None where any matching is as
-        good, as for gates that act on leaves.
+        The tree of a hierarchical gate, which only allows exchanges of branches below one node. None allows any
+        matching, as is right for gates that act on leaves.
     allowed : array-like of bool of shape (K, K) or None
-        Whether leaf k of the reference may be leaf l of the fit, such as for experts of several families.
+        Whether leaf k of the reference may be leaf l of the fit; experts of different families may not.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def align(reference, resp, weight=None, tree=None, allowed=None):
     Raises
     ------
     ValueError
-        If the shapes do not fit together.
+        If the shapes do not agree.
 
     References
     ----------
@@ -85,7 +85,7 @@ def align(reference, resp, weight=None, tree=None, allowed=None):
     allowed = np.ones((K, K), dtype=bool) if allowed is None else np.asarray(allowed, dtype=bool)
     total = weight.sum()
     overlap = (reference * weight[:, None]).T @ resp / total
-    # What is forbidden costs more than any matching can gain, so that it is taken only where there is nothing else.
+    # A forbidden pair costs more than any matching can gain, so that it is chosen only if there is no alternative.
     forbidden = -(1.0 + 2.0 * K)
     overlap = np.where(allowed, overlap, forbidden)
 
@@ -104,10 +104,10 @@ def _assign(overlap):
 
 
 def _confidence(overlap, best, load, forbidden):
-    """How much of the load that the next best matching moves speaks against it, eq. (confidence)."""
+    """How clearly the best matching beats the next best, relative to the load that that moves, eq. (confidence)."""
     k = np.arange(len(best))
     reached, least = overlap[k, best].sum(), 1.0
-    for pair in zip(k, best, strict=True):  # another matching lacks at least one of the pairs
+    for pair in zip(k, best, strict=True):  # any other matching lacks at least one of the pairs
         without = overlap.copy()
         without[pair] = forbidden
         other = _assign(without)
@@ -120,10 +120,11 @@ def _confidence(overlap, best, load, forbidden):
 
 
 def branches_of(tree, overlap):
-    """The symmetry of a tree that gains most overlap (K, K): leaves (K,), nodes (M,) and branches (M, B).
+    """The symmetry of a tree with the largest overlap (K, K): leaves (K,), nodes (M,) and branches (M, B).
 
     A symmetry exchanges branches below a node whose subtrees have the same shape. The best one for a pair of nodes is
-    an assignment of their branches, each pair of which is worth what its own best symmetry gains, eq. (symmetry).
+    an assignment of their branches, where a pair of branches is worth the gain of its own best symmetry, eq.
+    (symmetry).
     """
     K, M, B = tree.n_leaves, tree.n_nodes, tree.max_branching
     if M == 0:
@@ -165,7 +166,7 @@ def branches_of(tree, overlap):
 
 
 def exchangeable(expert, n_leaves, by_number=False):
-    """Which leaves (K, K) may stand for one another: those of one family, none where their numbers mean something.
+    """Which leaves (K, K) may be exchanged: those of the same family, unless their numbers have a meaning.
 
     Parameters
     ----------
@@ -173,10 +174,6 @@ def exchangeable(expert, n_leaves, by_number=False):
         Bound to a table.
     n_leaves : int
     by_number : bool
-        Whether leaves are known by their numbers, by labels or a gate that is given.
+        Whether the numbers of leaves have a meaning, given by labels or by a gate that the user provides.
     """
-    fixed = getattr(expert, "fixed_coef", None)
-    if by_number or (fixed is not None and any(np.ndim(value) for value in fixed.values())):
-        return np.eye(n_leaves, dtype=bool)
-    families = [id(expert.family(k)) for k in range(n_leaves)]
-    return np.equal.outer(families, families)
+    return np.eye(n_leaves, dtype=bool) if by_number else expert.exchangeable(n_leaves)

@@ -5,33 +5,46 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import xlogy
 from scipy.stats import chi2
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["LikelihoodRatioTest", "aicc", "icl", "likelihood_ratio_test", "weighted_rows"]
+from ..tables import Table
 
-# By so much of its size a restricted fit's log-likelihood may be the larger one, as fits end before their maximum.
+__all__ = ["LikelihoodRatioTest", "aicc", "icl", "likelihood_ratio_test"]
+
+# Relative amount by which the restricted fit's log-likelihood may exceed the other, as fits stop before their maximum.
 SLACK = 1e-6
 
 
 class LikelihoodRatioTest(NamedTuple):
-    """Result of a test between two fits."""
+    """Result of a likelihood-ratio test between two fits."""
 
-    statistic: float
-    df: int
+    statistic: float  # chi-squared
+    df: int  # difference of the numbers of parameters
     p_value: float
-    remarks: tuple
+    remarks: tuple  # of str, reasons to doubt the p-value
+
+    def table(self):
+        """The test as a `hme.tables.Table`."""
+        row = [self.statistic, self.df, self.p_value]
+        return Table(["chi-squared", "df", "p"], [row], "Likelihood-ratio test", self.remarks)
+
+    def __str__(self):
+        return self.table().text()
+
+    def _repr_html_(self):
+        return self.table().html()
 
 
 def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=None, trials=None, groups=None):
-    """Test a fit against one that has more parameters and the same number of experts, eq. (likelihood-ratio).
+    """Likelihood-ratio test of a fit against one with more parameters and as many experts, eq. (likelihood-ratio).
 
     Parameters
     ----------
     restricted, full : HMERegressor or HMEClassifier
-        Fitted to the same rows. That the first is a special case of the second is the user's word; what plainly
-        contradicts it is refused.
+        Fitted to the same rows. It is up to the user that the first is a special case of the second; models that are
+        clearly not nested are refused.
     X, y, sample_weight, offset, trials, groups
-        What they were fitted to.
+        The data that they were fitted to.
 
     Returns
     -------
@@ -40,8 +53,8 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
     Raises
     ------
     ValueError
-        If `restricted` has no fewer parameters or the larger likelihood, another number of experts, another tree, or
-        targets of another kind.
+        If `restricted` does not have fewer parameters, has the larger likelihood, or differs in the number of experts,
+        the tree or the kind of target.
 
     Examples
     --------
@@ -62,13 +75,13 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
     K = restricted.n_experts_, full.n_experts_
     if K[0] != K[1]:
         raise ValueError(
-            f"the models have {K[0]} and {K[1]} experts: the ratio has no chi-squared law, as superfluous experts can "
-            "be anything. Use hme.bootstrap.lr_test_bootstrap."
+            f"the models have {K[0]} and {K[1]} experts: the ratio has no chi-squared distribution, as "
+            "superfluous experts can be anything. Use hme.bootstrap.lr_test_bootstrap."
         )
     families = [model.model_.expert for model in (restricted, full)]
     if len({(family.traits.tasks, family.traits.measure) for family in families}) > 1:
-        raise ValueError("the models' experts give densities of different kinds of targets: they are not nested.")
-    if _asks(restricted) and _asks(full) and restricted.tree_ != full.tree_:
+        raise ValueError("the models' experts have densities of different kinds of targets: they are not nested.")
+    if _has_tree(restricted) and _has_tree(full) and restricted.tree_ != full.tree_:
         raise ValueError(f"the models have the trees {restricted.tree_!r} and {full.tree_!r}: they are not nested.")
     df = full.n_parameters_ - restricted.n_parameters_
     if df < 1:
@@ -77,7 +90,7 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
         )
     reached = []
     for model in (restricted, full):
-        rows, _ = weighted_rows(model, X, y, sample_weight, offset=offset, trials=trials, groups=groups)
+        rows, _ = model.observed_rows(X, y, sample_weight, offset=offset, trials=trials, groups=groups)
         reached.append(float(rows.heads().weight @ model.model_.evidence(model.params_, rows)))
     if reached[0] > reached[1] + SLACK * (1.0 + abs(reached[1])):
         raise ValueError(
@@ -88,21 +101,21 @@ def likelihood_ratio_test(restricted, full, X, y, sample_weight=None, *, offset=
     return LikelihoodRatioTest(statistic, df, float(chi2.sf(statistic, df)), tuple(_doubts(restricted, full)))
 
 
-def _asks(model):
-    """Whether the shape of the model's tree means something."""
-    return hasattr(model.model_.gate, "tree") and model.n_experts_ > 2
+def _has_tree(model):
+    """Whether the shape of the model's tree matters."""
+    return model.model_.gate.tree is not None and model.n_experts_ > 2
 
 
 def _doubts(restricted, full):
     for word, model in (("restricted", restricted), ("full", full)):
         if model.model_.log_prior_density(model.params_) != 0:
-            yield f"{word} is penalised: its likelihood is not the largest, and the chi-squared law is approximate"
+            yield f"{word} is penalised: its likelihood is not the largest, and the test is approximate"
         if model.objective_.endswith("classification"):
-            yield f"{word} climbs the classification likelihood, and not the one that is compared"
+            yield f"{word} maximises the classification likelihood, not the one that is compared"
         if not model.converged_:
             yield f"{word} did not converge"
         if model.boundary_:
-            yield f"{word} is at a boundary, where the chi-squared law does not hold: {'; '.join(model.boundary_)}"
+            yield f"{word} is at a boundary, where the test does not hold: {'; '.join(model.boundary_)}"
 
 
 def aicc(log_likelihood, n_parameters, n):
@@ -176,7 +189,7 @@ def icl(bic, resp, weight=None):
     return float(bic + 2.0 * (entropy.sum() if weight is None else np.asarray(weight, dtype=float) @ entropy))
 
 
-# -- what the user gives -----------------------------------------------------------------------------------------------
+# -- checks -----------------------------------------------------------------------------------------------
 
 
 def check_mixture(model, name="model"):
@@ -187,19 +200,3 @@ def check_mixture(model, name="model"):
             "the last step and the columns that it sees."
         )
     check_is_fitted(model)
-
-
-def weighted_rows(model, X, y, sample_weight, labels=None, **arguments):
-    """Rows of positive weight as the model orders them, and their numbers in the user's table."""
-    rows, order = model._labelled_rows(X, y, **arguments)
-    every = np.ones(rows.n_rows, dtype=bool)
-    rows = model._with_labels(rows, labels, every, order, model.n_experts_, model.model_.gate)
-    weight = _check_sample_weight(sample_weight, np.empty((rows.n_rows, 1)), dtype=np.float64, ensure_non_negative=True)
-    order = np.arange(rows.n_rows) if order is None else order
-    rows = rows._replace(weight=weight[order])
-    if (rows.spread(rows.heads().weight) != rows.weight).any():
-        raise ValueError("sample_weight must be constant inside a group. A group counts once, with its rows' weight.")
-    kept = rows.weight > 0
-    if not kept.any():
-        raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")
-    return (rows, order) if kept.all() else (rows[kept], order[kept])

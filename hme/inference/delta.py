@@ -1,4 +1,4 @@
-"""The delta method: how far a function of the parameters moves when they move as far as they are uncertain."""
+"""The delta method: standard errors of functions of the parameters, from the covariance of their estimates."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ import numpy as np
 from scipy.special import expit, logsumexp
 from scipy.stats import norm
 
-__all__ = ["Band", "Spread", "expert_mean_band", "gate_band", "mean_band"]
+__all__ = ["Band", "ParameterCovariance", "Spread", "expert_mean_band", "gate_band", "mean_band"]
 
-STEP = 1e-3  # of the central differences, in standard errors: their error is some 1e-6 of the result
-FLAT_STEP = 1.0  # along directions that are not determined, where what does not move shows rounding only
+STEP = 1e-3  # of the central differences, in standard errors: their relative error is some 1e-6
+FLAT_STEP = 1.0  # along undetermined directions, where functions that do not change show rounding errors only
 # The scaled information counts as zero along a direction below this fraction of its largest eigenvalue.
 SINGULAR = 1e-10
-# What moves along such a direction, by more than this share of its standard error, has none. The directions' own errors
-# are taken for as small as they can be.
+# A function that moves along such a direction, by more than this share of its standard error, has none. The variances
+# along these directions are taken to be as small as they can be.
 LOOSE = 1e-3
 DEPENDENT = 1e-9  # eigenvalues of a scaled covariance of contrasts that count as zero
 ROUNDING = 1e-6  # movements below this fraction of the largest value are rounding
@@ -24,7 +24,7 @@ FARTHEST = 700.0  # logits end here, where probabilities leave the range of a do
 class Band(NamedTuple):
     """Pointwise intervals of a function of x, all in one shape.
 
-    The standard error is inf where the rows of the fit do not determine the value.
+    The standard error is inf where the data do not determine the value.
     """
 
     estimate: np.ndarray
@@ -33,8 +33,8 @@ class Band(NamedTuple):
     upper: np.ndarray
 
 
-class Spread(NamedTuple):
-    """The law of the estimated free coordinates: normal, with covariance ``root root'``, eq. (delta).
+class ParameterCovariance(NamedTuple):
+    """Covariance ``root root'`` of the estimated free coordinates, and of functions of them, eq. (delta).
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class Spread(NamedTuple):
 
         Returns
         -------
-        spread : Spread
+        covariance : ParameterCovariance
         eigenvalues : ndarray of shape (F,)
             Of the information scaled to a diagonal of ones, eq. (scaled-information), in ascending order.
         """
@@ -71,12 +71,12 @@ class Spread(NamedTuple):
         return cls(move, root, loose), values
 
     def sandwich(self, meat):
-        """With the matrix (F, F) between two inverses of the information, eq. (sandwich)."""
+        """The sandwich with the matrix (F, F) between two inverses of the information, eq. (sandwich)."""
         share, turn = np.linalg.eigh(self.root.T @ meat @ self.root)
         return self._replace(root=self.root @ (turn * np.sqrt(np.maximum(share, 0.0))))
 
-    def spreads(self, along, across, size):
-        """Standard errors from squared movements along the root's and the loose directions; inf where these tell."""
+    def _errors(self, along, across, size):
+        """Standard errors from squared changes along the root and the loose directions; inf where the latter matter."""
         across = across / SINGULAR  # the least variance that such a direction can have
         free = (across > LOOSE**2 * along) & (across > (ROUNDING * size) ** 2)
         return np.where(free, np.inf, np.sqrt(along))
@@ -85,7 +85,7 @@ class Spread(NamedTuple):
         """Standard errors of linear functions (P, F) of the coordinates."""
         along, across = ((jacobian @ directions) ** 2 for directions in (self.root, self.loose))
         terms = (np.abs(jacobian) @ np.abs(self.loose)).max(axis=1, initial=0.0)
-        return self.spreads(along.sum(axis=1), across.sum(axis=1), terms)
+        return self._errors(along.sum(axis=1), across.sum(axis=1), terms)
 
     def errors(self, function):
         """Value of a function of the parameters, any array, and its standard errors in the same shape, eq. (delta)."""
@@ -94,7 +94,7 @@ class Spread(NamedTuple):
             sum((self._slope(function, direction, step) ** 2 for direction in directions.T), np.zeros_like(value))
             for directions, step in ((self.root, STEP), (self.loose, FLAT_STEP))
         )
-        return value, self.spreads(along, across, np.abs(value).max(initial=0.0))
+        return value, self._errors(along, across, np.abs(value).max(initial=0.0))
 
     def _slope(self, function, direction, step):
         return (function(self.move(step * direction)) - function(self.move(-step * direction))) / (2.0 * step)
@@ -102,28 +102,30 @@ class Spread(NamedTuple):
     def wald(self, jacobian, difference):
         """Chi-squared statistic and its degrees of freedom, of linear functions (q, F) off by (q,), eq. (wald).
 
-        Functions that are combinations of the others add nothing.
+        Linearly dependent functions do not count.
         """
         half = jacobian @ self.root
         error = np.linalg.norm(half, axis=1)
         if not error.all():
-            raise ValueError("there is nothing to test, as nothing varies in one of")
+            raise ValueError("there is nothing to test, as the standard error is zero for one of")
         half, difference = half / error[:, None], difference / error
         values, vectors = np.linalg.eigh(half @ half.T)
         sure, along = values > DEPENDENT * values[-1], vectors.T @ difference
         if (np.abs(along[~sure]) > np.sqrt(DEPENDENT) * max(np.abs(along).max(), 1.0)).any():
-            raise ValueError("values that contradict each other, as some of these are combinations of the others")
+            raise ValueError("the values contradict each other, as some of these are combinations of the others")
         return float((along[sure] ** 2 / values[sure]).sum()), int(sure.sum())
 
+
+Spread = ParameterCovariance  # the name of earlier versions
 
 # -- bands -------------------------------------------------------------------------------------------------------------
 
 
 class _Scale(NamedTuple):
-    """Where a value is unbounded, so that intervals stay within its range."""
+    """A scale on which a value is unbounded, so that intervals stay within its range."""
 
-    back: object  # from there to the value, and
-    slope: object  # the derivative of that
+    back: object  # from the scale to the value
+    slope: object  # the derivative of `back`
 
 
 LINEAR = _Scale(lambda v: v, np.ones_like)
@@ -131,9 +133,9 @@ LOG = _Scale(lambda v: np.where(v > np.log(TINY), np.exp(v), 0.0), np.exp)
 LOGIT = _Scale(expit, lambda v: expit(v) * expit(-v))
 
 
-def _band(spread, rows, function, scale, level):
-    """Band of ``function(params, block)``, whose values are on the scale."""
-    parts = [spread.errors(lambda params, block=block: function(params, block)) for _, block in rows.blocks()]
+def _band(covariance, rows, function, scale, level):
+    """Band of ``function(params, block)``, which returns values on the scale."""
+    parts = [covariance.errors(lambda params, block=block: function(params, block)) for _, block in rows.blocks()]
     value, error = (np.concatenate(part) for part in zip(*parts, strict=True))
     reach = norm.isf(0.5 * (1.0 - level)) * error
     sure = np.isfinite(error)
@@ -143,31 +145,29 @@ def _band(spread, rows, function, scale, level):
         return Band(scale.back(value), natural, scale.back(value - reach), scale.back(value + reach))
 
 
-def mean_band(spread, mixture, rows, level, classes=False):
+def mean_band(covariance, mixture, rows, level, classes=False):
     """Band of the mean of y, (n, T), or of class probabilities, (n, C), eqs. (mean), (delta)."""
-    return _mean_band(spread, mixture, rows, level, classes, lambda params, block: mixture.mean(params, block))
+    return _mean_band(covariance, mixture, rows, level, classes, lambda params, block: mixture.mean(params, block))
 
 
-def expert_mean_band(spread, mixture, rows, level, classes=False):
+def expert_mean_band(covariance, mixture, rows, level, classes=False):
     """Band of every expert's mean or class probabilities, (n, K, T), eq. (delta)."""
 
     def mean(params, block):
         return mixture.expert.predict(params.experts, block)
 
-    return _mean_band(spread, mixture, rows, level, classes, mean)
+    return _mean_band(covariance, mixture, rows, level, classes, mean)
 
 
-def _mean_band(spread, mixture, rows, level, classes, mean):
-    expert, factor = mixture.expert, None
-    members = expert.members
+def _mean_band(covariance, mixture, rows, level, classes, mean):
+    trials = _common_trials(mixture.expert.members, rows)
     if classes:
 
         def function(params, block):
             return _logit(mean(params, block))
 
         scale = LOGIT
-    elif _one_number_of_trials(members, rows):  # intervals of the share of successes
-        factor = np.full(rows.n_rows, float(members[0].n_trials)) if rows.trials is None else rows.trials
+    elif trials is not None:  # intervals of the share of successes
         rows = rows._replace(trials=np.ones(rows.n_rows))
 
         def function(params, block):
@@ -175,7 +175,7 @@ def _mean_band(spread, mixture, rows, level, classes, mean):
             return np.clip(np.log(share) - np.log1p(-share), -FARTHEST, FARTHEST)
 
         scale = LOGIT
-    elif expert.traits.positive:
+    elif mixture.expert.traits.positive:
 
         def function(params, block):
             return np.log(np.maximum(mean(params, block), TINY))
@@ -184,23 +184,24 @@ def _mean_band(spread, mixture, rows, level, classes, mean):
     else:
         function, scale = mean, LINEAR
     with np.errstate(divide="ignore"):
-        band = _band(spread, rows, function, scale, level)
-    if factor is None:
+        band = _band(covariance, rows, function, scale, level)
+    if classes or trials is None:
         return band
-    return Band(*(part * factor.reshape(-1, *[1] * (part.ndim - 1)) for part in band))
+    return Band(*(part * trials.reshape(-1, *[1] * (part.ndim - 1)) for part in band))
 
 
-def _one_number_of_trials(members, rows):
-    """Whether all experts count successes, out of the same trials."""
-    numbers = {getattr(member, "n_trials", None) for member in members}
-    return None not in numbers and (len(numbers) == 1 or rows.trials is not None)
+def _common_trials(members, rows):
+    """Trials (n,) where all experts count successes out of the same ones, else None."""
+    first, *others = (member.trials(rows) for member in members)
+    same = first is not None and all(other is not None and np.array_equal(first, other) for other in others)
+    return first if same else None
 
 
-def gate_band(spread, mixture, rows, level):
+def gate_band(covariance, mixture, rows, level):
     """Band of the prior of every leaf, (n, K), eq. (delta); intervals are those of the logits."""
 
     def logits(params, block):
-        log_prior = np.ascontiguousarray(mixture.gate.log_prior(params.gate, block))
+        log_prior = np.ascontiguousarray(mixture.log_prior(params, block))
         if log_prior.shape[1] == 1:
             return np.full_like(log_prior, FARTHEST)
         others = [logsumexp(np.delete(log_prior, k, axis=1), axis=1) for k in range(log_prior.shape[1])]
@@ -208,11 +209,11 @@ def gate_band(spread, mixture, rows, level):
             logit = log_prior - np.stack(others, axis=1)
         return np.clip(np.where(np.isnan(logit), -FARTHEST, logit), -FARTHEST, FARTHEST)
 
-    return _band(spread, rows, logits, LOGIT, level)
+    return _band(covariance, rows, logits, LOGIT, level)
 
 
 def _logit(probability):
-    """Logits of probabilities that sum to one over the last axis; the others are summed, so that none is lost to 1."""
+    """Logits of probabilities that sum to one over the last axis; 1 - p is the sum of the others, without rounding."""
     C = probability.shape[-1]
     others = np.stack([np.delete(probability, c, axis=-1).sum(axis=-1) for c in range(C)], axis=-1)
     return np.log(np.maximum(probability, TINY)) - np.log(np.maximum(others, TINY))

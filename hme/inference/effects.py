@@ -1,4 +1,4 @@
-"""Average marginal effects: what columns do to the mean of y, by the gate and inside the experts."""
+"""Average marginal effects of columns on the mean of y, through the gate and within the experts."""
 
 from typing import NamedTuple
 
@@ -12,8 +12,9 @@ from . import summary
 
 __all__ = ["MarginalEffects", "average_effects", "contrasts", "split_effects"]
 
-SLOPE = 1e-4  # steps of a column in its standard deviations, for derivatives by it
-STRIDE = 0.25  # the same, of experts or gates that are estimators
+SLOPE = 1e-4  # step of a column in its standard deviations, for derivatives
+STRIDE = 0.25  # the same for experts or gates that are estimators
+ROUNDING = 1e-7  # standard errors below this fraction of a column's largest effect are rounding errors of zeros
 
 
 class MarginalEffects(NamedTuple):
@@ -22,11 +23,11 @@ class MarginalEffects(NamedTuple):
     Attributes
     ----------
     columns, changes : tuple of str of length J
-        What changes, and from what to what.
+        The column that changes, and the change in words.
     outputs : tuple of length T
-        Classes, or numbers of outputs.
+        Classes, or numbers of the outputs.
     estimate, standard_error : ndarray of shape (J, 3, T)
-        The whole effect, the part by the gate and the part inside experts.
+        The total effect, the part through the gate and the part within experts.
     level : float
     """
 
@@ -39,13 +40,13 @@ class MarginalEffects(NamedTuple):
 
     @property
     def z(self):
-        """Effects in standard errors, 0 where there is none."""
+        """Effects divided by their standard errors, nan where there is none."""
         error = self.standard_error
-        known = np.isfinite(error) & (error > 0)
-        return np.divide(self.estimate, error, out=np.zeros_like(error), where=known)
+        return np.divide(self.estimate, error, out=np.full_like(error, np.nan), where=np.isfinite(error) & (error > 0))
 
     @property
     def p_value(self):
+        """Of the hypothesis that there is no effect, nan where `z` is."""
         return 2.0 * norm.sf(np.abs(self.z))
 
     @property
@@ -55,69 +56,70 @@ class MarginalEffects(NamedTuple):
         return np.stack([self.estimate - reach, self.estimate + reach], axis=-1)
 
     def to_frame(self):
-        """A pandas data frame, indexed by column, change, output and part ("total", "gate", "expert")."""
+        """A pandas data frame, indexed by column, change, output and part ("total", "gate", "expert").
+
+        What has no number is missing.
+        """
         return summary.effect_frame(self)
 
-    def __str__(self):
-        return summary.effect_text(self)
-
     def __repr__(self):
-        return str(self)
+        return summary.effect_table(self).text()
+
+    def _repr_html_(self):
+        return summary.effect_table(self).html()
 
 
-def average_effects(spread, model, X, columns, kind, sample_weight, level, **arguments):
+def average_effects(covariance, model, X, columns, kind, sample_weight, level, **arguments):
     """The `MarginalEffects` of columns of a user's table, eq. (marginal-effect).
 
     Parameters
     ----------
-    spread : hme.inference.delta.Spread
+    covariance : hme.inference.ParameterCovariance
     model : HMERegressor or HMEClassifier
     X, columns, kind, sample_weight, level, **arguments
         As for `Inference.marginal_effects`.
     """
-    names = getattr(model, "feature_names_in_", [f"x{j}" for j in range(model.n_features_in_)])
-    n_rows = model._rows(X, **arguments).n_rows  # refuses what is no table for this model
+    n_rows = model.rows(X, **arguments).n_rows  # checks the table
     empty = np.empty((n_rows, 1))
     weight = _check_sample_weight(sample_weight, empty, dtype=np.float64, ensure_non_negative=True)
     found, values, errors = [], [], []
-    # Trees and the like are flat nearly everywhere: of them the mean slope over a finite distance is asked.
+    # Trees and the like are flat nearly everywhere: take the mean slope over a finite distance.
     sides = model.model_.expert, model.model_.gate
     steps = any(side.traits.sees_table or side.traits.refitted for side in sides)
-    for contrast in contrasts(X, names, columns, kind, STRIDE if steps else SLOPE):
-        after, before = (model._rows(table, **arguments) for table in (contrast.after, contrast.before))
+    for contrast in contrasts(X, model.input_names(), columns, kind, STRIDE if steps else SLOPE):
+        after, before = (model.rows(table, **arguments) for table in (contrast.after, contrast.before))
 
         def change(params, after=after, before=before, distance=contrast.distance):
             parts = split_effects(model.model_, params, after, before, weight) / distance
             return np.concatenate([parts.sum(axis=0, keepdims=True), parts])
 
-        value, error = spread.errors(change)
+        value, error = covariance.errors(change)
+        error = np.where(error > ROUNDING * np.abs(value).max(), error, 0.0)
         found.append((contrast.column, contrast.change))
         values.append(value)
         errors.append(error)
     if not found:
         raise ValueError(f"columns = {columns!r} names no column.")
     columns, changes = zip(*found, strict=True)
-    outputs = ("",) if getattr(model, "_flat_output", False) else range(values[0].shape[1])
-    outputs = tuple(getattr(model, "classes_", outputs))
-    return MarginalEffects(columns, changes, outputs, np.stack(values), np.stack(errors), level)
+    return MarginalEffects(columns, changes, model.target_.labels, np.stack(values), np.stack(errors), level)
 
 
 def split_effects(mixture, params, after, before, weight):
-    """Mean change of the mean of y from one table to another, (2, T): by the gate, and inside experts.
+    """Mean change of the mean of y from one table to another, (2, T): through the gate, and within experts.
 
-    A product changes by ``dg mu + g dmu`` with the averages of both ends, eq. (effect-split): nothing is left over.
+    With averages of both ends a product changes by ``dg mu + g dmu`` exactly, eq. (effect-split).
     """
     change = 0.0
     for (index, block), (_, earlier) in zip(after.blocks(), before.blocks(), strict=True):
         prior, mean = zip(*(_prior_and_mean(mixture, params, rows) for rows in (block, earlier)), strict=True)
         gate = np.einsum("nk,nkt->nt", prior[0] - prior[1], 0.5 * (mean[0] + mean[1]))
-        inside = np.einsum("nk,nkt->nt", 0.5 * (prior[0] + prior[1]), mean[0] - mean[1])
-        change = change + np.stack([weight[index] @ gate, weight[index] @ inside])
+        within = np.einsum("nk,nkt->nt", 0.5 * (prior[0] + prior[1]), mean[0] - mean[1])
+        change = change + np.stack([weight[index] @ gate, weight[index] @ within])
     return change / weight.sum()
 
 
 def _prior_and_mean(mixture, params, rows):
-    return np.exp(mixture.gate.log_prior(params.gate, rows)), mixture.expert.predict(params.experts, rows)
+    return np.exp(mixture.log_prior(params, rows)), mixture.expert.predict(params.experts, rows)
 
 
 class Contrast(NamedTuple):
@@ -127,13 +129,13 @@ class Contrast(NamedTuple):
     change: str  # in words
     after: object
     before: object
-    distance: float  # what the change of the mean is divided by
+    distance: float  # by which the change of the mean is divided
 
 
 def contrasts(X, names, columns, kind, slope=SLOPE):
-    """Yield the contrasts of columns of a user's table: a small step either way, or every level against the lowest."""
+    """Yield the contrasts of columns of a user's table: a small step both ways, or every level against the lowest."""
     if sp.issparse(X):
-        raise TypeError("marginal_effects changes columns of X and needs a dense one; give X.toarray() of some rows.")
+        raise TypeError("marginal_effects needs a dense X; give X.toarray() of some rows.")
     check_choice(kind, "kind", ("auto", "continuous", "discrete"))
     if not hasattr(X, "iloc"):
         X = np.asarray(X)
@@ -143,7 +145,7 @@ def contrasts(X, names, columns, kind, slope=SLOPE):
         levels = _levels(values)
         name = str(names[j])
         if len(levels) < 2 and columns is None:
-            continue  # it cannot change
+            continue  # a constant column has no effect
         if len(levels) < 2 and kind != "continuous":
             raise ValueError(f"column {name!r} has one value only, {levels[0]!r}: leave it out of columns.")
         if kind == "discrete" or (kind == "auto" and (numbers is None or len(levels) == 2)):
@@ -160,14 +162,14 @@ def contrasts(X, names, columns, kind, slope=SLOPE):
 def _column_numbers(columns, names):
     if columns is None:
         return range(len(names))
-    known, numbers = [str(name) for name in names], []
+    names, numbers = [str(name) for name in names], []
     for column in [columns] if isinstance(columns, str | int | np.integer) else columns:
-        if isinstance(column, str) and column in known:
-            numbers.append(known.index(column))
-        elif isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < len(known):
+        if isinstance(column, str) and column in names:
+            numbers.append(names.index(column))
+        elif isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < len(names):
             numbers.append(int(column))
         else:
-            raise ValueError(f"columns names {column!r}; X has {known}, numbers 0 to {len(known) - 1}.")
+            raise ValueError(f"columns names {column!r}; X has {names}, numbers 0 to {len(names) - 1}.")
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""What is tested: from names of columns, or of combinations of coefficients, to matrices over reported coordinates."""
+"""Hypotheses: from names of columns, or of combinations of coefficients, to matrices over the reported coordinates."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,21 +6,33 @@ from typing import NamedTuple
 import numpy as np
 
 from ..numerics.checks import check_choice
+from ..tables import Table
 
 __all__ = ["WaldTest", "combinations", "equalities"]
 
 
 class WaldTest(NamedTuple):
-    """Result of a test of combinations of coefficients."""
+    """Result of a Wald test of combinations of coefficients."""
 
-    statistic: float  # chi-squared with
-    df: int  # degrees of freedom, the combinations that are no combinations of the others
+    statistic: float  # chi-squared
+    df: int  # degrees of freedom, the number of linearly independent combinations
     p_value: float
-    names: tuple  # what was tested
+    names: tuple  # of what was tested
+
+    def table(self):
+        """The test as a `hme.tables.Table`."""
+        notes = [f"of {name}" for name in self.names]
+        return Table(["chi-squared", "df", "p"], [[self.statistic, self.df, self.p_value]], "Wald test", notes)
+
+    def __str__(self):
+        return self.table().text()
+
+    def _repr_html_(self):
+        return self.table().html()
 
 
 def find(labels, fixed, terms, side=None, experts=None):
-    """Numbers of the coordinates of some columns, but those that are fixed."""
+    """Numbers of the coordinates of some columns, without fixed ones."""
     if side is not None:
         check_choice(side, "side", ("expert", "gate"))
     if experts is not None:
@@ -38,11 +50,11 @@ def find(labels, fixed, terms, side=None, experts=None):
             and (experts is None or (label.side == "expert" and str(label.index) in experts))
         ]
         if not matching:
-            known = list(dict.fromkeys(label.term for label in labels if side in (None, label.side)))
-            raise ValueError(f"terms names {term!r}; the model has {known}.")
+            allowed = list(dict.fromkeys(label.term for label in labels if side in (None, label.side)))
+            raise ValueError(f"terms names {term!r}; the model has {allowed}.")
         found += matching
     if not found:
-        raise ValueError("terms is empty; name a column at least.")
+        raise ValueError("terms is empty; name at least one column.")
     free = [i for i in dict.fromkeys(found) if not fixed[i]]
     if not free:
         raise ValueError(f"terms = {terms!r} are fixed: there is nothing to test.")
@@ -50,13 +62,13 @@ def find(labels, fixed, terms, side=None, experts=None):
 
 
 def combinations(labels, names, fixed, terms, side=None, experts=None):
-    """Factors (q, P) on the reported coordinates, and what the combinations are called."""
+    """Factors (q, P) on the reported coordinates, and names of the combinations."""
     P = len(labels)
     if isinstance(terms, str) or (isinstance(terms, list | tuple) and all(isinstance(t, str) for t in terms)):
         found = find(labels, fixed, terms, side, experts)
         return np.eye(P)[found], [names[i] for i in found]
     if side is not None or experts is not None:
-        raise ValueError("side and experts are for terms that are columns; combinations name their coordinates.")
+        raise ValueError("side and experts go with terms that are columns; combinations name their coordinates.")
     terms = [terms] if isinstance(terms, Mapping) else terms
     if isinstance(terms, list | tuple) and all(isinstance(term, Mapping) for term in terms):
         matrix = np.zeros((len(terms), P))
@@ -77,13 +89,13 @@ def combinations(labels, names, fixed, terms, side=None, experts=None):
 
 
 def equalities(labels, names, fixed, term):
-    """Factors (q, P) that compare a column's coefficients in all experts, and what the differences are called."""
+    """Factors (q, P) that compare a column's coefficients in all experts, and names of the differences."""
     parts = {}
     for i in find(labels, fixed, term, "expert"):
         parts.setdefault(labels[i].part, []).append(i)
     pairs = [(same[0], i) for same in parts.values() for i in same[1:]]
     if not pairs:
-        raise ValueError(f"{term!r} is a term of one expert only: there is nothing to compare it with.")
+        raise ValueError(f"{term!r} is a term of one expert only: there is nothing to compare.")
     matrix = np.zeros((len(pairs), len(labels)))
     for row, (first, other) in zip(matrix, pairs, strict=True):
         row[first], row[other] = -1.0, 1.0

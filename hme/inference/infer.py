@@ -1,18 +1,15 @@
-"""How sure a fit is: standard errors, intervals and tests of its parameters, bands and effects of what it predicts."""
+"""Standard errors of a fitted model, from the model and the data of the fit."""
 
 import numpy as np
-from scipy.stats import chi2, norm
 
-from ..numerics.checks import check_choice, check_real
-from . import delta, effects, hypotheses, information, summary
-from .comparison import check_mixture, weighted_rows
+from ..numerics.checks import check_choice
+from . import information
+from .comparison import check_mixture
+from .result import Inference, check_level
 
-__all__ = ["Inference", "infer", "name_of"]
+__all__ = ["Inference", "infer"]
 
 COV_TYPES = ("observed", "robust", "cluster")
-LARGE = 1e7  # condition numbers of the scaled information that are worth a remark
-FAR = 0.1  # standard errors from a maximum that are worth a remark
-UNDETERMINED, SADDLE = "not determined by these rows", "not at a maximum"
 
 
 def infer(
@@ -29,20 +26,21 @@ def infer(
     groups=None,
     labels=None,
 ):
-    """Standard errors of a fitted mixture, from its information at the rows that it was fitted to.
+    """Standard errors of a fitted mixture, from the information in the data that it was fitted to.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
         A fitted one.
     X, y, sample_weight, offset, trials, groups, labels
-        What it was fitted to. At other rows it is not at a maximum, and `remarks` say how far it is from one.
+        The data that it was fitted to. For other data it is not at a maximum, and `remarks` say how far it is from
+        one.
     cov_type : {"observed", "robust", "cluster"}, default="observed"
         "observed" inverts the observed information of the penalised likelihood, eq. (observed-covariance). "robust" is
-        the sandwich, which holds where the density is not the true one, eq. (sandwich); with groups it counts groups.
-        "cluster" first adds the scores of rows that belong together, eq. (cluster-sandwich).
+        the sandwich estimator, which is valid where the density is misspecified, eq. (sandwich); with groups its units
+        are the groups. "cluster" first adds the scores of the rows of each cluster, eq. (cluster-sandwich).
     clusters : array-like of shape (n,) or None
-        Which rows belong together, for "cluster". None stands for `groups`.
+        The cluster of each row, for "cluster"; None stands for `groups`.
     level : float, default=0.95
         Coverage of the intervals.
 
@@ -53,8 +51,8 @@ def infer(
     Raises
     ------
     ValueError
-        For "cluster" without clusters, for clusters without "cluster", and where nothing of the model has coordinates
-        that could be uncertain.
+        For "cluster" without clusters, for clusters without "cluster", and for models without any parameter that has a
+        standard error.
 
     References
     ----------
@@ -79,19 +77,18 @@ def infer(
     if cov_type != "cluster" and clusters is not None:
         raise ValueError(f"clusters are given, but cov_type = {cov_type!r}; they are for cov_type='cluster'.")
     if cov_type == "cluster" and clusters is None and groups is None:
-        raise ValueError("cov_type='cluster' needs clusters, an array that says which rows belong together.")
-    level = _check_level(level)
+        raise ValueError("cov_type='cluster' needs clusters, an array with the cluster of each row.")
+    level = check_level(level)
     arguments = {"offset": offset, "trials": trials, "groups": groups}
-    rows, order = weighted_rows(model, X, y, sample_weight, labels, **arguments)
+    rows, order = model.observed_rows(X, y, sample_weight, labels=labels, **arguments)
     codes = None
     if cov_type == "cluster":
         codes = rows.group if clusters is None else _in_order(clusters, order, np.shape(y)[0])
     mixture, params = model.model_, model.params_
     log_likelihood = float(rows.heads().weight @ mixture.evidence(params, rows))
     weight = float(rows.heads().weight.sum())
-    if getattr(model, "class_weight", None) is not None:
-        rows = rows._replace(weight=rows.weight * model._class_factor(np.asarray(y))[order])
-    layout = information.Layout.of(mixture, params, model.columns_, mixture.sweep(params, rows)[1])
+    rows = rows._replace(weight=rows.weight * model.class_factors(np.asarray(y))[order])
+    layout = information.Layout.of(mixture, params, model.columns_, mixture.e_step(params, rows)[1])
     if not layout.labels:
         why = "; ".join(layout.remarks) or "it has no parameters"
         raise ValueError(f"nothing of this model has a standard error ({why}); use a bootstrap.")
@@ -100,404 +97,11 @@ def infer(
     return Inference(model, layout, seen, cov_type, level, size)
 
 
-class Inference:
-    """Estimates of a fitted mixture with their covariance, and what follows from it.
-
-    Made by `infer`. Reported coordinates are in the user's units; what is uncertain are the free coordinates behind
-    them, of which a shared coefficient has one, and a fixed one none. A coordinate without a number (separated, at its
-    floor, zero by the lasso, not determined) has the standard error inf, z = 0 and p = 1, and `notes` say why; a fixed
-    one has the standard error 0.
-
-    Attributes
-    ----------
-    labels : list of hme.inference.information.Label
-        Side, index, part and term of each of the P reported coordinates; `names` has them as text.
-    estimate, standard_error, z, p_value : ndarray of shape (P,)
-    interval : ndarray of shape (P, 2)
-    covariance : ndarray of shape (P, P)
-    notes : list of str
-        For each coordinate, "" where there is nothing to say.
-    remarks : list of str
-        What concerns the whole.
-    hessian, penalty, meat : ndarray of shape (F, F)
-        Of the free coordinates: second derivatives of the log-likelihood, and of penalties and priors, and the sum of
-        outer products of scores.
-    effective_df : float
-        Parameters that the penalties leave, eq. (effective-df).
-    condition_number : float
-        Of the information scaled to a diagonal of ones, inf where it is singular or not that of a maximum.
-    distance : float
-        How many standard errors the parameters are from the maximum of the quadratic that has their gradient and
-        information, eq. (standard-distance).
-    log_likelihood, weight, aic, bic : float
-        At these rows; with groups the weight counts groups, and `grouped` is True.
-    n_parameters : int
-    n_clusters : int or None
-    cov_type, level
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from hme import HMERegressor
-    >>> from hme.inference import infer
-    >>> X = np.random.default_rng(0).normal(size=(200, 1))
-    >>> y = 1.0 + X[:, 0] + 0.5 * np.random.default_rng(1).normal(size=200)
-    >>> print(infer(HMERegressor(depth=0).fit(X, y), X, y, cov_type="robust").summary())
-    HMERegressor: 1 x LinearExpert
-    <BLANKLINE>
-      rows            200    log-likelihood  -128.351
-      parameters        3         effective     2.999
-      AIC         262.702               BIC   272.597
-      covariance   robust  condition number         1
-      * The likelihood is penalised: 2.999 effective parameters of 3. Intervals are those of the
-          penalised estimates, and do not count their bias.
-    <BLANKLINE>
-    Expert 0, load 1.00
-                     estimate  std. error      z       p    [95%  interval]  note
-      (intercept)      0.9639      0.0325  29.65  <0.001  0.9002      1.028
-      x0               0.9496      0.0304  31.27  <0.001  0.8901      1.009
-      log(variance)    -1.559       0.112                 -1.778      -1.34
-    """
-
-    def __init__(self, model, layout, seen, cov_type, level, size):
-        self.model, self.layout = model, layout
-        self.cov_type, self.level = cov_type, level
-        self.hessian, self.penalty, self.meat, self.gradient = seen.hessian, seen.penalty, seen.meat, seen.gradient
-        self.n_clusters = seen.n_clusters if cov_type == "cluster" else None
-        self.log_likelihood, self.weight, self.grouped = size
-        self.n_parameters = model.n_parameters_
-        self.aic = -2.0 * self.log_likelihood + 2.0 * self.n_parameters
-        self.bic = -2.0 * self.log_likelihood + np.log(self.weight) * self.n_parameters
-        observed, self._eigenvalues = delta.Spread.of(layout.move, -(seen.hessian + seen.penalty))
-        self.spread = observed if cov_type == "observed" else observed.sandwich(self._scaled_meat())
-        least, largest = self._eigenvalues.min(initial=1.0), self._eigenvalues.max(initial=1.0)
-        self.condition_number = float(largest / least) if least > 0 else np.inf
-        self.effective_df = 0.0 - float((observed.root * (seen.hessian @ observed.root)).sum())
-        self.distance = float(np.linalg.norm(observed.root.T @ seen.gradient))
-        self._saddle = bool(least < -delta.SINGULAR * largest)
-        self._report()
-        self.remarks = self._remarks()
-
-    def _scaled_meat(self):
-        if self.cov_type == "robust":
-            return self.meat
-        if self.n_clusters < 2:
-            raise ValueError(f"clusters has {self.n_clusters} cluster(s); a covariance takes at least two.")
-        return self.meat * (self.n_clusters / (self.n_clusters - 1.0))
-
-    def _report(self):
-        """Everything about the reported coordinates."""
-        layout = self.layout
-        self.labels, self.estimate = list(layout.labels), np.asarray(layout.estimate, dtype=float)
-        self.names = [name_of(label) for label in self.labels]
-        self.notes = [layout.notes.get(i, "") for i in range(len(self.labels))]
-        for i, first in layout.tied.items():
-            self.notes[i] = self.notes[i] or f"one number with {self.names[first]}"
-        error = self.spread.linear(layout.jacobian)
-        self._held = ~layout.jacobian.any(axis=1)  # no free coordinate moves them
-        self._fixed = self._held & np.array([note.startswith("fixed") for note in self.notes], dtype=bool)
-        error[self._held & ~self._fixed] = np.inf
-        for i in np.flatnonzero(np.isinf(error)):
-            self.notes[i] = (self._held[i] and self.notes[i]) or (SADDLE if self._saddle else UNDETERMINED)
-        self.standard_error = error
-        half = layout.jacobian @ self.spread.root
-        self.covariance = half @ half.T
-        without = np.isinf(error)
-        self.covariance[without] = self.covariance[:, without] = 0.0
-        self.covariance[without, without] = np.inf
-        known = self.known
-        self.z = np.divide(self.estimate, error, out=np.zeros_like(error), where=known)
-        self.p_value = 2.0 * norm.sf(np.abs(self.z))
-        reach = norm.isf(0.5 * (1.0 - self.level)) * error
-        self.interval = np.column_stack([self.estimate - reach, self.estimate + reach])
-
-    @property
-    def known(self):
-        """Which coordinates have a standard error and can be tested, (P,) of bool."""
-        return np.isfinite(self.standard_error) & (self.standard_error > 0)
-
-    def _remarks(self):
-        remarks = list(self.layout.remarks)
-        if self._saddle:
-            remarks.append(
-                "the information has negative eigenvalues: these parameters are no maximum at these rows, and "
-                "coordinates along these directions have no standard error. Fit with a smaller tol, other starts or "
-                "fewer experts"
-            )
-        elif self.spread.loose.size:
-            remarks.append(
-                f"the information is singular in {self.spread.loose.shape[1]} direction(s), as with collinear columns: "
-                "coordinates along them have no standard error"
-            )
-        if LARGE < self.condition_number < 1.0 / delta.SINGULAR:
-            remarks.append(
-                f"the information is nearly singular (condition number {self.condition_number:.2g}): some columns say "
-                "nearly the same, and their coefficients have large errors"
-            )
-        held = int((self._held & ~self._fixed).sum())
-        if held:
-            remarks.append(
-                f"{held} coordinate(s) have no standard error (see their notes): all other errors, bands and effects "
-                "take them as known"
-            )
-        if self.distance > FAR:
-            remarks.append(
-                f"the parameters are {self.distance:.2g} standard errors from a maximum at these rows: fit with a "
-                "smaller tol, or give the very rows of the fit"
-            )
-        if self.penalty.any():
-            remarks.append(
-                f"the likelihood is penalised: {self.effective_df:.4g} effective parameters of {self.layout.n_free}. "
-                "Intervals are those of the penalised estimates, and do not count their bias"
-            )
-        if self.model.objective_.endswith("classification"):
-            remarks.append(
-                "the fit climbs the classification likelihood, while errors are those of the likelihood of the "
-                "mixture: they do not count the bias of whole assignments"
-            )
-        if getattr(self.model, "class_weight", None) is not None:
-            remarks.append("classes are weighted: only robust and cluster errors allow for it")
-        if self.cov_type == "cluster" and self.n_clusters <= self.layout.n_free:
-            remarks.append(
-                f"{self.n_clusters} clusters are few for {self.layout.n_free} parameters: errors are too small, and no "
-                f"more than {self.n_clusters - 1} coefficients can be tested together"
-            )
-        return remarks
-
-    def __repr__(self):
-        return f"<Inference of {len(self.estimate)} coordinates, cov_type={self.cov_type!r}>"
-
-    # -- tables ------------------------------------------------------------------------------------------------------
-
-    def summary(self):
-        """Tables of all coordinates, one for every gating node and expert.
-
-        Returns
-        -------
-        hme.inference.summary.Summary
-            ``print`` it, show it in a notebook, or take its `to_frame`.
-        """
-        return summary.summarize(self)
-
-    def to_frame(self):
-        """All coordinates as a data frame, indexed by side, index, part and term; what has no number is missing.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
-        return summary.coefficient_frame(self)
-
-    # -- tests -------------------------------------------------------------------------------------------------------
-
-    def wald_test(self, terms, *, side=None, experts=None, value=0.0):
-        """Test whether coefficients, or combinations of them, have a value, eq. (wald).
-
-        Parameters
-        ----------
-        terms : str, sequence of str, mapping, sequence of mappings or array of shape (q, P)
-            Columns, all coefficients of which are tested together; or combinations, each a mapping of `names` to
-            factors; or their factors on all coordinates as a matrix.
-        side : {"expert", "gate"} or None, default=None
-            Of columns, where to look; None is both.
-        experts : sequence of int or str, or None
-            Of columns, the experts to look at, and no gate.
-        value : float or array-like of shape (q,), default=0.0
-
-        Returns
-        -------
-        hme.inference.hypotheses.WaldTest
-
-        Raises
-        ------
-        ValueError
-            For terms that do not exist or have no standard error.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from hme import HMERegressor
-        >>> from hme.inference import infer
-        >>> X = np.random.default_rng(0).normal(size=(200, 2))
-        >>> y = X[:, 0] + np.random.default_rng(1).normal(size=200)
-        >>> result = infer(HMERegressor(depth=0).fit(X, y), X, y)
-        >>> [result.wald_test(term).p_value < 0.01 for term in ("x0", "x1")]
-        [True, False]
-        """
-        combinations, names = hypotheses.combinations(self.labels, self.names, self._fixed, terms, side, experts)
-        return self._wald(combinations, value, names)
-
-    def equal_across_experts(self, term):
-        """Test whether a column has the same coefficient in all experts, eq. (wald).
-
-        Parameters
-        ----------
-        term : str
-
-        Returns
-        -------
-        hme.inference.hypotheses.WaldTest
-        """
-        combinations, names = hypotheses.equalities(self.labels, self.names, self._fixed, term)
-        return self._wald(combinations, 0.0, names)
-
-    def _wald(self, combinations, value, names):
-        blind = np.flatnonzero(combinations.any(axis=0) & self._held & ~self._fixed)
-        reported = combinations @ self.layout.jacobian
-        free = np.isinf(self.spread.linear(reported))
-        if len(blind) or free.any():
-            which = blind if len(blind) else np.flatnonzero(combinations[free].any(axis=0))
-            which = [f"{self.names[i]} ({self.notes[i] or 'as a combination'})" for i in which]
-            raise ValueError(f"no standard error, and so no test, has {', '.join(which)}.")
-        values = np.asarray(value, dtype=float)
-        if values.shape not in ((), (len(names),)) or not np.isfinite(values).all():
-            raise ValueError(
-                f"value = {value!r} must be a finite number, or one for each of {len(names)} combinations."
-            )
-        difference = combinations @ self.estimate - values
-        try:
-            statistic, df = self.spread.wald(reported, difference)
-        except ValueError as error:
-            raise ValueError(f"{error}: {'; '.join(names)} = {value!r}.") from None
-        return hypotheses.WaldTest(statistic, df, float(chi2.sf(statistic, df)), tuple(names))
-
-    # -- the delta method --------------------------------------------------------------------------------------------
-
-    def mean_interval(self, X, level=None, *, offset=None, trials=None):
-        """Intervals for the mean of y given x, or for class probabilities, eq. (delta).
-
-        They are of the mean, not of y. Probabilities, and means of targets that are positive, have intervals on the
-        scale of logits and logarithms, so that they stay within their range.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        level : float or None, default=None
-            Coverage; None is that of this object.
-        offset, trials : array-like of shape (n,), float or None
-            As in `fit`.
-
-        Returns
-        -------
-        hme.inference.delta.Band
-            Of arrays (n,), (n, T) or (n, C).
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from hme import HMERegressor
-        >>> from hme.inference import infer
-        >>> X = np.linspace(-1, 1, 50)[:, None]
-        >>> y = X[:, 0] + 0.1 * np.random.default_rng(0).normal(size=50)
-        >>> band = infer(HMERegressor(depth=0).fit(X, y), X, y).mean_interval([[0.0], [3.0]])
-        >>> (band.upper - band.lower).round(2)
-        array([0.05, 0.24])
-        """
-        return self._mean_band(delta.mean_band, X, level, offset=offset, trials=trials)
-
-    def expert_mean_interval(self, X, level=None, *, offset=None, trials=None):
-        """Intervals for the mean, or the class probabilities, of every expert, eq. (delta).
-
-        Parameters
-        ----------
-        X, level, offset, trials
-            As for `mean_interval`.
-
-        Returns
-        -------
-        hme.inference.delta.Band
-            Of arrays (n, K), (n, K, T) or (n, K, C).
-        """
-        return self._mean_band(delta.expert_mean_band, X, level, offset=offset, trials=trials)
-
-    def gate_interval(self, X, level=None):
-        """Intervals for the prior of every expert, by their logits, eq. (delta).
-
-        Parameters
-        ----------
-        X, level
-            As for `mean_interval`.
-
-        Returns
-        -------
-        hme.inference.delta.Band
-            Of arrays (n, K).
-        """
-        return delta.gate_band(self.spread, self.model.model_, self.model._rows(X), self._level(level))
-
-    def _mean_band(self, band, X, level, **arguments):
-        rows, classes = self.model._rows(X, **arguments), hasattr(self.model, "classes_")
-        parts = band(self.spread, self.model.model_, rows, self._level(level), classes)
-        return delta.Band(*(part[..., 0] if self._flat else part for part in parts))
-
-    def _level(self, level):
-        return self.level if level is None else _check_level(level)
-
-    @property
-    def _flat(self):
-        return getattr(self.model, "_flat_output", False)
-
-    def marginal_effects(self, X, columns=None, kind="auto", sample_weight=None, *, offset=None, trials=None):
-        """Average effects of columns on the mean of y, or on class probabilities, eq. (marginal-effect).
-
-        An effect is the sum of two: a change of x moves a row to other experts, and it moves the experts' means,
-        eq. (effect-split). Standard errors are those of the parameters; the rows are taken as given.
-
-        Parameters
-        ----------
-        X : array-like or data frame of shape (n, p)
-            The rows to average over; dense.
-        columns : str, int, sequence of them, or None
-            Columns of X by name or number; None is all that have more than one value.
-        kind : {"auto", "continuous", "discrete"}, default="auto"
-            "continuous" is the derivative; "discrete" the change from the lowest value to each of the others. "auto" is
-            "discrete" for two values and for what are no numbers. Where experts or gate are estimators, such as trees,
-            which are flat nearly everywhere, the derivative is the slope over half a standard deviation of the column.
-        sample_weight : array-like of shape (n,) or None
-        offset, trials : array-like of shape (n,), float or None
-            As in `fit`.
-
-        Returns
-        -------
-        hme.inference.effects.MarginalEffects
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from hme import HMERegressor
-        >>> from hme.inference import infer
-        >>> rng = np.random.default_rng(0)
-        >>> X = rng.uniform(-1, 1, (300, 1))
-        >>> y = np.where(X[:, 0] < 0, 2.0 - X[:, 0], 3.0 * X[:, 0]) + 0.1 * rng.standard_normal(300)
-        >>> print(infer(HMERegressor(depth=1).fit(X, y), X, y).marginal_effects(X))
-        Average marginal effects on the mean
-                part   effect  std. error       z       p    [95%  interval]
-          x0   total     0.22       0.015   14.63  <0.001  0.1905     0.2494
-                gate  -0.9791      0.0407  -24.07  <0.001  -1.059    -0.8994
-              expert    1.199       0.039   30.72  <0.001   1.123      1.276
-        """
-        table = X, columns, kind, sample_weight
-        return effects.average_effects(self.spread, self.model, *table, self.level, offset=offset, trials=trials)
-
-
-def name_of(label):
-    """A coordinate in one line."""
-    part = f" [{label.part}]" if label.part else ""
-    return f"{label.side} {label.index}{part}: {label.term}"
-
-
 def _in_order(clusters, order, n_rows):
     """Clusters of the rows as the model orders them."""
     clusters = np.asarray(clusters)
     if clusters.shape != (n_rows,):
         raise ValueError(f"clusters has shape {clusters.shape}; it must hold one value for each row of X, ({n_rows},).")
     if any(cluster is None or cluster != cluster for cluster in clusters.tolist()):
-        raise ValueError("clusters holds None or nan: every row must belong to a cluster, if only to one of its own.")
+        raise ValueError("clusters holds None or nan: every row must belong to a cluster, which may be its own.")
     return clusters[order]
-
-
-def _check_level(level):
-    check_real(level, "level", positive=True)
-    if not level < 1:
-        raise ValueError(f"level = {level!r} must be between 0 and 1.")
-    return float(level)

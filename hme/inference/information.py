@@ -1,4 +1,4 @@
-"""How much rows say about the parameters: scores, and the exact Hessian of the log-likelihood of a mixture."""
+"""Observed information: scores, and the exact Hessian of the log-likelihood of a mixture."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ BLOCK_NUMBERS = 1 << 22  # numbers that a block's arrays may hold
 
 
 class Information(NamedTuple):
-    """What rows say about the free coordinates at the parameters, F numbers."""
+    """The information in the data about the F free coordinates, at the parameters of a layout."""
 
     hessian: np.ndarray  # (F, F) of the log-likelihood, eq. (louis)
     penalty: np.ndarray  # (F, F), Hessian of the log-density of priors and penalties
@@ -41,14 +41,13 @@ def observe(mixture, params, rows, layout, clusters=None):
     layout : Layout
         Of the same mixture and parameters.
     clusters : array-like of shape (n,) or None, default=None
-        Rows of one cluster may hang together: their scores are summed before products are taken. Rows of a group are
+        Rows of one cluster may be dependent: their scores are summed before products are taken. Rows of a group are
         one unit in any case.
 
     Returns
     -------
     Information
-        Its log-likelihood part adds over tables, see `combined`. Where no leaf can have produced a row's y, the row
-        counts for nothing.
+        Its log-likelihood part adds over tables, see `combined`. Rows whose y no leaf can have produced do not count.
 
     Raises
     ------
@@ -74,7 +73,7 @@ def observe(mixture, params, rows, layout, clusters=None):
     >>> model = HMERegressor(n_experts=2).fit(X, y)
     >>> rows = model.columns_.rows(Tables(X, X), y=y[:, None], weight=np.ones(100))
     >>> mixture, params = model.model_, model.params_
-    >>> layout = Layout.of(mixture, params, model.columns_, mixture.sweep(params, rows)[1])
+    >>> layout = Layout.of(mixture, params, model.columns_, mixture.e_step(params, rows)[1])
     >>> information = observe(mixture, params, rows, layout)
     >>> information.hessian.shape, information.weight
     ((8, 8), 100.0)
@@ -92,7 +91,7 @@ def observe(mixture, params, rows, layout, clusters=None):
     sums = None if codes is None else np.zeros((n_clusters, layout.n_free))
     for index, block in rows.blocks(_block_rows(layout)):
         heads = block.heads()
-        log_density, resp = mixture.e_step(params, block)
+        log_density, resp = mixture.posterior(params, block)
         seen = np.isfinite(log_density)
         weight, resp = np.where(seen, heads.weight, 0.0), np.where(seen[:, None], resp, 0.0)
         own = _block_scores(layout, block, heads, resp, weight, hessian)
@@ -135,7 +134,7 @@ def combined(parts):
     >>> model = HMERegressor(n_experts=2).fit(X, y)
     >>> rows = model.columns_.rows(Tables(X, X), y=y[:, None], weight=np.ones(100))
     >>> mixture, params = model.model_, model.params_
-    >>> layout = Layout.of(mixture, params, model.columns_, mixture.sweep(params, rows)[1])
+    >>> layout = Layout.of(mixture, params, model.columns_, mixture.e_step(params, rows)[1])
     >>> halves = [observe(mixture, params, part, layout) for part in (rows[:40], rows[40:])]
     >>> bool(np.allclose(combined(halves).hessian, observe(mixture, params, rows, layout).hessian))
     True
@@ -188,7 +187,7 @@ def _project(matrix, to_free):
 
 
 def _block_scores(layout, block, heads, resp, weight, hessian):
-    """Scores (heads, P) of a block; what the leaves' log-joint densities say of the Hessian is added to it."""
+    """Scores (heads, P) of a block; the second derivatives of its log-joint densities are added to the Hessian."""
     size = len(hessian)
     scores = np.zeros((heads.n_rows, size))
     K = resp.shape[1]
@@ -223,12 +222,12 @@ def _block_scores(layout, block, heads, resp, weight, hessian):
 def _expert_part(layout, side, block, heads, resp, weight, hessian, starts):
     """Scores (heads, D) of each expert of a side, whose second derivatives are added to the Hessian."""
     share = block.spread(resp[:, side.leaves])
-    with np.errstate(all="ignore"):  # where an expert has no part in a row, whatever it says is left out
+    with np.errstate(all="ignore"):  # derivatives are left out where an expert has no responsibility
         first, second = side.family.derivatives(side.params, layout.mixture.expert.rows_of(side.number, block))
-    nobody = share <= 0
-    if nobody.any():
-        first = np.where(nobody[:, :, None], 0.0, first)
-        second = np.where(nobody[:, :, None, None], 0.0, second)
+    unused = share <= 0
+    if unused.any():
+        first = np.where(unused[:, :, None], 0.0, first)
+        second = np.where(unused[:, :, None, None], 0.0, second)
     p = side.shape[2]
     L, X = first.shape[2] - side.n_scalars, _dense(block.X[:, -p:]) if p else None
     _add_curvature(hessian, starts, X, share * block.spread(weight)[:, None], second, L, p)
@@ -240,7 +239,7 @@ def _expert_part(layout, side, block, heads, resp, weight, hessian, starts):
 
 
 def _leaf_part(layout, side, block, heads, resp, weight, hessian, starts):
-    """What `_expert_part` is, of the scalars that a gate has of each leaf."""
+    """The same as `_expert_part` for the scalars that a gate has of each leaf."""
     first, second = side.family.leaf_derivatives(side.params, heads, resp * weight[:, None])
     for i in range(len(side.leaves)):
         own = slice(starts[i], starts[i + 1])

@@ -1,4 +1,4 @@
-"""What a mixture of experts is: a tree, rows, the columns that each side sees, and Bayes' rule."""
+"""The mixture of experts as a model: tree, rows, design columns of experts and gate, and Bayes' rule."""
 
 from .mixture import Mixture, Params, Statistics
 from .rows import Rows

@@ -1,4 +1,4 @@
-"""Design columns: standardised inside, in the user's units outside, the intercept's ones kept last and unpenalised."""
+"""Design columns: standardised for computation, reported in the user's units; the last one is the intercept."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -7,23 +7,25 @@ from ..numerics.kernels import moments
 
 __all__ = ["LARGEST", "Design"]
 
-LARGEST = 1e100  # beyond this size, or below its inverse, squares and their products leave the range of a double
-FARTHEST = 1e5  # standard deviations from zero of a column that is not centred
+LARGEST = 1e100  # for values beyond this size, or below its inverse, products of squares overflow or underflow
+FARTHEST = 1e5  # largest distance from zero, in standard deviations, of a column that is not centred
 
 
 class Design:
-    """The map from a table of features to the design matrix that experts and gate see.
+    """The map from a table of features to the design matrix of the experts or of the gate.
 
-    Columns are always standardised for the numerics (sparse ones are scaled, never centred). With
-    ``standardize=False`` the penalty is rescaled instead, so that it acts on the columns as the user gave them.
+    Columns are always standardised for computation (sparse ones are scaled, never centred). With ``standardize=False``
+    the penalty is rescaled, so that it acts on the columns in the user's units. The last column holds the ones of the
+    intercept, which is not penalised.
 
     Attributes
     ----------
     center, scale : ndarray of shape (p,)
+        Subtracted from the columns, and then divided by.
     penalty_scale : ndarray of shape (p + 1,)
-        What the L2 strength of each design column is multiplied with; zero for the intercept.
+        Factors on the ridge strength of each design column; zero for the intercept.
     names : sequence of str or None
-        Names of the columns, for those who refer to them by name.
+        Names of the columns, for constraints that refer to them by name.
     """
 
     def __init__(self, center, scale, standardize, names=None):
@@ -32,34 +34,36 @@ class Design:
 
     @classmethod
     def fit(cls, X, weight, standardize, names=None):
+        """The design of a training table X (n, p), dense or sparse, with row weights (n,)."""
         largest = np.asarray(abs(X).max(axis=0).toarray() if sp.issparse(X) else np.abs(X).max(axis=0)).ravel()
         odd = np.flatnonzero((largest > LARGEST) | ((largest > 0) & (largest < 1.0 / LARGEST)))
         if len(odd):
             raise ValueError(
-                f"X has values of a size beyond {LARGEST:g} or below {1 / LARGEST:g} in column(s) {odd.tolist()}: "
-                "their squares are out of range; change their units."
+                f"X has values larger than {LARGEST:g} or smaller than {1 / LARGEST:g} in absolute value in column(s) "
+                f"{odd.tolist()}: their squares overflow or underflow; change their units."
             )
         mean, scale = moments(X, weight)
-        # A column that is constant up to rounding carries nothing: centring it leaves noise that must not be blown up.
+        # A column that is constant up to round-off holds no information. After centring only round-off is left, which
+        # must not be scaled up.
         size = np.sqrt(mean**2 + scale**2)
         if sp.issparse(X):
             far = np.flatnonzero((np.abs(mean) > FARTHEST * scale) & (scale > 1e-12 * size))
             if len(far):
                 raise ValueError(
-                    f"X is sparse and its column(s) {far.tolist()} lie more than {FARTHEST:g} standard deviations from "
-                    "zero; sparse columns are not centred. Use X.toarray() or subtract their means."
+                    f"X is sparse and the means of its column(s) {far.tolist()} are more than {FARTHEST:g} standard "
+                    "deviations from zero; sparse columns are not centred. Use X.toarray() or subtract the means."
                 )
         scale = np.where(scale > 1e-12 * size, scale, np.where(size > 0, size, 1.0))
         center = np.zeros_like(mean) if sp.issparse(X) else mean
         return cls(center, scale, standardize, names)
 
     def intercept(self):
-        """The design that has no column but the intercept's."""
+        """The design with the intercept as its only column."""
         return Design(self.center[:0], self.scale[:0], True, None if self.names is None else self.names[:0])
 
     def transform(self, X):
-        """Design matrix of shape (n, p + 1), dense column by column, or sparse rows."""
-        if sp.issparse(X) and self.center.any():  # fitted to a dense table
+        """Design matrix (n, p + 1): a dense array in Fortran order, or a CSR matrix for sparse X."""
+        if sp.issparse(X) and self.center.any():  # the design was fitted to a dense table
             X = X.toarray()
         if sp.issparse(X):
             ones = sp.csr_matrix(np.ones((X.shape[0], 1)))
@@ -71,6 +75,6 @@ class Design:
         return design
 
     def to_user_units(self, coef):
-        """Slopes (..., p) and intercepts (...) for the user's columns, from coefficients (..., p + 1) of the design."""
+        """Slopes (..., p) and intercepts (...) in the user's units, from coefficients (..., p + 1) of the design."""
         slope = coef[..., :-1] / self.scale
         return slope, coef[..., -1] - slope @ self.center

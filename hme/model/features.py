@@ -1,4 +1,4 @@
-"""Which columns experts or gate see: all of them, some of them, or what a transformer makes of them."""
+"""The columns that experts and gate see: all columns, a selection, or the output of a transformer."""
 
 from typing import Any, NamedTuple
 
@@ -11,20 +11,20 @@ from sklearn.utils.validation import has_fit_parameter
 from .design import Design
 from .rows import Rows
 
-__all__ = ["Columns", "Features", "Tables"]
+__all__ = ["Columns", "Features", "Tables", "Views"]
 
 
 class Features:
-    """A map from the user's table to the numeric columns of one side of the model.
+    """A map from the user's table to the numeric columns of one side of the model, experts or gate.
 
     Parameters
     ----------
     transformer : fitted transformer or None
         None keeps every column.
     names : ndarray of str
-        Names of the columns that come out.
+        Names of the output columns.
     label : str
-        The parameter that it stands for, for error messages.
+        Name of the estimator's parameter, "expert_features" or "gate_features", for error messages.
     """
 
     def __init__(self, transformer, names, label):
@@ -32,31 +32,22 @@ class Features:
 
     @classmethod
     def fit(cls, spec, X, names, weight, label):
-        """Fit `spec`: None, columns (names, numbers, a slice, a mask or a callable), or a transformer.
+        """Fit the map that `spec` describes.
 
         Parameters
         ----------
         spec : None, columns or transformer
+            Columns are names, numbers, a slice, a mask or a callable. None means all columns.
         X : array, sparse matrix or data frame of shape (n, p)
         names : sequence of str of length p
         weight : ndarray of shape (n,)
-            Handed to the transformer where its `fit` takes a sample_weight.
+            Passed to the transformer if its `fit` takes a `sample_weight`.
         label : str
             "expert_features" or "gate_features".
         """
         if spec is None:
             return cls(None, np.asarray(names, dtype=object), label)
-        if hasattr(spec, "transform") and not isinstance(spec, type):
-            transformer = clone(spec)
-        elif spec is False or isinstance(spec, int | float | dict) or isinstance(spec, type):
-            raise TypeError(
-                f"{label} = {spec!r} must be None, a list of column names or numbers, a callable, or a transformer."
-            )
-        else:
-            columns = [spec] if isinstance(spec, str) else spec
-            if isinstance(spec, slice) and not any(isinstance(end, str) for end in (spec.start, spec.stop)):
-                columns = list(range(len(names))[spec])
-            transformer = ColumnTransformer([("columns", "passthrough", columns)], verbose_feature_names_out=False)
+        transformer = _transformer(spec, len(names), label)
         arguments = {"sample_weight": weight} if has_fit_parameter(transformer, "sample_weight") else {}
         try:
             transformer.fit(X, **arguments)
@@ -73,27 +64,44 @@ class Features:
         return self
 
     def transform(self, X):
-        """Columns (n, q) as floats, dense or sparse rows."""
+        """Columns (n, q) of floats, as a dense array or a CSR matrix."""
         if self.transformer is None:
             return X
         columns = self.transformer.transform(X)
         shape = columns.shape if hasattr(columns, "shape") else np.shape(columns)
         if len(shape) != 2 or shape[0] != X.shape[0]:
-            raise ValueError(f"{self.label} makes an array of shape {shape} of {X.shape[0]} rows, not a table of them.")
-        if not shape[1]:  # a side that sees nothing but the intercept
+            raise ValueError(
+                f"{self.label} returned an array of shape {shape} for {X.shape[0]} rows; it must return a 2-D array "
+                "with one row for each."
+            )
+        if not shape[1]:  # a side that sees the intercept only
             return np.empty((shape[0], 0))
         return check_array(columns, accept_sparse="csr", dtype=np.float64, input_name=self.label)
 
     def renamed(self, given, names):
-        """Names of the columns that come out where the user's columns are called `names` instead of `given`."""
+        """Names of the output columns if the input columns are called `names` instead of `given`."""
         if self.transformer is None:
             return np.asarray(names, dtype=object)
         translation = dict(zip(given, names, strict=True))
         return np.array([translation.get(name, name) for name in self.names], dtype=object)
 
 
+def _transformer(spec, n_columns, label):
+    """The unfitted transformer that a value of `expert_features` or `gate_features` specifies."""
+    if hasattr(spec, "transform") and not isinstance(spec, type):
+        return clone(spec)
+    if spec is False or isinstance(spec, int | float | dict) or isinstance(spec, type):
+        raise TypeError(
+            f"{label} = {spec!r} must be None, a list of column names or numbers, a callable, or a transformer."
+        )
+    columns = [spec] if isinstance(spec, str) else spec
+    if isinstance(spec, slice) and not any(isinstance(end, str) for end in (spec.start, spec.stop)):
+        columns = list(range(n_columns)[spec])
+    return ColumnTransformer([("columns", "passthrough", columns)], verbose_feature_names_out=False)
+
+
 class Side(NamedTuple):
-    """What experts or gate see of a table."""
+    """The columns of one side, experts or gate: feature map and design."""
 
     features: Features
     design: Design
@@ -104,54 +112,108 @@ class Side(NamedTuple):
         return cls(features, Design.fit(features.transform(X), weight, standardize, features.names))
 
     def transform(self, X):
-        """Design columns of a table."""
+        """Design matrix of a table."""
         return self.design.transform(self.features.transform(X))
 
 
+class Views(NamedTuple):
+    """Which form of the user's table experts and gate take.
+
+    Attributes
+    ----------
+    experts_pick, gate_picks : bool
+        Whether the side selects its columns from the user's table as passed, which may hold text, rather than from the
+        numeric array that it was converted to.
+    experts_see_table, gate_sees_table : bool
+        Whether the family also receives the table itself, beside its design columns.
+    experts_follow : bool
+        Whether the experts use the table only. The design columns that starts and scales need are then the gate's.
+    gate_is_blind : bool
+        Whether the gate's prior does not depend on x, so that it needs no columns of its own.
+    """
+
+    experts_pick: bool = False
+    gate_picks: bool = False
+    experts_see_table: bool = False
+    gate_sees_table: bool = False
+    experts_follow: bool = False
+    gate_is_blind: bool = False
+
+    @classmethod
+    def of(cls, expert, gate, expert_features, gate_features):
+        """The views for a family of experts, a gate, and an estimator's `expert_features` and `gate_features`."""
+        follow = all(member.traits.sees_table for member in expert.members)
+        blind = not gate.traits.sees_columns
+        return cls(
+            expert_features is not None or follow,
+            gate_features is not None or (expert_features is not None and blind),
+            expert.traits.sees_table,
+            gate.traits.sees_table,
+            follow,
+            blind,
+        )
+
+    @property
+    def any_picks(self):
+        """Whether some side selects its columns from the user's table."""
+        return self.experts_pick or self.gate_picks
+
+    @property
+    def all_pick(self):
+        """Whether no side needs the numeric array."""
+        return self.experts_pick and self.gate_picks
+
+
+NUMBERS = Views()  # both sides take the numeric array
+
+
 class Tables(NamedTuple):
-    """A table as each side takes its columns from it, and as it came, for families that see the table itself."""
+    """The table that each side selects its columns from, and the whole one for families that see the table itself."""
 
     expert: Any
     gate: Any
     whole: Any = None
 
+    @classmethod
+    def of(cls, table, numbers, views):
+        """The tables from the user's table and the numeric array made of it, which is None if no side needs it."""
+        whole = table if numbers is None or hasattr(table, "columns") else numbers  # data frames keep their columns
+        return cls(table if views.experts_pick else numbers, table if views.gate_picks else numbers, whole)
+
 
 class Columns(NamedTuple):
-    """Both sides; where the gate has no columns of its own it sees the experts', and they are kept once.
-
-    With `follows` it is the other way round: the experts see the table itself, and what design columns there are, for
-    starts and scales, are the gate's.
-    """
+    """The columns of both sides; a gate without columns of its own shares those of the experts."""
 
     expert: Side
     gate: Side
-    follows: bool = False
+    views: Views = NUMBERS
 
     @classmethod
-    def fit(cls, expert_features, gate_features, tables, names, weight, standardize, alike=False, follows=False):
-        """Fit both sides.
-
-        With `alike` the gate has no use for columns of its own, unless it is given some.
-        """
-        if follows and expert_features is None:
+    def fit(cls, expert_features, gate_features, tables, names, weight, standardize, views=NUMBERS):
+        """Fit both sides."""
+        if gate_features is None and views.experts_follow and views.all_pick:
+            gate_features = []  # neither side uses design columns
+        if expert_features is None and views.experts_follow:
             gate = Side.fit(gate_features, tables.gate, names, weight, standardize, "gate_features")
-            return cls(gate, gate, True)
+            return cls(gate, gate, views)
         expert = Side.fit(expert_features, tables.expert, names, weight, standardize, "expert_features")
-        if gate_features is None and (alike or expert_features is None):
-            return cls(expert, expert)
-        return cls(expert, Side.fit(gate_features, tables.gate, names, weight, standardize, "gate_features"))
+        if gate_features is None and (views.gate_is_blind or expert_features is None):
+            return cls(expert, expert, views)
+        gate = Side.fit(gate_features, tables.gate, names, weight, standardize, "gate_features")
+        return cls(expert, gate, views)
 
-    def rows(self, tables, expert_sees=False, gate_sees=False, **arrays):
-        """Rows of a table, with whatever else belongs to them."""
-        raw = self.expert.features.transform(tables.gate if self.follows else tables.expert)
+    def rows(self, tables, **arrays):
+        """`Rows` from a table and the arrays aligned with it, such as `y` and `weight`."""
+        views = self.views
+        gates_alone = views.experts_follow and self.expert is self.gate  # the design columns are the gate's
+        raw = gate_raw = self.expert.features.transform(tables.gate if gates_alone else tables.expert)
         X = Z = self.expert.design.transform(raw)
-        gate_raw = raw
         if self.gate is not self.expert:
             gate_raw = self.gate.features.transform(tables.gate)
             Z = self.gate.design.transform(gate_raw)
-        if expert_sees:
-            picked = self.expert.features.transformer is not None and not self.follows
+        if views.experts_see_table:
+            picked = self.expert.features.transformer is not None and not gates_alone
             arrays["table"] = raw if picked else tables.whole
-        if gate_sees:
+        if views.gate_sees_table:
             arrays["gate_table"] = gate_raw if self.gate.features.transformer is not None else tables.whole
         return Rows(X, Z, **arrays)

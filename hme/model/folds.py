@@ -1,21 +1,21 @@
-"""Folds: numbers by the content of the rows, so that a repeated row is the same as a double weight."""
+"""Cross-validation folds that depend only on the content of rows: a repeated row is the same as one of weight two."""
 
 import numpy as np
 import scipy.sparse as sp
 
 __all__ = ["fold_numbers"]
 
-STRATA = 20  # parts of the range of y that every fold has its share of
+STRATA = 20  # quantile bins of y, each of which is distributed evenly over the folds
 
 
 def fold_numbers(rows):
-    """A number for every row, (n,): rows with the same ``number % cv`` are fold number % cv.
+    """Number (n,) of each row, from which its fold is ``number % cv``.
 
-    Equal rows get the same number, rows of a group too. Folds of any `cv` are of equal size up to one distinct row,
-    and so is each one's share of every class or of every part of the range of y.
+    Equal rows have the same number, and so do the rows of a group. For every `cv` the folds are stratified: their
+    sizes, and their counts of each class or quantile bin of y, differ by at most one distinct row.
     """
     columns = rows.X[:, :-1]
-    # Keys that the columns' units do not change the order of; the last one of lexsort counts most.
+    # Sort keys whose order does not depend on the units of the columns. The last key of lexsort is the primary one.
     keys = list((columns @ _directions(columns.shape[1])).T if sp.issparse(columns) else columns.T[::-1])
     keys += list(np.atleast_2d(rows.y.T)[::-1])
     order = np.lexsort(keys)
@@ -28,7 +28,7 @@ def fold_numbers(rows):
         smallest = np.minimum.reduceat(rank, rows.firsts())
         rank = rows.spread(np.unique(smallest, return_inverse=True)[1])
     n_distinct = int(rank.max()) + 1
-    if rows.y.ndim == 1:  # classes; groups may hold several, their first row by rank stands for them
+    if rows.y.ndim == 1:  # classes; a group with several classes counts as that of its first row in rank
         stratum = np.zeros(n_distinct, dtype=int)
         stratum[rank[order[::-1]]] = rows.y[order[::-1]]
     else:

@@ -1,4 +1,4 @@
-"""Gate + experts = mixture: the joint density of leaf and y, Bayes' rule, and the M-step."""
+"""The mixture of gate and experts: joint density of leaf and y, Bayes' rule, E-step and M-step."""
 
 from typing import Any, NamedTuple
 
@@ -7,26 +7,37 @@ import numpy as np
 from ..numerics.kernels import log_normalize
 from .rows import BLOCK_ROWS
 
-__all__ = ["Mixture", "Params", "Statistics"]
+__all__ = ["Mixture", "Params", "Statistics", "starving"]
+
+# A leaf is starving if its weight is less than this fraction of the mean weight of the leaves.
+STARVING = 1e-3
 
 
 class Params(NamedTuple):
-    """What EM learns: the gate's parameters and the experts'."""
+    """The parameters that EM estimates: the gate's and the experts'."""
 
     gate: Any
     experts: Any
 
 
 class Statistics(NamedTuple):
-    """What a sweep gathers for the M-step."""
+    """The sufficient statistics that an E-step collects for the M-step."""
 
     gate: Any
     experts: Any
     load: np.ndarray  # (K,) weight of each leaf
 
 
+def starving(load):
+    """Indices of the leaves that have almost no weight, from the weights `load` (K,) of all leaves."""
+    return np.flatnonzero(load < STARVING * load.mean())
+
+
 class Mixture:
-    """A mixture of experts: a gate and a family of experts, both bound to a training table, and no state.
+    """A mixture of experts: a gate and a family of experts, both bound to a training table.
+
+    It holds no parameters; every method takes them as an argument. Rows come in groups where ``rows.group`` is given;
+    responsibilities and log-densities then have one row for each group ("heads", see `Rows`).
 
     Parameters
     ----------
@@ -40,13 +51,26 @@ class Mixture:
 
     @property
     def exact(self):
-        """Whether no M-step lets the objective fall but by overshooting."""
+        """Whether no M-step decreases the objective, unless a step overshoots."""
         return self.gate.traits.exact and self.expert.traits.exact
 
     @property
     def refitted(self):
-        """Whether an M-step fits something anew, so that the objective may fall and there is no way back by halves."""
+        """Whether an M-step refits something from scratch: the objective may fall, and steps cannot be halved."""
         return self.gate.traits.refitted or self.expert.traits.refitted
+
+    @property
+    def routed(self):
+        """Whether the gate routes each row to a few leaves, so that only their experts are evaluated for it."""
+        return self.gate.traits.routed
+
+    def under(self, gate):
+        """The mixture of the same experts with another gate."""
+        return Mixture(gate, self.expert)
+
+    def n_leaves(self, params):
+        """K, the number of leaves."""
+        return self.gate.n_leaves(params.gate)
 
     def init(self, rows, resp):
         """Parameters from initial responsibilities (heads, K)."""
@@ -54,95 +78,130 @@ class Mixture:
         weighted = resp * heads.weight[:, None]
         return Params(self.gate.init(heads, weighted), self.expert.init(rows, rows.spread(weighted)))
 
+    # -- Bayes' rule ---------------------------------------------------------------------------------------------------
+
+    def log_prior(self, params, rows):
+        """log g_k(x), (n, K), eq. (prior)."""
+        return self.gate.log_prior(params.gate, rows)
+
     def log_joint(self, params, rows):
-        """log g_k(x) + log p_k(y | x), (heads, K), eqs. (joint), (group); -inf where a sparse gate has no such leaf."""
+        """log g_k(x) + log p_k(y | x), (heads, K), eqs. (joint), (group); -inf for leaves a row is not routed to."""
         heads = rows.heads()
-        if not self.sparse:
-            log_joint = self.gate.log_prior(params.gate, heads)
+        if not self.routed:
+            log_joint = self.log_prior(params, heads)
             log_joint += rows.pooled(self.expert.log_prob(params.experts, rows))
         else:
             active, log_prior = self.gate.route(params.gate, heads)
-            (log_prob,) = self._visit(params, rows, rows.spread(active), ("log_prob",))
-            log_joint = np.full((len(params.gate.coef), heads.n_rows), -np.inf).T
+            (log_prob,) = self._of_active(params, rows, rows.spread(active), self.expert.log_prob)
+            log_joint = np.full((self.n_leaves(params), heads.n_rows), -np.inf).T
             np.put_along_axis(log_joint, active, log_prior + rows.pooled(log_prob), axis=1)
         return log_joint if heads.log_label is None else log_joint + heads.log_label
 
-    def e_step(self, params, rows):
+    def posterior(self, params, rows):
         """log p(y | x) (heads,) and responsibilities (heads, K), eqs. (evidence) and (responsibility)."""
         log_density, resp = log_normalize(self.log_joint(params, rows))
-        nobody = np.isneginf(log_density)
-        if nobody.any():  # y says nothing about who it comes from: as if it had not been seen
-            resp[nobody] = np.exp(self.gate.log_prior(params.gate, rows.heads())[nobody])
+        impossible = np.isneginf(log_density)
+        if impossible.any():  # y has probability zero under every leaf: use the prior
+            resp[impossible] = np.exp(self.log_prior(params, rows.heads())[impossible])
         return log_density, resp
-
-    # -- prediction ---------------------------------------------------------------------------------------------------
-
-    @property
-    def sparse(self):
-        """Whether the gate lets a row use a few leaves only, so that no others are evaluated for it."""
-        return self.gate.traits.routed
 
     def evidence(self, params, rows):
         """log p(y | x), (heads,), eqs. (evidence), (group)."""
-        return self._joined(lambda block: (self.e_step(params, block)[0],), rows)[0]
+        return self._joined(lambda block: (self.posterior(params, block)[0],), rows)[0]
+
+    # -- prediction ----------------------------------------------------------------------------------------------------
 
     def mean(self, params, rows):
         """Mean of y given x, (n, T), or class probabilities (n, C), eq. (mean)."""
-        return self._joined(lambda block: self._mixed(params, block, ("predict",))[:1], rows)[0]
+        return self._joined(lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
 
     def moments(self, params, rows):
         """Mean and variance of y given x, (n, T) each, eqs. (mean) and (variance)."""
 
         def moments(block):
-            mean, prior, means, within = self._mixed(params, block, ("predict", "variance"))
-            spread = within + (means - mean[:, None]) ** 2
-            return mean, (prior * np.where(prior > 0, spread, 0.0)).sum(axis=1)  # a variance may be infinite
+            mean, prior, means, within = self._mixed(params, block, self.expert.predict, self.expert.variance)
+            square = within + (means - mean[:, None]) ** 2
+            return mean, (prior * np.where(prior > 0, square, 0.0)).sum(axis=1)  # a variance may be infinite
 
         return self._joined(moments, rows)
 
-    def _mixed(self, params, rows, methods):
-        """The mean, and of the leaves that are used: prior (n, k, 1) and what each method says, (n, k, T)."""
-        if self.sparse:
+    def visits(self, params, rows, active):
+        """Iterate over the leaves, each with the rows that are routed to it.
+
+        Parameters
+        ----------
+        params : Params
+        rows : Rows
+        active : ndarray of int of shape (n, k)
+            The leaves of every row, as from ``gate.route``.
+
+        Yields
+        ------
+        leaf : int
+        slots : ndarray of int
+            Positions of the leaf in the flattened `active`.
+        experts : NamedTuple
+            Parameters of its expert only.
+        rows : Rows
+            The rows routed to it, one for each slot, with the experts' design columns.
+        """
+        rows = rows._replace(Z=rows.X, active=None)  # experts use X only
+        k, n_leaves = active.shape[1], self.n_leaves(params)
+        short = active.astype(np.min_scalar_type(n_leaves))  # NumPy uses radix sort for integers of up to two bytes
+        order = np.argsort(short, axis=None, kind="stable")  # slots of the first leaf, of the second, ...
+        ends = np.cumsum(np.bincount(active.ravel(), minlength=n_leaves))
+        for leaf, slots in enumerate(np.split(order, ends[:-1])):
+            yield leaf, slots, self.expert.take(params.experts, [leaf]), rows[slots // k]
+
+    def _mixed(self, params, rows, *functions):
+        """The mean, and for the k leaves in use the prior (n, k, 1) and the values of `functions`, (n, k, T) each."""
+        if self.routed:
             active, log_prior = self.gate.route(params.gate, rows)
-            values = self._visit(params, rows, active, methods)
+            values = self._of_active(params, rows, active, *functions)
         else:
-            log_prior = self.gate.log_prior(params.gate, rows)
-            values = [getattr(self.expert, method)(params.experts, rows) for method in methods]
+            log_prior = self.log_prior(params, rows)
+            values = [function(params.experts, rows) for function in functions]
         prior = np.exp(log_prior)[:, :, None]
         return (prior * values[0]).sum(axis=1), prior, *values
 
-    def _visit(self, params, rows, active, methods):
-        """What methods of the experts say, (n, k, ...), each expert being asked about the rows routed to it only."""
-        rows = rows._replace(Z=rows.X, active=None)  # experts look at X
-        n, k = active.shape
-        n_leaves = len(params.gate.coef)
-        short = active.astype(np.min_scalar_type(n_leaves))  # integers of two bytes or less are sorted by radix
-        order = np.argsort(short, axis=None, kind="stable")  # slots of the first leaf, of the second, ...
-        ends = np.cumsum(np.bincount(active.ravel(), minlength=n_leaves))
-        out = [None] * len(methods)
-        for leaf, slots in enumerate(np.split(order, ends[:-1])):
+    def _of_active(self, params, rows, active, *functions):
+        """Values (n, k, ...) of functions of the experts, each evaluated only for the rows routed to it."""
+        out = [None] * len(functions)
+        for _, slots, experts, routed in self.visits(params, rows, active):
             if not len(slots):
                 continue
-            alone, routed = self.expert.take(params.experts, [leaf]), rows[slots // k]
-            for i, method in enumerate(methods):
-                value = getattr(self.expert, method)(alone, routed)[:, 0]
+            for i, function in enumerate(functions):
+                value = function(experts, routed)[:, 0]
                 if out[i] is None:
-                    out[i] = np.empty((n * k, *value.shape[1:]))
+                    out[i] = np.empty((active.size, *value.shape[1:]))
                 out[i][slots] = value
-        return [value.reshape(n, k, *value.shape[1:]) for value in out]
+        return [value.reshape(*active.shape, *value.shape[1:]) for value in out]
 
     def _joined(self, function, rows):
-        """Answers to all rows from those to blocks of them, large enough for the rows of one expert to fill a block."""
-        size = BLOCK_ROWS * 4 if self.sparse else None
+        """Apply a function to blocks of rows and concatenate the results.
+
+        With a routed gate blocks are larger, so that the rows of each expert are enough for efficient matrix products.
+        """
+        size = BLOCK_ROWS * 4 if self.routed else None
         return tuple(map(np.concatenate, zip(*(function(block) for _, block in rows.blocks(size)), strict=True)))
 
-    # -- training -----------------------------------------------------------------------------------------------------
+    # -- training ------------------------------------------------------------------------------------------------------
 
-    def sweep(self, params, rows, posterior=log_normalize):
-        """One pass over the rows: the objective at `params`, and the statistics for the step that follows.
+    def e_step(self, params, rows, assign=log_normalize):
+        """One pass over the rows: the objective at `params`, eq. (objective), and the statistics for the M-step.
 
-        `posterior` turns log-joint densities (heads, K) into their contributions to the objective (heads,) and into
-        responsibilities: Bayes' rule, or what stands for it in other algorithms than EM.
+        Parameters
+        ----------
+        params : Params
+        rows : Rows
+        assign : callable
+            Maps log-joint densities (heads, K) to the contributions to the objective (heads,) and the responsibilities
+            (heads, K): Bayes' rule for EM, other rules for its variants.
+
+        Returns
+        -------
+        objective : float
+        stats : Statistics
         """
         log_likelihood, gate, experts, load = 0.0, None, None, 0.0
         for _, block in rows.blocks():
@@ -152,7 +211,7 @@ class Mixture:
             log_joint += block.pooled(log_prob)
             if heads.log_label is not None:
                 log_joint += heads.log_label
-            log_density, resp = posterior(log_joint)
+            log_density, resp = assign(log_joint)
             resp *= heads.weight[:, None]
             log_likelihood += heads.weight @ log_density
             gate = self.gate.add(gate, self.gate.statistics(params.gate, heads, resp, seen_gate))
@@ -168,24 +227,27 @@ class Mixture:
         return Params(gate, self.expert.update(params.experts, stats.experts, rows))
 
     def log_prior_density(self, params):
-        """Penalties and priors of the objective, eq. (objective), not divided by the weight."""
+        """Sum of the penalties and log-priors in the objective, eq. (objective), not divided by the total weight."""
         return self.gate.log_prior_density(params.gate) + self.expert.log_prior_density(params.experts)
 
     def gradient(self, params, stats):
-        """Largest entry of the scaled gradient of the objective, by Fisher's identity, eq. (fisher)."""
+        """Largest absolute entry of the scaled gradient of the objective, by Fisher's identity, eq. (fisher)."""
         gate = self.gate.gradient(params.gate, stats.gate)
         experts = self.expert.gradient(params.experts, stats.experts)
         return float(np.abs(np.append(gate, experts)).max(initial=0.0) / stats.load.sum())
 
     def interpolate(self, old, new, step):
-        """Parameters on the way back from `new` to `old`."""
+        """Parameters at the fraction `step` of the way from `old` to `new`."""
         return Params(
             self.gate.interpolate(old.gate, new.gate, step), self.expert.interpolate(old.experts, new.experts, step)
         )
 
+    # -- what users are shown ------------------------------------------------------------------------------------------
+
     def n_parameters(self, params):
+        """Number of free parameters of gate and experts; raises NotImplementedError if they cannot be counted."""
         return self.gate.n_parameters(params.gate) + self.expert.n_parameters(params.experts)
 
     def warnings(self, params, stats):
-        """What is at a boundary, in sentences."""
+        """Warnings about parameters at a boundary, a list of sentences."""
         return self.gate.warnings(params.gate, stats.gate) + self.expert.warnings(params.experts, stats.experts)

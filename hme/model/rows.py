@@ -1,4 +1,4 @@
-"""Rows: the aligned arrays of a table, and how they are cut into cache-sized blocks."""
+"""Rows: the aligned arrays of a table, and their division into blocks that fit the cache."""
 
 from typing import Any, NamedTuple
 
@@ -7,18 +7,19 @@ from sklearn.utils import _safe_indexing
 
 __all__ = ["BLOCK_ROWS", "Rows"]
 
-# Rows in a block: large enough for efficient matrix products, small enough that a block's arrays stay in cache.
+# Rows in a block: large enough for efficient matrix products, small enough for its arrays to stay in cache.
 BLOCK_ROWS = 2048
 
 
 class Rows(NamedTuple):
-    """Aligned arrays of a table, None where unused; ``rows[i:j]`` is a block of them.
+    """Aligned arrays of a table, None where unused; ``rows[i:j]`` is a block of rows.
 
-    X and Z are the design columns of experts and gate (the same object where they coincide), the intercept's ones
-    last. Dense designs are kept column by column.
+    X and Z are the design columns of experts and gate (the same object if they coincide), with the intercept's ones
+    last. Dense designs are in Fortran order.
 
-    `group` holds codes in ascending order: the rows of a group stand together and come from one expert. Arrays that
-    belong to groups (priors, responsibilities) have one row for each of `heads`.
+    `group` holds codes in ascending order, so that the rows of a group, which share one expert, are adjacent. Arrays
+    that belong to groups, such as priors and responsibilities, have one row for each of the `heads`, the first rows of
+    the groups. Without groups every row is a head.
     """
 
     X: Any
@@ -28,11 +29,11 @@ class Rows(NamedTuple):
     offset: Any = None
     trials: Any = None
     group: Any = None
-    log_label: Any = None  # (n, K), what is known of the expert that a row comes from, eq. (labels)
-    fold: Any = None  # (n,), see `folds`; a family with cv folds leaves out those of the same ``fold % cv``
-    active: Any = None  # (n, k), the leaves that a sparse gate has frozen for each row
-    table: Any = None  # the table itself, for experts that see it, and
-    gate_table: Any = None  # for such gates
+    log_label: Any = None  # (n, K), logarithms of the factors that labels put on the prior, eq. (labels)
+    fold: Any = None  # (n,), see `folds`; a training row is predicted by the fit without the rows of its ``fold % cv``
+    active: Any = None  # (n, k), the leaves that a routed gate assigns to each row
+    table: Any = None  # the user's table, for experts that use it
+    gate_table: Any = None  # the same for gates
 
     @property
     def n_rows(self):
@@ -48,7 +49,7 @@ class Rows(NamedTuple):
         return Rows(X, Z, *(None if a is None else a[index] for a in arrays), *tables)
 
     def blocks(self, size=None):
-        """Iterate over (slice, block) in order; no block cuts a group."""
+        """Iterate over (slice, block) in order; the rows of a group are never divided between blocks."""
         size, start = BLOCK_ROWS if size is None else size, 0
         while start < self.n_rows:
             stop = min(start + size, self.n_rows)
@@ -58,14 +59,18 @@ class Rows(NamedTuple):
             yield index, self[index]
             start = stop
 
+    def blockwise(self, function):
+        """Apply a function to each block of rows and concatenate the results along the first axis."""
+        return np.concatenate([function(block) for _, block in self.blocks()])
+
     # -- groups ------------------------------------------------------------------------------------------------------
 
     def firsts(self):
-        """Numbers of the first rows of the groups, (heads,)."""
+        """Indices of the first rows of the groups, (heads,)."""
         return np.flatnonzero(np.diff(self.group, prepend=self.group[0] - 1))
 
     def heads(self):
-        """One row for each group, the first; the rows themselves where there are no groups."""
+        """The first row of each group, or all rows if there are no groups."""
         return self if self.group is None else self[self.firsts()]._replace(group=None)
 
     def pooled(self, values):
@@ -73,7 +78,7 @@ class Rows(NamedTuple):
         return values if self.group is None else np.add.reduceat(values, self.firsts(), axis=0)
 
     def spread(self, values):
-        """What belongs to heads, for every row."""
+        """Values (heads, ...) of groups, repeated for each of their rows, (n, ...)."""
         if self.group is None:
             return values
         return values[np.cumsum(np.diff(self.group, prepend=self.group[0]) != 0)]

@@ -1,4 +1,4 @@
-"""What a family of experts or a gate is and can do: one small frozen object each, as scikit-learn's tags."""
+"""What a family of experts or a gate supports: a small frozen object for each, like scikit-learn's estimator tags."""
 
 from dataclasses import dataclass
 
@@ -7,42 +7,45 @@ __all__ = ["GateTraits", "Traits", "described", "together"]
 
 @dataclass(frozen=True)
 class Traits:
-    """What a family of experts is and can do.
+    """What a family of experts is and what it supports.
 
     Attributes
     ----------
     tasks : tuple of str
         "regression", "classification" or both.
-    measure : str
-        What `log_prob` is a density of: "density" with respect to length, "mass" of points, "classes".
+    measure : {"density", "mass", "classes"}
+        What `log_prob` is the logarithm of: a density on the real line, a probability mass function of numbers, or
+        class probabilities.
     domain : str
-        The targets that the family can produce, in words; `Expert.possible` tells them apart.
+        The possible targets of the family, in words; see also `Expert.possible`.
     atoms : tuple of float
-        Points that have all of the probability; beside densities they belong to this family alone.
+        Points that carry all the probability of the family. In a list with densities they belong to this family alone.
     positive : bool
-        No target is negative.
+        Whether targets cannot be negative.
     row_arguments : tuple of str
         Which of "offset" and "trials" the family takes.
     sparse_input, multioutput : bool
-        Whether X may be sparse, and y may have several columns.
+        Whether X may be sparse, and whether y may have several columns.
     exact : bool
-        The update never lets its part of the objective fall.
+        Whether an update never decreases its part of the objective.
     additive : bool
-        The update needs sums over rows only, so that rows can come in chunks.
+        Whether an update needs only sums over rows, so that rows can be processed in chunks.
     smooth : bool
-        The log-density has derivatives by the family's `coordinates`, so that there is information on them.
+        Whether the log-density is differentiable with respect to the family's `coordinates`, so that an information
+        matrix exists.
     refitted : bool
-        The update fits anew: there is nothing between two parameters, and the objective may fall.
+        Whether an update refits from scratch: parameters cannot be interpolated, and the objective may fall.
     frozen : bool
-        What it predicts is not learned, only the noise around it.
+        Whether only the noise is estimated, and the predictions are given.
     cross_fitted : bool
-        It answers for rows of the training table without having seen them, by ``rows.fold``.
+        Whether training rows are predicted by fits that have not seen them, according to ``rows.fold``.
     sees_table : bool
-        It looks at the user's table, ``rows.table``, beside the design columns.
+        Whether the family uses the user's table, ``rows.table``, beside the design columns.
     fixed : str
-        What of it inference takes as known, as a sentence; "" is nothing.
+        A sentence that says what inference treats as fixed; "" if nothing is.
     start_share : float
-        What every start gives the family of each row, in the place of a region of its own; 0 is a region.
+        Responsibility for every row that the family is given at a start, instead of a region of its own; 0 means that
+        it starts with a region.
     """
 
     tasks: tuple[str, ...] = ("regression",)
@@ -65,7 +68,7 @@ class Traits:
 
 
 def together(members: list[Traits]) -> Traits:
-    """The traits of experts of several families side by side."""
+    """The traits of a list of experts of several families."""
 
     def every(name):
         return all(getattr(traits, name) for traits in members)
@@ -86,34 +89,35 @@ def together(members: list[Traits]) -> Traits:
 
 @dataclass(frozen=True)
 class GateTraits:
-    """What a gate is and can do.
+    """What a gate is and what it supports.
 
     Attributes
     ----------
     generative : bool
-        The scores are log p(x, k), so that EM climbs the joint likelihood of x and y.
+        Whether the scores are log p(x, k), so that EM maximises the joint likelihood of x and y.
     routed : bool
-        A row may use a few leaves only, those that `Gate.route` names.
+        Whether each row uses only a few leaves, those that `Gate.route` returns.
     sees_columns : bool
-        The prior depends on x.
+        Whether the prior depends on x.
     sparse_input : bool
         Whether X may be sparse.
     exact : bool
-        The update never lets its part of the objective fall.
+        Whether an update never decreases its part of the objective.
     smooth : bool
-        The log-prior has derivatives by the gate's `coordinates`, so that there is information on them.
+        Whether the log-prior is differentiable with respect to the gate's `coordinates`, so that an information matrix
+        exists.
     refitted : bool
-        The update fits anew: there is nothing between two parameters, and the objective may fall.
+        Whether an update refits from scratch: parameters cannot be interpolated, and the objective may fall.
     frozen : bool
-        It is taken as it is given, and nothing of it is learned.
+        Whether the gate is given by the user, and nothing of it is estimated.
     given : bool
-        The user knows the leaves by their numbers: no exchange of leaves leaves the model as it is.
+        Whether the user refers to the leaves by their numbers, so that leaves are not exchangeable.
     cross_fitted : bool
-        It answers for rows of the training table without having seen them, by ``rows.fold``.
+        Whether training rows are predicted by fits that have not seen them, according to ``rows.fold``.
     sees_table : bool
-        It looks at the user's table, ``rows.gate_table``, beside the design columns.
+        Whether the gate uses the user's table, ``rows.gate_table``, beside the design columns.
     fixed : str
-        What of it inference takes as known, as a sentence; "" is nothing.
+        A sentence that says what inference treats as fixed; "" if nothing is.
     """
 
     generative: bool = False
@@ -131,6 +135,6 @@ class GateTraits:
 
 
 def described(family, adjustable: frozenset[str]) -> str:
-    """A family as text, without the hyper-parameters that a warm start may change."""
+    """A family as text, without its `adjustable` hyper-parameters, those that a warm start may change."""
     params = {name: value for name, value in family.get_params(deep=False).items() if name not in adjustable}
     return f"{type(family).__name__}({', '.join(f'{name}={value!r}' for name, value in sorted(params.items()))})"

@@ -1,8 +1,8 @@
-"""The topology of a hierarchy: gating nodes, branches and leaves as plain arrays, apart from data and drawing.
+"""The topology of a hierarchy: gating nodes, branches and leaves as plain arrays, independent of data.
 
 Gating nodes m = 0..M-1 are numbered so that a parent comes before its children (the root is 0); leaves k = 0..K-1 are
-numbered from left to right. ``children[m, b]`` is the gating node below branch b of node m when positive, leaf k when
-it is ``~k``, and 0, which no node can point to, where node m has no such branch.
+numbered from left to right. ``children[m, b]`` describes branch b of node m: a positive number is the gating node below
+it, ``~k`` (negative) is leaf k, and 0 means that node m has no such branch, since the root is never a child.
 """
 
 import re
@@ -23,8 +23,14 @@ class Tree:
     Parameters
     ----------
     children : array-like of int of shape (M, B)
-        See the module's text for the coding. An empty array is the tree of one leaf. Most users call `complete`,
-        `flat`, `from_nested` or `from_text` instead.
+        Row m holds the branches of gating node m: a positive number is a gating node, ``~k`` is leaf k, and 0 means no
+        branch. An empty array is the tree of one leaf. Most users call `complete`, `flat`, `from_nested` or `from_text`
+        instead.
+
+    Raises
+    ------
+    ValueError
+        If `children` is not a tree.
 
     Attributes
     ----------
@@ -58,7 +64,7 @@ class Tree:
         ):
             raise ValueError(
                 f"children = {self.children.tolist()} is not a tree: every gating node but the root and every leaf "
-                "must appear once, parents before children, with at least two branches a node."
+                "must appear once, parents before children, and every node must have at least two branches."
             )
 
     # -- building ----------------------------------------------------------------------------------------------------
@@ -85,7 +91,7 @@ class Tree:
 
     @classmethod
     def from_nested(cls, nested):
-        """Tree from nested tuples or lists; whatever is neither is a leaf. Nodes are numbered level by level."""
+        """Tree from nested tuples or lists; any other object is a leaf. Nodes are numbered level by level."""
         queue, forks, n_forks = [nested], [], 0
         for item in queue:  # breadth first: the queue grows while it is read
             if isinstance(item, (tuple, list)):
@@ -126,11 +132,11 @@ class Tree:
 
     @classmethod
     def from_parameters(cls, depth, branching, n_experts, tree, *, rows_per_leaf, weight):
-        """Tree from an estimator's parameters; ``depth="auto"`` keeps `rows_per_leaf` of `weight` for every leaf."""
+        """Tree from an estimator's parameters; ``depth="auto"`` has at least `rows_per_leaf` of `weight` per leaf."""
         if tree is not None or n_experts is not None:
             if tree is not None and n_experts is not None:
                 raise ValueError(
-                    f"tree = {tree!r} and n_experts = {n_experts!r} both give the tree; leave one of them."
+                    f"tree = {tree!r} and n_experts = {n_experts!r} both define the tree; give only one of them."
                 )
             if not _is_auto(depth) or np.ndim(branching) or branching != 2:
                 raise ValueError(
@@ -172,8 +178,8 @@ class Tree:
 
     @cached_property
     def branching(self):
-        """Number of branches of every node, (M,)."""
-        return (self.children != 0).sum(axis=1)
+        """Number of branches of each gating node, (M,)."""
+        return self.used.sum(axis=1)
 
     @cached_property
     def parent(self):
@@ -184,8 +190,13 @@ class Tree:
         return parent
 
     @cached_property
+    def used(self):
+        """Which branches exist, (M, B) of bool."""
+        return self.children != 0
+
+    @cached_property
     def paths(self):
-        """Branches above each leaf, (M, B, K): one where branch b of node m leads to leaf k, else zero."""
+        """Branches on the path to each leaf, (M, B, K): one if branch b of node m leads to leaf k, else zero."""
         paths = np.zeros((*self.children.shape, self.n_leaves))
         for m in reversed(range(self.n_nodes)):
             for b, child in enumerate(self.children[m]):
@@ -206,13 +217,18 @@ class Tree:
     # -- change ------------------------------------------------------------------------------------------------------
 
     def split(self, leaf, branching=2):
-        """Turn a leaf into a gating node, the last one, with `branching` leaves.
+        """Replace a leaf by a gating node with `branching` leaves; the new node gets the last number.
 
         Returns
         -------
         tree : Tree
         origin : ndarray of shape (K + branching - 1,)
-            The old leaf that each new leaf stands for, to be used with ``statistics.take``.
+            The old leaf that each leaf of the new tree comes from, to be used with ``statistics.take``.
+
+        Raises
+        ------
+        ValueError
+            If there is no such leaf.
         """
         if not 0 <= leaf < self.n_leaves:
             raise ValueError(f"leaf = {leaf!r} must be between 0 and {self.n_leaves - 1}.")
@@ -228,15 +244,20 @@ class Tree:
         return Tree(_number_leaves(children)), np.repeat(np.arange(self.n_leaves), copies)
 
     def collapse(self, node):
-        """Turn a gating node and all below it into one leaf.
+        """Replace a gating node and everything below it by one leaf.
 
         Returns
         -------
         tree : Tree
         nodes : ndarray of int
-            The old index of each gating node that is left.
+            The old index of each remaining gating node.
         origin : ndarray of int
-            The old leaf (the leftmost below `node` for the new leaf) that each leaf of the new tree stands for.
+            The old leaf that each leaf of the new tree comes from; for the new leaf, the leftmost one below `node`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such node.
         """
         if not 0 <= node < self.n_nodes:
             raise ValueError(f"node = {node!r} must be between 0 and {self.n_nodes - 1}.")
@@ -258,7 +279,7 @@ class Tree:
     # -- text --------------------------------------------------------------------------------------------------------
 
     def to_nested(self):
-        """Nested tuples with leaf numbers, the inverse of `from_nested`."""
+        """Nested tuples of leaf numbers, the inverse of `from_nested`."""
 
         def nested(child):
             if child < 0:
@@ -268,7 +289,7 @@ class Tree:
         return nested(0) if self.n_nodes else 0
 
     def to_text(self):
-        """Text form, for example ``"((. .) .)"``."""
+        """Text such as ``"((. .) .)"``, the inverse of `from_text`."""
 
         def text(item):
             return "(" + " ".join(map(text, item)) + ")" if isinstance(item, tuple) else "."
@@ -292,7 +313,7 @@ def _is_auto(depth):
 
 
 def _number_leaves(children):
-    """Number the leaves (any negative entry) from left to right, depth first."""
+    """Number the leaves, which are the negative entries, from left to right (depth first)."""
     children, n_leaves, stack = children.copy(), 0, [0] if len(children) else []
     position = {}
     while stack:

@@ -1,1 +1,25 @@
-"""Mathematics as functions of arrays: kernels, penalties, constraints, links, derivatives. Nothing of hme above it."""
+"""Mathematics as functions of arrays: kernels, penalties, constraints, links, derivatives. Imports nothing of hme."""
+
+from . import (
+    checks,
+    constraints,
+    coordinates,
+    divergence,
+    kernels,
+    links,
+    multinomial,
+    penalties,
+    statistics,
+)
+
+__all__ = [
+    "checks",
+    "constraints",
+    "coordinates",
+    "divergence",
+    "kernels",
+    "links",
+    "multinomial",
+    "penalties",
+    "statistics",
+]

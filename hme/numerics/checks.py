@@ -1,14 +1,14 @@
-"""Arguments checked, with an error that names the parameter, the value and what is allowed."""
+"""Validation of arguments; every error names the parameter, the value it was given and the values allowed."""
 
 from numbers import Integral, Real
 
 import numpy as np
 
-__all__ = ["check_array", "check_choice", "check_int", "check_prior", "check_real"]
+__all__ = ["check_array", "check_choice", "check_int", "check_prior", "check_real", "check_real_or"]
 
 
 def check_int(value, name, minimum=1, maximum=np.inf):
-    """An int between `minimum` and `maximum`."""
+    """Return `value` as an int; it must be an integer between `minimum` and `maximum`."""
     bound = f">= {minimum}" if maximum == np.inf else f"between {minimum} and {maximum}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer {bound}, got {value!r}.")
@@ -18,7 +18,7 @@ def check_int(value, name, minimum=1, maximum=np.inf):
 
 
 def check_real(value, name, *, positive=False):
-    """A finite float that is not negative, or positive."""
+    """Return `value` as a float; it must be finite and nonnegative, or positive if `positive` is True."""
     bound = "> 0" if positive else ">= 0"
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a finite number {bound}, got {value!r}.")
@@ -27,15 +27,25 @@ def check_real(value, name, *, positive=False):
     return float(value)
 
 
+def check_real_or(value, name, word):
+    """Return `value` if it is the string `word`, else as a float that must be finite and positive."""
+    if isinstance(value, str) and value == word:
+        return value
+    try:
+        return check_real(value, name, positive=True)
+    except TypeError:
+        raise TypeError(f"{name} must be {word!r} or a finite number > 0, got {value!r}.") from None
+
+
 def check_choice(value, name, choices):
-    """One of some strings or other constants."""
+    """Return `value`, which must be one of `choices` (strings or other constants)."""
     if not any(type(value) is type(choice) and value == choice for choice in choices):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}.")
     return value
 
 
 def check_prior(value, name):
-    """None, or a pair (rows >= 0, fraction > 0) of a prior that reads as so many more rows."""
+    """Return the pair (rows >= 0, fraction > 0) of a prior that counts as that many additional rows, or None."""
     if value is None:
         return None
     try:
@@ -48,7 +58,7 @@ def check_prior(value, name):
 
 
 def check_array(value, name, shape, *, nonnegative=False):
-    """Broadcast `value` to `shape` as finite floats."""
+    """Return `value` broadcast to `shape` as finite floats; `nonnegative` also refuses negative entries."""
     try:
         if np.iscomplexobj(value):
             raise TypeError

@@ -1,9 +1,9 @@
-"""Coefficients that are shared by all experts, held at a value, or kept from being negative.
+"""Constraints on coefficients: shared by all experts, fixed at a value, or nonnegative.
 
-The coefficients of all experts together are ``base + A theta``, eq. (constraints), with fewer free numbers theta: one
-for a shared column, none for a fixed one. What is meant are coefficients in the user's units. Slopes of standardised
-columns differ from those by a positive factor only; the intercept also by the slopes times the columns' means, which
-enter A where the intercept itself is constrained.
+The coefficients of all experts together are ``base + A theta``, eq. (constraints), with fewer free parameters theta:
+one for a shared column, none for a fixed one. Constraints are stated in the user's units. The slopes of standardised
+columns differ from the user's by a positive factor only. The intercept also differs by the slopes times the column
+means, which enter A when the intercept itself is constrained.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,33 +22,34 @@ INTERCEPT = "intercept"
 
 
 class _Space(NamedTuple):
-    """The free numbers of K experts: coefficients are ``base + A theta``, and theta is ``B coef``."""
+    """The free parameters of K experts: coefficients are ``base + A theta``, and theta is ``B (coef - base)``."""
 
     base: np.ndarray  # (K, p)
     A: np.ndarray  # (K, p, q)
     B: np.ndarray  # (q, K, p)
     nonnegative: np.ndarray  # (q,) of bool
-    first: np.ndarray  # (q, 2), the first expert that has the number and its column
+    first: np.ndarray  # (q, 2), the first expert that uses the free parameter, and its column
 
 
 class Constraints:
-    """What the user asks of the coefficients, bound to a design.
+    """The user's constraints on the coefficients, bound to a design.
 
     Parameters
     ----------
     shared : None, True or sequence of columns
-        Columns with one coefficient for all experts; True is every slope.
+        Columns with one coefficient for all experts; True means every slope.
     fixed : None or dict
-        Columns and the value of their coefficient, one number or one for each expert.
+        Maps columns to the value of their coefficient: one number, or one for each expert.
     nonnegative : bool or sequence of columns
-        Columns whose coefficients stay >= 0; True is every slope.
+        Columns whose coefficients are constrained to be >= 0; True means every slope.
     design : Design
-        Columns are named by its `names` or by their number; "intercept" is the intercept.
+        Columns are given by name, as in its `names`, or by number; "intercept" stands for the intercept.
 
     Raises
     ------
     ValueError, TypeError
-        For a column that does not exist, or that is fixed and shared.
+        If a column does not exist, if a fixed coefficient is also shared or nonnegative, or if a fixed value is not a
+        finite number.
     """
 
     def __init__(self, shared, fixed, nonnegative, design):
@@ -68,18 +69,18 @@ class Constraints:
                 raise ValueError(f"fixed_coef[{column!r}] = {value!r} must be a finite number, or one for each expert.")
             number = self._column(column, "fixed_coef")
             if number in self.fixed:
-                raise ValueError(f"fixed_coef has the column {column!r} twice, by name and by number.")
+                raise ValueError(f"fixed_coef contains the column {column!r} twice, by name and by number.")
             self.fixed[number] = values
         both = set(self.fixed) & (set(self.shared) | set(self.nonnegative))
         if both:
             raise ValueError(
-                f"column(s) {sorted(both)} of fixed_coef are in shared_coef or nonnegative too; a fixed coefficient is "
-                "neither."
+                f"column(s) {sorted(both)} of fixed_coef are also in shared_coef or nonnegative; a fixed coefficient "
+                "can be neither."
             )
         self.space = lru_cache(maxsize=4)(self._space)
 
     def none(self):
-        """No constraints on the same columns."""
+        """The same columns without constraints."""
         return Constraints(None, None, False, self.design)
 
     def __getstate__(self):
@@ -102,7 +103,7 @@ class Constraints:
         return sorted({self._column(column, name) for column in columns})
 
     def _column(self, column, name):
-        """Number of a design column; the intercept is the last one."""
+        """Index of a design column; the intercept is the last one."""
         n_slopes = len(self.design.center)
         names = [] if self.design.names is None else list(self.design.names)
         if isinstance(column, str):
@@ -117,10 +118,10 @@ class Constraints:
 
     def _space(self, K):
         p = len(self.design.center) + 1
-        ratio = self.design.center / self.design.scale  # what a slope's unit adds to the intercept of the design
+        ratio = self.design.center / self.design.scale  # what one unit of a slope adds to the design's intercept
         base, columns, nonnegative, first = np.zeros((K, p)), [], [], []
         constrained = {*self.fixed, *self.shared, *self.nonnegative}
-        carry = p - 1 in constrained  # the intercept in the user's units is the free number, not the design's
+        carry = p - 1 in constrained  # the free parameter is the intercept in the user's units, not the design's
         for j in range(p):
             unit = 1.0 if j == p - 1 else self.design.scale[j]
             if j in self.fixed:
@@ -147,11 +148,11 @@ class Constraints:
     # -- what a family needs -----------------------------------------------------------------------------------------
 
     def n_free(self, shape):
-        """Free numbers among coefficients of shape (K, p)."""
+        """Number of free parameters among coefficients of shape (K, p)."""
         return self.space(shape[0]).A.shape[2] if self else shape[0] * shape[1]
 
     def feasible(self, coef):
-        """The coefficients (K, p) moved to where they may be."""
+        """The coefficients (K, p) projected onto the constraints."""
         if not self:
             return coef
         space = self.space(len(coef))
@@ -160,11 +161,14 @@ class Constraints:
         return space.base + space.A @ theta
 
     def move(self, coef, step):
-        """Coefficients after a step; rounding takes none of them out of bounds."""
+        """Coefficients after a step, projected so that round-off cannot violate a constraint."""
         return self.feasible(coef + step)
 
     def step(self, system, force, coef):
-        """Step (K, p) to the maximum of ``force'd - d'system d / 2``, system (K, p, p), from feasible coefficients."""
+        """Step d (K, p) from feasible coefficients to the constrained maximum of ``force'd - d'system d / 2``.
+
+        `system` is (K, p, p), `force` and `coef` are (K, p).
+        """
         if not self:
             return solve_psd(system, force[..., None])[..., 0]
         space = self.space(len(coef))
@@ -173,8 +177,8 @@ class Constraints:
         if not space.nonnegative.any():
             return space.A @ solve_psd(reduced, slope[:, None])[:, 0]
         theta = np.tensordot(space.B, coef - space.base, axes=2)
-        # The quadratic as a least-squares problem with bounds. Null directions have no say in it, and the second rows
-        # keep the step from going along them.
+        # The quadratic as a least-squares problem with bounds. Null directions of the system do not enter its first
+        # block of rows; the second block is a tiny ridge, which keeps the step from moving along them.
         scale = np.sqrt(np.maximum(np.diagonal(reduced), np.finfo(float).tiny))
         values, vectors = np.linalg.eigh(reduced / scale / scale[:, None])
         kept = values > NULL_EIGENVALUE * values[-1]
@@ -185,9 +189,10 @@ class Constraints:
         return space.A @ (lsq_linear(matrix, target, bounds=(lower, np.inf), method="bvls", tol=1e-14).x / scale)
 
     def maximum(self, system, force, coef, target, lasso):
-        """Coefficients (K, p) at the maximum of the quadratic of `step` less a lasso, eq. (elastic-net).
+        """Coefficients (K, p) that maximise the quadratic of `step` minus a lasso penalty, eq. (elastic-net).
 
-        The lasso (K, p) acts on the distances from the target (1, p) or (K, p); no column has a target and a bound.
+        The lasso (K, p) acts on the distances from `target`, (1, p) or (K, p). A column that is bounded must have the
+        target zero.
         """
         if not self:
             return target + lasso_minimum(system, force, coef - target, lasso)
@@ -199,11 +204,11 @@ class Constraints:
         return space.base + space.A @ (origin + found)
 
     def _distances(self, coef, target, lasso):
-        """Of the free numbers: their distances from what they are drawn to, that, and the slopes of the lasso."""
+        """For the free parameters: distance from the target, the target, and the lasso's slopes above and below it."""
         space = self.space(len(coef))
         expert, column = space.first.T
         slopes = column < coef.shape[1] - 1
-        # Read off the slopes themselves, so that zeros stay zeros to the last digit.
+        # Taken from the slopes themselves rather than from B, so that zeros stay exactly zero.
         theta = np.tensordot(space.B, coef - space.base, axes=2)
         theta = np.where(slopes, coef[expert, column], theta)
         origin = np.where(slopes, np.broadcast_to(target, coef.shape)[expert, column], 0.0)
@@ -211,7 +216,7 @@ class Constraints:
         return theta - origin, origin, up, np.where(space.nonnegative, np.inf, up)
 
     def pulls(self, force, coef, target, lasso):
-        """How hard the smooth part pulls on each free slope, in units of what the lasso holds it back with."""
+        """Size of the smooth part's gradient for each free slope, relative to the strength of the lasso."""
         if not self:
             slope, up, nonnegative = force, np.broadcast_to(lasso, force.shape), False
         else:
@@ -222,7 +227,11 @@ class Constraints:
         return np.divide(slope, up, out=np.zeros_like(slope), where=up > 0)
 
     def n_moved(self, coef, target):
-        """Free numbers that a lasso has not left where it draws them to, and what is drawn to that is not zero."""
+        """Number of free parameters under a lasso.
+
+        Counts the coefficients that differ from their target, all intercepts, and, once per column, a nonzero target
+        at which some coefficients rest.
+        """
         K, p = coef.shape
         target = np.broadcast_to(target, coef.shape)
         if not self:
@@ -234,9 +243,9 @@ class Constraints:
         return int(moved.sum()) + len(set(column[~moved & (origin != 0)].tolist()))
 
     def gradient(self, gradient, coef, target=0.0, lasso=None):
-        """The gradient (K, p) along what is free; where a bound holds the coefficient back it does not count.
+        """The gradient (K, p) with respect to the free parameters; zero where a bound is active.
 
-        With a lasso on the distance from the target it is the smallest subgradient.
+        With a lasso on the distance from the target it is the subgradient of smallest norm.
         """
         if lasso is not None and not self:
             return subgradient(gradient, coef - target, lasso)
@@ -252,5 +261,5 @@ class Constraints:
         return np.where(space.nonnegative & (theta <= 1e-12) & (slope < 0), 0.0, slope)
 
     def common(self, damping):
-        """Step lengths (K,): one for all where experts share coefficients, or the step would tear them apart."""
+        """Step lengths (K,): the smallest one for all where experts share coefficients, so that these stay equal."""
         return np.full_like(damping, damping.min()) if self.shared else damping

@@ -1,8 +1,8 @@
-"""Coordinates of families in which their log-densities are smooth: linear predictors, and scalars without columns.
+"""Coordinates in which the log-density of a family is smooth: linear predictors, and scalars without columns.
 
-What a family tells of itself is `Coordinates`: for each expert or gating node the coefficients of some slots (outputs,
-classes, branches) and some scalars, such as the log of a variance. Derivatives of densities and of priors by them are
-functions of arrays, for Q experts or nodes at once.
+A family describes its parameters by `Coordinates`: for each expert or gating node, the coefficients of its slots
+(outputs, classes or branches) and its scalars, such as the log of a variance. The derivatives of densities and priors
+with respect to them are functions of arrays, for Q experts or nodes at once.
 """
 
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import numpy as np
 
 __all__ = [
     "STEP",
+    "by_output",
     "Coordinates",
     "Scalars",
     "covariance_of",
@@ -26,24 +27,24 @@ __all__ = [
     "symmetric_basis",
 ]
 
-STEP = 2e-3  # of differences
-AT_BOUND = 1.0 + 1e-9  # scales up to so many floors count as at the floor
+STEP = 2e-3  # of the finite differences
+AT_BOUND = 1.0 + 1e-9  # relative tolerance within which a scale counts as being at its bound
 
 
 class Scalars(NamedTuple):
-    """E numbers of each expert without columns of their own.
+    """E scalar parameters of each expert, which have no design columns.
 
-    Densities may have their derivatives by other numbers than those that are free of each other, by the entries of a
-    covariance, say: `inner` are the derivatives of the former by the latter.
+    `value` holds unconstrained coordinates. The density may be differentiated with respect to other numbers, such as
+    the entries of a covariance matrix; `inner` then holds the derivatives of those with respect to `value`.
     """
 
     value: np.ndarray  # (Q, E)
-    terms: tuple  # E pairs (part, term), what the user is shown
-    shown: np.ndarray  # (Q, E) as shown,
-    rate: np.ndarray  # (Q, E, E) and its derivatives by `value`
-    shared: np.ndarray  # (E,) of bool, one for all experts
-    held: np.ndarray  # (Q, E) of str, why it is not free; "" where it is
-    inner: Any = None  # first (Q, E, E) and second (Q, E, E, E) derivatives; None where they are the same numbers
+    terms: tuple  # E pairs (part, term), the names that the user reads
+    shown: np.ndarray  # (Q, E), the values that the user reads
+    rate: np.ndarray  # (Q, E, E), derivatives of `shown` with respect to `value`
+    shared: np.ndarray  # (E,) of bool, whether all experts share the scalar
+    held: np.ndarray  # (Q, E) of str, the reason why it is not free; "" where it is free
+    inner: Any = None  # first (Q, E, E) and second (Q, E, E, E) derivatives; None means the identity
 
 
 class Coordinates(NamedTuple):
@@ -52,14 +53,14 @@ class Coordinates(NamedTuple):
     coef: np.ndarray  # (Q, S, p) of the design columns, intercept last
     parts: tuple  # S names of the slots
     scalars: Scalars
-    contrast: bool = False  # slots count relative to the first only
-    used: Any = None  # (Q, S) of bool, the slots that exist; None is all
-    target: Any = None  # (Q, S, p), where a lasso draws the slopes to; None is no lasso
+    contrast: bool = False  # whether only differences to the first slot are identified
+    used: Any = None  # (Q, S) of bool, the slots that exist; None means all
+    target: Any = None  # (Q, S, p), what a lasso shrinks the slopes towards; None means no lasso
     constraints: Any = None  # `Constraints` on the coefficients of each slot
 
 
 def log_scalars(value, terms, shared=False, floor=0.0, ceiling=np.inf, power=1.0):
-    """Scalars that are logarithms of positive numbers (Q, E), of which `power` times the log is shown."""
+    """Scalars that are the logarithms of positive numbers (Q, E); `power` times the logarithm is shown."""
     log = np.log(value)
     bound = np.where(value * AT_BOUND >= ceiling, "at its bound", "")
     held = np.where(value <= floor * AT_BOUND, "at its floor", bound)
@@ -68,7 +69,7 @@ def log_scalars(value, terms, shared=False, floor=0.0, ceiling=np.inf, power=1.0
 
 
 def joined(*scalars, n=0):
-    """Several scalars as one; of none, those of `n` experts."""
+    """Concatenate `Scalars`; without any, return empty ones for `n` experts."""
     if not scalars:
         nothing = np.zeros((n, 0))
         free = np.zeros((n, 0), dtype="<U1")
@@ -80,7 +81,7 @@ def joined(*scalars, n=0):
 
 
 def _blocks(matrices):
-    """Matrices (Q, e, e) along the diagonal of larger ones (Q, E, E)."""
+    """Block-diagonal matrices (Q, E, E) from matrices (Q, e, e)."""
     ends = np.cumsum([matrix.shape[1] for matrix in matrices])
     out = np.zeros((len(matrices[0]), ends[-1], ends[-1]))
     for matrix, end in zip(matrices, ends, strict=True):
@@ -89,7 +90,7 @@ def _blocks(matrices):
 
 
 def _joined_inner(inner, rate):
-    """Derivatives of all inner coordinates, where any are others than the scalars themselves."""
+    """`inner` of concatenated scalars; None where it is the identity for all of them."""
     if all(own is None for own in inner):
         return None
     same = [np.repeat(np.eye(r.shape[1])[None], len(r), axis=0) for r in rate]
@@ -104,7 +105,7 @@ def _joined_inner(inner, rate):
 
 
 def symmetric_basis(T):
-    """The T (T + 1) / 2 pairs (i, j), i <= j, and the symmetric matrices (., T, T) with ones there."""
+    """The T (T + 1) / 2 pairs (i, j), i <= j, and for each the symmetric matrix with ones at (i, j) and (j, i)."""
     first, second = np.triu_indices(T)
     basis = np.zeros((len(first), T, T))
     number = np.arange(len(first))
@@ -116,10 +117,10 @@ def symmetric_basis(T):
 
 
 def covariance_scalars(covariance, terms, units=1.0, shared=False, held=None):
-    """Covariances (Q, T, T) as scalars that may have any value and no units, eq. (row-scaled-root).
+    """Covariance matrices (Q, T, T) as unconstrained, unit-free scalars, eq. (row-scaled-root).
 
-    With the root S = R R', R = diag(exp a) B lower triangular, they are a and what is below the diagonal of B, whose
-    diagonal is one. Shown are the logarithms of variances and the covariances, in units (T,) of the user's.
+    With the Cholesky factorisation S = R R', R = diag(exp a) B, the scalars are a and the entries below the diagonal of
+    the unit lower triangular B. Shown are the log-variances and the covariances, in the user's units.
 
     Parameters
     ----------
@@ -127,8 +128,11 @@ def covariance_scalars(covariance, terms, units=1.0, shared=False, held=None):
     terms : sequence of T (T + 1) / 2 pairs (part, term)
         In the order of `symmetric_basis`.
     units : float or ndarray of shape (T,)
+        Factors from the units of `covariance` to the user's, one for each output.
     shared : bool
+        Whether all experts have the same covariance.
     held : ndarray of str of shape (Q, E) or None
+        See `Scalars`.
     """
     Q, T, _ = covariance.shape
     pairs, _ = symmetric_basis(T)
@@ -164,7 +168,7 @@ def _unit_root(value, T):
 
 
 def _root_derivatives(value, T):
-    """First (Q, E, E) and second (Q, E, E, E) derivatives of the entries (i, j), i <= j, eq. (root-derivatives)."""
+    """First (Q, E, E) and second (Q, E, E, E) derivatives of the covariances (i, j), i <= j, eq. (root-derivatives)."""
     root, size = _unit_root(value, T)
     i, j = np.triu_indices(T)
     E, Q = len(i), len(value)
@@ -173,7 +177,7 @@ def _root_derivatives(value, T):
     numbers, column = np.arange(T), range(E)
     by_log = np.equal.outer(i, numbers).astype(float) + np.equal.outer(j, numbers)  # (E, T)
     slope, bend = np.zeros((Q, E, E)), np.zeros((Q, E, E, E))
-    below = {}  # number of a coordinate of B: its row and column
+    below = {}  # index of a coordinate that is an entry of B: its row and column
     for e in column:
         if i[e] == j[e]:
             slope[:, :, e] = product * by_log[:, i[e]]
@@ -196,14 +200,14 @@ def _root_derivatives(value, T):
 
 
 def gaussian_derivatives(residual, covariance):
-    """Derivatives of the normal log-density by the T means, then by the entries of the covariance.
+    """Derivatives of the normal log-density with respect to the T means, then to the entries of the covariance.
 
     Parameters
     ----------
     residual : ndarray of shape (n, Q, T)
-        Targets less means.
+        Targets minus means.
     covariance : ndarray of shape (Q, T, T) or (Q, T)
-        Matrices, with their entries (i, j), i <= j, as coordinates; or variances, with their logarithms.
+        Matrices, whose entries (i, j), i <= j, are the coordinates; or variances, whose logarithms are.
 
     Returns
     -------
@@ -250,9 +254,9 @@ def gaussian_derivatives(residual, covariance):
 
 
 def gaussian_sums(residual, covariance, share):
-    """`gaussian_derivatives` with the second ones summed over rows, weighted by `share` (n, Q): (Q, d, d).
+    """`gaussian_derivatives` with the second derivatives summed over rows with weights `share` (n, Q), (Q, d, d).
 
-    They are quadratic in the residuals, so that the sums take the weighted moments of these alone.
+    The second derivatives are quadratic in the residuals, so their sums need only the weighted moments of these.
     """
     Q, T = residual.shape[1:]
     total = share.sum(axis=0)[:, None]
@@ -280,13 +284,13 @@ def gaussian_sums(residual, covariance, share):
         second[k, :T, T:] = -(product[k] @ (precision[k] @ weighted[:, k].sum(axis=0))).T
         second[k, T:, :T] = second[k, :T, T:].T
         moment = precision[k] @ (weighted[:, k].T @ residual[:, k])
-        right = 0.5 * total[k] * product[k] - product[k] @ moment  # traces of products with these
+        right = 0.5 * total[k] * product[k] - product[k] @ moment  # the entries below are traces of products with it
         second[k, T:, T:] = product[k].reshape(len(i), T * T) @ right.swapaxes(1, 2).reshape(len(i), T * T).T
     return first, second
 
 
 def stacked(first, second):
-    """First (n, Q, d) and second (n, Q, d, d) derivatives from d arrays (n, Q) and the rows of an upper triangle."""
+    """Stack derivatives (n, Q): the first to (n, Q, d), the second to (n, Q, d, d) from rows of the upper triangle."""
     shape = np.broadcast_shapes(*(np.shape(a) for a in first))
     d = len(first)
     slopes, curvature = np.empty((*shape, d)), np.empty((*shape, d, d))
@@ -297,14 +301,32 @@ def stacked(first, second):
     return slopes, curvature
 
 
+def by_output(first, second):
+    """Derivatives (n, Q, D) and (n, Q, D, D) of T independent outputs jointly, from those of each output.
+
+    `first` (n, Q, T, d) and `second` (n, Q, T, d, d) are with respect to an output's linear predictor and scalars. The
+    joint coordinates are the linear predictors of all outputs, then their first scalars, then their second ones, ...
+    """
+    n, Q, T, d = first.shape
+    if T == 1:
+        return first[:, :, 0], second[:, :, 0]
+    joint, crossed = np.zeros((n, Q, T * d)), np.zeros((n, Q, T * d, T * d))
+    for t in range(T):
+        own = np.arange(d) * T + t
+        joint[:, :, own] = first[:, :, t]
+        crossed[:, :, own[:, None], own] = second[:, :, t]
+    return joint, crossed
+
+
 def differenced(function, d):
-    """What `stacked` makes of derivatives, by central differences of the fourth order for families that say none.
+    """First and second derivatives, shaped as by `stacked`, by central differences of fourth order.
 
     Parameters
     ----------
     function : callable
-        Of d numbers, the displacements of the coordinates; it returns log-densities (n, Q).
+        Takes d numbers, the displacements of the coordinates, and returns log-densities (n, Q).
     d : int
+        Number of coordinates.
     """
 
     def at(*places):
@@ -328,19 +350,20 @@ def differenced(function, d):
 
 
 def ridge_derivatives(distance, ridge, lasso=None, scale=None, scaled=True, count=0.0, value=0.0):
-    """Gradient (Q, d) and Hessian (Q, d, d) of penalties and of a prior on scales, eqs. (penalty-derivatives).
+    """Gradient (Q, d) and Hessian (Q, d, d) of penalties and of a prior on scales, eq. (penalty-derivatives).
 
     Parameters
     ----------
     distance : ndarray of shape (Q, S, p)
-        Coefficients less what they are drawn to.
+        Coefficients minus the center that they are shrunk towards.
     ridge, lasso : ndarray of shape (p,) or None
+        Strengths of the penalties.
     scale : ndarray of shape (Q, S) or None
-        Variances or dispersions, whose logarithms are S more coordinates; None is one, and no coordinate.
+        Variances or dispersions, whose logarithms are S further coordinates; None means a fixed scale of one.
     scaled : bool
         Whether the penalty is divided by the scale.
     count, value : ndarray broadcast to (Q, S)
-        Rows that the prior on a scale counts for, and their mean square.
+        Number of rows that the prior on a scale counts as, and their mean square.
     """
     Q, S, p = distance.shape
     unit = np.ones((Q, S)) if scale is None or not scaled else scale
@@ -371,8 +394,8 @@ def ridge_derivatives(distance, ridge, lasso=None, scale=None, scaled=True, coun
 def gaussian_prior_derivatives(covariance, count, square, distance=None, ridge=None):
     """Gradient (Q, d) and Hessian (Q, d, d) of ``-count / 2 log det S - tr(S^-1 (square + z R z')) / 2``.
 
-    By the coefficients of T outputs, whose distances (Q, T, p) from what a ridge draws them to are z, then by the
-    entries of the covariances S (Q, T, T); eq. (covariance-penalty).
+    Derivatives are with respect to the coefficients of T outputs, whose distances (Q, T, p) from the center of the
+    ridge are z, then to the entries of the covariances S (Q, T, T); eq. (covariance-penalty).
     """
     Q, T, _ = covariance.shape
     _, basis = symmetric_basis(T)

@@ -1,4 +1,4 @@
-"""Functions of arrays that every family shares: weighted Gram matrices, normalisation, small linear systems.
+"""Array functions that all families use: weighted Gram matrices, normalisation, small linear systems.
 
 Shapes: n rows, p design columns, q systems or experts. Arrays of shape (n, K) made here are stored column by column
 (Fortran order): K is small and n is large, so reductions over experts then run along contiguous memory.
@@ -19,46 +19,46 @@ __all__ = [
     "whitener",
 ]
 
-# A direction of a scaled Gram matrix is taken as null below this fraction of its largest eigenvalue.
+# An eigenvalue of a scaled Gram matrix counts as zero if it is below this fraction of the largest one.
 NULL_EIGENVALUE = 1e-12
 
 
 def linear_scores(X, coef):
-    """Linear predictors of all systems at once, (n, q), from X (n, p) and coef (q, p): one product of matrices."""
+    """Linear predictors (n, q) of all systems, from X (n, p) and coef (q, p), by one matrix product."""
     if sp.issparse(X):
         return np.asfortranarray(X @ coef.T)
     return (coef @ X.T).T
 
 
 def log_normalize(log_joint):
-    """Bayes' rule in logs, in place: turn log p(k, y) (n, K) into responsibilities and return both.
+    """Bayes' rule on the log scale, in place: log p(y) and responsibilities from log p(k, y).
 
     Parameters
     ----------
     log_joint : ndarray of shape (n, K)
-        Overwritten. A row may hold -inf; where it holds nothing else its density is zero and nobody is responsible.
+        Overwritten. Entries may be -inf; a row of nothing else has density zero, and all its responsibilities are zero.
 
     Returns
     -------
     log_density : ndarray of shape (n,)
-        log of the sum over k of exp(log_joint), eq. (evidence).
+        Logarithm of the sum over k of exp(log_joint), eq. (evidence).
     resp : ndarray of shape (n, K)
-        The same memory as `log_joint`; rows sum to one, eq. (responsibility).
+        In the memory of `log_joint`; every other row sums to one, eq. (responsibility).
     """
     top = log_joint.max(axis=1)
-    nobody = np.isneginf(top)
-    if nobody.any():
-        top[nobody] = 0.0
+    impossible = np.isneginf(top)
+    if impossible.any():
+        top[impossible] = 0.0
     log_joint -= top[:, None]
     np.exp(log_joint, out=log_joint)
     total = log_joint.sum(axis=1)
-    log_joint /= np.where(nobody, 1.0, total)[:, None]
+    log_joint /= np.where(impossible, 1.0, total)[:, None]
     with np.errstate(divide="ignore"):
         return np.log(total) + top, log_joint
 
 
 def weighted_gram(X, W):
-    """All weighted Gram matrices ``X.T @ diag(W[:, q]) @ X`` at once.
+    """Weighted Gram matrices ``X.T @ diag(W[:, k]) @ X`` for all columns k of W at once.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def weighted_gram(X, W):
             np.multiply(columns, W[:, k], out=scaled)
             np.matmul(scaled, X, out=gram[k])
         return gram
-    # Many weights, few columns: the p(p+1)/2 products of columns are built once and meet all weights in one product.
+    # Many weights, few columns: form the p (p + 1) / 2 products of columns once, and apply all weights in one product.
     products = np.empty((p * (p + 1) // 2, X.shape[0]))
     stop = 0
     for j in range(p):
@@ -99,27 +99,27 @@ def weighted_gram(X, W):
 
 
 def weighted_cross(X, R):
-    """``X.T @ R`` with the systems first: (q, p) from X (n, p) and R (n, q)."""
+    """``(X.T @ R).T``, (q, p), from X (n, p) and R (n, q)."""
     return np.ascontiguousarray((X.T @ R).T)
 
 
 def moments(X, weight):
-    """Weighted mean and standard deviation of the columns of a dense or sparse X, (p,) each."""
+    """Weighted mean and standard deviation of the columns of X, dense or sparse, (p,) each."""
     total = weight.sum()
     mean = np.asarray(X.T @ weight).ravel() / total
     if sp.issparse(X):
         square = np.asarray(X.multiply(X).T @ weight).ravel() / total
         return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
     std = np.empty_like(mean)
-    for j in range(X.shape[1]):  # column by column: no copy of the table
+    for j in range(X.shape[1]):  # column by column, to avoid a copy of X
         std[j] = np.sqrt(weight @ (X[:, j] - mean[j]) ** 2 / total)
     return mean, std
 
 
 def solve_psd(A, b):
-    """Solve symmetric positive semi-definite systems; null directions get zero (the minimum-norm step).
+    """Minimum-norm solutions of symmetric positive semi-definite systems.
 
-    Each system is scaled to a unit diagonal, so that the answer does not depend on the units of the columns.
+    Each system is first scaled to a unit diagonal, so that the solution does not depend on the units of the columns.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def solve_psd(A, b):
 def clip_spectrum(S, floor):
     """Symmetric matrices S (..., p, p) with the eigenvalues of F^-1/2 S F^-1/2 raised to at least 1, F = diag(floor).
 
-    Of all covariances that are at least F this is the one of greatest likelihood, eq. (covariance-floor).
+    The result maximises the likelihood over all covariance matrices that are at least F, eq. (covariance-floor).
     """
     root = np.sqrt(floor)
     unit = S / (root[:, None] * root)
@@ -154,17 +154,17 @@ def clip_spectrum(S, floor):
 
 
 def whitener(S):
-    """Lower triangular roots (..., p, p) of the inverses of covariances S: vectors times them are white."""
+    """Inverse Cholesky factors W (..., p, p) of covariances S: W x has identity covariance if x has covariance S."""
     scale = np.sqrt(np.diagonal(S, axis1=-2, axis2=-1))
     correlation = S / (scale[..., :, None] * scale[..., None, :])
     return np.linalg.inv(np.linalg.cholesky(correlation)) / scale[..., None, :]
 
 
 def rounding_step(y):
-    """Step that the values of y are rounded to; next to nothing where they are not.
+    """Step to which the values of y are rounded; a negligible number if they are not rounded.
 
-    A low quantile of the gaps between neighbouring distinct values is the step of a grid when there is one; without
-    rounding it is a small part of range / n, whose variance is far below any floor.
+    It is a low quantile of the gaps between neighbouring distinct values. If y is rounded to a grid, that is the step
+    of the grid; otherwise it is a small fraction of range / n, whose square is far below any variance floor.
     """
     gaps = np.diff(np.unique(y))
     return float(np.quantile(gaps, 0.05, method="inverted_cdf")) if len(gaps) else 0.0

@@ -1,18 +1,18 @@
-"""Link functions: how the mean of y hangs on the linear predictor eta. Functions of arrays, one object a link."""
+"""Link functions between the mean of y and the linear predictor eta; one object for each link."""
 
 import numpy as np
 from scipy.special import expit, logit
 
 __all__ = ["LINKS", "Link"]
 
-# Linear predictors of a log or logit link are kept within this size: the exponential's powers stay inside a double.
+# Linear predictors of a log or logit link are clipped to this size, so that powers of their exponentials are finite.
 LARGEST_ETA = 200.0
-# An inverse link meets no eta below this share of the least that a mean of the largest target would need.
+# With the inverse link, eta is clipped from below at this fraction of 1 / scale, the eta of the largest target.
 LEAST_ETA_SHARE = 1e-3
 
 
 class Link:
-    """A link; `scale` is the size of the largest mean that the training table asks for."""
+    """A link function; `scale` is the size of the largest target in the training data."""
 
     def mean(self, eta, scale=1.0):
         """The mean at eta."""
@@ -27,7 +27,7 @@ class Link:
         raise NotImplementedError
 
     def eta(self, mean):
-        """The linear predictor of a mean."""
+        """The linear predictor that corresponds to a mean."""
         raise NotImplementedError
 
 
@@ -60,7 +60,7 @@ class _Log(Link):
 
 
 class _Inverse(Link):
-    """1 / mean; below a small positive eta the mean stays at a thousand times the largest target."""
+    """eta = 1 / mean; where eta is below a small positive bound, the mean is a thousand times the largest target."""
 
     def mean(self, eta, scale=1.0):
         return 1.0 / np.maximum(eta, LEAST_ETA_SHARE / scale)

@@ -1,8 +1,9 @@
-"""The weighted multinomial logit with soft targets, for banks of Q systems at once: gating nodes and logistic experts.
+"""Weighted multinomial logit with soft targets, for Q systems at once: the gating nodes or the logistic experts.
 
-Q systems share the design X (n, p); system q has C slots (branches or classes) with coefficients ``coef[q, c]`` (p,) in
-the symmetric coding, so that they sum to zero over the slots. ``target[:, q, c]`` is the weight that each row gives to
-slot c, ``total[:, q]`` its sum over the slots. Every function is one of arrays; nothing here knows of trees or experts.
+The Q systems share the design X (n, p). System q has C slots (branches or classes) with coefficients ``coef[q, c]``
+(p,) in the symmetric coding, in which they sum to zero over the slots. ``target[:, q, c]`` is the weight that each row
+gives to slot c, ``total[:, q]`` its sum over the slots. All functions take and return arrays; nothing here depends on
+trees or experts.
 """
 
 import math
@@ -34,31 +35,33 @@ __all__ = [
     "typical_spread",
 ]
 
-# Slots times columns up to which the Newton step of a system is exact; beyond, each slot has a system of its own.
+# Up to this many slots times columns, Newton steps use the exact Hessian; beyond, a block-diagonal bound of it, with a
+# system for each slot.
 EXACT_SIZE = 100
-# Steps of slots with systems of their own are lengthened by this: below 2 the bound still keeps Q from falling, and the
-# bound is loose enough for nearly twice the step to gain more, eq. (over-relaxation).
+# Factor on the steps of slots with systems of their own. Below 2 the bound still guarantees that Q does not fall, and
+# it is loose enough for nearly twice the step to gain more, eq. (over-relaxation).
 RELAXATION = 1.8
-# A system counts as separable where the slopes of two slots differ by more than this per standard deviation,
+# A system counts as separable if the slopes of two slots differ by more than STEEP per standard deviation, or if its
+# next step changes the scores by more than MOVING while the decrement is less than MOVING times the squared change.
 STEEP = 30.0
-# or where its next step changes scores by more than this while fewer rows than this are undecided along it.
 MOVING = 0.05
 
 
 class LogitStatistics(NamedTuple):
-    """Additive statistics of a bank: enough for one Newton step."""
+    """Additive statistics of Q systems, sufficient for one Newton step."""
 
-    total: np.ndarray  # (Q,) weight seen by each system
-    gradient: np.ndarray  # (Q, C, p) of the log-likelihood, eq. (logit-gradient)
-    curvature: np.ndarray  # (Q, -, p, p) minus its Hessian, by pairs of slots, or a bound of it, by slots; see `_exact`
+    total: np.ndarray  # (Q,), total weight of each system
+    gradient: np.ndarray  # (Q, C, p), of the log-likelihood, eq. (logit-gradient)
+    # (Q, pairs of slots, p, p), the blocks of minus its Hessian; or (Q, C, p, p), of a bound on it; see `_exact`
+    curvature: np.ndarray
 
 
 def log_probability(coef, X, used=None):
     """Log-probabilities (n, Q, C) of the slots; `used` (Q, C) marks the slots that exist (None: all)."""
     Q, C, p = coef.shape
-    # Scores relative to slot 0: one column less a system, and two slots cost one.
+    # Scores relative to slot 0: this saves one column for each system, which halves the cost of two slots.
     relative = linear_scores(X, (coef[:, 1:] - coef[:, :1]).reshape(Q * (C - 1), p))
-    scores = np.zeros((C, Q, X.shape[0]))  # slots and systems first: reductions run along contiguous rows
+    scores = np.zeros((C, Q, X.shape[0]))  # slots and systems first, so that reductions run along contiguous memory
     scores[1:] = relative.T.reshape(Q, C - 1, X.shape[0]).swapaxes(0, 1)
     if used is not None and not used.all():
         scores[~used.T] = -np.inf
@@ -69,7 +72,7 @@ def log_probability(coef, X, used=None):
 
 
 def statistics(log_probability, X, target):
-    """Statistics from `log_probability` (n, Q, C) at the present coefficients and soft targets (n, Q, C)."""
+    """Statistics from log-probabilities (n, Q, C) at the current coefficients and soft targets (n, Q, C)."""
     _, Q, C = target.shape
     total = target.sum(axis=2)
     probability = np.exp(log_probability)
@@ -86,19 +89,19 @@ def statistics(log_probability, X, target):
 
 
 def _exact(C, p):
-    """Whether the slots of a system are solved together, with the exact Hessian: where that is cheap."""
+    """Whether the slots of a system are solved jointly with the exact Hessian, which is done where it is cheap."""
     return C == 2 or C * p <= EXACT_SIZE
 
 
 def _bound_factor(probability):
-    """What multiplies g in the diagonal bound of diag(g) - g g' that has the least trace, eq. (logit-majoriser)."""
+    """Factors on g in the diagonal bound on diag(g) - g g' that has the smallest trace, eq. (logit-majoriser)."""
     top = probability.max(axis=2, keepdims=True)
     decided = 2.0 * np.where(probability == top, 1.0 - probability, top)
     return np.where(top > 0.5, decided, 1.0)
 
 
 def hessian(curvature, C):
-    """Minus the Hessian of every system, (Q, C, p, C, p), eq. (logit-hessian), or its bound, eq. (logit-majoriser)."""
+    """Minus the Hessians of all systems (Q, C, p, C, p), eq. (logit-hessian), or a bound, eq. (logit-majoriser)."""
     Q, _, p, _ = curvature.shape
     full = np.zeros((Q, C, p, C, p))
     slots = np.arange(C)
@@ -109,12 +112,12 @@ def hessian(curvature, C):
     pairs = curvature.swapaxes(0, 1)
     full[:, first, :, second, :] = -pairs
     full[:, second, :, first, :] = -pairs
-    full[:, slots, :, slots, :] = -full.sum(axis=3).transpose(1, 0, 2, 3)  # the rows of the matrix sum to zero
+    full[:, slots, :, slots, :] = -full.sum(axis=3).transpose(1, 0, 2, 3)  # the blocks of a row sum to zero
     return full
 
 
 def _flat(a):
-    """(n, Q, C) or (n, Q) to (n, Q C) without losing the column order."""
+    """Reshape (n, Q, C) or (n, Q) to (n, Q C), preserving Fortran order."""
     return a.transpose(*range(1, a.ndim), 0).reshape(math.prod(a.shape[1:]), len(a)).T
 
 
@@ -127,20 +130,23 @@ def second_moment(X, weight, block_rows=2048):
     return total / weight.sum()
 
 
-def objective_gradient(coef, stats, penalty, anchor=0.0):
-    """Gradient (Q, C, p) of the penalised log-likelihood; `penalty` (p,) is the L2 strength of each column."""
-    return stats.gradient - penalty * (coef - anchor)
+def objective_gradient(coef, stats, penalty, center=0.0):
+    """Gradient (Q, C, p) of the penalised log-likelihood; `penalty` (p,) holds the ridge strength of each column."""
+    return stats.gradient - penalty * (coef - center)
 
 
-def newton_step(coef, stats, penalty, anchor=0.0, used=None):
-    """Step (Q, C, p) of every system, Newton's or the majoriser's, centred, and its decrement (Q,), eq. (decrement)."""
+def newton_step(coef, stats, penalty, center=0.0, used=None):
+    """Steps (Q, C, p) of all systems, by Newton's method or the majoriser, and decrements (Q,), eq. (decrement).
+
+    The steps are centred: they sum to zero over the slots.
+    """
     Q, C, p = coef.shape
-    gradient = objective_gradient(coef, stats, penalty, anchor)
+    gradient = objective_gradient(coef, stats, penalty, center)
     if C > 2 and _exact(C, p):
         system = hessian(stats.curvature, C).reshape(Q, C * p, C * p) + np.diag(np.tile(penalty, C))
         step = solve_psd(system, gradient.reshape(Q, C * p, 1)).reshape(Q, C, p)
     else:
-        # Two slots move against each other, which doubles what they have in common: their systems separate exactly.
+        # The steps of two slots are opposite, so that their joint system reduces to one with twice the curvature.
         system = (2.0 if C == 2 else 1.0) * stats.curvature + np.diag(penalty)
         step = solve_psd(system, gradient[..., None])[..., 0]
     decrement = (step * gradient).sum(axis=(1, 2))
@@ -151,21 +157,23 @@ def newton_step(coef, stats, penalty, anchor=0.0, used=None):
     return step, decrement
 
 
-def proximal(coef, stats, penalty, lasso, anchor=0.0, used=None):
-    """What `newton_step` is without a lasso: where the model of every system less its lasso has its maximum.
+def proximal(coef, stats, penalty, lasso, center=0.0, used=None):
+    """Proximal Newton step: the counterpart of `newton_step` with a lasso, eq. (proximal-newton).
 
-    Returns the distances z (Q, C, p) of these coefficients from the anchor, with the least penalty that the same
-    probabilities can have, and decrements (Q,), eq. (proximal-newton).
+    Maximises the quadratic model of every system minus its lasso. Returns the distances z (Q, C, p) of the new
+    coefficients from the center, shifted to the smallest penalty with the same probabilities, and decrements (Q,).
     """
     Q, C, p = coef.shape
-    gradient = objective_gradient(coef, stats, penalty, anchor)
-    z = coef - anchor
+    gradient = objective_gradient(coef, stats, penalty, center)
+    z = coef - center
     if C > 2 and _exact(C, p):
         system = _with_shifts(hessian(stats.curvature, C), used).reshape(Q, C * p, C * p)
         system = system + np.diag(np.tile(penalty, C))
         flat = lasso_minimum(system, gradient.reshape(Q, C * p), z.reshape(Q, C * p), np.tile(lasso, C))
         new = flat.reshape(Q, C, p)
-    elif C == 2:  # they move against each other: one of them says it all, with the system of `newton_step`
+    elif (
+        C == 2
+    ):  # the coefficients of the two slots are opposite: solve for the first, with the system of `newton_step`
         system = 2.0 * stats.curvature[:, 0] + np.diag(penalty)
         new = lasso_minimum(system, gradient[:, 0], z[:, 0], lasso)
         new = np.stack([new, -new], axis=1)
@@ -176,7 +184,10 @@ def proximal(coef, stats, penalty, lasso, anchor=0.0, used=None):
 
 
 def _with_shifts(system, used=None):
-    """Hessians with a curvature where all slots move alike, which is `shifted`'s business, eq. (shift-curvature)."""
+    """Add curvature along common shifts of all slots, which change no probability, eq. (shift-curvature).
+
+    The shift itself is chosen by `shifted` afterwards.
+    """
     Q, C, p = system.shape[:3]
     there = np.ones((Q, C)) if used is None else used.astype(float)
     size = np.einsum("qcjcj->qj", system) / np.maximum(there.sum(axis=1), 1.0)[:, None]
@@ -186,17 +197,17 @@ def _with_shifts(system, used=None):
 
 
 def majorised(curvature, gradient, z, penalty, lasso):
-    """Maxima (..., p) of the majoriser less the lasso, slot by slot, over-relaxed, eq. (relaxed-majoriser)."""
+    """Maximisers (..., p) of the majoriser minus the lasso, slot by slot, over-relaxed, eq. (relaxed-majoriser)."""
     p = z.shape[-1]
     system = ((curvature + np.diag(penalty)) / RELAXATION).reshape(-1, p, p)
     return lasso_minimum(system, gradient.reshape(-1, p), z.reshape(-1, p), lasso).reshape(z.shape)
 
 
 def shifted(z, penalty, lasso, used=None):
-    """z (Q, C, p) less the vectors, one for all slots of a system, that lower its penalty most, eq. (median-centring).
+    """z (Q, C, p) minus the shifts, common to all slots of a system, that minimise its penalty, eq. (median-centring).
 
-    Without a penalty it is the mean, so for intercepts; where a whole interval is as good, the nearest to zero, or the
-    mean of two slots.
+    Without a penalty, as for intercepts, the shift is the mean. Where a whole interval of shifts is optimal, it is the
+    one nearest to zero, or the mean if there are two slots.
     """
     used = np.ones(z.shape[:2], dtype=bool) if used is None else used
     count = used.sum(axis=1)[:, None]
@@ -207,7 +218,7 @@ def shifted(z, penalty, lasso, used=None):
         values = np.sort(z[rows][used[rows]].reshape(len(rows), n_slots, -1), axis=1)
         low, high = values[:, (n_slots - 1) // 2], values[:, n_slots // 2]
         ridged = penalty > 0
-        if ridged.any():  # the median of the entries and of where the ridge alone would be, moved by the lasso
+        if ridged.any():  # median of the entries and of the ridge's own optimum, the mean, displaced by the lasso
             rank = (n_slots - 2.0 * np.arange(n_slots + 1))[:, None] / n_slots
             moved = mean[rows][:, None] + rank * (lasso / np.where(ridged, penalty, 1.0))
             both = np.median(np.concatenate([values, moved], axis=1), axis=1)
@@ -220,47 +231,48 @@ def shifted(z, penalty, lasso, used=None):
 
 
 def n_moved(z, used=None):
-    """Numbers that say how the slots of all systems differ where a lasso has left some at zero."""
+    """Number of free parameters of all systems where a lasso has set some coefficients to zero."""
     used = np.ones(z.shape[:2], dtype=bool) if used is None else used
     free = np.maximum(used.sum(axis=1) - 1, 0)
     slopes = ((z[..., :-1] != 0) & used[:, :, None]).sum(axis=1)
     return int(np.minimum(slopes, free[:, None]).sum() + free.sum())
 
 
-def subgradient_of(coef, stats, penalty, lasso, anchor=0.0):
-    """`objective_gradient`, or with a lasso the smallest subgradient, (Q, C, p)."""
-    gradient = objective_gradient(coef, stats, penalty, anchor)
-    return gradient if lasso is None else subgradient(gradient, coef - anchor, lasso)
+def subgradient_of(coef, stats, penalty, lasso, center=0.0):
+    """`objective_gradient`, or with a lasso the subgradient of smallest norm, (Q, C, p)."""
+    gradient = objective_gradient(coef, stats, penalty, center)
+    return gradient if lasso is None else subgradient(gradient, coef - center, lasso)
 
 
-def pulls(coef, stats, penalty, lasso, anchor=0.0):
-    """How hard each slope is pulled from its anchor, in units of the lasso, (Q, C, p - 1)."""
-    return np.abs(objective_gradient(coef, stats, penalty, anchor)[..., :-1]) / lasso[:-1]
+def pulls(coef, stats, penalty, lasso, center=0.0):
+    """Size of the smooth part's gradient for each slope, relative to the strength of the lasso, (Q, C, p - 1)."""
+    return np.abs(objective_gradient(coef, stats, penalty, center)[..., :-1]) / lasso[:-1]
 
 
 def typical_spread(step, moment):
-    """Root mean square change (Q,) that a step makes to the score of a slot, at most, eq. (typical-spread)."""
+    """Root mean square change of a slot's scores by a step, maximum over slots, (Q,), eq. (typical-spread)."""
     return np.sqrt(np.maximum(np.einsum("qcp,pr,qcr->qc", step, moment, step), 0.0).max(axis=1))
 
 
-def guarded_step(coef, stats, penalty, anchor, moment, used=None, lasso=None):
-    """One step of every system, damped by the typical change of its scores, eqs. (guard), (typical-spread).
+def guarded_step(coef, stats, penalty, center, moment, used=None, lasso=None):
+    """One step of every system, damped according to the typical change of its scores, eqs. (guard), (typical-spread).
 
-    It is Newton's where the Hessian is exact, else the majoriser's, over-relaxed.
+    It is a Newton step if the exact Hessian is used, otherwise an over-relaxed step of the majoriser.
 
     Parameters
     ----------
     coef : ndarray of shape (Q, C, p)
     stats : LogitStatistics
     penalty : ndarray of shape (p,)
-    anchor : ndarray broadcast to (Q, C, p)
-        What the penalty draws the coefficients to.
+        Ridge strengths.
+    center : ndarray broadcast to (Q, C, p)
+        What the penalty shrinks the coefficients towards.
     moment : ndarray of shape (p, p)
-        Second moments of the design.
+        Second moments of the design columns.
     used : ndarray of bool of shape (Q, C) or None
-        The slots that exist; the others stay at zero.
+        The slots that exist; the coefficients of the others stay at zero.
     lasso : ndarray of shape (p,) or None
-        Strength of the absolute values of the distances from the anchor.
+        Strengths of the lasso on the distances from the center.
 
     Returns
     -------
@@ -268,12 +280,12 @@ def guarded_step(coef, stats, penalty, anchor, moment, used=None, lasso=None):
         The new coefficients.
     """
     if lasso is None:
-        step, _ = newton_step(coef, stats, penalty, anchor, used)
+        step, _ = newton_step(coef, stats, penalty, center, used)
         if not _exact(*coef.shape[1:]):
             step *= RELAXATION
         return coef + damping(step, moment)[:, None, None] * step
-    z, _ = proximal(coef, stats, penalty, lasso, anchor, used)
-    return part_way(coef, z, anchor, moment)
+    z, _ = proximal(coef, stats, penalty, lasso, center, used)
+    return part_way(coef, z, center, moment)
 
 
 def damping(step, moment):
@@ -282,25 +294,25 @@ def damping(step, moment):
     return np.divide(np.log1p(spread), spread, out=np.ones_like(spread), where=spread > 1e-12)
 
 
-def part_way(coef, z, anchor, moment):
-    """Coefficients on the way to ``anchor + z``, whole ways to the last digit."""
-    step = anchor + z - coef
+def part_way(coef, z, center, moment):
+    """Coefficients after a damped step towards ``center + z``; full steps end there exactly."""
+    step = center + z - coef
     length = whole(damping(step, moment))[:, None, None]
-    return np.where(length >= 1.0, anchor + z, coef + length * step)
+    return np.where(length >= 1.0, center + z, coef + length * step)
 
 
-def diverging(coef, stats, penalty, anchor, moment, used=None, lasso=None):
-    """Systems whose slots are separable, or all but: coefficients grow without bound, or are too steep to tell.
+def diverging(coef, stats, penalty, center, moment, used=None, lasso=None):
+    """Systems whose slots are (almost) separable, so that their coefficients grow without bound.
 
-    Either a slope is beyond every plausible size, or the next Newton step is still a large one although the rows
-    along it are decided: its decrement is next to nothing for its size.
+    Either the slopes are implausibly large, or the next step is still long although it would gain almost nothing: its
+    decrement is small for its size.
     """
     if lasso is None:
-        step, decrement = newton_step(coef, stats, penalty, anchor, used)
+        step, decrement = newton_step(coef, stats, penalty, center, used)
     else:
-        z, decrement = proximal(coef, stats, penalty, lasso, anchor, used)
-        step = anchor + z - coef
-    step[..., -1] = 0.0  # an intercept alone runs away where a slot has no rows, which is another matter
+        z, decrement = proximal(coef, stats, penalty, lasso, center, used)
+        step = center + z - coef
+    step[..., -1] = 0.0  # an intercept alone diverges where a slot has no rows, which is no sign of separability
     spread = typical_spread(step, moment)
     moving = (spread > MOVING) & (decrement < MOVING * spread**2)
     return np.flatnonzero(moving | (np.ptp(coef[..., :-1], axis=1).max(axis=1, initial=0.0) > STEEP))

@@ -1,7 +1,7 @@
-"""Elastic-net penalties: their value, their subgradient, and quadratics plus a penalty minimised exactly.
+"""Elastic-net penalties: their value, their subgradient, and the exact minimisation of a quadratic plus a penalty.
 
-Coefficients enter as their distance z from what they are drawn to; a penalty is ``ridge |z|^2 / 2 + lasso |z|_1``, with
-one strength for each design column. Functions of arrays; Q systems of p numbers at once.
+A penalty is ``ridge |z|^2 / 2 + lasso |z|_1``, where z is the distance of the coefficients from the center that they
+are shrunk towards; every design column has its own strengths. The functions treat Q systems of p coefficients at once.
 """
 
 from numbers import Real
@@ -12,28 +12,30 @@ from .checks import check_real
 
 __all__ = ["bend", "check_l1_ratio", "lasso_minimum", "squares", "strengths", "subgradient", "whole"]
 
-# Of a system with a unit diagonal: what is added to it, times the step, so that directions without curvature have an
-# end. Steps from sweep to sweep lead on from there.
+# Added to the unit diagonal of a scaled system, so that steps along directions without curvature stay finite; later
+# sweeps continue from where they end.
 PROXIMAL = 1e-10
-# Forces below this share of the largest one count as none.
+# Gradients below this fraction of the largest one count as zero.
 RELATIVE_TOL = 1e-13
-WHOLE = 0.9  # step lengths from which on a step is taken as a whole
+WHOLE = 0.9  # step lengths of at least this are rounded up to one
 ROUNDING = 4.0 * np.finfo(float).eps
-# Rounds: each leaves a lower value than the one before, so that few are needed; what is left the next sweep does.
+# Limit on the rounds. Every round lowers the value, and few are needed; should the limit be reached, the next sweep
+# continues.
 MAX_ROUNDS = 1000
-# Shares of the hardest pull on a zero: zeros that are let go together, and what the others may still be pulled by.
+# As fractions of the largest subgradient among the zeros: zeros with at least RELEASED of it become active together,
+# once the subgradients of the active entries are below SETTLED of it.
 RELEASED, SETTLED = 0.5, 1e-3
 
 
 def check_l1_ratio(value):
-    """A number between 0 and 1."""
+    """Return `value` as a float; it must be a number between 0 and 1."""
     if isinstance(value, Real) and not isinstance(value, bool) and not 0 <= value <= 1:
         raise ValueError(f"l1_ratio must be a number between 0 and 1, got {value!r}.")
     return check_real(value, "l1_ratio")
 
 
 def strengths(alpha, l1_ratio, design):
-    """Ridge and lasso strengths (p,) of the design columns, eq. (elastic-net); lasso is None where it is zero."""
+    """Ridge and lasso strengths (p,) of the design columns, eq. (elastic-net); the lasso is None if it is zero."""
     check_real(alpha, "alpha")
     ratio = check_l1_ratio(l1_ratio)
     ridge = alpha * (1.0 - ratio) * design.penalty_scale
@@ -41,16 +43,16 @@ def strengths(alpha, l1_ratio, design):
 
 
 def squares(z, ridge, lasso=None):
-    """Twice the penalty of z (..., p), in the units of squares, (...)."""
+    """Twice the penalty of z (..., p), so that it is comparable with sums of squares, (...)."""
     total = z**2 @ ridge
     return total if lasso is None else total + 2.0 * (np.abs(z) @ lasso)
 
 
 def subgradient(force, z, up, down=None):
-    """The smallest of all subgradients, eq. (subgradient): force (..., p) of the smooth part less the penalty's.
+    """The subgradient of smallest norm, eq. (subgradient): gradient of the smooth part minus the penalty's.
 
-    `up` is the penalty's slope where z > 0 and `down` where z < 0, the same by default; down = inf keeps z from
-    being negative.
+    `force` (..., p) is the gradient of the smooth part. `up` is the slope of the penalty where z > 0, `down` its
+    absolute slope where z < 0, by default the same; ``down=inf`` constrains z to be nonnegative.
     """
     down = up if down is None else down
     held = np.clip(force, -np.broadcast_to(down, force.shape), up)
@@ -58,38 +60,39 @@ def subgradient(force, z, up, down=None):
 
 
 def bend(z, lasso, least=1e-3):
-    """Curvature (..., p) of a ridge that pulls as strongly at z as the lasso does."""
+    """Curvature (..., p) of the ridge penalty that has the same gradient at z as the lasso."""
     return lasso / np.maximum(np.abs(z), least)
 
 
 def whole(damping):
-    """Step lengths, those near one taken for one: only whole steps end at exact zeros, eq. (whole-step)."""
+    """Step lengths with those near one rounded to one, since only full steps reach exact zeros, eq. (whole-step)."""
     return np.where(damping >= WHOLE, 1.0, damping)
 
 
 def lasso_minimum(system, force, z, up, down=None):
-    """Minimisers of quadratics plus a penalty, by active sets with signs, eqs. (active-signs) and (signed-step).
+    """Minimise quadratics plus a lasso penalty by an active-set method, eqs. (active-signs) and (signed-step).
 
-    Minimises ``d'system d / 2 - force'd + sum(up max(z + d, 0) + down max(-z - d, 0))`` over d. Each round keeps the
-    signs of the entries that are not zero, lets those at zero go that the force pulls off, and solves for all of them
-    together; where signs would change it stops at the lowest point of the way there, or of the way along the
-    boundary. What is zero is exactly zero.
+    Minimises ``d'system d / 2 - force'd + sum(up max(z + d, 0) + down max(-z - d, 0))`` over d. Each round fixes the
+    signs of the nonzero entries, activates the zeros with large subgradients, and solves for all active entries
+    together. If the step would change signs, it ends at the lowest of the points where an entry crosses zero, or at the
+    end point with those entries set to zero. Zeros in the result are exact.
 
     Parameters
     ----------
     system : ndarray of shape (Q, p, p)
         Symmetric, positive semi-definite.
     force : ndarray of shape (Q, p)
-        Slope of the smooth part at z, downhill.
+        Negative gradient of the smooth part at z.
     z : ndarray of shape (Q, p)
-        Where to start, the nearer the better.
+        Starting point.
     up, down : ndarray broadcast to (Q, p)
-        Slopes of the penalty to both sides of zero, `down` the same as `up` by default; infinite ones are a wall.
+        Absolute slopes of the penalty above and below zero; `down` equals `up` by default. An infinite slope is a bound
+        at zero.
 
     Returns
     -------
     ndarray of shape (Q, p)
-        z + d.
+        The minimisers, z + d.
     """
     Q, p = z.shape
     scale = np.sqrt(np.maximum(np.diagonal(system, axis1=1, axis2=2), 0.0))
@@ -101,7 +104,7 @@ def lasso_minimum(system, force, z, up, down=None):
     x, pull = z * unit, force / unit
     tol = RELATIVE_TOL * (np.abs(pull) + np.where(np.isfinite(up), up, 0.0)).max(axis=1, initial=0.0, keepdims=True)
     tol += ROUNDING * np.abs(x).max(axis=1, initial=0.0, keepdims=True)
-    careful = np.zeros(Q, dtype=bool)  # systems in which entries leave zero one at a time
+    careful = np.zeros(Q, dtype=bool)  # systems in which zeros are activated one at a time
     open_ = np.arange(Q)
     for _ in range(MAX_ROUNDS if Q else 0):
         A_, x_, f, up_, down_ = A[open_], x[open_], pull[open_], up[open_], down[open_]
@@ -109,8 +112,8 @@ def lasso_minimum(system, force, z, up, down=None):
         tol_ = tol[open_]
         moving = (x_ != 0) & (np.abs(slope) > tol_)
         off = np.where(x_ == 0, np.abs(slope), 0.0)
-        # Zeros are let go where the others have settled, those that are pulled hardest; one at a time where more at
-        # once did not lead down.
+        # Once the active entries have settled, activate the zeros with the largest subgradients; only the largest one
+        # if activating several did not lower the value.
         share = np.where(careful[open_], 1.0, RELEASED)[:, None]
         settled = ~(moving & (np.abs(slope) > SETTLED * off.max(axis=1, keepdims=True))).any(axis=1, keepdims=True)
         leaving = (off > tol_) & (off >= share * off.max(axis=1, keepdims=True)) & settled
@@ -126,7 +129,7 @@ def lasso_minimum(system, force, z, up, down=None):
         step = _solve_active(A_, slope, side != 0)
         new, change, stuck = _descend(A_, x_, f, step, side, up_, down_)
         x[open_], pull[open_] = new, f - change
-        # Where not even one at a time leads down, or no digit changes any more, rounding is all that is left.
+        # If not even a single activation lowers the value, or nothing changes beyond round-off, the system is solved.
         still = np.abs(new - x_).max(axis=1) <= ROUNDING * np.abs(x_).max(axis=1)
         done = (stuck & careful[open_]) | (still & ~stuck)
         careful[open_] = stuck
@@ -137,7 +140,7 @@ def lasso_minimum(system, force, z, up, down=None):
 
 
 def _solve_active(A, slope, active):
-    """Newton steps (Q, p) of the active entries, the others staying where they are."""
+    """Newton steps (Q, p) of the active entries; zero for the others."""
     m = max(int(active.sum(axis=1).max()), 1)
     index = np.argsort(~active, axis=1, kind="stable")[:, :m]  # the active entries come first
     used = np.take_along_axis(active, index, axis=1)
@@ -150,10 +153,11 @@ def _solve_active(A, slope, active):
 
 
 def _descend(A, x, f, step, side, up, down):
-    """The lowest of some points on the way: new x, what the force loses, and whether none is lower.
+    """Choose the lowest of several points along the step.
 
-    The points are the end of the step, those where an entry passes zero, and the end with all such entries left at
-    zero. An entry that starts at zero the wrong way counts as passing.
+    The candidates are the end of the step, the points where an entry crosses zero, and the end point with all crossing
+    entries set to zero. An entry that leaves zero in the wrong direction counts as crossing. Returns the new x, the
+    decrease of the force, and whether no candidate is lower than the starting point.
     """
     target = x + step
     passing = (target * side < 0) & (up + down > 0)
@@ -189,7 +193,7 @@ def _descend(A, x, f, step, side, up, down):
 
 
 def _penalty(x, up, down):
-    """Penalty (...) of x (..., p); an infinite slope costs nothing on the side where x is not."""
+    """Penalty (...) of x (..., p); only the slope on the side of x counts, so the other one may be infinite."""
     slope = np.where(x > 0, up, np.where(x < 0, down, 0.0))
     return (slope * np.abs(x)).sum(axis=-1)
 

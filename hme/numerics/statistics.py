@@ -1,22 +1,22 @@
-"""Additive statistics and learned parameters: NamedTuples of arrays whose first axis is the expert or gating node.
+"""Operations on sufficient statistics and parameters: NamedTuples of arrays whose first axis is the expert or node.
 
-Statistics add over rows, blocks, chunks and machines; parameters are taken, mixed and joined along their first axis.
+Statistics are summed over rows, blocks and chunks; parameters are selected, concatenated and interpolated.
 """
 
 import numpy as np
 
-__all__ = ["add", "concatenate", "decay", "interpolate", "take"]
+__all__ = ["add", "concatenate", "decay", "diagonal", "interpolate", "take"]
 
 
 def add(a, b):
-    """Sum of two statistics of the same family; None is the empty sum."""
+    """Sum of the statistics of two sets of rows; None is the empty sum."""
     if a is None or b is None:
         return b if a is None else a
     return type(a)(*(u + v for u, v in zip(a, b, strict=True)))
 
 
 def decay(stats, factor):
-    """Statistics that forget: every array times `factor` in (0, 1]."""
+    """Statistics with every array multiplied by `factor` in (0, 1], so that older rows count less."""
     return type(stats)(*(factor * u for u in stats))
 
 
@@ -26,10 +26,15 @@ def take(params, index):
 
 
 def concatenate(a, b):
-    """Parameters of the experts of `a`, then of `b`."""
+    """Parameters of the experts of `a` followed by those of `b`."""
     return type(a)(*(np.concatenate([u, v]) for u, v in zip(a, b, strict=True)))
 
 
 def interpolate(a, b, step):
     """Parameters at ``a + step (b - a)``."""
     return type(a)(*(u + step * (v - u) for u, v in zip(a, b, strict=True)))
+
+
+def diagonal(gram):
+    """Sum (p,) of the diagonals of matrices (..., p, p): their total information on each column."""
+    return np.einsum("...jj->...j", gram).reshape(-1, gram.shape[-1]).sum(axis=0)

@@ -1,4 +1,4 @@
-"""Displays: the arrays of a picture, kept apart from drawing it. matplotlib is imported when one is drawn."""
+"""Displays of fitted models: they hold the arrays of a plot, and draw it with matplotlib, imported only then."""
 
 from .calibration import PITDisplay
 from .density import DensityDisplay

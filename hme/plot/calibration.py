@@ -1,4 +1,4 @@
-"""Is the predictive distribution as wide as it should be: the histogram of what was seen, in its own probabilities."""
+"""Histogram of the probability integral transform: are predictive distributions as wide as they should be?"""
 
 import numpy as np
 from scipy.stats import binom
@@ -11,10 +11,10 @@ __all__ = ["PITDisplay"]
 
 
 class PITDisplay:
-    """Histogram of the probability integral transform, eq. (pit), which is flat where the model is right.
+    """Histogram of the probability integral transform, eq. (pit), which is flat if the model is right.
 
-    A hump says that the distributions are too wide, a bowl that they are too narrow, a slope that they lie too low or
-    too high.
+    A hump means that the distributions are too wide, a bowl that they are too narrow, and a slope that they are too low
+    or too high.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ class PITDisplay:
         The probability integral transform of n rows.
     n_bins : int, default=20
     coverage : float, default=0.95
-        Of the band that a bin's height lies in if the model is right.
+        Probability of the band for the height of a bin if the model is right.
 
     Attributes
     ----------
@@ -62,20 +62,20 @@ class PITDisplay:
         band_kwargs=None,
         **rows,
     ):
-        """Compute the picture of a fitted model and draw it.
+        """Compute the display of a fitted model and draw it.
 
         Parameters
         ----------
         model : HMERegressor
             A fitted one.
         X : array-like of shape (n, p)
-            Rows, best such as the model has not seen.
+            Rows, preferably ones that the model has not seen.
         y : array-like of shape (n,) or (n, T)
-            Several outputs are drawn as one sample.
+            Several outputs are pooled.
         n_bins, coverage
             See the class.
         random_state : int, RandomState instance or None, default=0
-            What spreads counts over the probabilities that belong to them.
+            For the random transform of counts.
         ax, bar_kwargs, band_kwargs
             See `plot`.
         **rows
@@ -91,7 +91,7 @@ class PITDisplay:
         return cls(values, n_bins=n_bins, coverage=coverage).plot(ax=ax, bar_kwargs=bar_kwargs, band_kwargs=band_kwargs)
 
     def plot(self, ax=None, *, bar_kwargs=None, band_kwargs=None):
-        """Draw the picture.
+        """Draw the plot.
 
         Parameters
         ----------

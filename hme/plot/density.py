@@ -1,4 +1,4 @@
-"""The predictive density along one feature: all of what the model says of y, branches included."""
+"""The predictive density along one feature, which shows several branches where there are some."""
 
 from numbers import Integral
 
@@ -9,13 +9,13 @@ from .picture import along, as_seen, feature_label, neutral_arguments, pyplot, q
 
 __all__ = ["DensityDisplay"]
 
-REACH = 0.001  # quantiles that the picture's range of y goes out to, where no rows are drawn
+REACH = 0.001  # level of the quantiles that bound the range of y where no rows are drawn
 MARGIN = 0.05  # of the range of y, beyond the rows
 MOST_COUNTS = 2000  # values of a count that are drawn
 
 
 class DensityDisplay:
-    """The predictive density of y along one feature, as a map; for counts the probabilities.
+    """The predictive density of y along one feature, as a heat map; for counts the probabilities.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class DensityDisplay:
         line_kwargs=None,
         scatter_kwargs=None,
     ):
-        """Compute the picture of a fitted model and draw it.
+        """Compute the display of a fitted model and draw it.
 
         Parameters
         ----------
@@ -100,9 +100,9 @@ class DensityDisplay:
         y : array-like of shape (N,) or (N, T) or None, default=None
             With it the rows are drawn as points, and give the range of the target.
         feature : int or str or None, default=None
-            The feature along which to look; needed where X has several.
+            The feature of the horizontal axis; needed where X has several.
         values : array-like of shape (p,) or None, default=None
-            Where to hold the other features; their medians by default.
+            Values of the other features; their medians by default.
         output : int or None, default=None
             Number of an output, needed where there are several.
         levels : sequence of float, default=(0.05, 0.5, 0.95)
@@ -110,7 +110,7 @@ class DensityDisplay:
         n_points : int, default=200
             Points along each side; counts have one for every value.
         feature_name, target_name : str or None, default=None
-            Labels of the axes; by default what the model knows.
+            Labels of the axes; by default the names from the fit.
         ax, map_kwargs, line_kwargs, scatter_kwargs
             See `plot`.
 
@@ -153,7 +153,7 @@ class DensityDisplay:
         return display.plot(ax=ax, map_kwargs=map_kwargs, line_kwargs=line_kwargs, scatter_kwargs=scatter_kwargs)
 
     def plot(self, ax=None, *, map_kwargs=None, line_kwargs=None, scatter_kwargs=None):
-        """Draw the picture; colours go by the square root of the density, so that thin branches are seen too.
+        """Draw the plot; colours show the square root of the density, so that thin branches are visible too.
 
         Parameters
         ----------

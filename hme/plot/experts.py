@@ -10,8 +10,8 @@ __all__ = ["ExpertsDisplay"]
 class ExpertsDisplay:
     """Experts, mean and gate along one feature.
 
-    Above: the data, each expert's line as opaque as its prior, and the mean with a band of two standard deviations.
-    Below: the priors of all experts, stacked.
+    Upper part: the data, each expert's line with its prior as opacity, and the mean with a band of two standard
+    deviations. Lower part: the priors of all experts, stacked.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ class ExpertsDisplay:
     mean : ndarray of shape (n,)
         Mean of the mixture.
     std : ndarray of shape (n,) or None, default=None
-        Standard deviation of the mixture; no band without it.
+        Standard deviation of the mixture; without it there is no band.
     data_x, data_y : ndarray of shape (N,) or None, default=None
         Rows to draw as points.
     feature_name, target_name : str
@@ -86,7 +86,7 @@ class ExpertsDisplay:
         scatter_kwargs=None,
         gate_kwargs=None,
     ):
-        """Compute the picture of a fitted model and draw it.
+        """Compute the display of a fitted model and draw it.
 
         Parameters
         ----------
@@ -97,16 +97,16 @@ class ExpertsDisplay:
         y : array-like of shape (N,) or (N, T) or None, default=None
             With it the rows are drawn as points.
         feature : int or str or None, default=None
-            The feature along which to look; needed where X has several.
+            The feature of the horizontal axis; needed where X has several.
         values : array-like of shape (p,) or None, default=None
-            Where to hold the other features; their medians by default.
+            Values of the other features; their medians by default.
         output : int or str or None, default=None
             A number of an output, needed where there are several; for a classifier the class whose probability to
             draw, by default the last one.
         n_points : int, default=400
             Points of the curves.
         feature_name, target_name : str or None, default=None
-            Labels of the axes; by default what the model knows.
+            Labels of the axes; by default the names from the fit.
         ax, mean_kwargs, band_kwargs, experts_kwargs, scatter_kwargs, gate_kwargs
             See `plot`.
 
@@ -137,7 +137,7 @@ class ExpertsDisplay:
     def plot(
         self, ax=None, *, mean_kwargs=None, band_kwargs=None, experts_kwargs=None, scatter_kwargs=None, gate_kwargs=None
     ):
-        """Draw the picture.
+        """Draw the plot.
 
         Parameters
         ----------
@@ -183,11 +183,11 @@ class ExpertsDisplay:
         self.experts_ = []
         for k, color in enumerate(colors):
             points = np.column_stack([self.x, self.experts[:, k]])
-            # One colour a segment, so that the line fades where the expert does not answer.
+            # One colour for each segment, so that the line fades where the expert's prior is small.
             shade = np.column_stack([np.tile(color[:3], (len(self.x) - 1, 1)), self.prior[:-1, k]])
             style = {"linewidths": 3.0, "zorder": 2} | (experts_kwargs or {})
             lines = LineCollection(np.stack([points[:-1], points[1:]], axis=1), colors=shade, **style)
-            # Not for the limits: a line may leave the picture where its expert has nothing to say.
+            # Limits ignore the lines, which may leave the plot where their expert's prior is small.
             self.experts_.append(ax.add_collection(lines, autolim=False))
         ax.set(ylabel=self.target_name, xlim=(self.x[0], self.x[-1]))
         ax.legend(loc="best", frameon=False)

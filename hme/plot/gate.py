@@ -19,7 +19,7 @@ __all__ = ["GateDisplay"]
 
 
 class GateDisplay:
-    """The gate over two features: the most probable expert, as opaque as its prior.
+    """The gate over two features: the most probable expert, with its prior as opacity.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class GateDisplay:
     data : ndarray of shape (N, 2) or None, default=None
         Rows to draw as points.
     data_color : ndarray of shape (N,) or None, default=None
-        What colours the points.
+        Values that colour the points.
     feature_names : pair of str
         Labels of the axes.
 
@@ -79,7 +79,7 @@ class GateDisplay:
         image_kwargs=None,
         scatter_kwargs=None,
     ):
-        """Compute the picture of a fitted model and draw it.
+        """Compute the display of a fitted model and draw it.
 
         Parameters
         ----------
@@ -92,11 +92,11 @@ class GateDisplay:
         features : pair of int or str or None, default=None
             The features of the map; needed where X does not have exactly two.
         values : array-like of shape (p,) or None, default=None
-            Where to hold the other features; their medians by default.
+            Values of the other features; their medians by default.
         n_points : int, default=200
             Points along each side.
         feature_names : pair of str or None, default=None
-            Labels of the axes; by default what the model knows.
+            Labels of the axes; by default the names from the fit.
         ax, image_kwargs, scatter_kwargs
             See `plot`.
 
@@ -116,7 +116,7 @@ class GateDisplay:
         return display.plot(ax=ax, image_kwargs=image_kwargs, scatter_kwargs=scatter_kwargs)
 
     def plot(self, ax=None, *, image_kwargs=None, scatter_kwargs=None):
-        """Draw the picture.
+        """Draw the plot.
 
         Parameters
         ----------

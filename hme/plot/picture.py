@@ -1,4 +1,4 @@
-"""What the displays share: the features and curves that a model is asked for, and matplotlib, when one is drawn."""
+"""Shared parts of the displays: features, grids and curves of a model; matplotlib and colours."""
 
 import warnings
 from numbers import Integral
@@ -46,13 +46,13 @@ def feature_number(model, feature):
     if feature is None:
         if p == 1:
             return 0
-        raise ValueError(f"X has {p} features; feature must say which one to look along, {names or f'0 to {p - 1}'}.")
+        raise ValueError(f"X has {p} features; feature must say which one to draw along, {names or f'0 to {p - 1}'}.")
     if isinstance(feature, str) and feature in names:
         return names.index(feature)
     if isinstance(feature, Integral) and 0 <= feature < p:
         return int(feature)
-    known = f" or one of {names}" if names else ""
-    raise ValueError(f"feature = {feature!r} must be a number from 0 to {p - 1}{known}.")
+    named = f" or one of {names}" if names else ""
+    raise ValueError(f"feature = {feature!r} must be a number from 0 to {p - 1}{named}.")
 
 
 def feature_pair(model, features):
@@ -68,12 +68,14 @@ def feature_pair(model, features):
 
 
 def held_values(model, table, values):
-    """Where the features that a picture does not show are held, (p,)."""
+    """Values (p,) of the features; a plot varies some of them."""
     if values is None:
         return np.median(table, axis=0)
     values = np.asarray(values, dtype=np.float64)
     if values.shape != (model.n_features_in_,):
-        raise ValueError(f"values has shape {values.shape}; give one number a feature, ({model.n_features_in_},).")
+        raise ValueError(
+            f"values has shape {values.shape}; give one number for each feature, ({model.n_features_in_},)."
+        )
     return values
 
 
@@ -82,31 +84,37 @@ def value_range(column, n_points, margin=0.0):
     check_int(n_points, "n_points", minimum=2)
     low, high = column.min(), column.max()
     if low == high:
-        raise ValueError("a feature of the picture has one value only.")
+        raise ValueError("a feature of the plot has one value only.")
     return np.linspace(low - margin * (high - low), high + margin * (high - low), n_points)
 
 
 def curves(model, grid, output):
-    """Priors, the experts' means, the mean and its standard deviation, of one output or class."""
+    """Priors, the experts' means, the mean and its standard deviation, of one output or class.
+
+    The standard deviation is None for classes and for families without a variance.
+    """
     neutral, grid = neutral_arguments(model), as_seen(model, grid)
     prior = quietly(model.gate_proba, grid)
     experts = quietly(lambda rows: model.predict_experts(rows, **neutral), grid)
     if hasattr(model, "classes_"):
         c = class_number(model, output)
         return prior, experts[..., c], quietly(model.predict_proba, grid)[:, c], None
-    mean, std = quietly(lambda rows: model.predict(rows, return_std=True, **neutral), grid)
+    try:
+        mean, std = quietly(lambda rows: model.predict(rows, return_std=True, **neutral), grid)
+    except NotImplementedError:
+        mean, std = quietly(lambda rows: model.predict(rows, **neutral), grid), None
     if mean.ndim == 1:
         if output not in (None, 0):
             raise ValueError(f"output = {output!r}, but y has one output.")
         return prior, experts, mean, std
     if not isinstance(output, Integral) or not 0 <= output < mean.shape[1]:
         raise ValueError(f"output = {output!r} must be a number from 0 to {mean.shape[1] - 1}: y has several outputs.")
-    return prior, experts[..., output], mean[:, output], std[:, output]
+    return prior, experts[..., output], mean[:, output], None if std is None else std[:, output]
 
 
 def neutral_arguments(model):
-    """A model with an offset is drawn per unit of exposure, one with trials for a single one."""
-    return {name: {"offset": 0, "trials": 1}[name] for name in getattr(model, "_row_arguments", ())}
+    """Row arguments of plots: an offset of zero, which is one unit of exposure, and a single trial."""
+    return {name: {"offset": 0, "trials": 1}[name] for name in model.row_arguments_}
 
 
 def along(model, X, feature, values, n_points):
@@ -130,7 +138,7 @@ def as_seen(model, grid):
 
 
 def quietly(method, grid):
-    """The grid has the columns of the model in their order, but no names, of which scikit-learn would warn."""
+    """Call a method without scikit-learn's warning that the grid has no column names."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         return method(grid)
@@ -153,7 +161,7 @@ def target_of(model, y, output):
 
 
 def codes_of(model, y):
-    """What colours the rows: codes of classes, or y itself."""
+    """Values that colour the rows: codes of classes, or y itself."""
     return np.searchsorted(model.classes_, np.asarray(y)) if hasattr(model, "classes_") else np.asarray(y)
 
 
@@ -163,7 +171,7 @@ def feature_label(model, j):
 
 
 def target_label(model, output):
-    """Name of what is drawn upwards."""
+    """Label of the vertical axis."""
     if hasattr(model, "classes_"):
         return f"P({model.classes_[class_number(model, output)]})"
     return "y" if output is None else f"y[{output}]"
@@ -173,16 +181,16 @@ def target_label(model, output):
 
 
 def pyplot():
-    """matplotlib.pyplot, or what to do about it."""
+    """matplotlib.pyplot, or an error that names the package to install."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError("Pictures need matplotlib: python -m pip install matplotlib") from error
+        raise ImportError("Displays need matplotlib: python -m pip install matplotlib") from error
     return plt
 
 
 def colors_of(n):
-    """RGBA colours (n, 4), neighbours far apart."""
+    """RGBA colours (n, 4), with distinct neighbours."""
     from matplotlib import colormaps
 
     if n <= 20:

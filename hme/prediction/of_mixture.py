@@ -35,15 +35,15 @@ def predictive_distribution(mixture, params, rows, flat=True, index=None):
     >>> from hme.prediction import predictive_distribution
     >>> X = np.linspace(-1, 1, 200)[:, None]
     >>> model = HMERegressor(depth=1).fit(X, np.abs(X[:, 0]))
-    >>> dist = predictive_distribution(model.model_, model.params_, model._rows([[-0.5], [0.5]]))
+    >>> dist = predictive_distribution(model.model_, model.params_, model.rows([[-0.5], [0.5]]))
     >>> dist.median().round(2)
     array([0.5, 0.5])
     """
     rows = rows._replace(y=None)
-    if mixture.sparse:
+    if mixture.routed:
         weights, components = _routed(mixture, params, rows)
     else:
-        log_prior = [mixture.gate.log_prior(params.gate, block) for _, block in rows.blocks()]
+        log_prior = [mixture.log_prior(params, block) for _, block in rows.blocks()]
         weights = np.exp(np.concatenate([part.T for part in log_prior], axis=1)).T
         components = mixture.expert.predict_dist(params.experts, rows)
     if components.n_outputs > 1:
@@ -54,22 +54,17 @@ def predictive_distribution(mixture, params, rows, flat=True, index=None):
 
 
 def _routed(mixture, params, rows):
-    """Weights and components where a gate is sparse: every expert is asked about the rows routed to it only."""
+    """Weights and components under a routed gate: every expert is evaluated for the rows routed to it only."""
     active, log_prior = [], []
     for _, block in rows.blocks():
         parts = mixture.gate.route(params.gate, block)
         active.append(parts[0])
         log_prior.append(parts[1])
     active, prior = np.concatenate(active), np.exp(np.concatenate(log_prior))
-    n_leaves = len(params.gate.coef)
-    weights = np.zeros((n_leaves, rows.n_rows)).T
+    weights = np.zeros((mixture.n_leaves(params), rows.n_rows)).T
     np.put_along_axis(weights, active, prior, axis=1)
-    rows = rows._replace(Z=rows.X, active=None)  # experts look at X
     parts = []
-    order = np.argsort(active, axis=None, kind="stable")
-    ends = np.cumsum(np.bincount(active.ravel(), minlength=n_leaves))
-    for leaf, slots in enumerate(np.split(order, ends[:-1])):
-        routed = slots // active.shape[1]
-        components = mixture.expert.predict_dist(mixture.expert.take(params.experts, [leaf]), rows[routed])
-        parts.append((components.spread(routed, rows.n_rows), [leaf]))
+    for leaf, slots, experts, routed in mixture.visits(params, rows, active):
+        components = mixture.expert.predict_dist(experts, routed)
+        parts.append((components.spread(slots // active.shape[1], rows.n_rows), [leaf]))
     return weights, join(parts)

@@ -1,8 +1,9 @@
-"""How good a predictive distribution is: proper scores, calibration, and both as scikit-learn's ``scoring=``.
+"""Scores and calibration of predictive distributions, also as scikit-learn's ``scoring=``.
 
-The functions take a predictive distribution, as ``predict_dist`` of an estimator returns it, and what was seen. Scores
-of several outputs are averaged over them, but for the logarithmic one, which judges their joint density. Of `log_score`
-more is better, of all others less; scorers turn the sign where needed, so that more is always better.
+The functions take a predictive distribution, as returned by ``predict_dist`` of an estimator, and the observed targets.
+Scores of several outputs are averaged over the outputs, except for the logarithmic score, which uses their joint
+density. A larger `log_score` is better; for all others smaller is better. Scorers change signs where needed, so that
+larger is always better.
 """
 
 from .calibration import calibration_error, coverage, pit, pit_distance

@@ -1,4 +1,4 @@
-"""Whether what was seen has the probabilities that it should have."""
+"""Calibration: whether observations are distributed as predicted."""
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -8,12 +8,12 @@ from .proper import average, central, check_share, target_of, weights_of
 __all__ = ["calibration_error", "coverage", "pit", "pit_distance"]
 
 LEVELS = tuple(np.arange(1, 20) / 20)
-# An atom of y that holds less probability than this is a point of the PIT: it moves no distance by more.
+# The PIT of an atom with less probability than this is treated as a point; distances change by no more than that.
 NARROW = 1e-6
 
 
 def _pit_range(dist, y):
-    """F(y-) and F(y) of every row and output, (n, T), eq. (pit): what y leaves open of its own probability transform.
+    """F(y-) and F(y) of every row and output, (n, T), eq. (pit), between which the probability transform lies.
 
     The limit from the left is the value at the next smaller double, the same where y has a density.
     """
@@ -26,17 +26,17 @@ def _pit_range(dist, y):
 
 
 def pit(dist, y, random_state=None):
-    """Probability integral transform of what was seen, (n,) or (n, T), eq. (pit): uniform if the model is right.
+    """Probability integral transform of observed targets, (n,) or (n, T), eq. (pit): uniform if the model is right.
 
-    Where y has atoms (counts, a point mass), a value is drawn between the probabilities of being below y and of being
-    at most y.
+    Where y has atoms (counts, a point mass), a value is drawn uniformly between the probabilities of being below y and
+    of being at most y.
 
     Parameters
     ----------
     dist : predictive distribution of n rows
     y : array-like of shape (n,) or (n, T)
     random_state : int, RandomState instance, Generator or None, default=None
-        What draws at atoms; without atoms it changes nothing.
+        For the draws at atoms; without atoms it has no effect.
 
     Returns
     -------
@@ -64,7 +64,7 @@ def pit(dist, y, random_state=None):
 
 
 def _kolmogorov(low, high, weight):
-    """Largest distance of the mean of the distributions of U(low, high) to the uniform one."""
+    """Kolmogorov distance between the mixture of the distributions U(low, high) and U(0, 1)."""
     wide = high - low > NARROW
     at = np.concatenate([low[wide], high[wide], high[~wide]])
     rate = weight[wide] / (high - low)[wide]
@@ -72,16 +72,16 @@ def _kolmogorov(low, high, weight):
     jump = np.concatenate([np.zeros(2 * wide.sum()), weight[~wide]])
     order = np.argsort(at, kind="stable")
     at, slope, jump = at[order], np.cumsum(slope[order]), np.cumsum(jump[order])
-    # The distance is linear between knots, so that it is largest just before one or at one.
+    # The difference is linear between knots, so that it is largest at a knot or just before one.
     risen = np.append(0.0, np.cumsum(slope[:-1] * np.diff(at)))
     return max(np.abs(risen + jump - at).max(), np.abs(risen + np.append(0.0, jump[:-1]) - at).max())
 
 
 def pit_distance(dist, y, *, sample_weight=None):
-    """Kolmogorov distance of the probability integral transform to uniform, eq. (pit-distance). Less is better.
+    """Kolmogorov distance of the probability integral transform to uniform, eq. (pit-distance). Smaller is better.
 
-    Nothing is drawn: where y has atoms, each row stands for all values that `pit` could draw. Of n rows of the true
-    distribution it is about 0.87 over the square root of n, or less where there are atoms.
+    Nothing is drawn: where y has atoms, each row stands for all values that `pit` could draw. For n rows of the true
+    distribution the distance is about 0.87 over the square root of n, or less where there are atoms.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def pit_distance(dist, y, *, sample_weight=None):
 def coverage(dist, y, level=0.9, *, sample_weight=None):
     """Share of rows inside the central interval of a nominal coverage.
 
-    Intervals of counts hold more than their nominal share, since their ends are whole numbers.
+    Intervals of counts cover more than their nominal share, since their ends are whole numbers.
 
     Parameters
     ----------
@@ -147,10 +147,10 @@ def coverage(dist, y, level=0.9, *, sample_weight=None):
 
 
 def calibration_error(dist, y, levels=LEVELS, *, sample_weight=None):
-    """Mean distance between nominal and actual coverage of quantiles, eq. (calibration-error). Less is better.
+    """Mean distance between nominal and actual coverage of quantiles, eq. (calibration-error). Smaller is better.
 
     Where y has atoms, a row counts with the share of `pit` that lies below the level, so that the right model for
-    counts is calibrated too. Calibration alone is no proper score: the distribution of y without any look at x has it.
+    counts is calibrated too. Calibration alone is not a proper score: the marginal distribution of y is calibrated.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def calibration_error(dist, y, levels=LEVELS, *, sample_weight=None):
     """
     levels = np.array([check_share(level, "levels") for level in np.ravel(levels)])
     if not len(levels):
-        raise ValueError("levels must hold at least one number between 0 and 1.")
+        raise ValueError("levels must have at least one number between 0 and 1.")
     low, high = _pit_range(dist, y)
     weight, width = weights_of(sample_weight, low), np.maximum(high - low, 1e-300)
     actual = [weight @ np.clip((level - low) / width, 0.0, 1.0) for level in levels]

@@ -20,7 +20,7 @@ __all__ = [
 
 
 def target_of(dist, y):
-    """What was seen, as an array in the shape that the distribution has."""
+    """Observed targets as an array in the shape of the distribution."""
     y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
     n_outputs = getattr(dist, "n_outputs", y.shape[-1] if y.ndim == 2 else 1)
     if y.shape not in ((len(y),), (len(y), n_outputs)) or (y.ndim == 1 and n_outputs > 1):
@@ -32,7 +32,7 @@ def average(values, sample_weight):
     """Weighted mean over rows of values (n,), or of their mean over outputs (n, T)."""
     values = np.asarray(values)
     weight = weights_of(sample_weight, values)
-    used = weight > 0  # what is impossible has an infinite score, even if nobody asked for it
+    used = weight > 0  # rows without weight may have infinite scores
     return float(weight[used] @ values[used].reshape(used.sum(), -1).mean(axis=1))
 
 
@@ -52,19 +52,19 @@ def check_share(value, name):
 
 
 def central(dist, coverage):
-    """Ends of the central interval, as much probability below as above."""
+    """Ends of the central interval, with equal probabilities below and above."""
     tail = 0.5 * (1.0 - coverage)
     return dist.icdf(tail), dist.icdf(1.0 - tail)
 
 
 def log_score(dist, y, *, sample_weight=None):
-    """Mean logarithm of the density, or of the probability, of what was seen, eq. (score-log). More is better.
+    """Mean logarithm of the density, or probability, of observed targets, eq. (score-log). Larger is better.
 
     Parameters
     ----------
     dist : predictive distribution of n rows
     y : array-like of shape (n,) or (n, T)
-        For several outputs their joint density is taken.
+        For several outputs the joint density is used.
     sample_weight : array-like of shape (n,) or None
 
     Returns
@@ -93,9 +93,9 @@ def log_score(dist, y, *, sample_weight=None):
 
 
 def crps(dist, y, *, sample_weight=None):
-    """Mean continuous ranked probability score, eq. (score-crps), in the units of y. Less is better.
+    """Mean continuous ranked probability score, eq. (score-crps), in the units of y. Smaller is better.
 
-    It is the mean absolute error of a prediction that is one number.
+    For point predictions it is the mean absolute error.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def crps(dist, y, *, sample_weight=None):
 
 
 def pinball(dist, y, level=0.5, *, sample_weight=None):
-    """Mean pinball loss of a quantile, eq. (score-pinball). Less is better.
+    """Mean pinball loss of a quantile, eq. (score-pinball). Smaller is better.
 
     Parameters
     ----------
@@ -159,9 +159,9 @@ def pinball(dist, y, level=0.5, *, sample_weight=None):
 
 
 def interval_score(dist, y, coverage=0.9, *, sample_weight=None):
-    """Mean interval score of the central interval, eq. (score-interval). Less is better.
+    """Mean interval score of the central interval, eq. (score-interval). Smaller is better.
 
-    The length of the interval, and a penalty for every row outside that grows with its distance.
+    The length of the interval, plus a penalty for rows outside it that grows with their distance.
 
     Parameters
     ----------
@@ -197,13 +197,13 @@ def interval_score(dist, y, coverage=0.9, *, sample_weight=None):
 
 
 def brier_score(probability, codes, *, sample_weight=None):
-    """Mean squared distance of class probabilities to what was seen, eq. (score-brier). Less is better.
+    """Mean squared distance between class probabilities and observed classes, eq. (score-brier). Smaller is better.
 
     Parameters
     ----------
     probability : array-like of shape (n, C)
     codes : array-like of shape (n,)
-        Number of each row's class from 0 to C - 1; -1 is a class that the model does not know.
+        Number of each row's class from 0 to C - 1; -1 for a class that was not in the training data.
     sample_weight : array-like of shape (n,) or None
 
     Returns

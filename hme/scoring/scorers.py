@@ -41,19 +41,19 @@ def _last_step(estimator, X, scorer):
 
 
 class DistributionScorer:
-    """A score of predictive distributions as ``scoring=`` of cross-validation and searches; more is better.
+    """A score of predictive distributions as ``scoring=`` of cross-validation and searches; larger is better.
 
     Works with estimators that have ``predict_dist``, with pipelines that end in one and with searches around one. With
-    scikit-learn's metadata routing `set_score_request` says what of each row goes to the scorer.
+    scikit-learn's metadata routing, `set_score_request` selects the metadata that the scorer gets.
 
     Parameters
     ----------
     function : callable
         ``function(dist, y, sample_weight=..., **parameters)`` returns a float.
     greater_is_better : bool
-        False turns the sign.
+        False changes the sign.
     **parameters
-        More arguments of the function.
+        Further arguments of the function.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class DistributionScorer:
     array([ -93.,  -87., -106.])
     """
 
-    accepts = ("sample_weight", "offset", "trials")  # what belongs to each row beside X and y
+    accepts = ("sample_weight", "offset", "trials")  # metadata of rows
 
     def __init__(self, function, *, greater_is_better, **parameters):
         if not callable(function):
@@ -96,7 +96,7 @@ class DistributionScorer:
         X : array-like of shape (n, p)
         y : array-like of shape (n,) or (n, T)
         **metadata
-            `sample_weight`, `offset`, `trials`, where they are used; of the log score also `groups`.
+            `sample_weight`, `offset`, `trials`, where they are used; for the log score also `groups`.
 
         Returns
         -------
@@ -122,15 +122,15 @@ class DistributionScorer:
     def _check_names(self, names):
         odd = sorted(set(names) - set(self.accepts))
         if odd:
-            raise TypeError(f"{self} has no use for {odd[0]!r}; it takes {', '.join(self.accepts)}.")
+            raise TypeError(f"{self} does not take {odd[0]!r}; it takes {', '.join(self.accepts)}.")
 
     def set_score_request(self, **requests):
-        """Say which metadata the scorer is to get: True, False, None (an error if given), or another name for it.
+        """Set which metadata the scorer gets: True, False, None (an error if given), or another name for it.
 
         Parameters
         ----------
         **requests
-            Of `sample_weight`, `offset`, `trials`; of the log score also `groups`.
+            Any of `sample_weight`, `offset`, `trials`; for the log score also `groups`.
 
         Returns
         -------
@@ -142,18 +142,18 @@ class DistributionScorer:
         self._check_names(requests)
         other = copy.copy(self)
         other.requests = {**self.requests, **requests}
-        other.get_metadata_routing()  # refuses what is no request
+        other.get_metadata_routing()  # checks the requests
         return other
 
     def get_metadata_routing(self):
-        """What scikit-learn asks a consumer of metadata, its `MetadataRequest`."""
+        """The scorer's `MetadataRequest`, for scikit-learn."""
         request = MetadataRequest(owner=repr(self))
         for name, alias in self.requests.items():
             request.score.add_request(param=name, alias=alias)
         return request
 
     def _accept_sample_weight(self):
-        """What scikit-learn asks where metadata routing is switched off."""
+        """Whether to pass weights, for scikit-learn without metadata routing."""
         return True
 
 
@@ -197,7 +197,7 @@ class BrierScorer(DistributionScorer):
 
 
 def _class_codes(classifier, y):
-    """Number (n,) of every row's class among the classifier's, -1 where it is none of them."""
+    """Number (n,) of every row's class among the classifier's, -1 for other classes."""
     y, classes = np.asarray(y), classifier.classes_
     codes = np.searchsorted(classes, y).clip(0, len(classes) - 1)
     return np.where(classes[codes] == y, codes, -1)

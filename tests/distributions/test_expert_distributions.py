@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from test_family_contract import DESIGN, EXPERTS, fit_once, identify, make_resp, make_rows
+from families import DESIGN, EXPERTS, fit_once, identify, make_resp, make_rows
 
 from hme.experts import (
     BackgroundExpert,

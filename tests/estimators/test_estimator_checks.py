@@ -1,4 +1,7 @@
-"""scikit-learn's own checks, no expected failure, in every kind of parameterisation."""
+"""scikit-learn's own checks, no expected failure: the defaults always, every kind of parameterisation where asked for.
+
+The checks of the transformer stand with its tests.
+"""
 
 import pytest
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -24,7 +27,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 SHORT = {"max_iter": 25, "tol": 1e-3}
 SHAPES = [
-    {},
     {"depth": 0},
     {"depth": 1},
     {"depth": 2, **SHORT},
@@ -44,7 +46,7 @@ CLASSIFIERS = [HMEClassifier(depth=1, expert=LogisticExpert(alpha=1.0, shrink_to
 # Once per family of experts with softmax nodes,
 FAMILIES = [
     "gaussian", GaussianExpert("identity"), "student", StudentExpert(df=4.0, shared_coef=True), "laplace",
-    "poisson", PoissonExpert(nonnegative=True), PoissonExpert(zero_truncated=True), "negative_binomial",
+    PoissonExpert(nonnegative=True), PoissonExpert(zero_truncated=True), "negative_binomial",
     NegativeBinomialExpert(zero_truncated=True, shared_dispersion=True), BinomialExpert(n_trials=10_000), "gamma",
     "inverse_gaussian", LinearExpert(covariance="full"), LinearExpert(shared_coef=True, shared_variance=True),
     [("line", LinearExpert()), ("outliers", BackgroundExpert())], [("a", LinearExpert()), ("b", StudentExpert())],
@@ -77,8 +79,20 @@ OTHERS = [
     {"algorithm": ("stochastic", "em"), "random_state": 0},
 ]  # fmt: skip
 LAYERS = [HMETransformer(HMERegressor(**REFIT)), HMETransformer(HMEClassifier(**REFIT), output="gate")]
+QUICK = [
+    HMERegressor(),
+    HMEClassifier(),
+    HMERegressor(n_experts=2, expert="poisson", **SHORT),
+    HMEClassifier(n_experts=2, gate="gaussian", **SHORT),
+]
 
 
+@parametrize_with_checks(QUICK)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
 @parametrize_with_checks(
     [HMERegressor(**shape) for shape in SHAPES]
     + REGRESSORS
@@ -92,5 +106,5 @@ LAYERS = [HMETransformer(HMERegressor(**REFIT)), HMETransformer(HMEClassifier(**
     + [HMEClassifier(**REFIT, **settings) for settings in REFITTED_CLASSIFIERS]
     + LAYERS
 )
-def test_scikit_learn_checks(estimator, check):
+def test_scikit_learn_checks_of_every_setting(estimator, check):
     check(estimator)

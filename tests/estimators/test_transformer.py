@@ -25,14 +25,19 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 SHORT = {"max_iter": 25, "tol": 1e-3}
 
 
+@parametrize_with_checks([HMETransformer()])
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
 @parametrize_with_checks(
     [
-        HMETransformer(),
         HMETransformer(HMERegressor(n_experts=2, **SHORT), ("experts", "mean"), passthrough=True),
         HMETransformer(HMEClassifier(n_experts=2, **SHORT), "weighted"),
     ]
 )
-def test_scikit_learn_checks(estimator, check):
+def test_scikit_learn_checks_of_other_settings(estimator, check):
     check(estimator)
 
 

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-import test_family_contract as contract
+from experts import test_family_contract as contract
+from families import DESIGN, EXACT, K, central_differences, fit_once, make_resp, make_rows, q_of_expert
 from scipy.stats import multivariate_normal, ortho_group
 from sklearn.linear_model import LinearRegression
-from test_family_contract import DESIGN, EXACT, K, central_differences, fit_once, make_resp, make_rows, q_of_expert
 
 from hme import HMERegressor
+from hme.distributions.normal import log_density
 from hme.experts import LaplaceExpert, LinearExpert, StudentExpert, TreeExpert
-from hme.experts.noise import GaussianNoise, log_density
+from hme.experts.noise.scale import Scale
 from hme.numerics.kernels import whitener
 
 FULL = LinearExpert(covariance="full")
@@ -39,8 +40,8 @@ def random_covariances(rng, T=3, n=K):
 
 @pytest.mark.parametrize("expert", WITH_OFFSET, ids=identify)
 def test_offset_is_y_less_the_offset(expert):
-    assert expert.row_arguments == ("offset",)
-    rows = make_rows("two outputs" if expert.supports_multioutput else "regression")
+    assert expert.traits.row_arguments == ("offset",)
+    rows = make_rows("two outputs" if expert.traits.multioutput else "regression")
     offset = np.random.default_rng(8).normal(size=rows.n_rows)
     shifted = rows._replace(y=rows.y + offset[:, None], offset=offset)
     resp = make_resp(rows)
@@ -65,7 +66,8 @@ def test_rest_of_the_contract(expert, name):
 def test_density_is_that_of_scipy():
     rng = np.random.default_rng(0)
     variance, residuals = random_covariances(rng), rng.normal(size=(3, 20, K))
-    pairs = zip(variance, residuals.transpose(2, 1, 0), strict=True)
+    residuals = residuals.transpose(1, 2, 0)  # (n, K, T)
+    pairs = zip(variance, residuals.transpose(1, 0, 2), strict=True)
     expected = [multivariate_normal(np.zeros(3), S).logpdf(r) for S, r in pairs]
     np.testing.assert_allclose(log_density(residuals.copy(), variance), np.stack(expected, axis=1), rtol=1e-11)
     diagonal = np.diagonal(variance, axis1=1, axis2=2)
@@ -86,7 +88,7 @@ def test_update_is_that_of_a_naive_twin(shared):
     resp = make_resp(rows)
     expert = LinearExpert(alpha=0.7, shrink_to="zero", covariance="full", shared_variance=shared).bind(rows, DESIGN)
     params = expert.init(rows, resp)
-    noise, P = expert.noise_, np.diag(expert.penalty_)
+    noise, P = expert.response_.scale_, np.diag(expert.penalty_)
     total, count = [], []
     for k in range(K):
         H = np.diag(resp[:, k])
@@ -179,7 +181,7 @@ def test_q_does_not_fall_and_ends_where_the_gradient_is_zero(shared):
 def test_floor_of_a_covariance_is_the_constrained_maximum():
     rng = np.random.default_rng(3)
     floor, global_variance = np.array([0.5, 2.0]), np.diag([3.0, 5.0])
-    noise = GaussianNoise(floor, global_variance)
+    noise = Scale(floor, global_variance)
     square, weight = np.array([[[0.1, 0.1], [0.1, 40.0]]]) * 10, np.array([10.0])
     best = noise.update(noise.start(1), weight, square)
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from problems import representative
+from scipy.special import ndtr
 from sklearn.base import clone
 from sklearn.linear_model import lasso_path
 
@@ -21,6 +23,15 @@ def table(n=300, p=6, seed=0):
     return X, np.where(X[:, 0] > 0, 2.0 * X[:, 1] + 1.0, -2.0 * X[:, 2]) + 0.2 * rng.normal(size=n)
 
 
+def regimes(n_leaves, n=300, p=6, seed=0):
+    """A table in which every leaf has a regime of its own, so that none starves and the fits are well determined."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p))
+    regime = np.floor(n_leaves * ndtr(X[:, 0])).astype(int)
+    means = np.column_stack([2.0 * X[:, 1], 2.0 - 2.0 * X[:, 2], 2.0 * X[:, 3] - 2.0, 1.0 - 2.0 * X[:, 1]])
+    return X, means[np.arange(n), regime] + 0.2 * rng.normal(size=n)
+
+
 def test_one_expert_is_lasso_path():
     X, y = table()
     X, y = X - X.mean(axis=0), y - y.mean()
@@ -34,9 +45,9 @@ def test_one_expert_is_lasso_path():
 
 
 @pytest.mark.parametrize("side", ["expert", "gate"])
-@pytest.mark.parametrize("shape", ["(. .)", "(. . .)", "((. .) (. .))", "((. . .) .)"])
+@pytest.mark.parametrize("shape", representative(["(. . .)", "(. .)", "((. .) (. .))", "((. . .) .)"], every=2))
 def test_first_alpha_leaves_nothing_and_the_last_nearly_all(side, shape):
-    X, y = table()
+    X, y = regimes(shape.count("."))
     model = clone(MODEL).set_params(n_experts=None, tree=shape)
     path = alpha_path(model, X, y, side=side, n_alphas=15)
     assert (path.alphas[:-1] > path.alphas[1:]).all() and path.alphas[0] > 100 * path.alphas[-1]
@@ -44,8 +55,21 @@ def test_first_alpha_leaves_nothing_and_the_last_nearly_all(side, shape):
     assert counts[0] <= 2 and counts[-1] > counts[0] + 2
     for fitted in path.models:
         assert (np.diff(fitted.lower_bounds_) >= -1e-12).all()
+        # A leaf without rows would leave its slopes to rounding, which differs between processors.
+        assert fitted.history_.load[-1].min() > 20
     np.testing.assert_allclose(path.objective, [fitted.lower_bounds_[-1] for fitted in path.models])
     assert path.converged.all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("side", ["expert", "gate"])
+def test_path_with_more_leaves_than_regimes(side):
+    X, y = table()  # two regimes: the third leaf starves, and whether such a fit converges is left to rounding
+    path = alpha_path(clone(MODEL).set_params(n_experts=3), X, y, side=side, n_alphas=15)
+    counts = (path.coef() != 0).reshape(15, -1).sum(axis=1)
+    assert counts[0] <= 2 and counts[-1] > counts[0] + 2
+    for fitted in path.models:
+        assert (np.diff(fitted.lower_bounds_) >= -1e-12).all()
 
 
 @pytest.mark.parametrize("side", ["expert", "gate"])
@@ -53,8 +77,8 @@ def test_largest_alpha_is_the_least_without_slopes_at_fixed_responsibilities(sid
     X, y = table()
     model = clone(MODEL).set_params(tol=1e-10).fit(X, y)
     largest = alpha_path(clone(MODEL).set_params(tol=1e-10), X, y, side=side, n_alphas=2).alphas[0]
-    rows = model._labelled_rows(X, y)[0]._replace(weight=np.ones(len(y)))
-    resp = model.model_.e_step(model.params_, rows)[1]
+    rows = model.observed_rows(X, y)[0]
+    resp = model.model_.posterior(model.params_, rows)[1]
     design = model.columns_.expert.design
     for share, empty in ((1.0001, True), (0.999, False)):
         if side == "expert":
@@ -84,7 +108,7 @@ def test_selected_estimator_is_a_fit_of_that_alpha():
 
 
 def test_second_pass_keeps_the_better_fits():
-    X, y = table(200, 8, seed=4)
+    X, y = regimes(3, 200, 8)
     model = clone(MODEL).set_params(n_experts=3)
     one = alpha_path(model, X, y, n_alphas=10)
     two = alpha_path(model, X, y, n_alphas=10, passes=2)
@@ -122,6 +146,11 @@ def test_other_families_and_arguments(gate):
         np.testing.assert_allclose(expected, path.bic.min())
         assert (path.coef()[0] == 0).mean() > 0.7
         path.to_frame()
+
+
+def test_slopes_of_classes():
+    X, _ = table(200)
+    rng = np.random.default_rng(1)
     code = (X[:, 0] + rng.logistic(size=200) > 0).astype(int) + (X[:, 1] > 1)
     path = alpha_path(HMEClassifier(n_experts=2, expert=LogisticExpert(l1_ratio=1.0)), X, code, n_alphas=5)
     frame = path.to_frame()

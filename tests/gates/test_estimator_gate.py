@@ -1,12 +1,14 @@
 """Any classifier as a gate: soft targets, cross-fitting, routers that are there already, and trees that find rules."""
 
 import pickle
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
+from problems import representative
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -187,7 +189,7 @@ def test_parameters_are_counted_where_they_can_be():
 # -- what it is for ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", representative(range(3), every=3))
 def test_a_tree_finds_the_rules(seed):
     X, y, regime = make_world(seed)
     X_test, y_test, regime_test = make_world(100 + seed, 2000)
@@ -258,9 +260,12 @@ CLASSIFIERS = [
 ]
 
 
-@pytest.mark.parametrize("estimator", CLASSIFIERS, ids=lambda estimator: type(estimator).__name__)
-@pytest.mark.parametrize("task", ["regression", "classification"])
-def test_any_classifier(estimator, task):
+@pytest.mark.parametrize(
+    "task, estimator",
+    representative(product(["regression", "classification"], CLASSIFIERS), every=5),
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_any_classifier(task, estimator):
     X, y, _ = make_world(n=200)
     y = y if task == "regression" else np.where(y > np.median(y), "high", "low")
     make = HMERegressor if task == "regression" else HMEClassifier
@@ -281,7 +286,7 @@ def test_a_weight_is_a_repetition_in_any_order(estimator):
     X, y, _ = make_world(n=150)
     rng = np.random.default_rng(2)
     times = rng.integers(0, 3, size=150)
-    model = HMERegressor(n_experts=3, gate=EstimatorGate(estimator), max_iter=15)
+    model = HMERegressor(n_experts=3, gate=EstimatorGate(estimator), max_iter=8)
     weighted = clone(model).fit(X, y, sample_weight=times)
     index = rng.permutation(np.repeat(np.arange(150), times))
     repeated = clone(model).fit(X[index], y[index])
@@ -291,11 +296,13 @@ def test_a_weight_is_a_repetition_in_any_order(estimator):
 
 def test_composition():
     X, y, _ = make_world(n=300)
-    model = make_pipeline(StandardScaler(), HMERegressor(n_experts=4, gate=EstimatorGate(DecisionTreeClassifier())))
+    model = make_pipeline(
+        StandardScaler(), HMERegressor(n_experts=4, gate=EstimatorGate(DecisionTreeClassifier()), max_iter=20)
+    )
     grid = {"hmeregressor__gate__estimator__max_depth": [1, 3], "hmeregressor__gate__estimator__min_samples_leaf": [20]}
-    search = GridSearchCV(model, grid, cv=3).fit(X, y)
+    search = GridSearchCV(model, grid, cv=2).fit(X, y)
     assert search.best_params_["hmeregressor__gate__estimator__max_depth"] == 3
-    assert cross_val_score(search.best_estimator_, X, y, cv=3).mean() > 0.8
+    assert cross_val_score(search.best_estimator_, X, y, cv=2).mean() > 0.8
     one = clone(search.best_estimator_[-1]).set_params(gate__cv=None, gate__smoothing=0.1, gate__estimator__max_depth=2)
     assert one.gate.estimator.max_depth == 2 and one.get_params()["gate__cv"] is None
     assert str(clone(one)) == str(one)
@@ -355,7 +362,8 @@ def test_groups_are_routed_as_one():
 
 def test_several_starts_and_a_warm_one():
     X, y, _ = make_world(n=300)
-    model = HMERegressor(n_experts=4, gate=EstimatorGate(), n_init=3, random_state=0, warm_start=True).fit(X, y)
+    model = HMERegressor(n_experts=4, gate=EstimatorGate(), n_init=3, random_state=0, max_iter=40, warm_start=True)
+    model.fit(X, y)
     assert max(restart.objective for restart in model.restarts_) == model.lower_bounds_.max()
     before = model.lower_bounds_.max()
     model.set_params(gate__smoothing=0.005).fit(X, y)

@@ -5,14 +5,15 @@ import warnings
 import numpy as np
 import pytest
 from scipy.stats import norm
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from hme import HMEClassifier, HMERegressor
 from hme.experts import BinomialExpert, EstimatorExpert, LinearExpert, LogisticExpert, PoissonExpert
-from hme.gates import SoftmaxGate
+from hme.gates import EstimatorGate, SoftmaxGate
 from hme.inference.comparison import aicc, icl, likelihood_ratio_test
-from hme.inference.delta import Spread
+from hme.inference.delta import ParameterCovariance
 from hme.inference.infer import infer
 
 sm = pytest.importorskip("statsmodels.api")
@@ -23,7 +24,7 @@ TIGHT = {"tol": 1e-13, "max_iter": 5000}
 
 def one(X, y, expert, **rows):
     """One unpenalised expert, fitted to the last digits."""
-    kind = HMEClassifier if "classification" in expert.tasks else HMERegressor
+    kind = HMEClassifier if "classification" in expert.traits.tasks else HMERegressor
     return kind(depth=0, expert=expert, **TIGHT).fit(X, y, **rows)
 
 
@@ -167,8 +168,7 @@ def numeric_information(model, rows, layout, h=1e-4):
 
 def test_errors_are_those_of_a_numeric_hessian(mixture):
     for model, X, y, result in (mixture, penalised_mixture()):
-        rows, _ = model._labelled_rows(X, y)
-        rows = rows._replace(weight=np.ones(len(y)))
+        rows, _ = model.observed_rows(X, y)
         covariance = np.linalg.inv(numeric_information(model, rows, result.layout))
         jacobian = result.layout.jacobian
         expected = np.sqrt(np.diag(jacobian @ covariance @ jacobian.T))
@@ -178,7 +178,7 @@ def test_errors_are_those_of_a_numeric_hessian(mixture):
 
 def test_sandwich_is_that_of_numeric_scores(mixture):
     model, X, y, observed = mixture
-    rows, _ = model._labelled_rows(X, y)
+    rows, _ = model.observed_rows(X, y)
     layout, h = observed.layout, 1e-5
     scores = [
         (model.model_.evidence(layout.move(d), rows) - model.model_.evidence(layout.move(-d), rows)) / (2 * h)
@@ -368,15 +368,15 @@ def test_likelihood_ratio_where_it_holds():
 
 
 def draws(result, n=4000, seed=0):
-    """Parameters from the estimated normal law."""
+    """Parameters from the estimated normal distribution."""
     rng = np.random.default_rng(seed)
-    root = result.spread.root
+    root = result.parameter_covariance.root
     return [result.layout.move(root @ rng.normal(size=root.shape[1])) for _ in range(n)]
 
 
 def test_bands_are_those_of_simulated_parameters(mixture):
     model, X, _, result = mixture
-    rows = model._rows(X[:6])
+    rows = model.rows(X[:6])
     several = draws(result)
     means = np.stack([model.model_.mean(params, rows)[:, 0] for params in several])
     band = result.mean_interval(X[:6])
@@ -433,7 +433,7 @@ def test_errors_of_effects_are_those_of_simulated_parameters(mixture):
     effects = result.marginal_effects(few, "x0")
     h = 1e-4
     step = np.array([h, 0.0])
-    after, before = model._rows(few + step), model._rows(few - step)
+    after, before = model.rows(few + step), model.rows(few - step)
     change = [
         (model.model_.mean(params, after) - model.model_.mean(params, before)).mean() / (2 * h)
         for params in draws(result, 3000)
@@ -513,12 +513,14 @@ def test_effects_say_what_is_wrong(mixture):
 
 
 def reasonable(result):
-    """No nan anywhere, and nothing huge that is not said to be unknown."""
-    for array in (result.estimate, result.standard_error, result.z, result.p_value, result.interval):
+    """Nothing huge that is not said to be unknown; nan in z and p where there is no number, and nowhere else."""
+    for array in (result.estimate, result.standard_error, result.interval):
         assert not np.isnan(array).any()
     unknown = np.isinf(result.standard_error)
     assert all(note for note, u in zip(result.notes, unknown, strict=True) if u)
-    assert (result.z[unknown] == 0).all() and (result.p_value[unknown] == 1).all()
+    without = unknown | (result.standard_error == 0)
+    for array in (result.z, result.p_value):
+        np.testing.assert_array_equal(np.isnan(array), without)
     assert "nan" not in str(result.summary()) and "inf " not in str(result.summary())
     return unknown
 
@@ -548,7 +550,7 @@ def test_nothing_is_left_of_separable_classes():
         warnings.simplefilter("ignore")
         model = HMEClassifier(depth=0, expert=LogisticExpert(alpha=0.0)).fit(X, y)
     result = infer(model, X, y)
-    assert reasonable(result).all() and any("take them as known" in remark for remark in result.remarks)
+    assert reasonable(result).all() and any("take them as fixed" in remark for remark in result.remarks)
     assert (result.mean_interval(X[:3]).standard_error == 0).all()
     with pytest.raises(ValueError, match="without bound"):
         result.wald_test("x0")
@@ -590,7 +592,7 @@ def test_fixed_shared_and_zero():
         assert result.standard_error[i] == 0 and result.notes[i] == "fixed" and (result.interval[i] == 0.25).all()
     first, second = named["expert 0: x1"], named["expert 1: x1"]
     assert result.standard_error[first] == result.standard_error[second] > 0
-    assert "one number" in result.notes[second]
+    assert "the same as" in result.notes[second]
     np.testing.assert_allclose(result.covariance[first, second], result.covariance[first, first])
     assert result.wald_test("x1", side="expert").df == 1
     with pytest.raises(ValueError, match="nothing to test"):
@@ -613,7 +615,7 @@ def test_not_a_maximum_is_said():
         model.fit(X, y)
     result = infer(model, X, y)
     reasonable(result)
-    assert result.distance > 0.1 and any("from a maximum" in remark for remark in result.remarks)
+    assert result.distance > 0.1 and any("from the maximum" in remark for remark in result.remarks)
     hard = HMERegressor(n_experts=2, algorithm="hard").fit(X, y)
     assert any("classification likelihood" in remark for remark in infer(hard, X, y).remarks)
 
@@ -734,7 +736,7 @@ def test_named_experts_and_classes_have_their_names():
     assert "Expert 0: log-odds of class green against class blue" in text
 
 
-# -- criteria, and the law itself --------------------------------------------------------------------------------------
+# -- criteria, and the covariance itself -------------------------------------------------------------------------------
 
 
 def test_criteria():
@@ -749,17 +751,17 @@ def test_criteria():
     assert icl(10.0, np.eye(3)) == 10.0
 
 
-def test_spread_of_a_matrix():
+def test_covariance_of_a_matrix():
     rng = np.random.default_rng(0)
     root = rng.normal(size=(5, 5)) * [1e-6, 1.0, 1e5, 3.0, 10.0]
     information, meat = root.T @ root, np.diag([1e-12, 1.0, 1e10, 1.0, 1.0])
-    spread, values = Spread.of(lambda delta: delta, information)
+    covariance, values = ParameterCovariance.of(lambda delta: delta, information)
     inverse = np.linalg.inv(information)
-    np.testing.assert_allclose(spread.root @ spread.root.T, inverse, rtol=1e-6)
-    assert len(values) == 5 and not spread.loose.size
-    sandwich = spread.sandwich(meat)
+    np.testing.assert_allclose(covariance.root @ covariance.root.T, inverse, rtol=1e-6)
+    assert len(values) == 5 and not covariance.loose.size
+    sandwich = covariance.sandwich(meat)
     np.testing.assert_allclose(sandwich.root @ sandwich.root.T, inverse @ meat @ inverse, rtol=1e-5)
-    value, error = spread.errors(lambda delta: np.array([delta[0] * 1e-3, 1.0, np.sin(delta[1])]))
+    value, error = covariance.errors(lambda delta: np.array([delta[0] * 1e-3, 1.0, np.sin(delta[1])]))
     expected = [1e-3 * np.sqrt(inverse[0, 0]), 0.0, np.sqrt(inverse[1, 1])]
     np.testing.assert_allclose(error, expected, rtol=1e-5)
     np.testing.assert_allclose(value, [0.0, 1.0, 0.0])
@@ -809,3 +811,48 @@ def test_only_a_mixture_is_asked():
         infer(pipe, X, X[:, 0])
     with pytest.raises(TypeError, match="full must be a fitted"):
         likelihood_ratio_test(pipe[-1], 3, X, X[:, 0])
+
+
+# -- nan where there is no number --------------------------------------------------------------------------------------
+
+
+def test_fixed_and_undetermined_coordinates_have_no_z_and_no_p_value():
+    rng, X, eta = table()
+    y = eta + rng.normal(size=len(X))
+    twice = np.column_stack([X, X[:, 0]])
+    result = infer(one(twice, y, LinearExpert(**PLAIN, fixed_coef={1: 0.5})), twice, y)
+    terms = [label.term for label in result.labels]
+    fixed, lost = terms.index("x1"), terms.index("x0")
+    assert result.standard_error[fixed] == 0 and np.isinf(result.standard_error[lost])
+    assert np.isnan(result.z[[fixed, lost]]).all() and np.isnan(result.p_value[[fixed, lost]]).all()
+    assert not result.testable[[fixed, lost]].any() and result.testable[terms.index("(intercept)")]
+    np.testing.assert_array_equal(result.interval[fixed], result.estimate[fixed])
+    lines = [line for line in str(result.summary()).splitlines() if line.split()[:1] in (["x0"], ["x1"])]
+    assert all(len(line.split()) == 3 for line in lines)  # the name, the estimate and the mark of a note
+
+
+def test_effects_that_cannot_be_tested_have_no_z_and_no_p_value():
+    rng, X, eta = table()
+    y = eta + rng.normal(size=len(X))
+    result = infer(one(X, y, LinearExpert(**PLAIN, fixed_coef={1: 0.5})), X, y)
+    effects = result.marginal_effects(X, columns=["x0", "x1"])
+    without = ~(effects.standard_error > 0)
+    assert without[0, 1].all() and without[1].all() and not without[0, 0].any()
+    np.testing.assert_array_equal(np.isnan(effects.z), without)
+    np.testing.assert_array_equal(np.isnan(effects.p_value), without)
+    assert "nan" not in str(effects) and "nan" not in effects._repr_html_()
+
+
+def test_criteria_are_nan_where_parameters_cannot_be_counted():
+    X, y = two_regimes(0, 200)
+    model = HMERegressor(n_experts=2, gate=EstimatorGate(KNeighborsClassifier())).fit(X, y)
+    result = infer(model, X, y)
+    assert np.isnan(result.n_parameters) and np.isnan(result.aic) and np.isnan(result.bic)
+    assert "nan" not in str(result.summary())
+
+
+def test_tests_print_as_tables(mixture):
+    model, X, y, _ = mixture
+    test = infer(model, X, y).wald_test("x1")
+    assert str(test).startswith("Wald test") and all(name in str(test) for name in test.names)
+    assert "<table>" in test._repr_html_() and repr(test).startswith("WaldTest(")

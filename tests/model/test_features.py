@@ -344,8 +344,11 @@ def test_bad_columns_leave_an_earlier_fit_alone():
 
 def test_transformer_that_changes_rows_or_gives_no_numbers_is_refused():
     for transformer, message in [
-        (FunctionTransformer(lambda table: table[:5]), r"expert_features makes an array of shape \(5, 3\) of 150 rows"),
-        (FunctionTransformer(lambda table: table[:, 0]), r"expert_features makes an array of shape \(150,\)"),
+        (
+            FunctionTransformer(lambda table: table[:5]),
+            r"expert_features returned an array of shape \(5, 3\) for 150 rows",
+        ),
+        (FunctionTransformer(lambda table: table[:, 0]), r"expert_features returned an array of shape \(150,\)"),
         (FunctionTransformer(lambda table: np.full((len(table), 1), "a")), "expert_features"),
         (FunctionTransformer(lambda table: np.full((len(table), 1), np.nan)), "expert_features contains NaN"),
     ]:

@@ -43,8 +43,8 @@ DENSITIES = {
 COUNTS = {
     "poisson": POISSON,
     "negative binomial": NEGATIVE,
-    "truncated poisson": d.TruncatedPoisson(POSITIVE),
-    "truncated negative binomial": d.TruncatedNegativeBinomial(POSITIVE, DISPERSION),
+    "truncated poisson": d.ZeroTruncated(POISSON),
+    "truncated negative binomial": d.ZeroTruncated(NEGATIVE),
     "binomial": d.Binomial(np.full((1, 3), 9.0), CENTER),
     "poisson and negative binomial": mixed(POISSON, NEGATIVE),
     "zero-inflated": mixed(POISSON, d.PointMass(np.zeros((1, 3)), n_rows=2), [0.0]),

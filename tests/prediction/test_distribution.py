@@ -19,13 +19,14 @@ from prediction_cases import (
     pieced,
     points_of,
 )
+from problems import representative
 from scipy import stats
 
 from hme import distributions as d
 from hme.prediction import PredictiveDistribution
 
 
-@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("name", representative(DENSITIES, every=5))
 def test_densities_are_distributions(name):
     both = dist(DENSITIES[name])
     for one in both:

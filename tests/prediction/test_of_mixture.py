@@ -8,6 +8,7 @@ from prediction_cases import (
     pieced,
     points_of,
 )
+from problems import representative
 
 from hme import HMERegressor
 from hme.datasets import make_inverse_problem
@@ -63,12 +64,12 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("kind, settings", MODELS, ids=str)
+@pytest.mark.parametrize("kind, settings", representative(MODELS, every=2), ids=str)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_models_and_their_distributions_agree(kind, settings):
     X, y = table(kind)
     model = HMERegressor(n_experts=3, random_state=0, max_iter=60, **settings).fit(X, y)
-    ours = predictive_distribution(model.model_, model.params_, model._rows(X))
+    ours = predictive_distribution(model.model_, model.params_, model.rows(X))
     np.testing.assert_allclose(ours.weights, model.gate_proba(X), rtol=1e-12, atol=1e-300)
     mean, std = model.predict(X, return_std=True)
     np.testing.assert_allclose(ours.mean(), mean, rtol=1e-10)
@@ -85,11 +86,11 @@ def test_offsets_and_trials_are_heeded():
     X, y = table("counts")
     exposure = np.where(X[:, 0] > 0, 2.0, 0.5)
     model = HMERegressor(n_experts=2, expert=PoissonExpert(), random_state=0).fit(X, y, offset=np.log(exposure))
-    ours = predictive_distribution(model.model_, model.params_, model._rows(X, offset=np.log(exposure)))
+    ours = predictive_distribution(model.model_, model.params_, model.rows(X, offset=np.log(exposure)))
     np.testing.assert_allclose(ours.mean(), model.predict(X, offset=np.log(exposure)), rtol=1e-12)
     y = np.minimum(y, 9.0)
     model = HMERegressor(n_experts=2, expert="binomial", random_state=0).fit(X, y, trials=9)
-    ours = predictive_distribution(model.model_, model.params_, model._rows(X, trials=20))
+    ours = predictive_distribution(model.model_, model.params_, model.rows(X, trials=20))
     np.testing.assert_allclose(ours.mean(), model.predict(X, trials=20), rtol=1e-12)
     np.testing.assert_array_equal(ours.support()[1], np.full(len(X), 20.0))
 
@@ -105,7 +106,7 @@ def test_sparse_gates_ask_k_experts_a_row():
             return super().predict_dist(params, rows)
 
     model.model_.expert.__class__ = Watched
-    ours = predictive_distribution(model.model_, model.params_, model._rows(X))
+    ours = predictive_distribution(model.model_, model.params_, model.rows(X))
     assert sum(asked) == 2 * len(X)
     assert ((ours.weights > 0).sum(axis=1) <= 2).all()
 
@@ -114,7 +115,7 @@ def test_sparse_gates_ask_k_experts_a_row():
 def test_several_outputs(covariance):
     X, Y = table("outputs")
     model = HMERegressor(n_experts=2, expert=LinearExpert(covariance=covariance), random_state=0).fit(X, Y)
-    ours = predictive_distribution(model.model_, model.params_, model._rows(X))
+    ours = predictive_distribution(model.model_, model.params_, model.rows(X))
     assert isinstance(ours, OutputsDistribution) and ours.n_outputs == 2
     mean, std = model.predict(X, return_std=True)
     np.testing.assert_allclose(ours.mean(), mean, rtol=1e-10)
@@ -149,7 +150,7 @@ def test_outputs_of_mixed_lists_and_sparse_gates():
     experts = [("a", LinearExpert()), ("b", LinearExpert(covariance="full")), ("rest", BackgroundExpert())]
     for gate in (None, TopKGate(k=2)):
         model = HMERegressor(n_experts=3, expert=experts, gate=gate, random_state=0).fit(X, Y)
-        ours = predictive_distribution(model.model_, model.params_, model._rows(X))
+        ours = predictive_distribution(model.model_, model.params_, model.rows(X))
         np.testing.assert_allclose(ours.mean(), model.predict(X), rtol=1e-10)
         np.testing.assert_allclose(ours.logpdf(Y), model.log_likelihood(X, Y), rtol=1e-10, atol=1e-10)
         np.testing.assert_allclose(
@@ -161,7 +162,7 @@ def test_outputs_of_mixed_lists_and_sparse_gates():
 def test_one_output_that_is_not_flat():
     X, y = table()
     model = HMERegressor(n_experts=2, random_state=0).fit(X, y)
-    rows = model._rows(X)
+    rows = model.rows(X)
     flat, column = (predictive_distribution(model.model_, model.params_, rows, flat=f) for f in (True, False))
     np.testing.assert_array_equal(column.mean()[:, 0], flat.mean())
     np.testing.assert_allclose(column.logpdf(y[:, None]), flat.logpdf(y), rtol=1e-14)
@@ -172,7 +173,7 @@ def test_one_output_that_is_not_flat():
 def test_the_inverse_problem_has_its_three_branches():
     X, t, _ = make_inverse_problem(2000, noise=0.05, random_state=0)
     model = HMERegressor(n_experts=8, random_state=0, n_init=4).fit(X, t)
-    one = predictive_distribution(model.model_, model.params_, model._rows([[0.5]]))
+    one = predictive_distribution(model.model_, model.params_, model.rows([[0.5]]))
     # t + 0.3 sin(2 pi t) = 0.5
     roots = [0.5 - 0.2853, 0.5, 0.5 + 0.2853]
     region = one.interval(0.8, method="highest_density")[0]

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from prediction_cases import CENTER, DENSITIES, NORMAL, SCALE, crps_by_quadrature, dist
+from problems import representative
 
 from hme import distributions as d
 from hme.prediction import PredictiveDistribution
 
 
-@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("name", representative(DENSITIES, every=7))
 def test_crps_by_quadrature(name):
     for one in dist(DENSITIES[name]):
         for q in (0.001, 0.4, 0.9):
@@ -30,6 +31,7 @@ def test_gauss_rules_are_fine_enough(name, monkeypatch):
     np.testing.assert_allclose(half, both._mean_difference_integral(), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_panels_are_short_enough(monkeypatch):
     """Of experts whose places and scales have little in common, against rules between all of their knots."""
     import hme.prediction.ranked as room

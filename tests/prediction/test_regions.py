@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 from prediction_cases import DENSITIES, NORMAL, dist, probability_of
+from problems import representative
 
 from hme import distributions as d
 
 
-@pytest.mark.parametrize("name", DENSITIES)
+@pytest.mark.parametrize("name", representative(DENSITIES, every=3))
 def test_regions_of_highest_density(name):
     for one in dist(DENSITIES[name]):
         for coverage in (0.3, 0.9):
@@ -32,7 +33,9 @@ def test_two_peaks_have_two_intervals():
     assert probability_of(one, wide) == pytest.approx(0.99999999, abs=1e-9)
 
 
-@pytest.mark.parametrize("kind", ["normal", "student", "uniform", "gamma", "mixed", "with an atom"])
+@pytest.mark.parametrize(
+    "kind", representative(["normal", "student", "uniform", "gamma", "mixed", "with an atom"], every=3)
+)
 def test_regions_of_mixtures_at_random(kind):
     rng = np.random.default_rng(3)
     n, K = 12, 4

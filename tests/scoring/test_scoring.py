@@ -506,7 +506,7 @@ def test_groups_are_routed_to_the_log_score():
         value = scorer(classifier, X, CLASSES, groups=groups, sample_weight=weight)
         expected = np.average(classifier.log_likelihood(X, CLASSES, groups=groups), weights=weight[::4])
         assert value == pytest.approx(expected, rel=1e-12)
-        with pytest.raises(TypeError, match="no use for 'groups'"):
+        with pytest.raises(TypeError, match="does not take 'groups'"):
             scoring.crps_scorer.set_score_request(groups=True)
         with pytest.raises(ValueError, match="alias"):
             scoring.crps_scorer.set_score_request(offset="not a name")

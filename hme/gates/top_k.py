@@ -1,28 +1,25 @@
-"""The sparse gate: every row is the business of the k leaves that score highest for it, and of no other."""
+"""The top-k gate: each row uses the k leaves that score highest for it, and no others."""
 
 from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
+from ..model.traits import GateTraits
 from ..model.tree import Tree
 from ..numerics import multinomial, penalties
 from ..numerics.checks import check_int, check_real
 from ..numerics.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
+from . import stages
+from .balance import balancing_bias, excess
 from .base import Gate
 from .constant import proportion_derivatives
-from .hierarchy import TreeGate
+from .routing import curvature_bound, restricted, row_scores, scattered, top_k
 from .softmax import SoftmaxGate
 
-__all__ = ["BalanceReport", "TopKGate", "balance_report", "balancing_bias", "top_k"]
+__all__ = ["TopKGate"]
 
-# Up to so many leaves a row, picking them one after the other is faster than sorting all scores.
-MAX_PICKS = 8
-# Rounds of price adjustments before the loads are taken as they are.
-MAX_ROUNDS = 100
 TILT = 0.5  # difference of the slopes of twins
-TIE = 1e-9  # prices at which rows change sides are the same when closer than this: repeated rows move together
 
 
 class TopKParams(NamedTuple):
@@ -47,21 +44,6 @@ class TopKReport(NamedTuple):
     coef: np.ndarray
     intercept: np.ndarray
     bias: np.ndarray
-
-
-class BalanceReport(NamedTuple):
-    """How evenly the leaves are used, eqs. (importance) and (load): cv is standard deviation / mean, peak max / mean.
-
-    `dead` names the leaves whose load is below a thousandth of the mean.
-    """
-
-    importance: np.ndarray  # (K,) sum of the priors
-    load: np.ndarray  # (K,) weight of the rows routed to the leaf
-    importance_cv: float
-    importance_peak: float
-    load_cv: float
-    load_peak: float
-    dead: np.ndarray
 
 
 class TopKGate(Gate):
@@ -113,11 +95,15 @@ class TopKGate(Gate):
     np.int64(2)
     """
 
-    sparse = smooth = True
-    known = (
-        "which leaves the gate has chosen for each row is taken as known, so that errors of its coefficients are those "
-        "of a softmax over these leaves"
+    traits = GateTraits(
+        routed=True,
+        exact=True,
+        smooth=True,
+        sparse_input=True,
+        fixed="which leaves the gate has chosen for each row is taken as known, so that errors of its coefficients are "
+        "those of a softmax over these leaves",
     )
+    adjustable = frozenset({"alpha", "l1_ratio", "balance", "commit", "dense_sweeps", "max_stages", "stage_sweeps"})
 
     def __init__(
         self,
@@ -153,11 +139,11 @@ class TopKGate(Gate):
         bound.node_ = SoftmaxGate(self.alpha, self.l1_ratio).bind(rows, design)
         return bound
 
-    # -- the dense softmax that training starts from ------------------------------------------------------------------
+    # -- the dense softmax that training starts from -------------------------------------------------------------------
 
     def dense(self, n_leaves):
         """The softmax gate over all leaves."""
-        return TreeGate(self.node_, Tree.flat(n_leaves))
+        return self.node_.over(Tree.flat(n_leaves))
 
     def to_dense(self, params):
         """Parameters of `dense`."""
@@ -176,7 +162,11 @@ class TopKGate(Gate):
             return TopKParams(np.zeros((1, rows.Z.shape[1])), np.zeros(1))
         return self.from_dense(self.dense(K).init(rows, resp))
 
-    # -- routing ------------------------------------------------------------------------------------------------------
+    def train(self, mixture, params, rows, run):
+        """In stages, see the class."""
+        return stages.train(mixture, params, rows, run)
+
+    # -- routing -------------------------------------------------------------------------------------------------------
 
     def freeze(self, params, rows):
         """Parameters with the bias that balances the loads, and every row's leaves (n, k), eq. (active)."""
@@ -194,9 +184,9 @@ class TopKGate(Gate):
 
     def route(self, params, rows):
         """The leaves of every row and their log-priors, (n, k) each, eqs. (active) and (sparse-prior)."""
-        score = _row_scores(rows.Z, params.coef)
+        score = row_scores(rows.Z, params.coef)
         active = top_k(score + params.bias, self.k, overwrite=True) if rows.active is None else rows.active
-        return active, _restricted(score, active)[0]
+        return active, restricted(score, active)[0]
 
     def twin(self, params, leaf, donor, number):
         """Parameters in which a leaf has the donor's scores, tilted along one column; `number` says which."""
@@ -210,11 +200,11 @@ class TopKGate(Gate):
             return TopKParams(multinomial.shifted(coef[None], self.node_.penalty_, self.node_.lasso_)[0], bias)
         return TopKParams(coef - coef.mean(axis=0), bias)
 
-    # -- the verbs of a gate -----------------------------------------------------------------------------------------
+    # -- the prior and the M-step --------------------------------------------------------------------------------------
 
     def log_prior(self, params, rows):
         active, log_prior = self.route(params, rows)
-        return _scatter(active, log_prior, len(params.coef), -np.inf)
+        return scattered(active, log_prior, len(params.coef), -np.inf)
 
     def log_score(self, params, rows):
         return self.evaluate(params, rows)[0]
@@ -222,10 +212,10 @@ class TopKGate(Gate):
     def evaluate(self, params, rows):
         active, log_prior = self.route(params, rows)
         if not self._commits(params, rows):
-            return _scatter(active, log_prior, len(params.coef), -np.inf), (active, log_prior, None)
+            return scattered(active, log_prior, len(params.coef), -np.inf), (active, log_prior, None)
         dense = multinomial.log_probability(params.coef[None], rows.Z)[:, 0]
-        committed = log_prior + self.commit * _restricted(dense, active)[1]  # eq. (commitment)
-        return _scatter(active, committed, len(params.coef), -np.inf), (active, log_prior, dense)
+        committed = log_prior + self.commit * restricted(dense, active)[1]  # eq. (commitment)
+        return scattered(active, committed, len(params.coef), -np.inf), (active, log_prior, dense)
 
     def _commits(self, params, rows):
         return self.commit > 0 and rows.active is not None and rows.active.shape[1] < len(params.coef)
@@ -238,12 +228,12 @@ class TopKGate(Gate):
         routed = np.bincount(active.ravel(), np.repeat(total, active.shape[1]), K)
         prior = np.exp(log_prior)
         commit = 0.0 if log_dense is None else self.commit
-        moved = _scatter(active, target - (1.0 - commit) * total * prior, K)
-        bound = _scatter(active, (1.0 - commit) * total * _bound(prior), K)
+        moved = scattered(active, target - (1.0 - commit) * total * prior, K)
+        bound = scattered(active, (1.0 - commit) * total * curvature_bound(prior), K)
         if commit:
             dense = np.exp(log_dense)
             moved -= commit * total * dense
-            bound += commit * total * _bound(dense)
+            bound += commit * total * curvature_bound(dense)
         return TopKStatistics(routed, weighted_cross(rows.Z, moved), weighted_gram(rows.Z, bound))
 
     def update(self, params, stats, rows=None):
@@ -277,7 +267,7 @@ class TopKGate(Gate):
             return multinomial.n_moved(params.coef[None])
         return (len(params.coef) - 1) * params.coef.shape[1]
 
-    # -- information --------------------------------------------------------------------------------------------------
+    # -- information ---------------------------------------------------------------------------------------------------
 
     def coordinates(self, params, design):
         return self.node_.coordinates(self.to_dense(params), design)
@@ -294,13 +284,18 @@ class TopKGate(Gate):
     def diverging(self, params, stats):
         return np.arange(int(np.ptp(params.coef[:, :-1], axis=0).max(initial=0.0) > multinomial.STEEP))
 
+    def column_information(self, stats):
+        return np.einsum("kjj->j", stats.curvature)
+
+    # -- what users are shown ------------------------------------------------------------------------------------------
+
     def warnings(self, params, stats):
         found = []
         if np.ptp(params.coef[:, :-1], axis=0).max(initial=0.0) > multinomial.STEEP:
             found.append("the gate's slopes grow without bound, or all but. Use gate alpha > 0 or fewer experts")
         if self.balance is not None:
             mean = stats.load.mean()
-            outside = np.flatnonzero(_excess(stats.load, mean / self.balance, mean * self.balance) > 1e-9)
+            outside = np.flatnonzero(excess(stats.load, mean / self.balance, mean * self.balance) > 1e-9)
             if len(outside):
                 found.append(
                     f"the loads of expert(s) {outside.tolist()} cannot be brought within balance={self.balance}: too "
@@ -311,145 +306,5 @@ class TopKGate(Gate):
     def report(self, params, design):
         return TopKReport(*design.to_user_units(params.coef), params.bias)
 
-
-# -- functions of arrays ----------------------------------------------------------------------------------------------
-
-
-def _restricted(score, active):
-    """Log-priors (n, k) of the active leaves, and the logarithm (n, 1) of the sum of their exponentials."""
-    log_prior = np.take_along_axis(score, active, axis=1)
-    top = log_prior.max(axis=1, keepdims=True)
-    log_mass = top + np.log(np.exp(log_prior - top).sum(axis=1, keepdims=True))
-    return log_prior - log_mass, log_mass
-
-
-def _bound(prior):
-    """Diagonal bound of diag(g) - g g' for priors (n, k), eq. (logit-majoriser)."""
-    top = prior.max(axis=1, keepdims=True)
-    return prior * np.where(top > 0.5, 2.0 * np.where(prior == top, 1.0 - prior, top), 1.0)
-
-
-def _scatter(active, values, n_leaves, fill=0.0):
-    """Values (n, k) of the active leaves in an array (n, K), stored leaf by leaf."""
-    out = np.full((n_leaves, len(active)), fill).T
-    np.put_along_axis(out, active, values, axis=1)
-    return out
-
-
-def _row_scores(Z, coef):
-    """Linear scores (n, K) with each row's together, as the choice among them wants it."""
-    return Z @ coef.T if sp.issparse(Z) else np.ascontiguousarray(np.dot(Z, coef.T))
-
-
-def top_k(score, k, overwrite=False):
-    """The k leaves (n, k) with the largest scores (n, K), in ascending order; of equal ones the lowest."""
-    n, K = score.shape
-    if k == K:
-        return np.tile(np.arange(K), (n, 1))
-    if k > MAX_PICKS:
-        return np.sort(np.argsort(-score, axis=1, kind="stable")[:, :k], axis=1)
-    score = np.array(score, order="C", copy=not overwrite or None)  # each row's scores together
-    active, row = np.empty((n, k), dtype=np.intp), np.arange(n)
-    for j in range(k):
-        active[:, j] = score.argmax(axis=1)  # the first of equal ones
-        score[row, active[:, j]] = -np.inf
-    return np.sort(active, axis=1)
-
-
-def balance_report(prior, weight=None, active=None):
-    """How evenly the leaves are used.
-
-    Parameters
-    ----------
-    prior : ndarray of shape (n, K)
-        As from ``gate_proba``.
-    weight : ndarray of shape (n,) or None
-        Sample weights.
-    active : ndarray of int of shape (n, k) or None
-        The leaves of every row; None are those of positive prior.
-
-    Returns
-    -------
-    BalanceReport
-    """
-    prior = np.asarray(prior, dtype=float)
-    n, K = prior.shape
-    weight = np.ones(n) if weight is None else np.asarray(weight, dtype=float)
-    importance = weight @ prior
-    if active is None:
-        load = weight @ (prior > 0)
-    else:
-        load = np.bincount(np.ravel(active), np.repeat(weight, np.shape(active)[1]), K)
-    shape = [float(f(use) / use.mean()) for use in (importance, load) for f in (np.std, np.max)]
-    return BalanceReport(importance, load, *shape, np.flatnonzero(load < 1e-3 * load.mean()))
-
-
-def balancing_bias(score, weight, k, balance, bias):
-    """Bias (K,) with which every load is between its mean / balance and mean * balance, eq. (balance).
-
-    The loads are the supplies of a market in which rows buy the k leaves worth most to them, and the bias is minus the
-    price of a leaf. Every leaf outside its bounds is told the price at which, all others' prices kept, its load would
-    be just inside, and goes part of the way there; the last round with the smallest excess is kept.
-
-    Parameters
-    ----------
-    score : ndarray of shape (n, K)
-    weight : ndarray of shape (n,)
-    k : int
-    balance : float
-    bias : ndarray of shape (K,)
-        Where to start.
-
-    Returns
-    -------
-    ndarray of shape (K,)
-        The bias, with mean zero.
-    """
-    K = score.shape[1]
-    if k == K:
-        return np.zeros(K)
-    mean = k * weight.sum() / K
-    low, high = mean / balance, mean * balance
-    inside = min(0.03, 0.15 * (balance - 1.0))  # where to aim: steps that stop at the bound itself never get there
-    best = (np.inf, bias)
-    for _ in range(MAX_ROUNDS):
-        value = score + bias
-        active = top_k(value, k)
-        load = np.bincount(active.ravel(), np.repeat(weight, k), K)
-        excess = _excess(load, low, high)
-        worst = excess.max()
-        if worst < best[0]:
-            best = (worst, bias)
-        outside = np.flatnonzero(excess > 0)
-        if not len(outside):
-            break
-        # What a leaf must be worth to a row: more than the last that the row takes or, where it is taken, the next.
-        edge = -np.partition(-value, (k - 1, k), axis=1)[:, k - 1 : k + 1]
-        taken = np.zeros(value.shape, dtype=bool)
-        np.put_along_axis(taken, active, True, axis=1)
-        new = bias.copy()
-        for j in outside:
-            price = np.where(taken[:, j], edge[:, 1], edge[:, 0]) - score[:, j]
-            new[j] = _price(price, weight, low * (1.0 + inside), high * (1.0 - inside), load[j])
-        # All at once they overshoot: what one leaf loses, others that are too full would get.
-        bias = bias + (1.0 if len(outside) == 1 else 0.5) * (new - bias)
-        bias = bias - bias.mean()
-    return best[1]
-
-
-def _excess(load, low, high):
-    """How far a load is outside its bounds, (K,), as a share of them."""
-    return np.maximum(np.maximum(load / high, low / np.maximum(load, 1e-6 * low)) - 1.0, 0.0)
-
-
-def _price(price, weight, low, high, load):
-    """The bias at which rows of the least `price` (n,) are won, so many as the nearest bound allows."""
-    order = np.argsort(price, kind="stable")
-    ordered, mass = price[order], np.cumsum(weight[order])
-    gap = np.append(np.diff(ordered) > TIE, True)  # rows that are alike are won together
-    ends = np.flatnonzero(gap)
-    if load > high:
-        won = ends[max(np.searchsorted(mass[ends], high * (1 + 1e-12), side="right") - 1, 0)]
-    else:
-        won = ends[min(np.searchsorted(mass[ends], low * (1 - 1e-12)), len(ends) - 1)]
-    return 0.5 * (ordered[won] + ordered[won + 1]) if won + 1 < len(ordered) else ordered[won] + 1.0
+    def column_strength(self, report, design):
+        return np.abs(report.coef * design.scale).sum(axis=0)

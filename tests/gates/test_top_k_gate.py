@@ -10,9 +10,10 @@ from sklearn.exceptions import ConvergenceWarning
 
 from hme import HMERegressor, Tree
 from hme.experts import LinearExpert, LogisticExpert, TreeExpert
-from hme.fitting import em, restarts, stages
+from hme.fitting import em, restarts, training
 from hme.gates import SoftmaxGate, TopKGate, TreeGate
-from hme.gates.topk import balance_report, balancing_bias, top_k
+from hme.gates.balance import balance_report, balancing_bias
+from hme.gates.routing import top_k
 from hme.model.design import Design
 from hme.model.mixture import Mixture
 from hme.model.rows import Rows
@@ -41,7 +42,7 @@ def make_start(mixture, rows, seed=1):
 def make_fit(gate, rows=None, **options):
     rows = make_rows() if rows is None else rows
     mixture = make_mixture(rows, gate)
-    return mixture, rows, stages.fit(mixture, rows, make_start(mixture, rows), em.Options(**options))
+    return mixture, rows, training.train(mixture, rows, make_start(mixture, rows), em.Options(**options))
 
 
 class CountingExpert(LinearExpert):
@@ -90,7 +91,7 @@ def test_all_leaves_are_the_dense_gate_exactly():
     rows = make_rows()
     sparse = make_mixture(rows, TopKGate(k=K, balance=1.5))
     dense = make_mixture(rows, TreeGate(SoftmaxGate(), Tree.flat(K)))
-    one = stages.fit(sparse, rows, make_start(sparse, rows))
+    one = training.train(sparse, rows, make_start(sparse, rows))
     two = em.fit(dense, rows, make_start(dense, rows))
     np.testing.assert_array_equal(one.params.gate.coef, two.params.gate.coef[0])
     np.testing.assert_array_equal(one.history.objective, two.history.objective)
@@ -206,7 +207,7 @@ def test_frozen_objective_is_the_likelihood_and_the_commitment():
         leaves = rows.active[n]
         mass = dense[n, leaves].sum()
         naive += rows.weight[n] * (np.log(dense[n, leaves] @ density[n, leaves] / mass) + 0.3 * np.log(mass))
-    np.testing.assert_allclose(mixture.sweep(params, rows)[0], naive / rows.weight.sum(), rtol=1e-12)
+    np.testing.assert_allclose(mixture.e_step(params, rows)[0], naive / rows.weight.sum(), rtol=1e-12)
 
 
 def test_weight_is_repetition():
@@ -218,7 +219,7 @@ def test_weight_is_repetition():
     fits = []
     for table in (weighted, repeated):
         mixture = make_mixture(table, TopKGate(balance=1.5, dense_sweeps=10, max_stages=2, stage_sweeps=5))
-        fit = stages.fit(mixture, table, make_start(mixture, table))
+        fit = training.train(mixture, table, make_start(mixture, table))
         fits.append(mixture.evidence(fit.params, rows))
     np.testing.assert_allclose(*fits, rtol=1e-7, atol=1e-7)
 
@@ -266,12 +267,12 @@ def test_starts_race_and_starving_leaves_are_fed():
 def test_one_leaf_and_refitted_experts():
     rows = make_rows()
     mixture = make_mixture(rows, TopKGate(k=1))
-    alone = stages.fit(mixture, rows, mixture.init(rows, np.ones((N, 1))))
+    alone = training.train(mixture, rows, mixture.init(rows, np.ones((N, 1))))
     plain = make_mixture(rows, TreeGate(SoftmaxGate(), Tree.flat(1)))
     other = em.fit(plain, rows, plain.init(rows, np.ones((N, 1))))
     np.testing.assert_allclose(alone.objective, other.objective, rtol=1e-12)
     mixture = make_mixture(rows, TopKGate(dense_sweeps=5, max_stages=2, stage_sweeps=3), TreeExpert())
-    fit = stages.fit(mixture, rows, make_start(mixture, rows))
+    fit = training.train(mixture, rows, make_start(mixture, rows))
     mean, variance = mixture.moments(fit.params, rows)
     assert mean.shape == variance.shape == (N, 1) and (variance > 0).all()
 
@@ -314,9 +315,9 @@ def test_starving_leaves_come_back_as_twins():
     coef[:4] = [0.0, 0.0, 0.0, -1000.0]  # four leaves that no row has, and that no bias can tell apart
     params = params._replace(gate=params.gate._replace(coef=coef))
     alive = TopKGate(dense_sweeps=30, stage_sweeps=5, max_stages=4).bind(rows, DESIGN)
-    without = stages.fit(Mixture(alive, mixture.expert), rows, params)
+    without = training.train(Mixture(alive, mixture.expert), rows, params)
     assert without.stats.load[:4].max() == 0.0
-    fit = stages.fit(mixture, rows, params)
+    fit = training.train(mixture, rows, params)
     load = fit.stats.gate.load / fit.stats.gate.load.mean()
     assert load.max() <= 1.8 * (1 + 1e-9) and load.min() >= (1 - 1e-9) / 1.8
     assert fit.stats.load.min() > 0.01 * fit.stats.load.mean()
@@ -373,7 +374,7 @@ def test_classes_and_sparse_tables():
     rows = make_rows()
     rows = rows._replace(y=(rows.y[:, 0] > np.median(rows.y)).astype(int))
     mixture = make_mixture(rows, TopKGate(), LogisticExpert())
-    fit = stages.fit(mixture, rows, make_start(mixture, rows), em.Options(max_iter=40))
+    fit = training.train(mixture, rows, make_start(mixture, rows), em.Options(max_iter=40))
     probability = mixture.mean(fit.params, rows)
     np.testing.assert_allclose(probability.sum(axis=1), 1.0)
     table = sp.csr_matrix(rows.X)

@@ -1,0 +1,110 @@
+"""Bind, the first step of a fit: families, columns and tree are bound to the rows."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from ..model.features import Columns
+from ..model.folds import fold_numbers
+from ..model.mixture import Mixture
+from ..model.rows import Rows
+from ..model.tree import Tree
+from ..registry import check_support
+from .row_arguments import check_group_columns, in_groups, with_labels
+from .settings import check_settings
+
+__all__ = ["Bound", "bind", "continues"]
+
+
+class Bound(NamedTuple):
+    """What EM works on."""
+
+    mixture: Mixture
+    columns: Columns
+    tree: Tree
+    rows: Rows
+    order: Any  # numbers of the rows among those of positive weight, or None where they stand in the user's order
+    structure: tuple  # what a warm start must share with the earlier fit
+
+
+def bind(model, given):
+    """Bind the families, columns and tree of an estimator to what its `fit` is given.
+
+    Parameters
+    ----------
+    model : HMERegressor or HMEClassifier
+    given : Given
+
+    Returns
+    -------
+    Bound
+    """
+    check_settings(model)
+    expert, gate = given.expert, given.gate
+    structure = _structure(model, given)
+    columns = _columns(model, given)
+    arrays = {"y": given.y, "weight": given.weight, "group": given.groups, **given.arguments}
+    rows, order = in_groups(columns.rows(given.tables, **arrays))
+    check_support(expert, gate, rows)
+    tree = _tree(model, expert, rows)
+    if continues(model) and tree != model.tree_:
+        raise ValueError(f"warm_start: the earlier fit has {model.tree_!r}, not {tree!r}. Use warm_start=False.")
+    if gate.traits.sees_columns and tree.n_leaves > 1:
+        check_group_columns(rows, columns.gate.design.names)
+    numbers = np.flatnonzero(given.kept)
+    rows = with_labels(rows, given.labels, numbers if order is None else numbers[order], len(given.kept), tree, gate)
+    if expert.traits.cross_fitted or gate.traits.cross_fitted:
+        rows = rows._replace(fold=fold_numbers(rows))
+    # One thread, as in the fit, so that results do not depend on their number. The guard notices what overflows.
+    with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
+        mixture = Mixture(gate, expert.bind(rows, columns.expert.design))
+    return Bound(mixture, columns, tree, rows, order, structure)
+
+
+def continues(model):
+    """Whether a fit is a warm start from an earlier one."""
+    return model.warm_start and hasattr(model, "params_")
+
+
+def _structure(model, given):
+    """What a warm start must share with the earlier fit, which is refused where it does not."""
+    structure = (model.n_features_in_, given.y.shape[1:], given.expert.structure(), given.gate.structure())
+    structure += (repr(model.expert_features), repr(model.gate_features))
+    if continues(model):
+        given.target.check_continues(model.target_)
+        if structure != model._earlier.structure:
+            raise ValueError(
+                "warm_start: the earlier fit has (features, outputs, expert, gate, expert_features, gate_features) "
+                f"{model._earlier.structure}, this one has {structure}. Use warm_start=False."
+            )
+    return structure
+
+
+def _columns(model, given):
+    """The columns of both sides: those of an earlier fit, or new ones."""
+    if continues(model):
+        return model.columns_._replace(views=given.views)
+    names = model.input_names()
+    sides = model.expert_features, model.gate_features
+    return Columns.fit(*sides, given.tables, names, given.weight, model.standardize, given.views)
+
+
+def _tree(model, expert, rows):
+    if expert.names and model.tree is None and model.n_experts is None:
+        if isinstance(model.depth, str) and np.ndim(model.branching) == 0:
+            raise ValueError(
+                f"expert is a list of {len(expert.names)} experts, one for each leaf: say which tree, for example "
+                f"n_experts={len(expert.names)}."
+            )
+    tree = Tree.from_parameters(
+        model.depth,
+        model.branching,
+        model.n_experts,
+        model.tree,
+        rows_per_leaf=10 * rows.X.shape[1],
+        weight=rows.weight.sum(),
+    )
+    expert.check_leaves(tree.n_leaves)
+    return tree

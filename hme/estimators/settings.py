@@ -1,0 +1,51 @@
+"""The hyper-parameters of an estimator, checked, and the options of EM that they stand for."""
+
+from sklearn.utils import check_random_state
+
+from ..fitting import em, starts
+from ..fitting.algorithms import ALGORITHMS
+from ..numerics.checks import check_choice, check_int, check_real
+
+__all__ = ["algorithms", "check_settings", "options"]
+
+
+def check_settings(model):
+    """Refuse, by name, hyper-parameters that are out of range; families and trees are checked where they are made."""
+    check_int(model.n_init, "n_init")
+    check_int(model.max_iter, "max_iter")
+    check_real(model.tol, "tol")
+    if model.n_finalists is not None:
+        check_int(model.n_finalists, "n_finalists", 1, model.n_init)
+    names = algorithms(model)
+    if not names or not all(isinstance(name, str) and name in ALGORITHMS for name in names):
+        raise ValueError(
+            f"algorithm = {model.algorithm!r} must be one of {sorted(ALGORITHMS)}, or a tuple of several, each of "
+            "which continues from where the one before ended."
+        )
+    check_choice(model.on_empty, "on_empty", ("reseed", "warn", "raise"))
+    check_choice(model.standardize, "standardize", (True, False))
+    check_choice(model.warm_start, "warm_start", (True, False))
+    if not isinstance(model.verbose, bool):
+        check_int(model.verbose, "verbose", 0)
+    if isinstance(model.start, str) and model.start not in ("auto", *starts.STARTS):
+        raise ValueError(
+            f"start = {model.start!r} must be 'auto', one of {sorted(starts.STARTS)}, labels or responsibilities."
+        )
+    if model.callback is not None and not callable(model.callback):
+        raise TypeError(f"callback = {model.callback!r} must be None or a callable (sweep, objective, params).")
+
+
+def algorithms(model):
+    """The algorithms to run, one after the other."""
+    return model.algorithm if isinstance(model.algorithm, list | tuple) else (model.algorithm,)
+
+
+def options(model):
+    """The `Options` of EM; a random state that is an object draws a number."""
+    try:
+        seed = check_random_state(model.random_state).randint(2**31 - 1)
+    except ValueError:
+        raise ValueError(
+            f"random_state = {model.random_state!r} must be None, an int from 0 to 2**32 - 1 or a RandomState."
+        ) from None
+    return em.Options(model.max_iter, model.tol, model.callback, model.verbose, algorithms(model), seed)

@@ -1,0 +1,88 @@
+"""Start, the second step of a fit: the points that EM runs from."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import joblib
+
+from ..fitting import restarts, starts
+from .binding import continues
+from .settings import options
+
+__all__ = ["Earlier", "Start", "start"]
+
+
+class Earlier(NamedTuple):
+    """What an estimator remembers of its fit for a warm start, beside the fitted attributes."""
+
+    structure: tuple
+    fitted_on: Any  # see `_fingerprint`
+    reached: float  # the objective where the fit has converged, else -inf
+
+
+class Start(NamedTuple):
+    """The starts of a fit."""
+
+    names: list  # of str
+    run: Callable  # without arguments; runs EM from each start and returns a list of `Fit`
+    options: Any  # of EM
+    fitted_on: Any
+
+
+def start(model, given, bound):
+    """The points that EM runs from: the parameters of an earlier fit, or responsibilities that are given or made.
+
+    Parameters
+    ----------
+    model : HMERegressor or HMEClassifier
+    given : Given
+    bound : Bound
+
+    Returns
+    -------
+    Start
+    """
+    mixture, rows, tree = bound.mixture, bound.rows, bound.tree
+    em_options, fitted_on = options(model), _fingerprint(model, given, bound)
+    if continues(model):
+        params = _continued(model, bound, fitted_on)
+        again = partial(_run_again, mixture, rows, params, em_options, model._earlier.reached)
+        return Start(["warm"], again, em_options, fitted_on)
+    if given.groups is None and isinstance(model.start, str) and model.start == "groups":
+        raise ValueError("start = 'groups' needs groups in fit.")
+    resp = None
+    if not isinstance(model.start, str):
+        resp = starts.given(model.start, given.kept, tree.n_leaves)
+        resp = resp if bound.order is None else resp[bound.order]
+    first = model.start if resp is None else "given"
+    grouped = rows.group is not None and len(rows.firsts()) < rows.n_rows
+    names = starts.sequence(first, model.n_init, model.task == "classification", grouped)
+    jobs = mixture, rows, tree, names, em_options, resp, model.n_finalists, model.n_jobs
+    return Start(names, partial(restarts.run, *jobs), em_options, fitted_on)
+
+
+def _run_again(*arguments):
+    return [restarts.continue_fit(*arguments)]
+
+
+def _fingerprint(model, given, bound):
+    """The rows and families of a fit as text, for families that are fitted anew; None where no one will ask."""
+    if not (bound.mixture.refitted and model.warm_start):
+        return None
+    return joblib.hash((bound.rows.X, bound.rows.y, bound.rows.weight)), repr(given.expert), repr(given.gate)
+
+
+def _continued(model, bound, fitted_on):
+    """The parameters of an earlier fit, as a start on these rows.
+
+    Estimators that were fitted to other rows have seen some of these, and an estimator that the user gives may be
+    another one now. Of such a fit only the responsibilities are used.
+    """
+    mixture = bound.mixture
+    sides = mixture.expert.traits, mixture.gate.traits
+    by_rows = mixture.refitted or any(traits.sees_table for traits in sides)
+    if not by_rows or (fitted_on is not None and fitted_on == model._earlier.fitted_on):
+        return model.params_
+    unseen = bound.rows._replace(fold=None)
+    return mixture.init(bound.rows, model.model_.posterior(model.params_, unseen)[1])

@@ -1,0 +1,25 @@
+"""What y is, given a prediction of it: responses, which linear predictors and fitted estimators share."""
+
+from .base import CoefParams, Response, Scalar, Working
+from .counts import CountResponse
+from .dispersed import DispersedResponse, GLMParams, GLMReport, PositiveResponse
+from .gaussian import GaussianNoise
+from .laplace import LaplaceNoise
+from .reweighted import ReweightedNoise
+from .student import StudentNoise
+
+__all__ = [
+    "CoefParams",
+    "CountResponse",
+    "DispersedResponse",
+    "GLMParams",
+    "GLMReport",
+    "GaussianNoise",
+    "LaplaceNoise",
+    "PositiveResponse",
+    "Response",
+    "ReweightedNoise",
+    "Scalar",
+    "StudentNoise",
+    "Working",
+]

@@ -1,0 +1,148 @@
+"""Responses that count: with zeros, or given that there is none."""
+
+from abc import abstractmethod
+
+import numpy as np
+
+from ...distributions import ZeroTruncated
+from ...model.traits import Traits
+from ...numerics.checks import check_choice
+from ...numerics.coordinates import differenced
+from .base import Response, Working
+from .dispersed import GLMParams, GLMReport
+
+__all__ = ["FEW", "CountResponse"]
+
+# The information that zero truncation leaves is a small difference where nearly all is zero: least share of the whole.
+LEAST_INFORMATION = 1e-3
+FEW = 0.01  # events in all the rows of an expert, below which its intercept runs away
+
+
+class CountResponse(Response):
+    """Counts with a log link. With p0 the probability of zero, truncation divides the mass by 1 - p0, eq. (truncated).
+
+    A family says what is so before truncation; what truncation makes of it is the same for all.
+    """
+
+    links, link = ("log",), "log"
+    Params, Report = GLMParams, GLMReport
+
+    def __init__(self, zero_truncated=False):
+        self.zero_truncated = zero_truncated
+
+    @property
+    def traits(self):
+        return Traits(
+            measure="mass",
+            domain="counts > 0" if self.zero_truncated else "counts >= 0",
+            positive=True,
+            row_arguments=("offset",),
+            sparse_input=True,
+            exact=True,
+            additive=True,
+            smooth=True,
+        )
+
+    # -- what a family says, before truncation -----------------------------------------------------------------------
+
+    @abstractmethod
+    def log_mass(self, y, eta, params):
+        """log p(y)."""
+
+    @abstractmethod
+    def counts(self, eta, params):
+        """The distribution, an object of `hme.distributions`, of arrays (n, K) and scalars (1, K)."""
+
+    @abstractmethod
+    def count_variance(self, mean, params):
+        """Variance of y at a mean."""
+
+    def excess_information(self, y, mean, params):
+        """The observed curvature by eta as a multiple of the expected one, eq. (observed-curvature)."""
+        return 1.0
+
+    def mass_derivatives(self, y, eta, params):
+        """Derivatives of `log_mass` by eta and the logarithms of the scalars, as `stacked`."""
+
+        def displaced(shift, *logs):
+            moved = {s.name: getattr(params, s.name) * np.exp(log) for s, log in zip(self.scalars, logs, strict=True)}
+            return self.log_mass(y, eta + shift, params._replace(**moved))
+
+        return differenced(displaced, 1 + len(self.scalars))
+
+    # -- the response ------------------------------------------------------------------------------------------------
+
+    def check(self):
+        check_choice(self.zero_truncated, "zero_truncated", (True, False))
+
+    def possible(self, rows):
+        return rows.y[:, 0] > 0 if self.zero_truncated else rows.y[:, 0] >= 0
+
+    def interior(self, rows):
+        return np.maximum(rows.y, 0.1)
+
+    def start_scalars(self, rows):
+        return {"dispersion": np.ones((1, rows.y.shape[1]))}
+
+    def log_density(self, y, eta, params, rows):
+        log_mass = self.log_mass(y, eta, params)
+        if self.zero_truncated:
+            log_mass = log_mass - np.log(-np.expm1(self.log_mass(0.0, eta, params)))
+        return log_mass
+
+    def distribution(self, eta, params, rows):
+        counts = self.counts(eta, params)
+        return ZeroTruncated(counts) if self.zero_truncated else counts
+
+    def mean(self, eta, params, rows):
+        return super().mean(eta, params, rows) if self.zero_truncated else self.mean_of(eta)
+
+    def zero_odds(self, eta, params):
+        """p0 / (1 - p0) and 1 - p0."""
+        log_zero = self.log_mass(0.0, eta, params)
+        positive = -np.expm1(log_zero)
+        return np.exp(log_zero) / positive, positive
+
+    def working(self, y, eta, params, rows):
+        mean = self.mean_of(eta)
+        ratio = mean / self.count_variance(mean, params)
+        score, information, terms = (y - mean) * ratio, mean * ratio, self.scalar_terms(y, eta, params)
+        if not self.zero_truncated:
+            return Working(score, information * self.excess_information(y, mean, params), None, terms)
+        odds, positive = self.zero_odds(eta, params)
+        at_zero = -mean * ratio  # the score of a zero
+        shift = odds * at_zero
+        left = information / positive - odds * at_zero**2 - shift**2
+        return Working(score + shift, np.maximum(left, LEAST_INFORMATION * information), None, terms)
+
+    def scalar_terms(self, y, eta, params):
+        """Slope, curvature and squared slope by the logarithm of the scalar; see `Response.update`."""
+        if not self.scalars:
+            return ()
+        first, second = self.scalar_derivatives(y, eta, params)
+        if self.zero_truncated:
+            odds, _ = self.zero_odds(eta, params)
+            zero, bend = self.scalar_derivatives(0.0, eta, params)
+            second = second + odds * (zero**2 + bend) + (odds * zero) ** 2
+            first = first + odds * zero
+        return first, second, first**2
+
+    def scalar_derivatives(self, y, eta, params):
+        """First and second derivatives of `log_mass` by the logarithm of the scalar, for a family that has one."""
+        first, second = self.mass_derivatives(y, eta, params)
+        return first[..., 1], second[..., 1, 1]
+
+    def derivatives(self, y, eta, params, rows):
+        first, second = self.mass_derivatives(y, eta, params)
+        if not self.zero_truncated:
+            return first, second
+        # Of -log(1 - p0), eq. (truncated-derivatives).
+        zero, bend = self.mass_derivatives(np.zeros_like(y), eta, params)
+        odds = self.zero_odds(eta, params)[0][..., None]
+        square, odds_ = zero[..., None] * zero[..., None, :], odds[..., None]
+        return first + odds * zero, second + odds_ * bend + odds_ * (1.0 + odds_) * square
+
+    def one_sided(self, stats):
+        # Gradient and information of the intercept add up to the events where the mean is small.
+        events = stats.cross[:, 0, -1] + stats.gram[:, 0, -1, -1]
+        return (events < FEW) & (stats.weight > 1.0) & (not self.zero_truncated)

@@ -1,0 +1,183 @@
+"""Responses whose dispersion phi scales the variance: Gaussian, gamma and inverse Gaussian ones with a link."""
+
+from abc import abstractmethod
+from copy import copy
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ...model.traits import Traits
+from ...numerics.coordinates import ridge_derivatives, stacked
+from ...numerics.links import LINKS
+from .base import Response, Scalar, Working
+from .scale import Scale, check_scale, noise_floor
+
+__all__ = ["DispersedResponse", "GLMParams", "GLMReport", "PositiveResponse"]
+
+# The power of the mean in the variance for which a link is the canonical one.
+CANONICAL = {"identity": 0, "log": 1, "inverse": 2}
+
+
+class GLMParams(NamedTuple):
+    coef: np.ndarray  # (K, T, p), of the design columns, intercept last
+    dispersion: np.ndarray  # (K, T); ones where the family has none
+
+
+class GLMReport(NamedTuple):
+    """GLM experts in the user's units: `coef` (K, p), `intercept` (K,) of the linear predictor, `dispersion` (K,)."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    dispersion: np.ndarray
+
+
+class DispersedResponse(Response):
+    """A generalised linear model whose variance is a dispersion times a function of the mean.
+
+    A family says its `deviance`: log p = -deviance / (2 phi) + terms without the mean. So a step that lowers the
+    deviance is right for every phi, and phi's maximiser at the old deviance is right after it: the joint update never
+    lets Q fall, eq. (dispersion-update).
+
+    `prior`, `floor` and `shared` are the hyper-parameters of the dispersion.
+    """
+
+    traits = Traits(row_arguments=("offset",), sparse_input=True, exact=True, additive=True, smooth=True)
+    links = ("log", "inverse")
+    Params, Report = GLMParams, GLMReport
+    ceiling = np.inf  # largest dispersion
+
+    def __init__(self, link="log", prior=(1.0, 0.1), floor="auto", shared=False):
+        self.link, self.prior, self.floor, self.shared = link, prior, floor, shared
+        self.scalars = (Scalar("dispersion", "log(dispersion)", 0.0, self.ceiling, shared),)
+
+    # -- what a family says ------------------------------------------------------------------------------------------
+
+    power = 0  # of the mean, which the variance is proportional to
+    Distribution = density = None  # of the mean and the dispersion: a class of `hme.distributions` and its log-density
+
+    def unit_variance(self, mean):
+        """Variance of y where the dispersion is one."""
+        return mean**self.power if self.power else np.ones_like(mean)
+
+    def unit_variance_slope(self, mean):
+        """Its derivative by the mean."""
+        return self.power * mean ** (self.power - 1) if self.power else np.zeros_like(mean)
+
+    @abstractmethod
+    def deviance(self, y, mean):
+        """Deviance of a row."""
+
+    def excess_information(self, y, mean):
+        """The observed curvature by eta as a multiple of the expected one, eq. (observed-curvature).
+
+        Steps of Fisher's scoring overshoot, and need not converge, where it is more than two. With a log link, where
+        the observed curvature can be next to nothing, it is taken as no less than one.
+        """
+        if self.power == CANONICAL[self.link]:
+            return 1.0
+        multiple = 1.0 + (self.power - CANONICAL[self.link]) * (y / mean - 1.0)
+        return np.maximum(multiple, 1.0) if self.link == "log" else multiple
+
+    def log_density(self, y, eta, params, rows):
+        return self.density(y, self.mean_of(eta), params.dispersion)
+
+    def distribution(self, eta, params, rows):
+        return self.Distribution(self.mean_of(eta), params.dispersion)
+
+    def dispersion_derivatives(self, deviance, dispersion):
+        """First and second derivatives of the log-density by the log-dispersion."""
+        half = 0.5 * deviance / dispersion
+        return half - 0.5, -half
+
+    # -- binding to a table ------------------------------------------------------------------------------------------
+
+    def check(self):
+        super().check()
+        check_scale(self.prior, self.floor, self.shared, "dispersion")
+
+    def bind(self, rows):
+        bound = super().bind(rows)
+        center = rows.weight @ self.interior_of(rows.y, bound.largest_) / rows.weight.sum()
+        unit = self.unit_variance(center)
+        spread = rows.weight @ (rows.y - center) ** 2 / rows.weight.sum() / unit
+        # A constant target has no scale of its own: take the size of its values.
+        size = center**2 / unit
+        spread = np.where(spread > 1e-28 * size, spread, np.where(size > 0, size, 1.0))
+        bound.floor_ = noise_floor(self.floor, rows.y, spread, unit)
+        bound.start_ = spread
+        # The size in which a linear predictor is large makes its gradient free of units.
+        bound.unit_ = {"identity": np.sqrt(spread), "inverse": 1.0 / center}.get(self.link, 1.0)
+        return bound._with_scale(spread, None, False)
+
+    def _with_scale(self, pooled, prior, shared):
+        self.scale_ = Scale(self.floor_, pooled, prior, shared)
+        self.scalars = (Scalar("dispersion", "log(dispersion)", self.floor_, self.ceiling, shared),)
+        return self
+
+    def bind_pooled(self, pooled, residual):
+        return copy(self)._with_scale(pooled.dispersion[0], self.prior, self.shared)
+
+    def start_scalars(self, rows):
+        return {"dispersion": self.start_[None]}
+
+    def interior(self, rows):
+        return self.interior_of(rows.y, self.largest_)
+
+    def interior_of(self, y, largest):
+        """Targets moved to where the link has finite values; `largest` is the size of the largest one."""
+        return y
+
+    # -- working quantities and the dispersion -----------------------------------------------------------------------
+
+    def working(self, y, eta, params, rows):
+        mean = self.mean_of(eta)
+        slope = LINKS[self.link].slope(mean, eta, self.largest_)
+        ratio = slope / self.unit_variance(mean)
+        information = slope * ratio * self.excess_information(y, mean)
+        return Working((y - mean) * ratio, information, None, (self.deviance(y, mean),))
+
+    def mean(self, eta, params, rows):
+        return self.mean_of(eta)
+
+    def scale(self, params):
+        return params.dispersion
+
+    def update(self, params, stats, ridge, square=None):
+        dispersion = self.scale_.update(params.dispersion, stats.weight, stats.sums[..., 0] + ridge)
+        return params._replace(dispersion=dispersion)
+
+    def gradient(self, params, stats, ridge, square=None):
+        return self.scale_.gradient(params.dispersion, stats.weight, stats.sums[..., 0] + ridge).ravel()
+
+    def log_prior(self, params):
+        return self.scale_.log_prior(params.dispersion)
+
+    def warnings(self, params):
+        return self.scale_.warnings(params.dispersion, "dispersion", "dispersion")
+
+    # -- information and report --------------------------------------------------------------------------------------
+
+    def derivatives(self, y, eta, params, rows):
+        """Eq. (glm-derivatives)."""
+        mean, dispersion = self.mean_of(eta), params.dispersion
+        slope, bend = (f(mean, eta, self.largest_) for f in (LINKS[self.link].slope, LINKS[self.link].bend))
+        unit = self.unit_variance(mean)
+        force = (y - mean) / (dispersion * unit)
+        curvature = force * (bend - slope**2 * self.unit_variance_slope(mean) / unit) - slope**2 / (dispersion * unit)
+        score = force * slope
+        first, second = self.dispersion_derivatives(self.deviance(y, mean), dispersion)
+        return stacked([score, first], [[curvature, -score], [second]])
+
+    def prior_derivatives(self, params, distance, ridge, lasso, scaled):
+        count = self.scale_.prior_counts(len(distance))
+        return ridge_derivatives(distance, ridge, lasso, params.dispersion, scaled, count, self.scale_.prior_variance)
+
+
+class PositiveResponse(DispersedResponse):
+    """Targets above zero, with a log or an inverse link."""
+
+    traits = replace(DispersedResponse.traits, positive=True, domain="numbers > 0")
+
+    def possible(self, rows):
+        return rows.y[:, 0] > 0

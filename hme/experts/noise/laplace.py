@@ -1,0 +1,131 @@
+"""Laplace noise around a prediction, its corner rounded: density exp(-|r| / s) / (2 s)."""
+
+from copy import copy
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from ...distributions import Hyperbolic
+from ...distributions.hyperbolic import length, log_density, ratio
+from ...numerics.coordinates import stacked
+from .base import common, numbers
+from .reweighted import ReweightedNoise
+
+__all__ = ["LaplaceNoise", "LaplaceParams", "LaplaceReport"]
+
+CORNER = 1e-4  # half-width of the rounded corner, in standard deviations of the fit of all rows
+NEWTON_STEPS = 30
+
+
+class LaplaceParams(NamedTuple):
+    coef: np.ndarray  # (K, T, p), of the design columns, intercept last
+    variance: np.ndarray  # (K, T), the squared scale; the variance of y is about twice that
+
+
+class LaplaceReport(NamedTuple):
+    """Laplace experts in the user's units: `coef` (K, p), `intercept` and `scale` (K,), the mean absolute error."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    scale: np.ndarray
+
+
+class LaplaceNoise(ReweightedNoise):
+    """Laplace noise whose corner |r| is rounded to sqrt(r^2 + e^2), eq. (hyperbolic)."""
+
+    traits = replace(
+        ReweightedNoise.traits,
+        fixed="the log-density of Laplace noise has a corner, so that its observed curvature by the location means "
+        "nothing: its expectation 1 / scale^2 is used",
+    )
+    Params, Report = LaplaceParams, LaplaceReport
+
+    def bind_spread(self, variance):
+        self.corner_ = CORNER * np.sqrt(variance)
+
+    def wrap(self, coef, variance):
+        return LaplaceParams(coef, np.maximum(0.5 * variance, self.floor_))
+
+    # -- density and working quantities ------------------------------------------------------------------------------
+
+    def log_density(self, y, eta, params, rows):
+        return log_density(length((y - eta) ** 2, self.corner_), np.sqrt(params.variance), self.corner_)
+
+    def distribution(self, eta, params, rows):
+        return Hyperbolic(eta, np.sqrt(params.variance), np.full_like(params.variance, self.corner_[0]))
+
+    def of_output(self, t):
+        one = copy(self)
+        one.corner_ = self.corner_[[t]]
+        return one
+
+    def weigh(self, square, params):
+        root = np.sqrt(square + self.corner_**2)
+        return np.sqrt(params.variance) / root, square / (root + self.corner_)
+
+    # -- the scale ---------------------------------------------------------------------------------------------------
+
+    def update(self, params, stats, ridge, square=None):
+        # An upper bound of the lengths where the coefficients have moved to, eq. (row-weight).
+        gain = stats.square - square
+        lengths = np.maximum(stats.sums[..., 0] - 0.5 * gain / np.sqrt(params.variance), 0.0)
+        count, *terms = self._terms(stats.weight, ridge, lengths)
+        inverse = solve_scale(count, *terms, self.corner_, 1.0 / np.sqrt(self.floor_))
+        variance = np.where(count > 0, np.maximum(inverse**-2.0, self.floor_), params.variance)
+        return params._replace(variance=variance)
+
+    def _terms(self, weight, ridge, lengths):
+        """What the scale's equation is made of, (K, T) or (K, 1) each, of all experts where they share it."""
+        count, ridge = self.scale_.totals(weight, ridge)
+        return count, ridge, *(common(a, self.scale_.shared) for a in (lengths, weight[:, None]))
+
+    def gradient(self, params, stats, ridge, square=None):
+        inverse = 1.0 / np.sqrt(params.variance)
+        slope, _ = scale_equation(inverse, *self._terms(stats.weight, ridge, stats.sums[..., 0]), self.corner_)
+        return np.where(params.variance > self.floor_, -0.5 * inverse * slope, 0.0).ravel()
+
+    # -- information and report --------------------------------------------------------------------------------------
+
+    def derivatives(self, y, eta, params, rows):
+        """By the location and the log of the squared scale, eq. (laplace-derivatives).
+
+        Nearly all curvature by the location lies in the corner, on the few rows that happen to be there; its
+        expectation stands for it.
+        """
+        residual, scale = eta - y, np.sqrt(params.variance)
+        x = self.corner_ / scale
+        share, away = ratio(x), length(residual**2, self.corner_) / scale
+        side = residual / np.sqrt(residual**2 + self.corner_**2) / scale
+        first = [-side, 0.5 * (away + x * (1.0 - share) - 1.0)]
+        bend = -0.25 * (away + x * (1.0 - 2.0 * share + x - x * share**2))
+        return stacked(first, [[np.full_like(side, -1.0) / params.variance, 0.5 * side], [bend]])
+
+    def describe_scale(self, scale, df=np.inf):
+        return f"noise Laplace {numbers(scale)}"
+
+
+# -- arrays ----------------------------------------------------------------------------------------------------------
+
+
+def scale_equation(inverse, count, ridge, lengths, weight, corner):
+    """Slope of Q by the inverse scale, which falls from plus infinity, and its own slope; eq. (hyperbolic-scale)."""
+    x = corner * inverse
+    share = ratio(x)
+    slope = count / inverse - weight * corner * (1.0 - share) - lengths - ridge * inverse
+    return slope, weight * corner**2 * (share**2 + share / x - 1.0) - count / inverse**2 - ridge
+
+
+def solve_scale(count, ridge, lengths, weight, corner, largest):
+    """Inverse scales where Q has its maximum, no larger than `largest`."""
+    # With the ratio at zero the equation is quadratic, and its root is below; Newton's steps rise from there.
+    linear = lengths + weight * corner
+    inverse = 2.0 * count / np.maximum(linear + np.sqrt(linear**2 + 4.0 * ridge * count), np.finfo(float).tiny)
+    inverse = np.clip(inverse, np.finfo(float).tiny, largest)
+    for _ in range(NEWTON_STEPS):
+        slope, change = scale_equation(inverse, count, ridge, lengths, weight, corner)
+        step = np.divide(slope, change, out=np.zeros_like(slope), where=change < 0)
+        inverse = np.clip(inverse - step, 0.5 * inverse, largest)
+        if (np.abs(step) <= 1e-15 * inverse).all():
+            break
+    return inverse

@@ -1,0 +1,158 @@
+"""What fitted regressors answer: numbers, with Gaussian, Student or Laplace noise around them."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.dummy import DummyRegressor
+
+from ...numerics.coordinates import by_output
+from .base import PredictorStatistics, own_targets, single, targets, weighted_sum
+
+__all__ = ["EstimatorParams", "EstimatorReport", "Noise", "Numbers"]
+
+FARTHEST = 10.0  # predictions are cut where they lie farther from the mean of y than so many times any y does
+STEPS = 200  # of the scale of noise that is not Gaussian,
+TOL = 1e-9  # and its relative change at which they end
+
+
+class Noise(NamedTuple):
+    variance: np.ndarray  # (K, T), of Student's and Laplace's noise the squared scale
+    df: np.ndarray  # (K, T), inf unless the noise is Student's
+
+
+class EstimatorParams(NamedTuple):
+    """Fitted estimators: one for each fold, that has not seen it, and one that has seen all rows, the last."""
+
+    estimator: np.ndarray  # (K, cv + 1) of objects; (K, 1) without folds
+    failed: np.ndarray  # (K,) of int, fits that raised an error and were replaced
+    variance: np.ndarray  # (K, T) and
+    df: np.ndarray  # (K, T), see `Noise`
+
+
+class EstimatorReport(NamedTuple):
+    """The estimators that have seen all rows (K,), and their noise: `scale` (K,) or (K, T), a standard deviation, the
+    scale of Student's t with `df` degrees of freedom, or the mean absolute error of a Laplace distribution."""
+
+    estimator: np.ndarray
+    scale: np.ndarray
+    df: np.ndarray
+
+
+class Numbers:
+    """Noise around the predictions of estimators, bound to a training table.
+
+    Parameters
+    ----------
+    response : Response
+        Gaussian, Student or Laplace noise, bound to the table,
+    pooled : NamedTuple
+        and the scalars of one regression of all rows, with an axis of one expert.
+    rows : Rows
+    """
+
+    Params, Scalars = EstimatorParams, Noise
+
+    def __init__(self, response, pooled, rows):
+        self.response, self.pooled = response, pooled
+        y = own_targets(rows)
+        self.constant = rows.weight @ y / rows.weight.sum()
+        self.reach = FARTHEST * np.abs(y - self.constant).max(axis=0)
+
+    # -- what is asked of an estimator -------------------------------------------------------------------------------
+
+    def targets(self, rows):
+        """What estimators are fitted to, (n, T)."""
+        return own_targets(rows)
+
+    def dummy(self):
+        """An estimator that knows the mean only."""
+        return DummyRegressor()
+
+    def method(self, estimator):
+        """The method that gives its answers."""
+        return estimator.predict
+
+    def usable(self, values, estimator):
+        """Finite predictions (n, T), within reach."""
+        if (np.abs(values - self.constant) <= self.reach).all():  # nearly always
+            return values
+        values = np.where(np.isfinite(values), values, self.constant)
+        return np.clip(values, self.constant - self.reach, self.constant + self.reach)
+
+    def is_alike(self, y):
+        """Whether targets need no estimator but a constant one: of numbers it is left to the estimator."""
+        return False
+
+    # -- the noise ---------------------------------------------------------------------------------------------------
+
+    def fit(self, rows, prediction, resp):
+        """The `Noise` of predictions (n, K, T) with responsibilities (n, K)."""
+        K, T = prediction.shape[1:]
+        own = {name: np.repeat(getattr(self.pooled, name), K, axis=0) for name in self.response.Params._fields[1:]}
+        params = self.response.Params(np.zeros((K, T, 0)), **own)
+        y, eta, ridge = targets(rows), self._eta(rows, prediction), np.zeros((K, T))
+        for _ in range(STEPS):
+            work, last = self.response.working(y, eta, params, rows), params
+            square = weighted_sum(resp, work.square)
+            sums = np.stack([weighted_sum(resp, term) for term in work.terms] or [ridge], axis=2)
+            stats = PredictorStatistics(resp.sum(axis=0), None, None, square, sums)
+            params = self.response.update(params, stats, ridge, square)
+            if self.response.parameter_free or np.abs(np.log(params.variance / last.variance)).max() <= TOL:
+                break
+        return Noise(params.variance, getattr(params, "df", np.full((K, T), np.inf)))
+
+    def _eta(self, rows, prediction):
+        return prediction if rows.offset is None else prediction + rows.offset[:, None, None]
+
+    def log_prob(self, params, rows, prediction):
+        return self.response.log_prob(targets(rows), self._eta(rows, prediction).copy(order="K"), params, rows)
+
+    def mean(self, params, rows, prediction):
+        return self._eta(rows, prediction)
+
+    def variance(self, params, rows, prediction):
+        return self.response.variance(self._eta(rows, prediction), params, rows)
+
+    def predict_dist(self, params, rows, prediction):
+        return self.response.joint(self._eta(rows, prediction), params, rows)
+
+    def log_prior(self, params):
+        return self.response.log_prior(params)
+
+    def n_parameters(self, params):
+        return self.response.n_parameters(params)
+
+    def warnings(self, params):
+        return self.response.warnings(params)
+
+    # -- information on the noise, the predictions taken as fixed ----------------------------------------------------
+
+    @property
+    def smooth(self):
+        """Whether there is information on the noise."""
+        return self.response.parameter_free
+
+    def coordinates(self, params):
+        T = params.variance.shape[1]
+        return self.response.coordinates(params, ("",) if T == 1 else tuple(map(str, range(T))))
+
+    def displaced(self, params, scalar):
+        return self.response.displaced(params, scalar)
+
+    def derivatives(self, params, rows, prediction):
+        T = prediction.shape[2]
+        derivatives = self.response.derivatives(targets(rows), self._eta(rows, prediction), params, rows)
+        first, second = by_output(*derivatives)
+        return first[:, :, T:], second[:, :, T:, T:]
+
+    def prior_derivatives(self, params):
+        nothing = np.zeros((*params.variance.shape, 0))
+        return self.response.prior_derivatives(params, nothing, np.zeros(0), None, False)
+
+    # -- what the user is shown --------------------------------------------------------------------------------------
+
+    def report(self, estimator, params):
+        return EstimatorReport(estimator, single(np.sqrt(params.variance)), single(params.df))
+
+    def describe(self, scale, df):
+        return self.response.describe_scale(scale, df)

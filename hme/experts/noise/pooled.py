@@ -1,0 +1,63 @@
+"""The penalised linear regression of all rows together, which experts start from and may be drawn to."""
+
+import numpy as np
+
+from ...numerics import penalties, statistics
+from ...numerics.kernels import linear_scores, solve_psd
+from .base import Working, own_targets, summed
+
+__all__ = ["pooled_fit"]
+
+STEPS, TOL = 100, 1e-13  # of a fit that has no closed form
+
+
+def pooled_fit(rows, penalty, lasso=None, scaled=True, full=False):
+    """Penalised regression of all rows: coefficients (1, T, p), and the mean squares (T,) or (T, T) of its residuals.
+
+    Where the penalty is not `scaled`, measured against the noise, the variance that it is compared with is that of the
+    residuals. `full` squares are those of all pairs of outputs.
+    """
+    y, total = own_targets(rows), rows.weight.sum()
+    coef = np.zeros((1, y.shape[1], rows.X.shape[1]))
+    coef[0, :, -1] = rows.weight @ y / total
+    for _ in range(2):  # the second round takes the first one's rounding error away
+        stats = _sums(rows, coef)
+        force = stats.cross - penalty * coef
+        step = solve_psd(stats.gram[:, 0] + np.diag(penalty), np.swapaxes(force, 1, 2))
+        coef = coef + np.swapaxes(step, 1, 2)
+    if lasso is not None or not scaled:
+        coef = _penalised(coef, _sums(rows, coef), penalty, lasso, scaled)
+    square = 0.0
+    for _, block in rows.blocks():
+        residual = own_targets(block) - linear_scores(block.X, coef[0])
+        square = square + (residual.T @ (residual * block.weight[:, None]) if full else block.weight @ residual**2)
+    return coef, square / total
+
+
+def _sums(rows, coef):
+    """Sums over rows of residuals from the coefficients."""
+    stats = None
+    for _, block in rows.blocks():
+        residual = (own_targets(block) - linear_scores(block.X, coef[0]))[:, None]
+        stats = statistics.add(stats, summed(block.X, block.weight[:, None], Working(residual, square=residual**2)))
+    return stats
+
+
+def _penalised(start, stats, penalty, lasso, scaled):
+    """The fit with another penalty than a scaled ridge, from statistics around `start`."""
+    gram, coef, unit = stats.gram[:, 0], start[0], np.ones((start.shape[1], 1))
+    for _ in range(STEPS):
+        shift = coef - start[0]
+        if not scaled:
+            fitted = (shift * (shift @ gram[0] - 2.0 * stats.cross[0])).sum(axis=1)
+            unit = np.maximum(stats.square[0] + fitted, 0.0)[:, None] / stats.weight
+        system = gram + unit[..., None] * np.diag(penalty)
+        force = stats.cross[0] - shift @ gram[0] - unit * penalty * coef
+        if lasso is None:
+            new = coef + solve_psd(system, force[..., None])[..., 0]
+        else:
+            new = penalties.lasso_minimum(system, force, coef, unit * lasso)
+        change, coef = np.abs(new - coef).max(), new
+        if change <= TOL * np.abs(coef).max(initial=0.0):
+            break
+    return coef[None]

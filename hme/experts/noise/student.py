@@ -1,0 +1,151 @@
+"""Student noise around a prediction, whose degrees of freedom may be learned."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.polynomial.polynomial import polyval
+from scipy.special import polygamma
+
+from ...distributions import Student
+from ...distributions.student import constant_derivatives, log_density
+from ...numerics.checks import check_choice, check_real_or
+from ...numerics.coordinates import stacked
+from .base import Scalar, common, numbers
+from .reweighted import ReweightedNoise
+
+__all__ = ["StudentNoise", "StudentParams", "StudentReport"]
+
+DF_RANGE, DF_START = (0.5, 1e6), 4.0  # at the upper end the density is the Gaussian one to six digits
+LARGEST_CHANGE = 3.0  # factor by which one step may change the degrees of freedom,
+NEAR_GAUSSIAN = 0.02  # but for 1 / df below this, where the log-likelihood is smooth in 1 / df all the way to 0
+# Series of the two functions of `tail_derivatives`, by powers of z.
+RATIO = [(-1.0) ** k * (k + 1) / (k + 2) for k in range(8)]
+CHANGE = [-((-1.0) ** k) * (k + 1) * (k + 2) / (k + 3) for k in range(8)]
+
+
+class StudentParams(NamedTuple):
+    coef: np.ndarray  # (K, T, p), of the design columns, intercept last
+    variance: np.ndarray  # (K, T), the squared scale; the variance of y is df / (df - 2) times it
+    df: np.ndarray  # (K, T)
+
+
+class StudentReport(NamedTuple):
+    """Student experts in the user's units: `coef` (K, p), `intercept`, `scale` and `df` (K,)."""
+
+    coef: np.ndarray
+    intercept: np.ndarray
+    scale: np.ndarray
+    df: np.ndarray
+
+
+class StudentNoise(ReweightedNoise):
+    """Student noise: `df` and `shared_df` as the hyper-parameters of `StudentExpert`."""
+
+    Params, Report = StudentParams, StudentReport
+
+    def __init__(self, df="estimate", shared_df=False, prior=(1.0, 0.1), floor="auto", shared=False):
+        super().__init__(prior, floor, shared)
+        self.df, self.shared_df, self.estimated = df, shared_df, isinstance(df, str)
+        least, most = (
+            "the degrees of freedom of expert(s) {} are at their least value, 0.5: nearly all of their rows lie on a "
+            "line, or far from it. Fix df or use more experts",
+            "the degrees of freedom of expert(s) {} grow without bound: their noise is Gaussian. Use LinearExpert or a "
+            "fixed df if that is so for all experts",
+        )
+        learned = Scalar("df", "log(df)", *DF_RANGE, shared_df, at_least=least, at_most=most)
+        self.own_scalars = (learned,) if self.estimated else ()
+
+    def check(self):
+        super().check()
+        check_real_or(self.df, "df", "estimate")
+        check_choice(self.shared_df, "shared_df", (True, False))
+
+    def wrap(self, coef, variance):
+        df = DF_START if self.estimated else min(float(self.df), DF_RANGE[1])
+        return StudentParams(coef, variance, np.full(variance.shape, df))
+
+    # -- density and working quantities ------------------------------------------------------------------------------
+
+    def log_density(self, y, eta, params, rows):
+        return log_density((y - eta) ** 2, params.variance, params.df)
+
+    def distribution(self, eta, params, rows):
+        return Student(params.df, eta, np.sqrt(params.variance))
+
+    def weigh(self, square, params):
+        inverse, z = 1.0 / params.df, square / params.variance
+        weight = (1.0 + inverse) / (1.0 + inverse * z)
+        return (weight, *tail_derivatives(z, inverse)) if self.estimated else (weight,)
+
+    # -- scale and degrees of freedom --------------------------------------------------------------------------------
+
+    def update(self, params, stats, ridge, square=None):
+        """The scale's maximiser, and a Newton step of 1 / df on the log-likelihood, eq. (df-update)."""
+        variance = self.scale_.update(params.variance, stats.weight, square + ridge)
+        if not self.estimated:
+            return params._replace(variance=variance)
+        inverse = 1.0 / params.df
+        slope, curvature = self._by_inverse(inverse, stats)
+        # The slope where the scale has moved to, to first order.
+        slope = slope + common(stats.sums[..., 2] * np.log(variance / params.variance), self.shared_df)
+        step = np.divide(slope, curvature, out=np.zeros_like(slope), where=curvature > 0)
+        lower = np.where(inverse > NEAR_GAUSSIAN, inverse / LARGEST_CHANGE, 0.0)
+        upper = np.maximum(inverse * LARGEST_CHANGE, NEAR_GAUSSIAN)
+        new = np.clip(inverse + step, np.maximum(lower, 1.0 / DF_RANGE[1]), np.minimum(upper, 1.0 / DF_RANGE[0]))
+        return params._replace(variance=variance, df=1.0 / new)
+
+    def _by_inverse(self, inverse, stats):
+        """Slope of the log-likelihood by 1 / df (K, T), and a curvature that is no less than the expected one."""
+        (slope, second), weight = constant_derivatives(inverse), stats.weight[:, None]
+        observed = common(-weight * second - stats.sums[..., 1], self.shared_df)
+        expected = common(weight * information(inverse), self.shared_df)
+        return common(weight * slope + stats.sums[..., 0], self.shared_df), np.maximum(observed, expected)
+
+    def own_slopes(self, params, stats):
+        return [-self._by_inverse(1.0 / params.df, stats)[0] / params.df] if self.estimated else []
+
+    # -- information and report --------------------------------------------------------------------------------------
+
+    def derivatives(self, y, eta, params, rows):
+        """By the location, the log of the squared scale and that of the degrees of freedom, eq. (t-derivatives)."""
+        inverse, pull = 1.0 / params.df, (eta - y) / params.variance
+        square = pull**2 * params.variance
+        weight, shrunk = (1.0 + inverse) / (1.0 + square * inverse), 1.0 / (1.0 + square * inverse)
+        (slope, bend), tail = constant_derivatives(inverse), tail_derivatives(square, inverse)
+        by_inverse, by_location = slope + tail[0], -weight * shrunk * (1.0 - square * inverse) / params.variance
+        second = [
+            [by_location, weight * shrunk * pull, inverse * pull * (1.0 - square) * shrunk**2],
+            [-0.5 * weight * shrunk * square, -inverse * tail[2]],
+            [inverse * by_inverse + inverse**2 * (bend + tail[1])],
+        ]
+        first, second = stacked([-weight * pull, 0.5 * (weight * square - 1.0), -inverse * by_inverse], second)
+        return (first, second) if self.estimated else (first[..., :2], second[..., :2, :2])
+
+    def describe_scale(self, scale, df=np.inf):
+        return f"noise {numbers(scale)} t({numbers(df)})"
+
+
+# -- arrays: everything by inverse = 1 / df, in which the density is smooth up to the Gaussian one at 0 ----------------
+
+
+def tail_derivatives(square, inverse):
+    """Derivatives of the tail's term of the log-density at squared residuals in units of the scale.
+
+    By `inverse`, twice by `inverse`, and by `inverse` and the log of the squared scale; eq. (df-derivatives).
+    """
+    z = square * inverse
+    shrunk, small = 1.0 / (1.0 + z), z < 0.02
+    few, safe = np.where(small, z, 0.0), np.where(small, 1.0, z)
+    # (log(1 + z) - z / (1 + z)) / z^2 and its derivative, by their series where they lose their digits.
+    ratio = np.where(small, polyval(few, RATIO), (np.log1p(z) - z * shrunk) / safe**2)
+    change = np.where(small, polyval(few, CHANGE), (shrunk**2 - 2.0 * ratio) / safe)
+    half = 0.5 * square * shrunk
+    by_inverse, twice = 0.5 * square**2 * ratio - half, 0.5 * square**3 * change + half * square * shrunk
+    return by_inverse, twice, half * (1.0 - square) * shrunk
+
+
+def information(inverse):
+    """Expected information of a row about `inverse`, scale and location known, eq. (df-information)."""
+    df = np.minimum(1.0 / inverse, 200.0)  # its limit, 7 / 2, is near; beyond, the difference loses its digits
+    by_df = 0.25 * (polygamma(1, df / 2.0) - polygamma(1, (df + 1.0) / 2.0))
+    return df**4 * (by_df - (df + 5.0) / (2.0 * df * (df + 1.0) * (df + 3.0)))

@@ -1,0 +1,87 @@
+"""Reports of families that have none of their own: their parameters in the user's units, and these in words."""
+
+from collections import namedtuple
+from functools import cache
+
+import numpy as np
+
+__all__ = ["in_user_units", "in_words", "named", "one_by_one"]
+
+
+def in_user_units(params, design):
+    """Parameters as a report, first axis the expert.
+
+    Coefficients `coef` (..., p) of the design columns, the intercept's last, become slopes `coef` and an `intercept`
+    for the user's columns; all other fields are as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from typing import NamedTuple
+    >>> from hme.experts.reports import in_user_units
+    >>> from hme.model.design import Design
+    >>> class Params(NamedTuple):
+    ...     coef: np.ndarray
+    ...     rate: np.ndarray
+    >>> design = Design(np.array([10.0]), np.array([2.0]), True)
+    >>> in_user_units(Params(np.array([[6.0, 1.0]]), np.array([0.5])), design)
+    Report(coef=array([[3.]]), intercept=array([-29.]), rate=array([0.5]))
+    """
+    fields = params._asdict()
+    coef = fields.get("coef")
+    if np.ndim(coef) < 2 or np.shape(coef)[-1] != len(design.scale) + 1:
+        return params
+    shown = {}
+    for name, value in fields.items():
+        if name == "coef":
+            shown["coef"], shown["intercept"] = design.to_user_units(coef)
+        else:
+            shown[name] = value
+    return named(type(params).__name__.removesuffix("Params") + "Report", tuple(shown), tuple(shown.values()))
+
+
+def named(name, fields, values):
+    """A named tuple of a class that is made for it, and pickles."""
+    return _report_class(name, fields)(*values)
+
+
+@cache
+def _report_class(name, fields):
+    """A class of named tuples; as no module has it, they are pickled by its name and fields."""
+
+    def __reduce__(self):
+        return named, (name, fields, tuple(self))
+
+    return type(name, (namedtuple(name, fields),), {"__slots__": (), "__reduce__": __reduce__})
+
+
+def one_by_one(report):
+    """The reports of the experts one after the other, each a dict of its fields."""
+    for values in zip(*report, strict=True):
+        yield dict(zip(report._fields, values, strict=True))
+
+
+def in_words(fields, feature_names, target):
+    """The report of one expert in one line: its linear predictors, where it has any, and its other fields."""
+    fields, said = dict(fields), []
+    if "coef" in fields and "intercept" in fields:
+        coef, intercept = np.asarray(fields.pop("coef")), np.asarray(fields.pop("intercept"))
+        predictors = zip(coef.reshape(-1, coef.shape[-1]), intercept.ravel(), strict=True)
+        said.append("; ".join(_predictor(*one, feature_names) for one in predictors))
+    said += [f"{name} {_short(value)}" for name, value in fields.items()]
+    return f"{target}: {',  '.join(said)}"
+
+
+def _predictor(coef, intercept, feature_names):
+    terms = [f"{b:+.4g} {name}" for b, name in zip(coef, feature_names, strict=True) if b != 0]
+    return " ".join([f"{intercept:.4g}", *terms])
+
+
+def _short(value):
+    """A number, an array or an object in a few words."""
+    value = value if hasattr(value, "fit") else np.asarray(value)  # NumPy takes some estimators for sequences
+    if not isinstance(value, np.ndarray):
+        return type(value).__name__
+    if value.ndim == 0:
+        return f"{value[()]:.3g}" if value.dtype.kind == "f" else str(value[()])
+    return " ".join(np.array2string(value, precision=3, threshold=8, edgeitems=2).split())

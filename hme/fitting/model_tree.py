@@ -1,0 +1,141 @@
+"""The model tree, a start: greedy axis splits that lower the squared errors of linear fits on both sides most."""
+
+import numpy as np
+
+from ..numerics.kernels import solve_psd
+from .regions import dense, divided, quantiles, targets_of
+
+__all__ = ["SPLIT_RIDGE", "model_tree", "perturbed_model_tree"]
+
+LEVELS = np.linspace(0.1, 0.9, 9)  # quantiles that are tried as thresholds
+TIE = 1e-9  # gains closer than this, relative to the weight, are ties: lowest column, then threshold wins
+MAX_COLUMNS = 32  # columns that the linear fits of a model tree use, the strongest of the global fit
+MAX_CANDIDATES = 16  # columns whose thresholds are tried in a region
+SPLIT_RIDGE = 0.1
+
+
+def model_tree(rows, tree, rng=None):
+    """Greedy model tree: axis splits that lower the sum of n log s^2 of linear fits most, softened.
+
+    A node of B branches takes B - 1 such splits. Class codes are fitted as indicator columns.
+    """
+    return _grow(rows, tree, lambda shape: 1.0)
+
+
+def perturbed_model_tree(rows, tree, rng):
+    """A model tree whose gains are multiplied by log-normal noise, so that near-best splits get their turn."""
+    return _grow(rows, tree, lambda shape: np.exp(0.5 * rng.standard_normal(shape)))
+
+
+def _grow(rows, tree, noise):
+    """Responsibilities of the softened tree; ``noise(shape)`` multiplies the gains of splits."""
+    # Splits are of the gate's columns, fits of the experts'.
+    X, fitted, Y, weight = dense(rows.Z), dense(rows.X), targets_of(rows), rows.weight
+    if fitted.shape[1] - 1 > MAX_COLUMNS:
+        gram = fitted.T @ (fitted * weight[:, None])
+        coef = solve_psd(gram + SPLIT_RIDGE * np.eye(len(gram)), fitted.T @ (Y * weight[:, None]))
+        strongest = np.sort(np.argsort(-(coef[:-1] ** 2).sum(axis=1), kind="stable")[:MAX_COLUMNS])
+        fitted = fitted[:, np.append(strongest, fitted.shape[1] - 1)]
+    spread = np.average((Y - np.average(Y, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
+    floor = np.maximum(1e-6 * spread, np.finfo(float).tiny)
+
+    def cut(region, n_pieces):
+        # Best first: the piece whose best split gains most is cut next; pieces stay in order.
+        pieces = [(region, *_best_split(X, fitted, Y, weight, region.hard, floor, noise))]
+        while len(pieces) < n_pieces:
+            best = max(range(len(pieces)), key=lambda i: (pieces[i][1], -i))
+            piece, gain, column, threshold = pieces[best]
+            if column is not None:
+                parts = piece.cut(X[:, column], threshold, weight)
+            else:  # the outputs must separate what X does not, or the pieces would stay equal
+                parts = _cut_outputs(piece, Y, weight)
+            pieces[best : best + 1] = [
+                (part, *_best_split(X, fitted, Y, weight, part.hard, floor, noise)) for part in parts
+            ]
+        return [piece for piece, *_ in pieces]
+
+    return divided(rows, tree, cut)
+
+
+def _cut_outputs(piece, Y, weight):
+    """The parts of a region below and above the weighted median of its most varied output."""
+    if not len(piece.hard):
+        return piece.halve()
+    inside = Y[piece.hard]
+    output = Y[:, int(np.ptp(inside, axis=0).argmax())]
+    return piece.cut(output, quantiles(output[piece.hard], [0.5], weight[piece.hard])[0], weight)
+
+
+def _best_split(X, fitted, Y, weight, inside, floor, noise):
+    """Gain, column and threshold of a region's best split; (-inf, None, None) where it has none."""
+    for design in (fitted, fitted[:, -1:]):  # too few rows for linear fits on both sides: constants
+        split = _search(X, design, Y, weight, inside, floor, noise)
+        if split[1] is not None:
+            return split
+    return split
+
+
+def _search(X, design, Y, weight, inside, floor, noise):
+    """The best split of a region by linear fits on the columns of `design`, as from `_best_split`."""
+    w, Z, p = weight[inside], design[inside], design.shape[1]
+    total = w.sum()
+    if not total >= 2 * (p + 1):
+        return -np.inf, None, None
+    # Fits on the sides start from the region's own fit: residuals keep the sums of squares accurate.
+    gram = Z.T @ (Z * w[:, None])
+    ridge = SPLIT_RIDGE * np.eye(p)
+    ridge[-1, -1] = 1e-12 * total
+    R = Y[inside] - Z @ solve_psd(gram + ridge, Z.T @ (Y[inside] * w[:, None]))
+    A = np.column_stack([Z, R])
+    before = _cost(np.array([total]), (A.T @ (A * w[:, None]))[None], p, ridge, floor)[0]
+    columns = _candidates(X[inside, :-1], R / np.sqrt(floor), w)
+    jitter = noise((X.shape[1] - 1, len(LEVELS)))
+    best = (-np.inf, None, None)
+    for j in columns:
+        thresholds, below, mass = _sums_below(X[inside, j], A, w)
+        left, right = mass[:-1], total - mass[:-1]
+        allowed = np.minimum(left, right) >= p + 1
+        if not allowed.any():
+            continue
+        after = _cost(left, below[:-1], p, ridge, floor) + _cost(right, below[-1] - below[:-1], p, ridge, floor)
+        gain = (before - after) * np.broadcast_to(jitter, (X.shape[1] - 1, len(LEVELS)))[j, : len(thresholds)]
+        gain[~allowed] = -np.inf
+        for value, threshold in zip(gain, thresholds, strict=True):
+            if value > best[0] + TIE * total:
+                best = (value, j, threshold)
+    return best
+
+
+def _sums_below(x, A, w):
+    """Thresholds (t,) of a column, and the Gram matrices and weights of the rows below each and of all, t + 1."""
+    thresholds = np.unique(quantiles(x, LEVELS, w))
+    piece = np.searchsorted(thresholds, x)
+    order = np.argsort(piece, kind="stable")
+    stops = np.cumsum(np.bincount(piece, minlength=len(thresholds) + 1))
+    grams, masses, start = [], [], 0
+    for stop in stops:
+        index = order[start:stop]
+        grams.append(A[index].T @ (A[index] * w[index, None]))
+        masses.append(w[index].sum())
+        start = stop
+    return thresholds, np.cumsum(grams, axis=0), np.cumsum(masses)
+
+
+def _cost(mass, grams, p, ridge, floor):
+    """n log s^2 of the ridge fits, summed over outputs, from Gram matrices of (design, targets)."""
+    cross = grams[:, :p, p:]
+    coef = solve_psd(grams[:, :p, :p] + ridge, cross)
+    square = np.diagonal(grams[:, p:, p:], axis1=1, axis2=2) - np.einsum("mpt,mpt->mt", coef, cross)
+    # Degrees of freedom: a side with hardly more rows than columns fits them by chance.
+    free = np.maximum(mass - p, 0.5)
+    return (mass[:, None] * np.log(np.maximum(square / free[:, None], floor))).sum(axis=1)
+
+
+def _candidates(X, R, w):
+    """Columns worth trying: those across whose median the residuals' slopes change most."""
+    if X.shape[1] <= MAX_CANDIDATES:
+        return range(X.shape[1])
+    medians = np.array([quantiles(x, [0.5], w)[0] for x in X.T])
+    side = np.where(X <= medians, -1.0, 1.0)
+    score = sum((((X * (w * r)[:, None]).T @ side) ** 2).sum(axis=0) + ((w * r) @ side) ** 2 for r in R.T)
+    return np.sort(np.argsort(-score, kind="stable")[:MAX_CANDIDATES])

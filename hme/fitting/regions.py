@@ -1,0 +1,100 @@
+"""Regions of feature space, cut down a tree: what starts are made of."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..numerics.kernels import log_normalize
+
+__all__ = ["Region", "dense", "divided", "from_labels", "points_of", "quantiles", "targets_of"]
+
+# Width of a softened split, in standard deviations of its column within the region.
+SOFTNESS = 0.2
+
+
+class Region:
+    """A part of feature space: its rows, and the log-probability of every row to be in its softened form."""
+
+    def __init__(self, hard, log_soft):
+        self.hard, self.log_soft = hard, log_soft
+
+    def cut(self, score, threshold, weight):
+        """The parts with score <= threshold and beyond."""
+        if not len(self.hard):
+            return self.halve()
+        inside = score[self.hard]
+        mean = np.average(inside, weights=weight[self.hard])
+        width = SOFTNESS * np.sqrt(np.average((inside - mean) ** 2, weights=weight[self.hard]))
+        distance = (score - threshold) / (width if width > 0 else 1.0)
+        below = self.hard[inside <= threshold]
+        above = self.hard[inside > threshold]
+        return (
+            Region(below, self.log_soft - np.logaddexp(0.0, distance)),
+            Region(above, self.log_soft - np.logaddexp(0.0, -distance)),
+        )
+
+    def divide(self, labels, n_pieces, softness=0.1):
+        """The parts by label of the inside rows; a share `softness` of each row is spread over all parts."""
+        log_share = np.full((len(self.log_soft), n_pieces), -np.log(n_pieces))  # rows outside belong to all alike
+        log_share[self.hard] = np.log(from_labels(labels, n_pieces, softness))
+        return [Region(self.hard[labels == b], self.log_soft + log_share[:, b]) for b in range(n_pieces)]
+
+    def halve(self):
+        """Two copies with half the probability each, where nothing tells the rows apart."""
+        return Region(self.hard, self.log_soft - np.log(2.0)), Region(self.hard, self.log_soft - np.log(2.0))
+
+
+def divided(rows, tree, cut):
+    """Cut the whole space down the tree; `cut(region, n_pieces)` returns the pieces from left to right."""
+    log_soft = np.empty((rows.n_rows, tree.n_leaves))
+
+    def descend(child, region):
+        if child < 0:
+            log_soft[:, ~child] = region.log_soft
+            return
+        children = [c for c in tree.children[child] if c != 0]
+        if len(region.hard):
+            pieces = cut(region, len(children))
+        else:
+            pieces = region.divide(np.zeros(0, dtype=int), len(children))
+        for c, piece in zip(children, pieces, strict=True):
+            descend(c, piece)
+
+    whole = Region(np.arange(rows.n_rows), np.zeros(rows.n_rows))
+    descend(0 if tree.n_nodes else ~0, whole)
+    return log_normalize(log_soft)[1]
+
+
+def from_labels(labels, n_leaves, softness=0.0):
+    """Responsibilities from leaf numbers; a share `softness` is spread over all leaves."""
+    resp = np.full((len(labels), n_leaves), softness / n_leaves)
+    resp[np.arange(len(labels)), labels] += 1.0 - softness
+    return resp
+
+
+# -- arrays ----------------------------------------------------------------------------------------------------------
+
+
+def dense(X):
+    """A design as an array."""
+    return X.toarray() if sp.issparse(X) else X
+
+
+def targets_of(rows):
+    """Outputs (n, T); indicator columns for class codes."""
+    if rows.y.ndim == 2:
+        return rows.y
+    return np.eye(int(rows.y.max()) + 1)[rows.y]
+
+
+def points_of(rows):
+    """Standardised (X, y) side by side, with the gate's columns where it has its own."""
+    Y = targets_of(rows)
+    mean = np.average(Y, axis=0, weights=rows.weight)
+    scale = np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=rows.weight))
+    own = [] if rows.Z is rows.X else [dense(rows.Z)[:, :-1]]
+    return np.column_stack([dense(rows.X)[:, :-1], *own, (Y - mean) / np.where(scale > 0, scale, 1.0)])
+
+
+def quantiles(x, levels, weight):
+    """Weighted quantiles of a column, each of them one of its values."""
+    return np.quantile(x, levels, weights=weight, method="inverted_cdf")

@@ -1,0 +1,29 @@
+"""Text in which gates and experts are shown: linear terms and trees."""
+
+import numpy as np
+
+__all__ = ["indented", "linear_terms", "strongest"]
+
+
+def strongest(coef, max_terms=None):
+    """Indices of the `max_terms` columns with the largest nonzero coefficients (..., p), in ascending order."""
+    size = np.abs(coef).max(axis=tuple(range(coef.ndim - 1)), initial=0.0)
+    order = np.argsort(-size, kind="stable")[:max_terms]
+    return np.sort(order[size[order] > 0])
+
+
+def linear_terms(slope, names, scale, max_terms=None):
+    """Slopes (p,) as text such as " +2 a -0.3 b".
+
+    With `max_terms` the slopes that are largest per standard deviation (`scale`) are shown, and "..." for the others.
+    """
+    shown = strongest(slope * scale, max_terms)
+    rest = " ..." if len(shown) < np.count_nonzero(slope) else ""
+    return "".join(f" {slope[j]:+.3g} {names[j]}" for j in shown) + rest
+
+
+def indented(notes, branches):
+    """Lines of the branches of a tree, indented by one level; the first line of each follows its note."""
+    for note, (first, *more) in zip(notes, branches, strict=True):
+        yield f"|-- {note}{first}"
+        yield from (f"|   {line}" for line in more)

@@ -1,0 +1,1 @@
+"""Golden values: what many fits give, to be compared after changes that must not change any number."""

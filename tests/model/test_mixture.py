@@ -1,0 +1,58 @@
+"""Bayes' rule, the E-step and prediction, against formulas written out."""
+
+import numpy as np
+import pytest
+from families import DESIGN, GATES, K, identify, make_rows
+
+from hme.experts import LinearExpert
+from hme.gates import TopKGate
+from hme.model.folds import fold_numbers
+from hme.model.mixture import Mixture, starving
+
+
+def make_mixture(gate):
+    rows = make_rows("regression")
+    rows = rows._replace(fold=fold_numbers(rows))
+    mixture = Mixture(gate.bind(rows, DESIGN), LinearExpert().bind(rows, DESIGN))
+    return mixture, rows, mixture.init(rows, np.random.default_rng(0).dirichlet(np.ones(K), rows.n_rows))
+
+
+@pytest.mark.parametrize("gate", GATES, ids=identify)
+def test_bayes_rule(gate):
+    mixture, rows, params = make_mixture(gate)
+    prior = np.exp(mixture.log_prior(params, rows))
+    joint = prior * np.exp(mixture.expert.log_prob(params.experts, rows))
+    log_density, resp = mixture.posterior(params, rows)
+    np.testing.assert_allclose(log_density, np.log(joint.sum(axis=1)))
+    np.testing.assert_allclose(resp, joint / joint.sum(axis=1, keepdims=True), atol=1e-12)
+    np.testing.assert_allclose(mixture.evidence(params, rows), log_density, rtol=1e-12)
+    means = mixture.expert.predict(params.experts, rows)[:, :, 0]
+    np.testing.assert_allclose(mixture.mean(params, rows)[:, 0], (prior * means).sum(axis=1), atol=1e-12)
+
+
+@pytest.mark.parametrize("gate", GATES, ids=identify)
+def test_the_e_step_measures_the_objective_and_gathers_the_responsibilities(gate):
+    mixture, rows, params = make_mixture(gate)
+    objective, stats = mixture.e_step(params, rows)
+    log_density, resp = mixture.posterior(params, rows)
+    if mixture.gate.traits.generative:
+        score = mixture.gate.log_score(params.gate, rows)
+        log_density = log_density + (score - mixture.log_prior(params, rows))[:, 0]
+    expected = rows.weight @ log_density + mixture.log_prior_density(params)
+    np.testing.assert_allclose(objective, expected / rows.weight.sum(), rtol=1e-12)
+    np.testing.assert_allclose(stats.load, rows.weight @ resp, rtol=1e-9)
+
+
+def test_visits_go_to_every_leaf_once():
+    mixture, rows, params = make_mixture(TopKGate(k=2))
+    active, _ = mixture.gate.route(params.gate, rows)
+    seen = np.full(active.size, -1)
+    for leaf, slots, experts, routed in mixture.visits(params, rows, active):
+        seen[slots] = leaf
+        np.testing.assert_array_equal(experts.coef, params.experts.coef[[leaf]])
+        np.testing.assert_array_equal(routed.y, rows.y[slots // 2])
+    np.testing.assert_array_equal(seen.reshape(active.shape), active)
+
+
+def test_leaves_without_weight_starve():
+    np.testing.assert_array_equal(starving(np.array([1.0, 1e-6, 2.0, 0.0])), [1, 3])
