@@ -1,4 +1,4 @@
-"""Families of experts: one file each."""
+"""Families of experts, one file for each."""
 
 from ..model.traits import Traits
 from .background import BackgroundExpert

@@ -1,4 +1,4 @@
-"""A fixed, wide density of y that catches the rows which no other expert explains."""
+"""A fixed, wide density of y for the rows that no other expert explains."""
 
 from numbers import Real
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from ..distributions import Normal, Uniform, independent
 from ..model.traits import Traits
 from ..numerics.checks import check_choice, check_real
 from .base import AdditiveExpert
-from .noise.scale import spread
+from .noise.scale import total_variance
 
 __all__ = ["BackgroundExpert"]
 
@@ -17,10 +17,10 @@ DISTRIBUTIONS = ("normal", "uniform")
 
 
 class BackgroundParams(NamedTuple):
-    """Nothing of it is learned. `scale` is the standard deviation of the normal density, the width of the uniform."""
+    """Parameters of the density; they are fixed when the family is bound to a table, and not learned."""
 
     center: np.ndarray  # (K, T)
-    scale: np.ndarray  # (K, T)
+    scale: np.ndarray  # (K, T), standard deviation of the normal density or width of the uniform one
 
 
 class WeightStatistics(NamedTuple):
@@ -28,20 +28,20 @@ class WeightStatistics(NamedTuple):
 
 
 class BackgroundExpert(AdditiveExpert):
-    """A wide density of y that neither looks at x nor learns, for outliers to go to; eq. (background).
+    """A fixed, wide density of y that does not depend on x, to absorb outliers; eq. (background).
 
-    It is meant for one of several experts, beside regressions.
+    It is meant to be one of several experts, together with regressions. Nothing of it is learned.
 
     Parameters
     ----------
     distribution : {"normal", "uniform"}, default="normal"
-        A normal density around the mean of y, or a uniform one around the middle of its range. Several outputs are
+        A normal density around the mean of y, or a uniform density around the middle of its range. Several outputs are
         independent.
     width : float, default=2.0
-        Standard deviation of the normal density, in standard deviations of y; width of the uniform one, in ranges of y,
-        at least 1.
+        Standard deviation of the normal density, as a multiple of that of y; or width of the uniform density, as a
+        multiple of the range of y, at least 1.
     share : float, default=0.1
-        Part of every row that it holds at the start, between 0 and 1.
+        Its responsibility for every row at the start of the fit, between 0 and 1.
 
     References
     ----------
@@ -86,7 +86,7 @@ class BackgroundExpert(AdditiveExpert):
             raise ValueError(f"width must be >= 1 for distribution='uniform', got {self.width!r}.")
         bound = super().bind(rows, design)
         y, weight = rows.y, rows.weight
-        scale = np.sqrt(spread(y, weight))
+        scale = np.sqrt(total_variance(y, weight))
         if self.distribution == "normal":
             bound.center_ = weight @ y / weight.sum()
         else:
@@ -103,7 +103,7 @@ class BackgroundExpert(AdditiveExpert):
         distance = np.abs(rows.y[:, None] - params.center) / params.scale
         if self.distribution == "normal":
             terms = -0.5 * (distance**2 + np.log(2.0 * np.pi))
-        else:  # with room for rounding: the ends of the range belong to it
+        else:  # with a tolerance for round-off, so that the ends of the range are included
             terms = np.where(distance <= 0.5 * (1 + 1e-9), 0.0, -np.inf)
         return (terms - np.log(params.scale)).sum(axis=2)
 

@@ -18,30 +18,31 @@ __all__ = ["BinomialExpert"]
 class BinomialExpert(PredictorExpert):
     """Binomial regression with a logit link, eq. (binomial).
 
-    y counts successes; ``fit(X, y, trials=m)`` says out of how many. All trials of a row come from the same expert,
-    which is not what `sample_weight` would say: a weight of m lets every trial choose an expert of its own.
-    `predict` gives the expected number of successes.
+    y counts the successes, and ``fit(X, y, trials=m)`` gives the number of trials. All trials of a row come from the
+    same expert. A `sample_weight` of m would mean something else: every trial could then come from another expert.
+    `predict` returns the expected number of successes.
 
     Parameters
     ----------
     n_trials : int, default=1
-        Trials of every row where `trials` is not given.
+        Number of trials of every row if `trials` is not given.
     alpha : float, default=0.1
-        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+        Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
+        penalised. 0 means no penalty.
     l1_ratio : float, default=0.0
-        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
-        slopes may then be exactly zero.
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
-        where `l1_ratio` is positive.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
+        "global" if `l1_ratio` is 0 and "zero" otherwise.
     shared_coef : None, True or sequence of columns, default=None
-        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
-        every slope.
+        Columns, by name or number, whose coefficients are the same for all experts; "intercept" stands for the
+        intercept. True means every slope.
     fixed_coef : dict or None, default=None
-        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
-        expert.
+        Maps columns to the values at which their coefficients are fixed, in the user's units: one number, or one for
+        each expert.
     nonnegative : bool or sequence of columns, default=False
-        Columns whose coefficients are >= 0; True is every slope.
+        Columns whose coefficients are constrained to be >= 0; True means every slope.
 
     References
     ----------
@@ -82,7 +83,7 @@ class BinomialExpert(PredictorExpert):
 
 
 class BinomialResponse(Response):
-    """Successes out of trials whose log-odds of success are eta."""
+    """Number of successes in trials whose log-odds of success are eta."""
 
     traits = Traits(
         measure="mass",
@@ -131,6 +132,6 @@ class BinomialResponse(Response):
         return Working(y - trials * share, trials * share * (1.0 - share))
 
     def one_sided(self, stats):
-        # As with counts, of successes or of failures.
+        # Where all probabilities are near 0 or near 1, this difference is the number of successes or of failures.
         information = stats.gram[:, 0, -1, -1]
         return (information - np.abs(stats.cross[:, 0, -1]) < FEW) & (stats.weight > 1.0)

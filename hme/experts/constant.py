@@ -11,15 +11,21 @@ __all__ = ["ConstantExpert"]
 
 
 class ConstantExpert(AdditiveExpert):
-    """An expert without columns: a mean and a variance for each output, or the frequencies of the classes.
+    """An expert that does not depend on x: a mean and a variance for each output, or the frequencies of the classes.
 
-    It is the linear or logistic expert on the intercept alone, so a mixture of constant experts is a soft decision
+    It is the linear or logistic expert with an intercept only, so that a mixture of constant experts is a soft decision
     tree.
 
     Parameters
     ----------
-    variance_prior, variance_floor, shared_variance
-        As in `LinearExpert`; used in regression only.
+    variance_prior : (float, float) or None, default=(1.0, 0.1)
+        Weak prior on each noise variance, (rows, fraction): it counts as this many additional rows in each expert,
+        whose mean squared residual is this fraction of the variance of y. None means no prior. Used in regression only.
+    variance_floor : "auto" or float, default="auto"
+        Smallest variance, as a fraction of var(y). "auto" means 1e-6, raised to q^2 / 12 if y is rounded to multiples
+        of q. Used in regression only.
+    shared_variance : bool, default=False
+        Whether all experts share one noise variance. Used in regression only.
 
     Examples
     --------
@@ -115,7 +121,7 @@ class ConstantExpert(AdditiveExpert):
         return self.family_.diverging(params, stats)
 
     def report(self, params, design):
-        """The linear or logistic report, every slope zero."""
+        """The report of the linear or logistic expert, with all slopes zero."""
         slopes = np.zeros((*params.coef.shape[:-1], len(design.center)))
         return self.family_.report(params._replace(coef=np.concatenate([slopes, params.coef], axis=-1)), design)
 
@@ -128,5 +134,5 @@ class ConstantExpert(AdditiveExpert):
 
 
 def _intercept(rows):
-    """The same rows with the intercept as their only design column."""
+    """The rows with the intercept as the only design column."""
     return rows._replace(X=rows.X[:, -1:])

@@ -1,4 +1,4 @@
-"""Any scikit-learn estimator as an expert, fitted anew each sweep and asked only about rows that it has not seen."""
+"""Any scikit-learn estimator as an expert, refitted in every sweep and evaluated by cross-fitting."""
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -19,71 +19,74 @@ from .noise.classes import Classes
 from .noise.gaussian import GaussianNoise, LinearParams
 from .noise.numbers import EstimatorParams, Numbers
 from .noise.pooled import pooled_fit
-from .noise.scale import check_scale, noise_floor, spread
+from .noise.scale import check_scale, noise_floor, total_variance
 from .student import StudentExpert
 
 __all__ = ["EstimatorExpert", "EstimatorParams"]
 
-NEGLIGIBLE = 1e-5  # share of a row below which an expert is fitted without it
-FEWEST_DRAWS = 10  # rows, at least, of what an estimator that takes no weights is fitted to, if there are so many
-Y_STEP = 2.0**-24  # of the farthest prediction: y is rounded to it, for trees, as responsibilities are to STEP
+NEGLIGIBLE = 1e-5  # rows with a smaller responsibility are left out of an expert's fit
+FEWEST_DRAWS = 10  # least number of rows drawn for an estimator that takes no weights, if there are so many
+Y_STEP = 2.0**-24  # for trees, y is rounded to this fraction of the largest prediction, as responsibilities are to STEP
 
 
 class EstimatorExpert(RefitExpert):
     """Any scikit-learn regressor or classifier, or a pipeline that ends in one, as the expert of every leaf.
 
-    Each sweep fits clones of it, weighed by the responsibilities; the one that is given is never touched. It sees the
-    table as it came, in the user's units, or what `expert_features` makes of it.
+    Every sweep fits clones of the estimator, weighted by the responsibilities. It is fitted to the user's table, in the
+    user's units, or to the output of `expert_features`.
 
-    Flexible estimators know the rows that they were fitted to by heart: they would report no noise there and draw all
-    responsibility to themselves. So each expert is fitted `cv` times more, without a fold each time, and the E-step
-    asks about a row the fit that has not seen it, eq. (cross-fit). The noise comes from these residuals too. New rows
-    are predicted by the fit of all rows.
+    Flexible estimators overfit the rows that they are fitted to: their residuals there would be too small, and they
+    would take too much responsibility. Therefore the experts are cross-fitted: each is fitted `cv` more times, leaving
+    out one fold, and the E-step and the noise use for every row the fit that has not seen it, eq. (cross-fit). New rows
+    are predicted by the fit to all rows.
 
     Parameters
     ----------
     estimator : estimator or None, default=None
-        None is a decision tree of depth 3. A `sklearn.frozen.FrozenEstimator` is never refitted: only its noise is
-        learned. It must have been fitted to other rows than the mixture is. A frozen classifier must know the same
-        classes in the same order.
+        None means a decision tree of depth 3. A `sklearn.frozen.FrozenEstimator` is not refitted; only its noise is
+        learned. It should have been fitted to other rows than those of the mixture. A frozen classifier must have been
+        fitted to the same classes in the same order.
     noise : {"gaussian", "student", "laplace"}, default="gaussian"
         Distribution of the noise of regressors, with a scale for each expert and output.
     df : "estimate" or float, default=4.0
-        Degrees of freedom of Student's noise.
+        Degrees of freedom of Student noise.
     cv : int or None, default=5
-        Number of folds. They depend on the contents of rows alone: equal rows share one, so do rows of a group. None or
-        1 asks every fit about its own rows.
-    variance_prior, variance_floor
-        As in `LinearExpert`, `StudentExpert` or `LaplaceExpert`, by `noise`.
+        Number of folds. They depend on the content of rows only, so that equal rows are in the same fold, as are the
+        rows of a group. None or 1 means no cross-fitting.
+    variance_prior : (float, float) or None, default=(1.0, 0.1)
+        Weak prior on each noise variance (or squared scale), (rows, fraction): it counts as this many additional rows,
+        whose mean squared residual is this fraction of that of a pooled linear fit. None means no prior.
+    variance_floor : "auto" or float, default="auto"
+        Smallest noise variance (or squared scale), as a fraction of the variance of y, which for Student and Laplace
+        noise is computed from quartiles. "auto" means 1e-6, or more if y is rounded.
     smoothing : float, default=1.0
-        Class probabilities are mixed with the overall frequencies of the classes, in a share that suits the rows that
-        an expert has not seen, eq. (class-share); its prior reads as so many more rows that only frequencies explain.
-        No class has probability zero, not even one that an expert's rows miss.
+        Class probabilities are mixed with the overall class frequencies, with a share estimated from cross-fitted rows,
+        eq. (class-share), so that no class has probability zero. The prior on the share counts as this many additional
+        rows that only the frequencies explain.
     n_jobs : int or None, default=None
-        Fits that run at the same time, in threads; the result does not depend on it.
+        Number of fits that run in parallel, in threads; the result does not depend on it.
 
     Notes
     -----
-    - Where the estimator's `fit` takes no ``sample_weight`` (k-nearest neighbours), it is fitted to rows drawn in
-      proportion to their weights, without chance: rows in the order of their fold numbers, at even steps of the
-      cumulated weight. As many are drawn as the weights are worth rows, no more than there are. Pipelines take the
-      weight in their last step.
-    - Rows of which an expert has less than 1e-5 are left out of its fit. An expert without any, and one whose fit
-      raises an error, keeps its previous fit, or takes that of all rows; errors are counted, with a warning. Where that
-      of all rows raises one too, the error goes on to the user.
-    - Estimators with ``random_state=None`` get a fixed number.
-    - Predictions that are not finite are replaced by the mean of y, and cut at ten times the largest distance of a y
-      from it.
-    - The objective may fall: a sweep fits another objective than the likelihood of the rows left out. The best
-      parameters are kept.
-    - The number of parameters counts leaves of trees, coefficients and the noise; estimators that have neither count
-      for nothing, so that their `bic` means little. Frozen ones have none.
-    - The classifiers in `experts_` know classes by their numbers in `classes_`.
+    - If the estimator's `fit` takes no ``sample_weight`` (such as k-nearest neighbours), it is fitted to a systematic,
+      deterministic sample of rows in proportion to their weights, of as many rows as the weights amount to. In a
+      pipeline the weights are passed to the last step.
+    - Rows with a responsibility below 1e-5 are left out of an expert's fit. An expert that has no rows, or whose fit
+      raises an error, keeps its previous fit or else uses the fit to all rows; errors lead to a warning. If the fit to
+      all rows fails as well, its error is raised.
+    - Estimators with ``random_state=None`` get a fixed seed.
+    - Predictions that are not finite are replaced by the mean of y; others are clipped at ten times the largest
+      distance of a target from the mean.
+    - The objective may fall, since the estimators do not maximise the cross-fitted likelihood. The best parameters are
+      kept.
+    - The number of parameters counts leaves of trees, coefficients and noise scales. Other estimators count as having
+      no parameters, so that their `bic` is of little use; frozen ones have none.
+    - The classifiers in `experts_` are fitted to class codes, which are indices into `classes_`.
 
     References
     ----------
-    Wolpert, D. H. (1992). Stacked generalization. Neural Networks 5(2), 241-259. Its level-0 fits that leave out what
-    they are asked about are the folds here.
+    Wolpert, D. H. (1992). Stacked generalization. Neural Networks 5(2), 241-259, for fits that leave out the rows that
+    they are evaluated on.
 
     Examples
     --------
@@ -124,7 +127,7 @@ class EstimatorExpert(RefitExpert):
 
     @property
     def frozen(self):
-        """Whether nothing but the noise is learned."""
+        """Whether only the noise is learned."""
         return isinstance(self.estimator, FrozenEstimator)
 
     @property
@@ -153,12 +156,12 @@ class EstimatorExpert(RefitExpert):
 
     @property
     def _smooth(self):
-        """Whether there is information on the noise; what is predicted is taken as fixed."""
+        """Whether there is an information matrix for the noise; the predictions are treated as fixed."""
         return hasattr(self, "answers_") and self.answers_.smooth
 
     @property
     def _fixed(self):
-        origin = "given" if self.frozen else "fitted anew"
+        origin = "given" if self.frozen else "refitted"
         what = "their predictions are" if self._smooth else "their predictions and the noise around them are"
         return f"the estimators of the experts are {origin}: {what} taken as fixed"
 
@@ -195,16 +198,16 @@ class EstimatorExpert(RefitExpert):
         known = len(getattr(bound.estimator_, "classes_", bound.answers_.constant))
         if self.frozen and task == "classification" and known != len(bound.answers_.constant):
             n_classes = len(bound.answers_.constant)
-            raise ValueError(f"estimator = {self.estimator!r} knows {known} classes, y has {n_classes}.")
+            raise ValueError(f"estimator = {self.estimator!r} was fitted to {known} classes, but y has {n_classes}.")
         return bound
 
     def _answers(self, task, rows, design):
-        """What lies between the estimators' answers and y: `Classes`, or `Numbers` with noise around them."""
+        """The model of y given the estimators' predictions: `Classes`, or `Numbers` with noise around them."""
         if task == "classification":
             return Classes(self.smoothing, rows)
         prior, floor = self.variance_prior, self.variance_floor
-        if self.noise == "gaussian":  # prior and floor are relative to the linear fit of all rows
-            pooled, least = pooled_fit(rows, design.penalty_scale)[1], spread(own_targets(rows), rows.weight)
+        if self.noise == "gaussian":  # the prior is relative to the pooled linear fit
+            pooled, least = pooled_fit(rows, design.penalty_scale)[1], total_variance(own_targets(rows), rows.weight)
             noise = GaussianNoise(prior, floor).with_scale(noise_floor(floor, rows.y, least), pooled)
             return Numbers(noise, LinearParams(None, pooled[None]), rows)
         if self.noise == "student":
@@ -226,18 +229,18 @@ class EstimatorExpert(RefitExpert):
     def start_target(self, rows):
         return self.answers_.targets(rows)
 
-    # -- one fit, one question; a subclass may know better ---------------------------------------------------------
+    # -- one fit and its predictions; subclasses may override --------------------------------------------------------
 
     def _columns(self, rows):
-        """What the estimator is fitted to."""
+        """The table that the estimator is fitted to."""
         return rows.X[:, :-1] if rows.table is None else rows.table
 
     def _new(self, weight):
-        """An estimator to be fitted to rows of a total `weight`."""
+        """An unfitted estimator for rows of this total weight."""
         return clone(self.estimator_)
 
     def _ask(self, estimator, X):
-        """What a fitted estimator predicts of X, as it comes."""
+        """The raw predictions of a fitted estimator."""
         return self.answers_.method(estimator)(X)
 
     def _answer(self, estimator, X):
@@ -250,7 +253,7 @@ class EstimatorExpert(RefitExpert):
     # -- fitting -----------------------------------------------------------------------------------------------------
 
     def fit(self, rows, resp, before=None):
-        """Parameters from all rows and responsibilities (n, K); `before` are those that starving experts keep."""
+        """Parameters from all rows and responsibilities (n, K); experts without rows keep those in `before`."""
         X, n_experts = self._columns(rows), resp.shape[1]
         prediction = np.empty((rows.n_rows, n_experts, len(self.answers_.constant)))
         if self.frozen:
@@ -265,10 +268,10 @@ class EstimatorExpert(RefitExpert):
         return self.fit(rows, stats, params)
 
     def _fit_all(self, rows, X, resp, before, prediction):
-        """Estimators (K, folds + 1) and numbers of failures; fills in what they predict of rows they have not seen."""
+        """Estimators (K, folds + 1) and counts of failures (K,); fills `prediction` with cross-fitted predictions."""
         splits = self._splits(rows)
         y, resp = self._on_grid(rows, resp)
-        keys = list(np.atleast_2d(rows.y.T)[::-1])  # rows in an order of their contents
+        keys = list(np.atleast_2d(rows.y.T)[::-1])  # to order rows by their content
         order = np.lexsort(keys if rows.fold is None else [*keys, rows.fold])
         unit = rows.n_rows / rows.weight.sum()
         targets, least = (y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y), NEGLIGIBLE * rows.weight
@@ -290,26 +293,26 @@ class EstimatorExpert(RefitExpert):
             if estimator is None and before is not None and before.estimator.shape == estimators.shape:
                 estimator = before.estimator[k, c]
                 answer = self._answer(estimator, rows_of(X, splits[c][1]))
-            if estimator is None:  # the fit of all rows but the fold's
+            if estimator is None:  # use the fit to all rows outside the fold
                 if c not in instead:
                     instead[c] = run(rows.weight, splits[c])
                 estimator, answer, error = instead[c]
                 if error is not None:
                     raise type(error)(f"the estimator of the experts, {self.estimator_!r}: {error}") from error
-                if estimator is None:  # the fold is all there is
+                if estimator is None:  # there are no rows outside the fold
                     estimator = self._constant(X, targets, rows.weight)
                     answer = self._answer(estimator, rows_of(X, splits[c][1]))
             estimators[k, c] = estimator
             prediction[splits[c][1], k] = answer
-        for c in [c for c, split in enumerate(splits) if split is None]:  # nobody asks about rows that are not there
+        for c in [c for c, split in enumerate(splits) if split is None]:  # empty folds, whose fits are never used
             estimators[:, c] = estimators[:, -1]
         return estimators, failed
 
     def _on_grid(self, rows, resp):
-        """Targets and responsibilities in multiples of steps, powers of two, so that sums over rows have no rounding.
+        """Targets and responsibilities rounded to powers of two times integers, so that sums are free of round-off.
 
-        Splits of a small node are often equally good, on several columns. Rounding that hangs on the order of the rows
-        would choose among them; as it is, a tree takes the same one for a row of weight two and for the row twice.
+        Several splits of a small node are often equally good. Round-off, which depends on the order of the rows, would
+        choose among them. Without it, a tree is the same for a row of weight two and for two equal rows.
         """
         weight = rows.weight[:, None]
         resp = np.rint(resp / weight / STEP) * STEP * weight
@@ -320,7 +323,7 @@ class EstimatorExpert(RefitExpert):
         return y, resp
 
     def _splits(self, rows):
-        """(rows to fit to, rows to answer for) of every fit, None for a fold without rows."""
+        """(rows to fit to, rows to predict) of every fit; None for a fold without rows."""
         everything = np.arange(rows.n_rows)
         if not self.traits.cross_fitted or rows.fold is None:
             return [(everything, everything)]
@@ -329,7 +332,7 @@ class EstimatorExpert(RefitExpert):
         return [split if len(split[1]) else None for split in folds] + [(everything, everything[:0])]
 
     def _fit_one(self, X, y, weight, inside, asked, order, unit):
-        """A fit without the rows that it is `asked` about, what it predicts of these, and the error that it raised."""
+        """Fit to the rows `inside`: the estimator, its predictions for the rows `asked`, and the error if it failed."""
         inside = inside[weight[inside] > 0]
         if not len(inside):
             return None, None, None
@@ -348,20 +351,20 @@ class EstimatorExpert(RefitExpert):
                 arguments = {} if name is None else {name: weight[inside]}
                 fit_to(estimator, rows_of(X, inside), y[inside], **arguments)
             if not len(asked):
-                # Some can be fitted to few rows but predict none, or none with a category that these do not hold.
+                # Some estimators can be fitted to few rows, but then fail to predict, or fail on unseen categories.
                 self._answer(estimator, X if hasattr(X, "columns") else rows_of(X, inside[:1]))
             return estimator, self._answer(estimator, rows_of(X, asked)), None
         except (ValueError, TypeError, ArithmeticError, IndexError, np.linalg.LinAlgError) as error:
             return None, None, error
 
     def _constant(self, X, y, weight):
-        """An estimator that knows the mean, or the frequencies, only."""
+        """A fitted estimator that predicts the mean or the class frequencies."""
         return self.answers_.dummy().fit(np.zeros((X.shape[0], 1)), y, sample_weight=weight)
 
     # -- the family --------------------------------------------------------------------------------------------------
 
     def _predictions(self, params, rows):
-        """What every expert predicts, (n, K, T) or (n, K, C), of training rows without having seen them."""
+        """Predictions of all experts, (n, K, T) or (n, K, C); cross-fitted for training rows, which have a fold."""
         X, n_folds = self._columns(rows), params.estimator.shape[1] - 1
         out = np.empty((rows.n_rows, len(params.estimator), len(self.answers_.constant)))
         if not n_folds or rows.fold is None:
@@ -391,7 +394,7 @@ class EstimatorExpert(RefitExpert):
     def log_prior_density(self, params):
         return self.answers_.log_prior(params)
 
-    # -- information on the noise: what is predicted is taken as fixed ------------------------------------------------
+    # -- information on the noise, with the predictions fixed --------------------------------------------------------
 
     def coordinates(self, params, design):
         return Coordinates(np.zeros((len(params.failed), 0, 0)), (), self.answers_.coordinates(params))
@@ -421,8 +424,8 @@ class EstimatorExpert(RefitExpert):
         found, failed = self.answers_.warnings(params), np.flatnonzero(params.failed).tolist()
         if failed:
             found.append(
-                f"some fits of expert(s) {failed} raised an error in the last sweep, and earlier ones stand in for "
-                "them. Use fewer experts, or an estimator that can be fitted to few rows"
+                f"some fits of expert(s) {failed} raised an error in the last sweep and were replaced by earlier ones. "
+                "Use fewer experts, or an estimator that can be fitted to few rows"
             )
         return found
 
@@ -430,7 +433,7 @@ class EstimatorExpert(RefitExpert):
         return self.answers_.report(self._shown(params.estimator[:, -1], design), params)
 
     def _shown(self, estimators, design):
-        """The estimators (K,) as the user sees them."""
+        """The estimators (K,) as they are shown to the user."""
         return estimators
 
     def equations(self, report, feature_names, target):

@@ -1,4 +1,4 @@
-"""Gamma experts: positive targets whose standard deviation is a constant share of their mean."""
+"""Gamma experts: positive targets with a constant coefficient of variation."""
 
 import numpy as np
 from scipy.special import digamma, polygamma
@@ -17,43 +17,45 @@ NEWTON_STEPS = 8
 class GammaExpert(PredictorExpert):
     """Gamma regression with a log or an inverse link: variance = dispersion mean^2, eq. (gamma).
 
-    The shape is 1 / dispersion; it is estimated for each expert by solving its likelihood equation.
+    The shape parameter is 1 / dispersion. It is estimated for each expert by solving its likelihood equation.
 
     Parameters
     ----------
     link : {"log", "inverse"}, default="log"
-        "inverse" is the canonical one; a mean then stays below a thousand times the largest target of the table.
+        "inverse" is the canonical link; means are then limited to a thousand times the largest training target.
     alpha : float, default=0.1
-        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+        Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
+        penalised. 0 means no penalty.
     l1_ratio : float, default=0.0
-        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
-        slopes may then be exactly zero.
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
-        where `l1_ratio` is positive.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
+        "global" if `l1_ratio` is 0 and "zero" otherwise.
     scale_penalty : bool, default=True
-        Whether the penalty is measured against the noise, divided by its variance as the squared residuals are, or
-        taken off the log-likelihood as it is.
+        Whether the penalty is divided by the dispersion, as the deviance is, or subtracted from the
+        log-likelihood unscaled.
     dispersion_prior : (float, float) or None, default=(1.0, 0.1)
-        Weak prior on each dispersion: it counts as so many more rows, in each expert, whose mean deviance is this
-        fraction of the global fit's dispersion. None switches it off.
+        Weak prior on each dispersion, (rows, fraction): it counts as this many additional rows in each expert, whose
+        mean deviance is this fraction of the dispersion of the pooled fit. None means no prior.
     dispersion_floor : "auto" or float, default="auto"
-        Least dispersion, as a fraction of that of y around its mean. "auto" is 1e-6, more where y is rounded.
+        Smallest dispersion, as a fraction of the dispersion of y around its mean. "auto" means 1e-6, or more if y is
+        rounded.
     shared_dispersion : bool, default=False
-        One dispersion for all experts.
+        Whether all experts share one dispersion.
     shared_coef : None, True or sequence of columns, default=None
-        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
-        every slope.
+        Columns, by name or number, whose coefficients are the same for all experts; "intercept" stands for the
+        intercept. True means every slope.
     fixed_coef : dict or None, default=None
-        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
-        expert.
+        Maps columns to the values at which their coefficients are fixed, in the user's units: one number, or one for
+        each expert.
     nonnegative : bool or sequence of columns, default=False
-        Columns whose coefficients are >= 0; True is every slope.
+        Columns whose coefficients are constrained to be >= 0; True means every slope.
 
     References
     ----------
     McCullagh, P. and Nelder, J. A. (1989). Generalized Linear Models, 2nd edition, chapter 8. Chapman and Hall.
-    Minka, T. P. (2002). Estimating a gamma distribution, for the solution of the shape's equation.
+    Minka, T. P. (2002). Estimating a Gamma distribution. Technical report, for the equation of the shape.
 
     Examples
     --------
@@ -94,7 +96,7 @@ class GammaExpert(PredictorExpert):
 
 
 class GammaResponse(PositiveResponse):
-    """Gamma targets around a mean; the shape is 1 / dispersion."""
+    """Gamma distribution with a given mean; its shape is 1 / dispersion."""
 
     power, ceiling = 2, 1e6
     Distribution, density = Gamma, staticmethod(log_density)
@@ -108,10 +110,11 @@ class GammaResponse(PositiveResponse):
         first = shape * (np.log(shape) - digamma(shape) - 0.5 * deviance)
         return -first, first + shape * (1.0 - shape * polygamma(1, shape))
 
-    # Q of the shape k is n (k log k - log Gamma(k) - k) - k deviance / 2, and the prior's part is as everywhere.
+    # As a function of the shape k, Q is n (k log k - log Gamma(k) - k) - k deviance / 2. The prior's part is that of
+    # the other families.
 
     def _slope(self, shape, stats, ridge):
-        """Slope of Q by the shape and its own slope."""
+        """First and second derivatives of Q with respect to the shape."""
         count, total = self.scale_.totals(stats.weight, stats.sums[..., 0] + ridge)
         weight, prior = count - self.scale_.prior_rows, 0.5 * self.scale_.prior_rows / shape
         slope = weight * (np.log(shape) - digamma(shape)) - 0.5 * total + prior
@@ -120,7 +123,7 @@ class GammaResponse(PositiveResponse):
     def update(self, params, stats, ridge, square=None):
         inverse = params.dispersion
         with np.errstate(all="ignore"):
-            for _ in range(NEWTON_STEPS):  # in 1 / shape, where the equation is close to a straight line
+            for _ in range(NEWTON_STEPS):  # in 1 / shape, in which the equation is nearly linear
                 slope, bend = self._slope(1.0 / inverse, stats, ridge)
                 inverse = np.clip(inverse + slope * inverse**2 / bend, self.floor_, self.ceiling)
         return params._replace(dispersion=np.where(np.isfinite(inverse), inverse, params.dispersion))

@@ -1,4 +1,4 @@
-"""Inverse Gaussian experts: positive, strongly skewed targets, such as times until a level is reached."""
+"""Inverse Gaussian experts: positive, strongly skewed targets, such as first passage times."""
 
 from ..distributions import InverseGaussian
 from ..distributions.inverse_gaussian import log_density
@@ -11,38 +11,40 @@ __all__ = ["InverseGaussianExpert"]
 class InverseGaussianExpert(PredictorExpert):
     """Inverse Gaussian regression with a log or an inverse link: variance = dispersion mean^3, eq. (inverse-gaussian).
 
-    With the inverse link the deviance is a quadratic in the coefficients.
+    With the inverse link the deviance is a quadratic function of the coefficients.
 
     Parameters
     ----------
     link : {"log", "inverse"}, default="log"
-        With "inverse" a mean stays below a thousand times the largest target of the table.
+        With "inverse", means are limited to a thousand times the largest training target.
     alpha : float, default=0.1
-        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+        Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
+        penalised. 0 means no penalty.
     l1_ratio : float, default=0.0
-        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
-        slopes may then be exactly zero.
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
-        where `l1_ratio` is positive.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
+        "global" if `l1_ratio` is 0 and "zero" otherwise.
     scale_penalty : bool, default=True
-        Whether the penalty is measured against the noise, divided by its variance as the squared residuals are, or
-        taken off the log-likelihood as it is.
+        Whether the penalty is divided by the dispersion, as the deviance is, or subtracted from the
+        log-likelihood unscaled.
     dispersion_prior : (float, float) or None, default=(1.0, 0.1)
-        Weak prior on each dispersion: it counts as so many more rows, in each expert, whose mean deviance is this
-        fraction of the global fit's dispersion. None switches it off.
+        Weak prior on each dispersion, (rows, fraction): it counts as this many additional rows in each expert, whose
+        mean deviance is this fraction of the dispersion of the pooled fit. None means no prior.
     dispersion_floor : "auto" or float, default="auto"
-        Least dispersion, as a fraction of that of y around its mean. "auto" is 1e-6, more where y is rounded.
+        Smallest dispersion, as a fraction of the dispersion of y around its mean. "auto" means 1e-6, or more if y is
+        rounded.
     shared_dispersion : bool, default=False
-        One dispersion for all experts.
+        Whether all experts share one dispersion.
     shared_coef : None, True or sequence of columns, default=None
-        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
-        every slope.
+        Columns, by name or number, whose coefficients are the same for all experts; "intercept" stands for the
+        intercept. True means every slope.
     fixed_coef : dict or None, default=None
-        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
-        expert.
+        Maps columns to the values at which their coefficients are fixed, in the user's units: one number, or one for
+        each expert.
     nonnegative : bool or sequence of columns, default=False
-        Columns whose coefficients are >= 0; True is every slope.
+        Columns whose coefficients are constrained to be >= 0; True means every slope.
 
     References
     ----------
@@ -87,7 +89,7 @@ class InverseGaussianExpert(PredictorExpert):
 
 
 class InverseGaussianResponse(PositiveResponse):
-    """Inverse Gaussian targets around a mean."""
+    """Inverse Gaussian distribution with a given mean."""
 
     power, Distribution, density = 3, InverseGaussian, staticmethod(log_density)
 

@@ -1,4 +1,4 @@
-"""Linear experts with Laplace noise: y = b_k' x + noise of density exp(-|r| / s_k) / (2 s_k), its corner rounded."""
+"""Linear experts with Laplace noise: y = b_k' x + noise with density exp(-|r| / s_k) / (2 s_k), smoothed at zero."""
 
 from .noise.laplace import LaplaceNoise
 from .predictor import PredictorExpert
@@ -7,28 +7,43 @@ __all__ = ["LaplaceExpert"]
 
 
 class LaplaceExpert(PredictorExpert):
-    """Median regression as an expert: noise with a Laplace density, least absolute deviations instead of squares.
+    """Median regression with Laplace noise: least absolute deviations instead of least squares.
 
-    The corner of abs(r) is rounded to sqrt(r^2 + e^2), with e a ten-thousandth of the noise around the fit of all rows,
-    and the density divided by its exact integral, eq. (hyperbolic). So it is a proper density, its M-step never lets Q
-    fall, and coefficients are those of least absolute deviations but for e. `predict` gives b'x, mean and median.
+    The absolute residual is smoothed at zero to sqrt(r^2 + e^2), where e is 1e-4 standard deviations of the noise of
+    the pooled fit, and the density is normalised exactly, eq. (hyperbolic). The M-step therefore never decreases Q, and
+    the coefficients are those of least absolute deviations except for the effect of e. `predict` returns b'x, which is
+    both the mean and the median.
 
     Parameters
     ----------
-    alpha, l1_ratio, shrink_to, scale_penalty, shared_variance
-        As in `LinearExpert`; the variance is the squared scale.
+    alpha : float, default=0.1
+        Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
+        penalised. 0 means no penalty.
+    l1_ratio : float, default=0.0
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero.
+    shrink_to : {None, "global", "zero"}, default=None
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
+        "global" if `l1_ratio` is 0 and "zero" otherwise.
+    scale_penalty : bool, default=True
+        Whether the penalty is divided by the squared scale, as the weighted squared residuals are, or subtracted from
+        the log-likelihood unscaled.
     variance_prior : (float, float) or None, default=(1.0, 0.1)
-        As in `LinearExpert`, on the squared scale, as a fraction of that of one Laplace expert for all rows.
+        Weak prior on each squared scale, (rows, fraction): it counts as this many additional rows in each expert, whose
+        mean square is this fraction of the squared scale of the pooled fit. None means no prior.
     variance_floor : "auto" or float, default="auto"
-        As in `LinearExpert`, for the squared scale, as a fraction of the variance that the quartiles of y stand for.
+        Smallest squared scale, as a fraction of the variance of y estimated from its quartiles. "auto" means 1e-6, or
+        more if y is rounded.
+    shared_variance : bool, default=False
+        Whether all experts share one scale.
     shared_coef : None, True or sequence of columns, default=None
-        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
-        every slope.
+        Columns, by name or number, whose coefficients are the same for all experts; "intercept" stands for the
+        intercept. True means every slope.
     fixed_coef : dict or None, default=None
-        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
-        expert.
+        Maps columns to the values at which their coefficients are fixed, in the user's units: one number, or one for
+        each expert.
     nonnegative : bool or sequence of columns, default=False
-        Columns whose coefficients are >= 0; True is every slope.
+        Columns whose coefficients are constrained to be >= 0; True means every slope.
 
     References
     ----------

@@ -7,44 +7,44 @@ __all__ = ["LinearExpert"]
 
 
 class LinearExpert(PredictorExpert):
-    """Linear regression with Gaussian noise, its own variance for each expert.
+    """Linear regression with Gaussian noise, with a variance for each expert.
 
     The M-step is a weighted ridge regression in closed form, eqs. (linear-update) and (variance-update) of the theory
-    page; with full covariances eq. (covariance-update).
+    page; with full covariance matrices it is eq. (covariance-update).
 
     Parameters
     ----------
     alpha : float, default=0.1
-        Strength of the penalty on the slopes, a total as in scikit-learn's `Ridge`, and n times the one of its
-        `ElasticNet`; intercepts are free. 0 switches it off.
+        Strength of the penalty on the slopes, relative to the sum over rows, as in scikit-learn's `Ridge`; it is n
+        times the `alpha` of `ElasticNet`. Intercepts are not penalised. 0 means no penalty.
     l1_ratio : float, default=0.0
-        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
-        slopes may then be exactly zero. Not with full covariances.
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero. Must be 0 with full covariance matrices.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are drawn to: the penalised fit of all rows together, or zero. None is "global" for a ridge and
-        "zero" where `l1_ratio` is positive.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
+        "global" if `l1_ratio` is 0 and "zero" otherwise.
     scale_penalty : bool, default=True
-        Whether the penalty is measured against the noise, divided by its variance as the squared residuals are, or
-        taken off the log-likelihood as it is.
+        Whether the penalty is divided by the noise variance, as the squared residuals are, or subtracted from the
+        log-likelihood unscaled.
     variance_prior : (float, float) or None, default=(1.0, 0.1)
-        Weak prior on each noise variance: it counts as so many more rows, in each expert, whose mean squared residual
-        is this fraction of the global fit's. None switches it off.
+        Weak prior on each noise variance, (rows, fraction): it counts as this many additional rows in each expert,
+        whose mean squared residual is this fraction of that of the pooled fit. None means no prior.
     variance_floor : "auto" or float, default="auto"
-        Least variance, as a fraction of var(y) (of y less the offset). "auto" is 1e-6, raised to q^2 / 12 where y is
-        rounded to steps of q.
+        Smallest variance, as a fraction of var(y) (of y minus the offset). "auto" means 1e-6, raised to q^2 / 12 if y
+        is rounded to multiples of q.
     shared_variance : bool, default=False
-        One noise variance, or covariance, for all experts.
+        Whether all experts share one noise variance, or one covariance matrix.
     covariance : {"diagonal", "full"}, default="diagonal"
         Noise of several outputs: independent given the expert, or with a covariance matrix for each expert.
     shared_coef : None, True or sequence of columns, default=None
-        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
-        every slope.
+        Columns, by name or number, whose coefficients are the same for all experts; "intercept" stands for the
+        intercept. True means every slope.
     fixed_coef : dict or None, default=None
-        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
-        expert.
+        Maps columns to the values at which their coefficients are fixed, in the user's units: one number, or one for
+        each expert.
     nonnegative : bool or sequence of columns, default=False
-        Columns whose coefficients are >= 0; True is every slope.
-        They hold for every output alike, and go with diagonal covariances only.
+        Columns whose coefficients are constrained to be >= 0; True means every slope. This and the two previous
+        constraints apply to every output, and require diagonal covariances.
 
     References
     ----------
@@ -61,7 +61,7 @@ class LinearExpert(PredictorExpert):
     >>> model.experts_.coef.round(2)
     array([[2.15]])
 
-    Two outputs whose noise goes together:
+    Two outputs with correlated noise:
 
     >>> import numpy as np
     >>> Y = np.column_stack([y, [0.1, 1.0, 1.9, 3.5]])
@@ -101,6 +101,6 @@ class LinearExpert(PredictorExpert):
 
     def check_together(self, response):
         if self.constraints_ and response.full:
-            raise ValueError("covariance='full' does not go with shared_coef, fixed_coef or nonnegative.")
+            raise ValueError("covariance='full' cannot be combined with shared_coef, fixed_coef or nonnegative.")
         if response.full and (self.lasso_ is not None or not self.scale_penalty):
-            raise ValueError("covariance='full' does not go with l1_ratio > 0 or scale_penalty=False.")
+            raise ValueError("covariance='full' cannot be combined with l1_ratio > 0 or scale_penalty=False.")

@@ -1,4 +1,4 @@
-"""Logistic experts: class probabilities by a multinomial logit of their own."""
+"""Logistic experts: a multinomial logit model of class probabilities for each expert."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class LogisticParams(NamedTuple):
 
 
 class LogisticReport(NamedTuple):
-    """Logistic experts in the user's units: `coef` (K, C, p) and `intercept` (K, C), as scikit-learn's multinomial
+    """Logistic experts in the user's units: `coef` (K, C, p) and `intercept` (K, C), as in scikit-learn's multinomial
     coding; for two classes (K, 1, p) and (K, 1), the log-odds of the second class."""
 
     coef: np.ndarray
@@ -32,14 +32,14 @@ class LogisticExpert(AdditiveExpert):
     Parameters
     ----------
     alpha : float, default=0.1
-        Strength of the penalty on the slopes, a total: 1 / C of scikit-learn's `LogisticRegression`, also for two
-        classes; intercepts are free. 0 switches it off.
+        Strength of the penalty on the slopes, relative to the sum over rows: 1 / C of scikit-learn's
+        `LogisticRegression`, also for two classes. Intercepts are not penalised. 0 means no penalty.
     l1_ratio : float, default=0.0
-        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
-        slopes may then be exactly zero.
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are drawn to: the logistic fit of all rows together, or zero. None is "global" for a ridge and
-        "zero" where `l1_ratio` is positive.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
+        "global" if `l1_ratio` is 0 and "zero" otherwise.
 
     References
     ----------
@@ -77,8 +77,8 @@ class LogisticExpert(AdditiveExpert):
         to_pooled = shrinks_to_pooled(self)
         bound = super().bind(rows, design)
         bound.n_classes_ = int(rows.y.max()) + 1
-        # Two classes: alpha |d|^2 of the difference d is 2 alpha (|d/2|^2 + |d/2|^2) of the symmetric coding, while
-        # |d| is |d/2| + |d/2|.
+        # For two classes the penalty is one on the difference d. In the symmetric coding, with coefficients d/2 and
+        # -d/2, |d|^2 is 2 (|d/2|^2 + |d/2|^2), while |d| is |d/2| + |d/2|.
         bound.penalty_ = penalty * (2.0 if bound.n_classes_ == 2 else 1.0)
         bound.lasso_ = lasso
         bound.moment_ = multinomial.second_moment(rows.X, rows.weight)
@@ -122,7 +122,7 @@ class LogisticExpert(AdditiveExpert):
         return multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_, self.center_).ravel()
 
     def pulls(self, params, stats):
-        """How hard each slope is pulled from what it is drawn to, in units of the lasso."""
+        """Gradient of the smooth part with respect to each slope, relative to the strength of the lasso, 1-D."""
         return multinomial.pulls(params.coef, stats, self.penalty_, self.lasso_, self.center_).ravel()
 
     def n_parameters(self, params):
@@ -130,7 +130,7 @@ class LogisticExpert(AdditiveExpert):
         if self.lasso_ is None:
             return K * (C - 1) * p
         distance = params.coef - self.center_
-        tied = (distance == 0).any(axis=0) & (self.center_[0] != 0)  # to what all experts share
+        tied = (distance == 0).any(axis=0) & (self.center_[0] != 0)  # equal to the nonzero center of all experts
         return multinomial.n_moved(distance) + int(np.minimum(tied[:, :-1].sum(axis=0), C - 1).sum())
 
     def column_information(self, stats):
@@ -147,7 +147,7 @@ class LogisticExpert(AdditiveExpert):
         return params._replace(coef=coef)
 
     def derivatives(self, params, rows):
-        """By the contrasts of the classes to the first, eq. (logistic-derivatives)."""
+        """With respect to the contrasts of the classes to the first one, eq. (logistic-derivatives)."""
         proba = np.exp(multinomial.log_probability(params.coef, rows.X))[:, :, 1:]
         C = proba.shape[2] + 1
         second = proba[..., None] * proba[..., None, :]
@@ -167,8 +167,8 @@ class LogisticExpert(AdditiveExpert):
         if not len(diverging):
             return []
         return [
-            f"the classes are separable for expert(s) {diverging.tolist()}, or all but: slopes grow without bound. Use "
-            "alpha > 0"
+            f"the classes are (almost) separable for expert(s) {diverging.tolist()}, so that slopes grow without "
+            "bound. Use alpha > 0"
         ]
 
     def report(self, params, design):

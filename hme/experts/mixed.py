@@ -1,4 +1,4 @@
-"""Experts of different families under one likelihood: a name and a family for every leaf."""
+"""Experts of different families in one mixture: a name and a family for every leaf."""
 
 import re
 from functools import partial
@@ -14,11 +14,11 @@ from .base import Expert
 
 __all__ = ["MixedExpert"]
 
-TRIMS = 10  # fits to the rows that a background does not have, before EM starts
+TRIMS = 10  # trimmed fits of the other experts at a start, if there is a background
 
 
 class MixedParams(NamedTuple):
-    """Leaf k is expert ``place[k]`` of ``parts[group[k]]``; equal families are one group, computed together."""
+    """Leaf k is expert ``place[k]`` of ``parts[group[k]]``; leaves with equal families form a group."""
 
     group: np.ndarray  # (K,) of int
     place: np.ndarray  # (K,) of int
@@ -26,16 +26,18 @@ class MixedParams(NamedTuple):
 
 
 class MixedExpert(Expert):
-    """A list of named experts, one for each leaf from left to right; an estimator's ``expert=[...]`` is short for it.
+    """A list of named experts, one for each leaf from left to right; an estimator's ``expert=[...]`` makes one.
 
-    Leaves whose families and hyper-parameters are equal are computed together, and what such a family ties over its
-    experts (a shared variance, shared coefficients) is tied among those leaves. All families must give densities with
-    respect to the same measure: probabilities of counts do not go with densities of numbers. A `PointMassExpert` goes
-    with both: beside densities, which give no single point a probability, its point is its own, eq. (atom).
+    Leaves with the same family and hyper-parameters are computed together, and what the family shares between its
+    experts (a variance, coefficients) is shared by those leaves. All families must have densities with respect to the
+    same measure, so that families for counts cannot be combined with families for real numbers. A `PointMassExpert` can
+    be combined with both. Together with densities, under which a single point has probability zero, targets at its
+    point belong to it alone, eq. (atom).
 
     Parameters
     ----------
-    experts : list of (str, expert)
+    experts : list of (str, expert) pairs
+        Name and family of each leaf. Names must differ, and contain no double underscore.
 
     Examples
     --------
@@ -86,14 +88,14 @@ class MixedExpert(Expert):
         return [name for name, _ in self.experts]
 
     def structure(self):
-        return repr(self)  # leaves whose families are equal are kept together
+        return repr(self)  # all hyper-parameters, since they determine which leaves form a group
 
     def check_leaves(self, n_leaves=None):
-        """Refuse what is no list of named experts, or mixes what cannot be compared."""
+        """Raise an error if `experts` is not a list of named experts, or if their families cannot be combined."""
         if not _is_list_of_pairs(self.experts) or not self.experts:
             raise TypeError(f"expert = {self.experts!r} must be a list of (name, expert) pairs, one for each leaf.")
         if len(set(self.names)) < len(self.names) or any("__" in name or name == "experts" for name in self.names):
-            raise ValueError(f"expert has the names {self.names}; they must differ, have no '__', not be 'experts'.")
+            raise ValueError(f"expert has the names {self.names}; they must differ, have no '__' and not be 'experts'.")
         if n_leaves is not None and n_leaves != len(self.experts):
             raise ValueError(f"expert is a list of {len(self.experts)} experts, but the tree has {n_leaves} leaves.")
         of = {name: member.traits for name, member in self.experts}
@@ -104,8 +106,8 @@ class MixedExpert(Expert):
         lengths = [name for name, traits in of.items() if traits.measure == "density"]
         if counts and lengths:
             raise ValueError(
-                f"expert mixes probabilities of counts, {counts}, with densities of numbers, {lengths}: they cannot be "
-                "compared under one likelihood."
+                f"expert mixes families for counts, {counts}, with densities of real numbers, {lengths}: probabilities "
+                "and densities are not comparable in one likelihood."
             )
 
     @property
@@ -119,7 +121,7 @@ class MixedExpert(Expert):
         bound.atoms_ = np.unique([atom for member in self.members for atom in member.traits.atoms])
         bound.group_, bound.families_, bound.stand_in_, groups = [], [], [], {}
         for name, member in self.experts:
-            # Estimators of the user's may look alike and not be, and gain nothing together.
+            # Estimators are never grouped: equal representations do not imply equal estimators, and nothing is gained.
             key = (
                 name if member.traits.sees_table else (type(member), repr(sorted(member.get_params().items(), key=str)))
             )
@@ -127,9 +129,9 @@ class MixedExpert(Expert):
                 groups[key] = len(groups)
                 possible = bound._possible(member, rows)
                 if not possible.any():
-                    raise ValueError(f"expert {name!r} can produce no row of y: it is for {member.traits.domain}.")
+                    raise ValueError(f"expert {name!r} can produce no value of y: it is for {member.traits.domain}.")
                 bound.families_.append(member.bind(rows if possible.all() else rows[possible], design))
-                # What the family sees in the place of a target that it cannot produce, and is not responsible for.
+                # Stands in for targets that the family cannot produce; its responsibility for them is zero.
                 bound.stand_in_.append(rows.y[int(np.argmax(possible))])
             bound.group_.append(groups[key])
         bound.group_ = np.array(bound.group_)
@@ -142,7 +144,7 @@ class MixedExpert(Expert):
         return possible
 
     def _safe(self, g, rows):
-        """The rows as group g may see them, and where it can produce them."""
+        """The rows with targets that group g can produce, and a mask of the rows whose targets it can produce."""
         if rows.y is None:
             return rows, np.ones(rows.n_rows, dtype=bool)
         possible = self._possible(self.families_[g], rows)
@@ -155,7 +157,7 @@ class MixedExpert(Expert):
         return np.any([family.possible(rows) for family in families], axis=0)
 
     def start_target(self, rows):
-        """The linear predictors' scale of the first family that has one."""
+        """Targets on the scale of the linear predictors of the first family that learns from a region of its own."""
         learning = [
             g for g, family in enumerate(self.families_) if not (family.traits.atoms or family.traits.start_share)
         ]
@@ -163,14 +165,15 @@ class MixedExpert(Expert):
         return self.families_[g].start_target(self._safe(g, rows)[0])
 
     def start_responsibilities(self, rows, resp):
-        """For nobody the rows that it cannot produce; for a background those that the others fit worst.
+        """Adjust the responsibilities of a start to the families.
 
-        Experts that are fitted already divide what they have together by what they say of each row.
+        No expert gets rows that it cannot produce. A background gets the rows that the other experts fit worst. Frozen
+        experts divide their joint responsibility in proportion to their densities.
         """
         shares = np.array([self.families_[g].traits.start_share for g in self.group_])
         possible = np.stack([self._safe(g, rows)[1] for g in self.group_], axis=1)
         atoms = np.array([bool(self.families_[g].traits.atoms) for g in self.group_])
-        resp = np.where(atoms, 0.5, resp)  # a point mass takes its part of the rows that it can have at all
+        resp = np.where(atoms, 0.5, resp)  # for the rows at its point; `possible` removes the others below
         frozen = np.flatnonzero([self.families_[g].traits.frozen for g in self.group_])
         if len(frozen) > 1:
             log_prob = np.hstack([self._alone(k, rows) for k in frozen])
@@ -182,15 +185,15 @@ class MixedExpert(Expert):
         return resp
 
     def _alone(self, k, rows):
-        """Log-density (n, 1) of the expert of leaf k if it answers for all rows."""
+        """Log-density (n, 1) of the expert of leaf k if it were fitted to all rows."""
         family, (rows, _) = self.family(k), self._safe(self.group_[k], rows)
         return family.log_prob(family.init(rows, rows.weight[:, None]), rows)
 
     def _trimmed(self, rows, resp, shares, possible):
-        """The others fitted without the rows that they fit worst, whose responsibilities the backgrounds take.
+        """One step of trimming: the backgrounds take over the rows that the other experts fit worst.
 
-        A background with a share of every row would lose it at once: experts that outliers have drawn to themselves
-        explain these well. Fits to what is left of the rows, again and again, let go of them (trimmed likelihood).
+        If a background started with a share of every row, it would lose them at once, since experts that were fitted
+        with the outliers explain them well. Repeated fits to the remaining rows (trimmed likelihood) avoid this.
         """
         weighted = resp * rows.weight[:, None]
         log_joint = self.log_prob(self.init(rows, weighted), rows)
@@ -236,7 +239,7 @@ class MixedExpert(Expert):
         return MixedParams(self.group_, place, tuple(parts))
 
     def exchangeable(self, n_leaves):
-        """Leaves of one family, as far as it says so."""
+        """Pairs of leaves in the same group, if their family allows it."""
         out = np.zeros((n_leaves, n_leaves), dtype=bool)
         for g, family in enumerate(self.families_):
             leaves = np.flatnonzero(self.group_ == g)
@@ -280,7 +283,7 @@ class MixedExpert(Expert):
         return self._fill("variance", params, rows)
 
     def predict_dist(self, params, rows):
-        """Beside densities the points of point masses are theirs alone, eq. (atom)."""
+        """The joint distribution of the groups; together with densities, atoms belong to point masses, eq. (atom)."""
         parts = []
         for g, leaves, part in self._groups(params):
             parts.append((self.families_[g].predict_dist(part, self._safe(g, rows)[0]), leaves))
@@ -327,7 +330,7 @@ class MixedExpert(Expert):
         return found
 
     def report(self, params, design):
-        """A dict: the name of each leaf and the report of its family, without the axis of the experts."""
+        """A dict from the name of each leaf to the report of its family, without the expert axis."""
         reports = {}
         for k, name in enumerate(self.names):
             family = self.family(k)
@@ -337,14 +340,14 @@ class MixedExpert(Expert):
 
 
 def _normalized(resp, possible):
-    """Responsibilities whose rows sum to one; where nothing is left, all that is possible alike."""
+    """Responsibilities normalised to sum to one in each row; where all are zero, equal for all possible leaves."""
     total = resp.sum(axis=1, keepdims=True)
     alike = possible / possible.sum(axis=1, keepdims=True)
     return np.where(total > 1e-12, resp / np.where(total > 0, total, 1.0), alike)
 
 
 def _called(names, match):
-    """Experts by their names, where their family speaks of numbers."""
+    """Replace the numbers of experts in a message by their names."""
     return "expert(s) " + ", ".join(names[int(i)] for i in match.group(1).split(","))
 
 

@@ -1,4 +1,4 @@
-"""Negative binomial experts: counts that vary more than Poisson's, by a dispersion that is estimated."""
+"""Negative binomial experts: overdispersed counts, with an estimated dispersion."""
 
 from dataclasses import replace
 
@@ -15,38 +15,39 @@ from .predictor import PredictorExpert
 
 __all__ = ["NegativeBinomialExpert"]
 
-LEAST, MOST = 1e-7, 1e4  # bounds of the dispersion; at the lower one the distribution is Poisson's
-POISSON = "the dispersion of expert(s) {} is at its lower bound: they are Poisson. Use PoissonExpert"
-LARGE = 50.0  # size beyond which differences of gamma functions lose their digits, and Stirling's series has them all
+LEAST, MOST = 1e-7, 1e4  # bounds of the dispersion; at the lower bound the distribution is practically Poisson
+POISSON = "the dispersion of expert(s) {} is at its lower bound: their counts are not overdispersed. Use PoissonExpert"
+LARGE = 50.0  # for larger sizes, differences of gamma functions lose digits and Stirling's series is accurate
 
 
 class NegativeBinomialExpert(PredictorExpert):
     """Negative binomial regression with a log link: variance = mean + dispersion mean^2, eq. (negative-binomial).
 
-    Coefficients take a Fisher step and the log-dispersion a Newton step in each sweep.
+    In each sweep the coefficients take a scoring step and the log-dispersion takes a Newton step.
 
     Parameters
     ----------
     alpha : float, default=0.1
-        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+        Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
+        penalised. 0 means no penalty.
     l1_ratio : float, default=0.0
-        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
-        slopes may then be exactly zero.
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
-        where `l1_ratio` is positive.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
+        "global" if `l1_ratio` is 0 and "zero" otherwise.
     zero_truncated : bool, default=False
         The distribution given that y is not zero: with a `PointMassExpert` it makes a hurdle model.
     shared_dispersion : bool, default=False
-        One dispersion for all experts.
+        Whether all experts share one dispersion.
     shared_coef : None, True or sequence of columns, default=None
-        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
-        every slope.
+        Columns, by name or number, whose coefficients are the same for all experts; "intercept" stands for the
+        intercept. True means every slope.
     fixed_coef : dict or None, default=None
-        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
-        expert.
+        Maps columns to the values at which their coefficients are fixed, in the user's units: one number, or one for
+        each expert.
     nonnegative : bool or sequence of columns, default=False
-        Columns whose coefficients are >= 0; True is every slope.
+        Columns whose coefficients are constrained to be >= 0; True means every slope.
 
     References
     ----------
@@ -89,7 +90,7 @@ class NegativeBinomialExpert(PredictorExpert):
 
 
 class NegativeBinomialResponse(CountResponse):
-    """Negative binomial counts around exp(eta), of the size 1 / dispersion."""
+    """Negative binomial distribution with mean exp(eta) and size 1 / dispersion."""
 
     def __init__(self, zero_truncated=False, shared=False):
         super().__init__(zero_truncated)
@@ -98,7 +99,7 @@ class NegativeBinomialResponse(CountResponse):
 
     @property
     def traits(self):
-        return replace(super().traits, exact=False)  # the dispersion's step is Newton's, not the maximiser's
+        return replace(super().traits, exact=False)  # a Newton step of the dispersion need not increase Q
 
     def check(self):
         super().check()
@@ -126,7 +127,7 @@ class NegativeBinomialResponse(CountResponse):
         return -first, second
 
     def mass_derivatives(self, y, eta, params):
-        """By eta and the log-dispersion, eq. (negative-binomial-derivatives)."""
+        """With respect to eta and the log-dispersion, eq. (negative-binomial-derivatives)."""
         mean, dispersion = self.mean_of(eta), params.dispersion
         total = 1.0 + dispersion * mean
         score = (y - mean) / total
@@ -139,7 +140,7 @@ class NegativeBinomialResponse(CountResponse):
 
 
 def by_log_size(y, mean, size):
-    """First and second derivatives of the log-mass before truncation by the log of the size 1 / dispersion."""
+    """First and second derivatives of the untruncated log-mass with respect to the log of the size 1 / dispersion."""
     first, second = rising_derivatives(y, size)
     total = mean + size
     share = mean / total
@@ -149,7 +150,7 @@ def by_log_size(y, mean, size):
 
 
 def rising_derivatives(y, size):
-    """First two derivatives by the size of `log_rising`."""
+    """First two derivatives, with respect to the size, of log(Gamma(size + y) / Gamma(size)) - y log(size)."""
     small = np.minimum(size, LARGE)
     exact = (
         digamma(small + y) - digamma(small) - y / small,
@@ -168,7 +169,7 @@ def rising_derivatives(y, size):
 
 
 def stirling(z):
-    """First two derivatives of the rest of Stirling's formula for log Gamma(z)."""
+    """First two derivatives of the remainder of Stirling's formula for log Gamma(z)."""
     i, i2 = 1.0 / z, 1.0 / z**2
     return (
         -i2 * (1 / 12 - i2 * (1 / 120 - i2 * (1 / 252 - i2 / 240))),

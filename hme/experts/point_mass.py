@@ -1,4 +1,4 @@
-"""All probability on one value of y: the extra zeros of a count."""
+"""A point mass: all probability on one value of y, such as the extra zeros of a count."""
 
 from numbers import Real
 from typing import NamedTuple
@@ -22,15 +22,16 @@ class PointMassStatistics(NamedTuple):
 
 
 class PointMassExpert(AdditiveExpert):
-    """An expert that says one value of y with certainty; it learns nothing. Eq. (point-mass).
+    """An expert that gives probability one to a single value of y, eq. (atom); it has no parameters to learn.
 
-    Beside a count expert it makes a zero-inflated model, in which both give zeros; beside a family of positive values a
-    hurdle model, in which it alone does. The gate says where its rows lie.
+    Together with a count expert it forms a zero-inflated model, in which both produce zeros. Together with a family of
+    positive values it forms a hurdle model, in which only the point mass produces zeros. The gate models the
+    probability of the point mass given x.
 
     Parameters
     ----------
     at : float, default=0.0
-        The value.
+        The value of y.
 
     References
     ----------
@@ -54,7 +55,7 @@ class PointMassExpert(AdditiveExpert):
 
     @property
     def traits(self):
-        number = isinstance(self.at, Real)  # anything else is refused by `bind`
+        number = isinstance(self.at, Real)  # other types are refused by `bind`
         return Traits(
             measure="mass",
             domain=f"exactly {self.at:g}" if number else "one value",

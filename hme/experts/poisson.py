@@ -1,4 +1,4 @@
-"""Poisson experts: counts whose variance is their mean, optionally without zeros."""
+"""Poisson experts: counts whose variance equals their mean, optionally truncated at zero."""
 
 from ..distributions import Poisson
 from ..distributions.poisson import log_mass
@@ -12,30 +12,31 @@ __all__ = ["PoissonExpert"]
 class PoissonExpert(PredictorExpert):
     """Poisson regression with a log link, eq. (poisson).
 
-    Exposure enters as ``fit(X, y, offset=np.log(exposure))``. Targets that are not whole are taken as rates, as
-    scikit-learn's `PoissonRegressor` does: with ``sample_weight=exposure`` the coefficients are the same as with an
-    offset, but every unit of exposure then chooses an expert of its own.
+    Exposure is passed as ``fit(X, y, offset=np.log(exposure))``. Targets need not be integers; as in scikit-learn's
+    `PoissonRegressor`, they may be rates with ``sample_weight=exposure``. A single expert then has the same
+    coefficients as with an offset, but in a mixture every unit of exposure may come from another expert.
 
     Parameters
     ----------
     alpha : float, default=0.1
-        Strength of the penalty on the slopes, a total; intercepts are free. 0 switches it off.
+        Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
+        penalised. 0 means no penalty.
     l1_ratio : float, default=0.0
-        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
-        slopes may then be exactly zero.
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are drawn to: the fit of all rows together, or zero. None is "global" for a ridge and "zero"
-        where `l1_ratio` is positive.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
+        "global" if `l1_ratio` is 0 and "zero" otherwise.
     zero_truncated : bool, default=False
         The distribution given that y is not zero: with a `PointMassExpert` it makes a hurdle model.
     shared_coef : None, True or sequence of columns, default=None
-        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
-        every slope.
+        Columns, by name or number, whose coefficients are the same for all experts; "intercept" stands for the
+        intercept. True means every slope.
     fixed_coef : dict or None, default=None
-        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
-        expert.
+        Maps columns to the values at which their coefficients are fixed, in the user's units: one number, or one for
+        each expert.
     nonnegative : bool or sequence of columns, default=False
-        Columns whose coefficients are >= 0; True is every slope.
+        Columns whose coefficients are constrained to be >= 0; True means every slope.
 
     References
     ----------
@@ -73,7 +74,7 @@ class PoissonExpert(PredictorExpert):
 
 
 class PoissonResponse(CountResponse):
-    """Poisson counts around exp(eta)."""
+    """Poisson distribution with mean exp(eta)."""
 
     def log_mass(self, y, eta, params):
         return log_mass(y, self.mean_of(eta), eta)

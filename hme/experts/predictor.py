@@ -1,4 +1,4 @@
-"""Experts with linear predictors: a bank of penalised, maybe constrained coefficients, and a response beside it."""
+"""Experts with linear predictors: penalised and possibly constrained coefficients, combined with a response."""
 
 from abc import abstractmethod
 from copy import copy
@@ -19,13 +19,14 @@ __all__ = ["PredictorExpert"]
 
 
 class PredictorExpert(AdditiveExpert):
-    """A family whose experts see x through eta_k = b_k'x + offset, eq. (predictor): linear predictors x a response.
+    """A family whose experts depend on x through linear predictors eta_k = b_k'x + offset, eq. (predictor).
 
-    This class has the coefficients (K, T, p): their penalty, what it draws them to, constraints, Newton's steps, and
-    what the user is shown of them. The `Response` has the density of y given eta, and the scalars that belong to it.
+    This class handles the coefficients (K, T, p): penalty, center, constraints, Newton steps and reports. A `Response`
+    handles the density of y given eta, and its scalar parameters such as variances.
 
-    A family has the hyper-parameters `alpha`, `l1_ratio`, `shrink_to`, `shared_coef`, `fixed_coef`, `nonnegative` and,
-    where its noise has a scale, `scale_penalty`; those that it does not take are as below. It makes its `response`.
+    A subclass takes the hyper-parameters `alpha`, `l1_ratio`, `shrink_to`, `shared_coef`, `fixed_coef`, `nonnegative`
+    and, if its noise has a scale, `scale_penalty`; the defaults below apply to those that it does not take. It returns
+    its response from the method `response`.
     """
 
     alpha, l1_ratio, shrink_to, scale_penalty = 0.1, 0.0, None, True
@@ -37,7 +38,7 @@ class PredictorExpert(AdditiveExpert):
 
     @abstractmethod
     def response(self):
-        """The `Response` of these hyper-parameters, not bound to a table."""
+        """The `Response` with the family's hyper-parameters, not bound to a table."""
 
     @property
     def traits(self):
@@ -51,7 +52,7 @@ class PredictorExpert(AdditiveExpert):
         return response.possible(rows)
 
     def exchangeable(self, n_leaves):
-        if any(np.ndim(value) for value in (self.fixed_coef or {}).values()):  # a value for each leaf
+        if any(np.ndim(value) for value in (self.fixed_coef or {}).values()):  # a coefficient is fixed leaf by leaf
             return np.eye(n_leaves, dtype=bool)
         return super().exchangeable(n_leaves)
 
@@ -82,14 +83,14 @@ class PredictorExpert(AdditiveExpert):
         check_choice(self.scale_penalty, "scale_penalty", (True, False))
         self.constraints_ = Constraints(self.shared_coef, self.fixed_coef, self.nonnegative, design)
         if self.lasso_ is not None and self.constraints_.nonnegative and self._to_pooled:
-            raise ValueError("shrink_to='global' does not go with nonnegative where l1_ratio > 0; use 'zero'.")
+            raise ValueError("shrink_to='global' cannot be combined with nonnegative if l1_ratio > 0; use 'zero'.")
         self.moment_ = second_moment(rows.X, rows.weight)
 
     def check_together(self, response):
-        """Refuse hyper-parameters of the coefficients that do not go with those of the response."""
+        """Raise an error if hyper-parameters of the coefficients cannot be combined with those of the response."""
 
     def with_response(self, response, pooled=None):
-        """The same predictors with another response, bound to the same table, and its fit of all rows."""
+        """The same predictors with another response that is bound to the same table, and its pooled fit."""
         other = copy(self)
         other.response_, other.pooled_ = response, pooled
         return other
@@ -97,7 +98,7 @@ class PredictorExpert(AdditiveExpert):
     # -- starting ----------------------------------------------------------------------------------------------------
 
     def start(self, n_experts):
-        """Parameters of `n_experts` experts that are the fit of all rows, as far as constraints let them."""
+        """Parameters of `n_experts` experts that equal the pooled fit, projected onto the constraints."""
         start = type(self.pooled_)(*(np.repeat(a, n_experts, axis=0) for a in self.pooled_))
         return start._replace(coef=self._feasible(start.coef))
 
@@ -111,7 +112,7 @@ class PredictorExpert(AdditiveExpert):
     # -- densities and moments ---------------------------------------------------------------------------------------
 
     def _eta(self, coef, rows):
-        """Linear predictors (n, K, T), each output's stored column by column."""
+        """Linear predictors (n, K, T), stored so that rows are contiguous."""
         K, T, p = coef.shape
         eta = linear_scores(rows.X, coef.reshape(K * T, p))
         if rows.offset is not None:
@@ -137,7 +138,7 @@ class PredictorExpert(AdditiveExpert):
     # -- the M-step --------------------------------------------------------------------------------------------------
 
     def _origin(self, params):
-        """The coefficients that the sums are taken around."""
+        """The coefficients at which the sums over rows are computed."""
         return self.pooled_.coef if self.response_.parameter_free else params.coef
 
     def statistics(self, params, rows, resp, seen=None):
@@ -146,35 +147,39 @@ class PredictorExpert(AdditiveExpert):
         return summed(rows.X, resp, self.response_.working(targets(rows), seen, params, rows))
 
     def update(self, params, stats, rows=None):
-        """Coefficients at the maximum of a quadratic, then the scalars; or scalars first, then a damped Newton step."""
+        """Update coefficients and scalars.
+
+        If Q is quadratic in the coefficients, they move to its maximum and the scalars follow. Otherwise the scalars
+        are updated first, and the coefficients take a damped Newton step.
+        """
         response = self.response_
         if response.quadratic:
             moved = params._replace(coef=self._stepped(params, stats))
             return response.update(moved, stats, self._ridge(moved), self._squares(moved, params, stats))
         new = response.update(params, stats, self._ridge(params))
-        # Coefficients whose penalty is not measured against the scale answer to the new one, eq. (unscaled-update).
+        # If the penalty is not divided by the scale, the step depends on the new scale, eq. (unscaled-update).
         return new._replace(coef=self._stepped(params if self.scale_penalty else new, stats))
 
     def _unit(self, params):
-        """What a penalty is multiplied by to be in the units of score and information, (K, T, 1)."""
+        """Factor (K, T, 1) that converts a penalty to the units of score and information."""
         scale = self.response_.scale(params)
         return (np.ones_like(scale) if self.scale_penalty else scale)[..., None]
 
     def _force(self, params, stats):
-        """Gradient (K, T, p) of the log-likelihood less the ridge, per unit of the scale."""
+        """Gradient (K, T, p) of the log-likelihood minus the ridge penalty, multiplied by the scale."""
         force = stats.cross - self._unit(params) * self.penalty_ * (params.coef - self.center_)
         if self.response_.parameter_free:
             force -= np.einsum("ktp,kpr->ktr", params.coef - self._origin(params), stats.gram[:, 0])
         return force
 
     def _systems(self, params, stats):
-        """Minus the Hessian of the same, (K, T, p, p), or (K, 1, p, p) of all outputs."""
+        """Minus the Hessian of the same, (K, T, p, p), or (K, 1, p, p) if it is the same for all outputs."""
         unit = self._unit(params)
         unit = unit[:, :1] if self.scale_penalty else unit
         return stats.gram + unit[..., None] * np.diag(self.penalty_)
 
     def _maximum(self, params, stats):
-        """Coefficients (K, T, p) at the maximum of the quadratic model, eqs. (linear-update), (proximal-newton)."""
+        """Coefficients (K, T, p) that maximise the quadratic model, eqs. (linear-update), (proximal-newton)."""
         force, systems = self._force(params, stats), self._systems(params, stats)
         if not self.constraints_ and self.lasso_ is None:
             if systems.shape[1] == 1:
@@ -182,7 +187,7 @@ class PredictorExpert(AdditiveExpert):
             return params.coef + solve_psd(systems, force[..., None])[..., 0]
         new, unit = np.empty_like(params.coef), self._unit(params)
         systems = np.broadcast_to(systems, (*force.shape, force.shape[2]))
-        # Of the log-likelihood, so that experts that share coefficients have each its say.
+        # Divided by the scales, so that experts which share coefficients are weighted as in the log-likelihood.
         for t, precision in enumerate(1.0 / self.response_.scale(params).T):
             system, pull = systems[:, t] * precision[:, None, None], force[:, t] * precision[:, None]
             old = params.coef[:, t]
@@ -194,7 +199,7 @@ class PredictorExpert(AdditiveExpert):
         return new
 
     def _stepped(self, params, stats):
-        """Coefficients after a step, shortened where the log-likelihood is no quadratic, eqs. (guard), (log-link)."""
+        """Coefficients after a step, damped if the log-likelihood is not quadratic, eqs. (guard), (log-link)."""
         new = self._maximum(params, stats)
         if not self.response_.quadratic:
             change = self._change(new - params.coef, stats)
@@ -202,20 +207,20 @@ class PredictorExpert(AdditiveExpert):
             damping = np.stack([self.constraints_.common(own) for own in damping.T], axis=1)
             damping = damping if self.lasso_ is None else penalties.whole(damping)
             part_way = params.coef + damping[..., None] * (new - params.coef)
-            new = np.where(damping[..., None] >= 1.0, new, part_way)  # whole ways end there to the last digit
+            new = np.where(damping[..., None] >= 1.0, new, part_way)  # full steps end there exactly
         return self._feasible(new) if self.lasso_ is None else new
 
     def _feasible(self, coef):
-        """Coefficients (K, T, p) moved to where they may be."""
+        """Coefficients (K, T, p) projected onto the constraints."""
         if not self.constraints_:
             return coef
         return np.stack([self.constraints_.feasible(coef[:, t]) for t in range(coef.shape[1])], axis=1)
 
     def _change(self, step, stats):
-        """Typical size (K, T) of what steps do to the linear predictors, eqs. (typical-spread), (relative-change)."""
+        """Typical change (K, T) of the linear predictors by steps, eqs. (typical-spread), (relative-change)."""
         if self.response_.link == "identity":
-            return np.zeros(step.shape[:2])  # the log-likelihood is a quadratic: no step is too long
-        if self.response_.link == "inverse":  # relative to eta: the information is the sum of (x / eta)^2
+            return np.zeros(step.shape[:2])  # the log-likelihood is quadratic, so that no step needs damping
+        if self.response_.link == "inverse":  # relative to eta, since the information is a sum of (x / eta)^2
             squares = np.einsum("ktp,ktpr,ktr->kt", step, stats.gram, step)
             squares = squares / np.maximum(stats.weight, np.finfo(float).tiny)[:, None]
         else:
@@ -223,7 +228,7 @@ class PredictorExpert(AdditiveExpert):
         return np.sqrt(np.maximum(squares, 0.0))
 
     def _squares(self, params, old, stats):
-        """Squares of the residuals of `params`, (K, T) or (K, T, T), from sums at `old`; None where there are none."""
+        """Squared residuals (K, T) or (K, T, T) of `params`, from sums at `old`; None unless quadratic."""
         if not self.response_.quadratic:
             return None
         shift = params.coef - self._origin(old)
@@ -289,10 +294,10 @@ class PredictorExpert(AdditiveExpert):
         return np.union1d(*self._diverging(params, stats))
 
     def _diverging(self, params, stats):
-        """Experts whose coefficients grow without bound, and those, others, whose intercepts do."""
-        nobody = np.zeros(0, dtype=int)
+        """Experts whose coefficients grow without bound, and other experts of which only the intercepts do."""
+        none = np.zeros(0, dtype=int)
         if self.response_.link == "identity" or self.response_.quadratic:
-            return nobody, nobody
+            return none, none
         new, scale, unit = self._maximum(params, stats), self.response_.scale(params), self._unit(params)
         step = (new - params.coef)[:, 0]
         gained = (step * self._force(params, stats)[:, 0]).sum(axis=1)
@@ -315,13 +320,13 @@ class PredictorExpert(AdditiveExpert):
         found = []
         if len(running):
             found.append(
-                f"the coefficients of expert(s) {running.tolist()} grow without bound, or all but: their mean goes to "
-                "the edge of its range on some rows. Use alpha > 0 or fewer experts"
+                f"the coefficients of expert(s) {running.tolist()} grow without bound: on some rows the mean approaches"
+                " the boundary of its range. Use alpha > 0 or fewer experts"
             )
         if len(alone):
             found.append(
-                f"the intercepts of expert(s) {alone.tolist()} grow without bound: their rows are all at one end of "
-                "the range of y. Use a PointMassExpert for such rows, or fewer experts"
+                f"the intercepts of expert(s) {alone.tolist()} grow without bound: all their rows are at one end of the"
+                " range of y. Use a PointMassExpert for such rows, or fewer experts"
             )
         return found + self.response_.warnings(params)
 

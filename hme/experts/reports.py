@@ -1,4 +1,4 @@
-"""Reports of families that have none of their own: their parameters in the user's units, and these in words."""
+"""Default reports of families: the parameters in the user's units, as named tuples and as text."""
 
 from collections import namedtuple
 from functools import cache
@@ -9,10 +9,10 @@ __all__ = ["in_user_units", "in_words", "named", "one_by_one"]
 
 
 def in_user_units(params, design):
-    """Parameters as a report, first axis the expert.
+    """Parameters as a report, a named tuple whose first axis is the expert.
 
-    Coefficients `coef` (..., p) of the design columns, the intercept's last, become slopes `coef` and an `intercept`
-    for the user's columns; all other fields are as they are.
+    Coefficients `coef` (..., p) of the design columns, intercept last, become slopes `coef` and an `intercept` in the
+    user's units; all other fields are unchanged.
 
     Examples
     --------
@@ -67,13 +67,13 @@ def __getattr__(name):
 
 
 def one_by_one(report):
-    """The reports of the experts one after the other, each a dict of its fields."""
+    """Iterate over the experts of a report, each as a dict of its fields."""
     for values in zip(*report, strict=True):
         yield dict(zip(report._fields, values, strict=True))
 
 
 def in_words(fields, feature_names, target):
-    """The report of one expert in one line: its linear predictors, where it has any, and its other fields."""
+    """The report of one expert as a line of text: its linear predictors, if any, and its other fields."""
     fields, said = dict(fields), []
     if "coef" in fields and "intercept" in fields:
         coef, intercept = np.asarray(fields.pop("coef")), np.asarray(fields.pop("intercept"))
@@ -89,8 +89,8 @@ def _predictor(coef, intercept, feature_names):
 
 
 def _short(value):
-    """A number, an array or an object in a few words."""
-    value = value if hasattr(value, "fit") else np.asarray(value)  # NumPy takes some estimators for sequences
+    """A number, an array or an object as short text."""
+    value = value if hasattr(value, "fit") else np.asarray(value)  # NumPy treats some estimators as sequences
     if not isinstance(value, np.ndarray):
         return type(value).__name__
     if value.ndim == 0:

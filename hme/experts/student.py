@@ -1,4 +1,4 @@
-"""Linear experts with Student noise: y = b_k' x + s_k t, t with nu_k degrees of freedom."""
+"""Linear experts with Student noise: y = b_k' x + s_k t, where t has nu_k degrees of freedom."""
 
 from .noise.student import StudentNoise
 from .predictor import PredictorExpert
@@ -7,32 +7,46 @@ __all__ = ["StudentExpert"]
 
 
 class StudentExpert(PredictorExpert):
-    """Linear regression with Student noise, whose heavy tails leave outliers with little influence.
+    """Robust linear regression with Student noise, whose heavy tails limit the influence of outliers.
 
-    `predict` gives the location b'x, which is the median for every df and the mean where df > 1; `variance` is infinite
-    where df <= 2. The M-step is eqs. (row-weight) and (linear-update) for coefficients and scale, and a Newton step on
-    the log-likelihood for the degrees of freedom, eq. (df-update).
+    `predict` returns the location b'x, which is the median for every df and the mean if df > 1; the variance is
+    infinite if df <= 2. The M-step is eqs. (row-weight) and (linear-update) for coefficients and scale, and a Newton
+    step on the log-likelihood for the degrees of freedom, eq. (df-update).
 
     Parameters
     ----------
     df : "estimate" or float, default="estimate"
-        Degrees of freedom: one number for all experts, or estimated between 0.5 and 1e6.
+        Degrees of freedom: one number for all experts, or estimated between 0.5 and 1e6 for each expert.
     shared_df : bool, default=False
-        One estimated number for all experts.
-    alpha, l1_ratio, shrink_to, scale_penalty, shared_variance
-        As in `LinearExpert`; the variance is the squared scale.
+        Whether all experts share the estimated degrees of freedom.
+    alpha : float, default=0.1
+        Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
+        penalised. 0 means no penalty.
+    l1_ratio : float, default=0.0
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero.
+    shrink_to : {None, "global", "zero"}, default=None
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
+        "global" if `l1_ratio` is 0 and "zero" otherwise.
+    scale_penalty : bool, default=True
+        Whether the penalty is divided by the squared scale, as the weighted squared residuals are, or subtracted from
+        the log-likelihood unscaled.
     variance_prior : (float, float) or None, default=(1.0, 0.1)
-        As in `LinearExpert`, on the squared scale, as a fraction of that of one Student expert for all rows.
+        Weak prior on each squared scale, (rows, fraction): it counts as this many additional rows in each expert, whose
+        mean square is this fraction of the squared scale of the pooled fit. None means no prior.
     variance_floor : "auto" or float, default="auto"
-        As in `LinearExpert`, for the squared scale, as a fraction of the variance that the quartiles of y stand for.
+        Smallest squared scale, as a fraction of the variance of y estimated from its quartiles. "auto" means 1e-6, or
+        more if y is rounded.
+    shared_variance : bool, default=False
+        Whether all experts share one scale.
     shared_coef : None, True or sequence of columns, default=None
-        Columns, by name or number, whose coefficient is the same for all experts; "intercept" is one of them. True is
-        every slope.
+        Columns, by name or number, whose coefficients are the same for all experts; "intercept" stands for the
+        intercept. True means every slope.
     fixed_coef : dict or None, default=None
-        Columns and the values that their coefficients are held at, in the user's units: one number, or one for each
-        expert.
+        Maps columns to the values at which their coefficients are fixed, in the user's units: one number, or one for
+        each expert.
     nonnegative : bool or sequence of columns, default=False
-        Columns whose coefficients are >= 0; True is every slope.
+        Columns whose coefficients are constrained to be >= 0; True means every slope.
 
     References
     ----------

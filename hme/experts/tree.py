@@ -13,29 +13,45 @@ from .estimator import EstimatorExpert
 __all__ = ["TreeExpert"]
 
 TREES = {"regression": DecisionTreeRegressor, "classification": DecisionTreeClassifier}
-MOST_SHOWN = 16  # leaves of a tree that text shows
+MOST_SHOWN = 16  # largest number of leaves of a tree that is shown as text
 
 
 class TreeExpert(EstimatorExpert):
-    """A small decision tree for each expert, for numbers or for classes.
+    """A small decision tree for each expert, for regression or classification.
 
-    It is an `EstimatorExpert` whose trees know the weight of their leaves in rows, and see standardised columns, so
-    that no unit is out of range. The trees in `experts_` are in the user's units.
+    It is an `EstimatorExpert` with two differences: the minimum weight of the leaves is given in rows, and trees are
+    fitted to standardised columns, so that single precision suffices. The trees in `experts_` are in the user's units.
 
     Parameters
     ----------
     max_depth : int or None, default=5
-        As in scikit-learn's `DecisionTreeRegressor`.
+        Maximum depth of the trees; None means no limit.
     min_weight_leaf : float, default=2.0
-        Least weight in a leaf: row weights times responsibilities, in units of rows.
+        Minimum weight in a leaf, where the weight of a row is its sample weight times the responsibility.
+    variance_prior : (float, float) or None, default=(1.0, 0.1)
+        Weak prior on each noise variance (or squared scale), (rows, fraction): it counts as this many additional rows,
+        whose mean squared residual is this fraction of that of a pooled linear fit. None means no prior.
+    variance_floor : "auto" or float, default="auto"
+        Smallest noise variance (or squared scale), as a fraction of the variance of y, which for Student and Laplace
+        noise is computed from quartiles. "auto" means 1e-6, or more if y is rounded.
+    noise : {"gaussian", "student", "laplace"}, default="gaussian"
+        Distribution of the noise in regression, with a scale for each expert and output.
+    df : "estimate" or float, default=4.0
+        Degrees of freedom of Student noise.
+    cv : int or None, default=5
+        Number of folds of cross-fitting, eq. (cross-fit), which depend on the content of rows only. None or 1 means no
+        cross-fitting.
+    smoothing : float, default=1.0
+        Class probabilities are mixed with the overall class frequencies, with a share estimated from cross-fitted rows,
+        eq. (class-share). The prior on the share counts as this many additional rows that only the frequencies explain.
+    n_jobs : int or None, default=None
+        Number of fits that run in parallel, in threads; the result does not depend on it.
     max_leaf_nodes : int or None, default=None
-        As in scikit-learn's `DecisionTreeRegressor`.
+        Maximum number of leaves of a tree; None means no limit.
     pooling : float, default=0.0
-        From 0 to less than 1: the share of every row that every tree is fitted to, whoever answers for it, eq.
-        (pooled-rows). Trees that know something of each other's rows do less harm where the gate is in doubt, and
-        their average varies less; they spend leaves on those rows.
-    noise, df, cv, variance_prior, variance_floor, smoothing, n_jobs
-        As in `EstimatorExpert`.
+        Weight, from 0 to less than 1, with which every tree is fitted to all rows regardless of responsibilities, eq.
+        (pooled-rows). With pooling, trees extrapolate better to rows near the borders of their regions, and their
+        average varies less; but they spend leaves on rows of other experts.
 
     References
     ----------
@@ -89,14 +105,14 @@ class TreeExpert(EstimatorExpert):
         super()._check(task)
 
     def _on_grid(self, rows, resp):
-        # What the trees are fitted to, eq. (pooled-rows); the noise is that of the rows each answers for.
+        # Eq. (pooled-rows) concerns the weights of the tree fits only; the noise uses the responsibilities.
         return super()._on_grid(rows, (1.0 - self.pooling) * resp + self.pooling * rows.weight[:, None])
 
     def _template(self, task):
         return TREES[task](max_depth=self.max_depth, max_leaf_nodes=self.max_leaf_nodes, random_state=0)
 
     def _columns(self, rows):
-        # Single precision, as trees want it, once for all of them.
+        # Convert to the single precision of scikit-learn's trees once for all fits.
         X = rows.X[:, :-1]
         return X.astype(np.float32) if sp.issparse(X) else np.ascontiguousarray(X, dtype=np.float32)
 
@@ -109,7 +125,7 @@ class TreeExpert(EstimatorExpert):
         return self.answers_.method(estimator)(X, check_input=False)
 
     def _shown(self, estimators, design):
-        """The trees with their thresholds in the user's units."""
+        """Copies of the trees with thresholds in the user's units."""
         shown = np.empty_like(estimators)
         for k, estimator in enumerate(estimators):
             shown[k] = deepcopy(estimator)
@@ -122,6 +138,6 @@ class TreeExpert(EstimatorExpert):
     def equations(self, report, feature_names, target):
         lines = super().equations(report, feature_names, target)
         alone = len(lines) == 1 and isinstance(report.estimator[0], tuple(TREES.values()))
-        if alone and 1 < report.estimator[0].get_n_leaves() <= MOST_SHOWN:  # room for the whole tree
+        if alone and 1 < report.estimator[0].get_n_leaves() <= MOST_SHOWN:  # show the whole tree
             lines += export_text(report.estimator[0], feature_names=list(feature_names), decimals=4).splitlines()
         return lines

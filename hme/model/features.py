@@ -125,7 +125,7 @@ class Views(NamedTuple):
         Whether the side selects its columns from the user's table as passed, which may hold text, rather than from the
         numeric array that it was converted to.
     experts_see_table, gate_sees_table : bool
-        Whether the family also receives the table itself, beside its design columns.
+        Whether the family also receives the table itself, in addition to its design columns.
     experts_follow : bool
         Whether the experts use the table only. The design columns that starts and scales need are then the gate's.
     gate_is_blind : bool

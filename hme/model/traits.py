@@ -40,7 +40,7 @@ class Traits:
     cross_fitted : bool
         Whether training rows are predicted by fits that have not seen them, according to ``rows.fold``.
     sees_table : bool
-        Whether the family uses the user's table, ``rows.table``, beside the design columns.
+        Whether the family uses the user's table, ``rows.table``, in addition to the design columns.
     fixed : str
         A sentence that says what inference treats as fixed; "" if nothing is.
     start_share : float
@@ -115,7 +115,7 @@ class GateTraits:
     cross_fitted : bool
         Whether training rows are predicted by fits that have not seen them, according to ``rows.fold``.
     sees_table : bool
-        Whether the gate uses the user's table, ``rows.gate_table``, beside the design columns.
+        Whether the gate uses the user's table, ``rows.gate_table``, in addition to the design columns.
     fixed : str
         A sentence that says what inference treats as fixed; "" if nothing is.
     """

@@ -1,4 +1,4 @@
-"""What y is, given a prediction of it: responses, which linear predictors and fitted estimators share."""
+"""Responses: distributions of y around a prediction, by linear predictors or by fitted estimators."""
 
 from .base import CoefParams, Response, Scalar, Working
 from .counts import CountResponse

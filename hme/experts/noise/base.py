@@ -1,8 +1,7 @@
-"""What y is, given a prediction of it: a density, its derivatives, and the scalars that it has beside the mean.
+"""The interface of responses: the density of y given a prediction eta, its derivatives, and its scalar parameters.
 
-A prediction `eta` comes from elsewhere, from linear predictors or from fitted estimators. Arrays are (n, K, T) for n
-rows, K experts and T outputs, which are independent given the expert: targets are (n, 1, T), scalars such as variances
-(K, T).
+The prediction comes from a linear predictor or a fitted estimator. Arrays are (n, K, T) for n rows, K experts and T
+outputs, which are independent given the expert; targets are (n, 1, T), and scalar parameters such as variances (K, T).
 """
 
 from abc import ABC, abstractmethod
@@ -31,7 +30,7 @@ __all__ = [
     "weighted_sum",
 ]
 
-LONGEST = 2.0  # Newton step of the logarithm of a scalar
+LONGEST = 2.0  # bound on the Newton step of the logarithm of a scalar
 
 
 class CoefParams(NamedTuple):
@@ -39,63 +38,64 @@ class CoefParams(NamedTuple):
 
 
 class Scalar(NamedTuple):
-    """A positive number of every expert and output that is learned, such as a variance: a field of the parameters."""
+    """A positive parameter that is learned for every expert and output, such as a variance."""
 
-    name: str
-    term: str  # what the user reads, "log(variance)"
+    name: str  # field of the parameters
+    term: str  # name of its logarithm for the user, such as "log(variance)"
     least: Any = 0.0  # bounds, one number or (T,)
     most: Any = np.inf
-    shared: bool = False  # one for all experts
-    power: float = 1.0  # what is shown is the logarithm of this power
-    at_least: str = ""  # what it means that experts are at a bound, a sentence with their numbers at {}
-    at_most: str = ""
+    shared: bool = False  # whether all experts share it
+    power: float = 1.0  # the user is shown the logarithm of this power of it
+    at_least: str = ""  # warning if experts are at the lower bound, with {} for their numbers
+    at_most: str = ""  # the same for the upper bound
 
 
 class Working(NamedTuple):
-    """What the M-step needs of rows, all but the weights: arrays (n, K, T), or (n, 1, T) where experts have the same.
+    """Quantities of the rows from which the M-step forms its sums: arrays (n, K, T), or (n, 1, T) if equal for experts.
 
-    Score and information are per unit of `Response.scale`.
+    Score and information are multiplied by `Response.scale`.
     """
 
-    score: np.ndarray  # derivative of the log-density by eta,
-    information: Any = None  # and minus its second one, or what stands for it; None is one for every row
-    square: Any = None  # squared residuals, weighted by the information, of a `quadratic` response
-    terms: tuple = ()  # whose sums the update of the scalars needs
+    score: np.ndarray  # derivative of the log-density with respect to eta
+    information: Any = None  # minus the second derivative, or a substitute for it; None means one for every row
+    square: Any = None  # for a `quadratic` response, squared residuals weighted by the information
+    terms: tuple = ()  # arrays whose sums the update of the scalars needs
 
 
 class PredictorStatistics(NamedTuple):
-    """Sums over rows that are enough for the M-step of coefficients and scalars, around some coefficients."""
+    """Sums over rows at given coefficients, sufficient for the M-step of coefficients and scalars."""
 
     weight: np.ndarray  # (K,)
-    gram: np.ndarray  # (K, T, p, p), (K, 1, p, p) where outputs have the same: information, eq. (irls-information)
-    cross: np.ndarray  # (K, T, p) products of columns and score, eq. (irls-gradient)
-    square: np.ndarray  # (K, T) or (K, T, T), of a quadratic response; else (K, 0)
-    sums: np.ndarray  # (K, T, s), of its terms
+    gram: np.ndarray  # information, eq. (irls-information), (K, T, p, p); (K, 1, p, p) if equal for all outputs
+    cross: np.ndarray  # (K, T, p), products of design columns and score, eq. (irls-gradient)
+    square: np.ndarray  # (K, T) or (K, T, T), squared residuals of a quadratic response; else (K, 0)
+    sums: np.ndarray  # (K, T, s), sums of the terms
 
 
 class Response(ABC):
-    """The distribution of y given a prediction: the half of a family that does not know where predictions come from.
+    """The distribution of y given a prediction eta, independent of how the prediction is made.
 
-    A family says `log_density` and `distribution`. Derivatives are taken by differences, and scalars updated by
-    Newton's steps on their logarithms, where it does not say better.
+    A subclass implements `log_density` and `distribution`. By default, derivatives are computed by finite differences,
+    and scalars are updated by Newton steps of their logarithms.
 
     Attributes
     ----------
     traits : Traits
     links : tuple of str
-        The links that are on offer, `link` among them.
+        The links that are supported; `link` is one of them.
     Params, Report : type
-        NamedTuples: of the coefficients and the scalars, and of what the user is shown; None is one of the same names.
+        NamedTuples of coefficients and scalars, as parameters and as shown to the user. If `Report` is None, it is made
+        from the names of the parameters.
     scalars : tuple of Scalar
-        What is learned beside the coefficients.
+        The parameters that are learned besides the coefficients.
     quadratic : bool
-        For given scalars the log-density, or the parabola that the M-step replaces it by, is a quadratic in eta.
+        Whether the log-density, or the parabola that replaces it in the M-step, is quadratic in eta for given scalars.
     parameter_free : bool
-        The working quantities do not depend on the scalars, so that sums may be taken around any coefficients.
+        Whether the working quantities do not depend on the scalars, so that sums can be computed at any coefficients.
     full : bool
-        Outputs depend on each other, so that squares of all pairs are needed.
+        Whether outputs are dependent, so that products of residuals of all pairs are needed.
     init_steps : int
-        Updates that turn the responsibilities of a start into parameters.
+        Number of updates from the responsibilities of a start to its parameters.
     """
 
     traits = Traits(smooth=True, additive=True, sparse_input=True)
@@ -105,10 +105,10 @@ class Response(ABC):
     scalars = ()
     quadratic = parameter_free = full = False
     init_steps = 5
-    largest_ = 1.0  # size of the largest mean that the table asks for
-    unit_ = 1.0  # size in which a linear predictor is large
+    largest_ = 1.0  # size of the largest target in the training data
+    unit_ = 1.0  # typical size of a linear predictor
 
-    # -- what a family says ------------------------------------------------------------------------------------------
+    # -- what a family defines ---------------------------------------------------------------------------------------
 
     @abstractmethod
     def log_density(self, y, eta, params, rows):
@@ -119,7 +119,7 @@ class Response(ABC):
         """p(y | eta) of one output as an object of `hme.distributions`: eta is (n, K), the scalars are (1, K)."""
 
     def working(self, y, eta, params, rows):
-        """The M-step's quantities; observed curvature where it is positive, else the square of the score."""
+        """Working quantities of the M-step; the information is the observed one if positive, else the squared score."""
         first, second = self.derivatives(y, eta, params, rows)
         own = [(first[..., e], second[..., e, e]) for e in range(1, first.shape[-1])]
         terms = tuple(term for slope, bend in own for term in (slope, bend, slope**2))
@@ -127,9 +127,9 @@ class Response(ABC):
         return Working(score, np.where(information > 0, information, score**2), None, terms)
 
     def derivatives(self, y, eta, params, rows):
-        """First (n, K, T, d) and second (n, K, T, d, d) derivatives by eta and the logarithms of the scalars.
+        """First (n, K, T, d) and second (n, K, T, d, d) derivatives, by eta and the logarithms of the scalars.
 
-        For outputs that depend on each other (n, K, D) and (n, K, D, D), by all eta, then by all scalars.
+        For dependent outputs (n, K, D) and (n, K, D, D), by the eta of all outputs, then by all scalars.
         """
 
         def displaced(shift, *logs):
@@ -139,44 +139,44 @@ class Response(ABC):
         return differenced(displaced, 1 + len(self.scalars))
 
     def start_scalars(self, rows):
-        """The scalars, (1, T) by name, that the fit of all rows starts from."""
+        """Initial scalars of the pooled fit, a dict from names to arrays (1, T)."""
         return {scalar.name: np.ones((1, rows.y.shape[1])) for scalar in self.scalars}
 
     def possible(self, rows):
-        """Which targets can be produced, (n,) of bool."""
+        """Whether each target can be produced, (n,) of bool."""
         return np.ones(rows.n_rows, dtype=bool)
 
     def interior(self, rows):
-        """Targets (n, T) moved to where the link has finite values; shares of the trials where there are trials."""
+        """Targets (n, T) moved into the interior of the link's domain; proportions of successes if there are trials."""
         return rows.y
 
     # -- binding to a table ------------------------------------------------------------------------------------------
 
     def check(self):
-        """Refuse hyper-parameters that are not allowed."""
+        """Raise an error if a hyper-parameter is not allowed."""
         check_choice(self.link, "link", self.links)
 
     def bind(self, rows):
-        """The response with what is relative to a training table as numbers."""
+        """The response bound to a training table: settings relative to the data become numbers."""
         self.check()
         bound = copy(self)
         bound.largest_ = float(np.abs(rows.y).max()) or 1.0
         return bound
 
     def bind_pooled(self, pooled, residual):
-        """The response with what is relative to the fit of all rows by one expert as numbers.
+        """The response bound to the pooled fit: settings relative to that fit become numbers.
 
         Parameters
         ----------
         pooled : Params
-            Of that one expert.
+            Parameters of the pooled fit, with one expert.
         residual : callable
-            Without arguments, y less the prediction of that fit, (n, T).
+            Returns the residuals (n, T) of the pooled fit, and the row weights (n,).
         """
         return self
 
     def start_coef(self, rows):
-        """Coefficients (1, T, p) of the mean of all rows."""
+        """Coefficients (1, T, p) that predict the mean of all rows."""
         coef = np.zeros((1, rows.y.shape[1], rows.X.shape[1]))
         mean = rows.weight @ self.interior(rows) / rows.weight.sum()
         coef[0, :, -1] = LINKS[self.link].eta(mean)
@@ -185,11 +185,11 @@ class Response(ABC):
         return coef
 
     def pooled(self, expert, rows):
-        """The fit of all rows by one expert, without constraints and drawn to zero; `expert` is bound as such."""
+        """The pooled fit, one expert for all rows; `expert` is bound without constraints and shrinks towards zero."""
         return expert.converge(self.Params(self.start_coef(rows), **self.start_scalars(rows)), rows)
 
     def begin(self, expert, rows, resp):
-        """Parameters that the first of the `init_steps` starts from, given responsibilities (n, K)."""
+        """Parameters from which the first of the `init_steps` starts, given responsibilities (n, K)."""
         return expert.start(resp.shape[1])
 
     def start_target(self, rows):
@@ -200,11 +200,11 @@ class Response(ABC):
     # -- density and moments -----------------------------------------------------------------------------------------
 
     def log_prob(self, y, eta, params, rows):
-        """log p(y | eta) of all outputs together, (n, K)."""
+        """Joint log p(y | eta) of all outputs, (n, K)."""
         return together(self.log_density(y, eta, params, rows))
 
     def mean_of(self, eta):
-        """What the link makes of eta; the mean of y for most families."""
+        """Inverse link function of eta, which is the mean of y for most families."""
         return LINKS[self.link].mean(eta, self.largest_)
 
     def outputs(self, eta, params, rows):
@@ -221,7 +221,7 @@ class Response(ABC):
         return self
 
     def joint(self, eta, params, rows):
-        """The distribution of all outputs together."""
+        """The joint distribution of all outputs."""
         outputs = self.outputs(eta, params, rows)
         return outputs[0] if len(outputs) == 1 else Independent(outputs)
 
@@ -234,13 +234,13 @@ class Response(ABC):
         return stacked_outputs(one.variance() for one in self.outputs(eta, params, rows))
 
     def scale(self, params):
-        """What score and information are divided by in the log-likelihood, (K, T): a variance or dispersion."""
+        """Divisor of score and information in the log-likelihood, (K, T): a variance or dispersion."""
         return np.ones(params.coef.shape[:2])
 
     def unitless(self, force, params, common):
-        """Gradients (K, T, p) by coefficients, given per unit of `scale`, times the size in which eta is large.
+        """Unit-free gradients (K, T, p) by the coefficients: `force` divided by `scale`, times a typical size of eta.
 
-        That size is the same for all experts where it must be `common` to them.
+        If `common` is True the typical size is the same for all experts.
         """
         return force * (self.unit_ / self.scale(params))[..., None]
 
@@ -253,15 +253,15 @@ class Response(ABC):
         ----------
         params : Params
         stats : PredictorStatistics
-            Sums over rows at the parameters before.
+            Sums over rows at the previous parameters.
         ridge : ndarray of shape (K, T)
-            Twice the penalty, where it is measured against the scale, else zeros.
+            Twice the penalty if it is divided by the scale, else zeros.
         square : ndarray of shape (K, T) or None
-            Squares of the residuals of `params`, of a quadratic response.
+            Squared residuals of `params`, for a quadratic response.
         """
         new = {}
         for scalar, (slope, bend, outer) in zip(self.scalars, self._sums(stats), strict=True):
-            # Where the log-likelihood is not concave, the mean square of the score stands for its curvature.
+            # Where the log-likelihood is not concave, the curvature is a quarter of the sum of squared scores.
             curvature = np.maximum(-bend, 0.25 * outer)
             step = np.divide(slope, curvature, out=np.zeros_like(slope), where=curvature > 0)
             value = getattr(params, scalar.name) * np.exp(np.clip(step, -LONGEST, LONGEST))
@@ -269,12 +269,12 @@ class Response(ABC):
         return params._replace(**new)
 
     def _sums(self, stats):
-        """Sums (K, T) of slopes, curvatures and squared slopes of every scalar, of all experts where they share it."""
+        """For every scalar, sums (K, T) of slopes, curvatures and squared slopes; over experts too if it is shared."""
         for number, scalar in enumerate(self.scalars):
             yield common(stats.sums[..., 3 * number : 3 * number + 3], scalar.shared).transpose(2, 0, 1)
 
     def gradient(self, params, stats, ridge, square=None):
-        """Derivatives of Q by the logarithms of the scalars, flat; zero where a bound holds them."""
+        """Derivatives of Q with respect to the logarithms of the scalars, 1-D; zero where a bound is active."""
         parts = [
             free_slope(getattr(params, scalar.name), slope, scalar).ravel()
             for scalar, (slope, _, _) in zip(self.scalars, self._sums(stats), strict=True)
@@ -286,15 +286,15 @@ class Response(ABC):
         return 0.0
 
     def measured(self, ridge, params):
-        """Penalties' squares (K, T) in units of the scale."""
+        """Penalties (K, T), given as `ridge`, divided by the scale."""
         return ridge / self.scale(params)
 
     def n_parameters(self, params):
-        """Free scalars."""
+        """Number of free scalar parameters."""
         return sum(getattr(params, s.name)[: 1 if s.shared else None].size for s in self.scalars)
 
     def warnings(self, params):
-        """Sentences about scalars at a bound."""
+        """Warnings about scalars at a bound, a list of sentences."""
         found = []
         for scalar in self.scalars:
             value = getattr(params, scalar.name)
@@ -307,7 +307,7 @@ class Response(ABC):
     # -- information -------------------------------------------------------------------------------------------------
 
     def coordinates(self, params, parts):
-        """The scalars as `Scalars`; `parts` name the outputs."""
+        """The scalars as `Scalars`; `parts` are the names of the outputs."""
         found = [
             log_scalars(getattr(params, s.name), [(part, s.term) for part in parts], s.shared, s.least, s.most, s.power)
             for s in self.scalars
@@ -315,7 +315,7 @@ class Response(ABC):
         return joined(*found, n=len(params[0]))
 
     def displaced(self, params, scalar):
-        """Parameters with scalars (K, E) in the form of `coordinates`."""
+        """Parameters with scalars (K, E), given as the values of `coordinates`."""
         parts = np.split(np.exp(scalar), max(len(self.scalars), 1), axis=1)
         return params._replace(**{s.name: part for s, part in zip(self.scalars, parts, strict=False)})
 
@@ -327,22 +327,22 @@ class Response(ABC):
     # -- what the user is shown --------------------------------------------------------------------------------------
 
     def report(self, coef, intercept, params):
-        """Coefficients in the user's units with the scalars; of one output without its axis."""
+        """Report of coefficients in the user's units and scalars; without the output axis if there is one output."""
         names = self.Params._fields[1:]
         values = (coef, intercept, *(single(getattr(params, name)) for name in names))
         return named("Report", ("coef", "intercept", *names), values) if self.Report is None else self.Report(*values)
 
     def describe(self, *scalars):
-        """The scalars of one expert in a report as text."""
+        """The scalars of one expert of a report, as text."""
         values = dict(zip(self.Params._fields[1:], scalars, strict=True))
         return ",  ".join(f"{scalar.name} {numbers(values[scalar.name])}" for scalar in self.scalars)
 
     def left_side(self, target):
-        """What the linear predictor gives, as text."""
+        """The left-hand side of the equation of the linear predictor, as text."""
         return target if self.link == "identity" else f"{self.link}({target})"
 
     def one_sided(self, stats):
-        """Experts (K,) that have hardly seen an event, or nothing else; no penalty holds their intercepts."""
+        """Which experts (K,) have almost no events, or almost only events, so that their intercepts diverge."""
         return np.zeros(len(stats.weight), dtype=bool)
 
 
@@ -350,7 +350,7 @@ class Response(ABC):
 
 
 def summed(X, resp, working):
-    """The statistics of rows with design columns X, responsibilities (n, K) and `Working` quantities."""
+    """`PredictorStatistics` of rows with design columns X, responsibilities (n, K) and `Working` quantities."""
     K, T = resp.shape[1], working.score.shape[2]
     if working.information is None:
         gram = weighted_gram(X, resp)[:, None]
@@ -365,7 +365,7 @@ def summed(X, resp, working):
 
 
 def _weighted(resp, values):
-    """Products (n, K T) of responsibilities and values (n, K or 1, T), stored column by column."""
+    """Products (n, K T) of responsibilities and values (n, K or 1, T), in Fortran order."""
     product = resp.T[:, None] * values.transpose(1, 2, 0)
     return product.reshape(-1, len(resp)).T
 
@@ -382,49 +382,49 @@ def weighted_sum(resp, values):
 
 
 def targets(rows):
-    """Outputs (n, 1, T), each stored contiguously as linear predictors are."""
+    """Targets (n, 1, T), each output stored contiguously, as linear predictors are."""
     return (rows.y if rows.y.shape[1] == 1 else np.asfortranarray(rows.y))[:, None]
 
 
 def own_targets(rows):
-    """Outputs (n, T) less the offset: what the coefficients answer for."""
+    """Targets (n, T) minus the offset."""
     return rows.y if rows.offset is None else rows.y - rows.offset[:, None]
 
 
 def stacked_outputs(arrays):
-    """Arrays (n, K) of the outputs as one, (n, K, T)."""
+    """Stack arrays (n, K), one for each output, to (n, K, T)."""
     arrays = list(arrays)
     return arrays[0][:, :, None] if len(arrays) == 1 else np.stack(arrays, axis=2)
 
 
 def together(log_density):
-    """Log-densities (n, K) of all outputs together, from those of each, (n, K, T)."""
+    """Joint log-densities (n, K) of independent outputs, from those of each, (n, K, T)."""
     return log_density[:, :, 0] if log_density.shape[2] == 1 else log_density.sum(axis=2)
 
 
 def common(sums, shared):
-    """Sums (K, ...), of all experts together where they share what the sums are for."""
+    """Sums (K, ...); if `shared`, the total over experts for each of them."""
     return np.broadcast_to(sums.sum(axis=0), sums.shape) if shared else sums
 
 
 def free_slope(value, slope, scalar):
-    """Slopes (K, T) by the logarithm of a scalar, zero where a bound holds it."""
+    """Slopes (K, T) with respect to the logarithm of a scalar, set to zero where a bound is active."""
     low = (value <= scalar.least * (1 + 1e-9)) & (slope < 0)
     high = (value >= scalar.most * (1 - 1e-9)) & (slope > 0)
     return np.where(low | high, 0.0, slope)
 
 
 def numbers(values):
-    """One number, or a list of them, as text with three digits."""
+    """A number or several numbers as text with three significant digits."""
     shown = [f"{value:.3g}" for value in np.atleast_1d(values)]
     return shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
 
 
 def single(array):
-    """An array (K, T) without the axis of the outputs, where there is one output."""
+    """An array (K, T) without the output axis if there is one output."""
     return array[:, 0] if array.shape[1] == 1 else array
 
 
 def padded(gradient, hessian, n):
-    """Gradients (K, d) and Hessians (K, d, d) with n more coordinates that have no part in them."""
+    """Gradients (K, d) and Hessians (K, d, d) padded with zeros for n more coordinates."""
     return np.pad(gradient, ((0, 0), (0, n))), np.pad(hessian, ((0, 0), (0, n), (0, n)))

@@ -1,4 +1,4 @@
-"""What fitted classifiers answer: class probabilities, with a share of the classes' frequencies mixed in."""
+"""Class probabilities of fitted classifiers, mixed with a share of the overall class frequencies."""
 
 from typing import NamedTuple
 
@@ -7,11 +7,11 @@ from sklearn.dummy import DummyClassifier
 
 __all__ = ["Classes", "ClassifierParams", "ClassifierReport", "Share"]
 
-HALVINGS = 50  # of the interval that holds a share
+HALVINGS = 50  # bisection steps for a share
 
 
 class Share(NamedTuple):
-    share: np.ndarray  # (K,), of the frequencies of the classes
+    share: np.ndarray  # (K,), weight of the overall class frequencies
 
 
 class ClassifierParams(NamedTuple):
@@ -21,16 +21,17 @@ class ClassifierParams(NamedTuple):
 
 
 class ClassifierReport(NamedTuple):
-    """The classifiers that have seen all rows (K,), and the `share` (K,) of the overall frequencies mixed into them."""
+    """The classifiers fitted to all rows (K,), and the `share` (K,) of the overall class frequencies in the mixture."""
 
     estimator: np.ndarray
     share: np.ndarray
 
 
 class Classes:
-    """Class probabilities (1 - s_k) p_k(x) + s_k pi, with pi the frequencies of all rows, eq. (class-share).
+    """Class probabilities (1 - s_k) p_k(x) + s_k pi, where pi are the overall class frequencies, eq. (class-share).
 
-    No class is impossible: the share s_k has a prior that reads as `smoothing` more rows that only pi explains.
+    The prior on the share s_k counts as `smoothing` additional rows that only pi explains, so that no class has
+    probability zero.
     """
 
     Params, Scalars = ClassifierParams, Share
@@ -40,23 +41,23 @@ class Classes:
         self.smoothing = smoothing
         self.constant = np.bincount(rows.y, rows.weight) / rows.weight.sum()
 
-    # -- what is asked of an estimator -------------------------------------------------------------------------------
+    # -- fits and predictions of estimators --------------------------------------------------------------------------
 
     def targets(self, rows):
-        """What estimators are fitted to, codes of classes (n,)."""
+        """The targets of the estimators, class codes (n,)."""
         return rows.y
 
     def dummy(self):
-        """An estimator that knows the frequencies only."""
+        """An estimator that predicts the class frequencies."""
         return DummyClassifier()
 
     def method(self, estimator):
-        """The method that gives its answers."""
+        """The method of an estimator that makes its predictions."""
         return estimator.predict_proba
 
     def usable(self, values, estimator):
-        """Probabilities (n, C) of all classes."""
-        if values.shape[1] < len(self.constant):  # classes that the fit has not seen
+        """Probabilities (n, C) of all classes, finite and normalised, from the predictions of an estimator."""
+        if values.shape[1] < len(self.constant):  # some classes did not occur in the fit
             values, seen = np.zeros((len(values), len(self.constant))), values
             values[:, np.asarray(estimator.classes_, dtype=int)] = seen
         values = np.where(np.isfinite(values), np.maximum(values, 0.0), 0.0)
@@ -64,7 +65,7 @@ class Classes:
         return np.where(total > 0, values / np.where(total > 0, total, 1.0), self.constant)
 
     def is_alike(self, y):
-        """Whether targets are of one class, which many classifiers refuse."""
+        """Whether all targets are of one class, which many classifiers refuse."""
         return bool((y == y[0]).all())
 
     # -- the share ---------------------------------------------------------------------------------------------------
@@ -73,7 +74,7 @@ class Classes:
         """The `Share` of predictions (n, K, C) with responsibilities (n, K)."""
         own, overall = self._own(rows, prediction), self.constant[rows.y][:, None]
         weight = resp.sum(axis=0)
-        # The slope falls from the share that a perfect prediction would get to one, where it may still be positive.
+        # Bisection. The slope decreases from the share of a perfect prediction to one, where it may still be positive.
         low, high = self.smoothing / (weight + self.smoothing), np.ones(resp.shape[1])
         for _ in range(HALVINGS):
             share = 0.5 * (low + high)
@@ -114,4 +115,4 @@ class Classes:
         return ClassifierReport(estimator, params.share)
 
     def describe(self, share):
-        return f"{float(share):.3g} of the frequencies mixed in"
+        return f"{float(share):.3g} of the class frequencies mixed in"

@@ -1,4 +1,4 @@
-"""Responses that count: with zeros, or given that there is none."""
+"""Responses for counts, with or without truncation at zero."""
 
 from abc import abstractmethod
 
@@ -13,15 +13,16 @@ from .dispersed import GLMParams, GLMReport
 
 __all__ = ["FEW", "CountResponse"]
 
-# The information that zero truncation leaves is a small difference where nearly all is zero: least share of the whole.
+# With zero truncation the information is a difference that suffers from cancellation where p0 is near one; it is kept
+# above this fraction of the untruncated information.
 LEAST_INFORMATION = 1e-3
-FEW = 0.01  # events in all the rows of an expert, below which its intercept runs away
+FEW = 0.01  # the intercept of an expert diverges if its rows have fewer events in total
 
 
 class CountResponse(Response):
     """Counts with a log link. With p0 the probability of zero, truncation divides the mass by 1 - p0, eq. (truncated).
 
-    A family says what is so before truncation; what truncation makes of it is the same for all.
+    Families define the untruncated distribution; this class handles truncation for all of them.
     """
 
     links, link = ("log",), "log"
@@ -43,7 +44,7 @@ class CountResponse(Response):
             smooth=True,
         )
 
-    # -- what a family says, before truncation -----------------------------------------------------------------------
+    # -- what a family defines: the distribution before truncation ---------------------------------------------------
 
     @abstractmethod
     def log_mass(self, y, eta, params):
@@ -55,14 +56,14 @@ class CountResponse(Response):
 
     @abstractmethod
     def count_variance(self, mean, params):
-        """Variance of y at a mean."""
+        """Variance of y as a function of its mean."""
 
     def excess_information(self, y, mean, params):
-        """The observed curvature by eta as a multiple of the expected one, eq. (observed-curvature)."""
+        """The ratio of observed to expected information about eta, eq. (observed-curvature)."""
         return 1.0
 
     def mass_derivatives(self, y, eta, params):
-        """Derivatives of `log_mass` by eta and the logarithms of the scalars, as `stacked`."""
+        """Derivatives of `log_mass` with respect to eta and the logarithms of the scalars, as from `stacked`."""
 
         def displaced(shift, *logs):
             moved = {s.name: getattr(params, s.name) * np.exp(log) for s, log in zip(self.scalars, logs, strict=True)}
@@ -98,7 +99,7 @@ class CountResponse(Response):
         return super().mean(eta, params, rows) if self.zero_truncated else self.mean_of(eta)
 
     def zero_odds(self, eta, params):
-        """p0 / (1 - p0) and 1 - p0."""
+        """p0 / (1 - p0) and 1 - p0, where p0 is the probability of zero."""
         log_zero = self.log_mass(0.0, eta, params)
         positive = -np.expm1(log_zero)
         return np.exp(log_zero) / positive, positive
@@ -116,7 +117,7 @@ class CountResponse(Response):
         return Working(score + shift, np.maximum(left, LEAST_INFORMATION * information), None, terms)
 
     def scalar_terms(self, y, eta, params):
-        """Slope, curvature and squared slope by the logarithm of the scalar; see `Response.update`."""
+        """Slope, curvature and squared slope with respect to the logarithm of the scalar; see `Response.update`."""
         if not self.scalars:
             return ()
         first, second = self.scalar_derivatives(y, eta, params)
@@ -128,7 +129,7 @@ class CountResponse(Response):
         return first, second, first**2
 
     def scalar_derivatives(self, y, eta, params):
-        """First and second derivatives of `log_mass` by the logarithm of the scalar, for a family that has one."""
+        """First two derivatives of `log_mass` with respect to the logarithm of the scalar, if the family has one."""
         first, second = self.mass_derivatives(y, eta, params)
         return first[..., 1], second[..., 1, 1]
 
@@ -136,13 +137,13 @@ class CountResponse(Response):
         first, second = self.mass_derivatives(y, eta, params)
         if not self.zero_truncated:
             return first, second
-        # Of -log(1 - p0), eq. (truncated-derivatives).
+        # Add the derivatives of -log(1 - p0), eq. (truncated-derivatives).
         zero, bend = self.mass_derivatives(np.zeros_like(y), eta, params)
         odds = self.zero_odds(eta, params)[0][..., None]
         square, odds_ = zero[..., None] * zero[..., None, :], odds[..., None]
         return first + odds * zero, second + odds_ * bend + odds_ * (1.0 + odds_) * square
 
     def one_sided(self, stats):
-        # Gradient and information of the intercept add up to the events where the mean is small.
+        # For small means, gradient plus information of the intercept is the number of events.
         events = stats.cross[:, 0, -1] + stats.gram[:, 0, -1, -1]
         return (events < FEW) & (stats.weight > 1.0) & (not self.zero_truncated)

@@ -1,4 +1,4 @@
-"""Responses whose dispersion phi scales the variance: Gaussian, gamma and inverse Gaussian ones with a link."""
+"""Generalised linear models with a dispersion parameter: Gaussian, gamma and inverse Gaussian responses."""
 
 from abc import abstractmethod
 from copy import copy
@@ -15,13 +15,13 @@ from .scale import Scale, check_scale, noise_floor
 
 __all__ = ["DispersedResponse", "GLMParams", "GLMReport", "PositiveResponse"]
 
-# The power of the mean in the variance for which a link is the canonical one.
+# For each link, the power of the mean in the variance function for which it is the canonical link.
 CANONICAL = {"identity": 0, "log": 1, "inverse": 2}
 
 
 class GLMParams(NamedTuple):
     coef: np.ndarray  # (K, T, p), of the design columns, intercept last
-    dispersion: np.ndarray  # (K, T); ones where the family has none
+    dispersion: np.ndarray  # (K, T); ones if the family has none
 
 
 class GLMReport(NamedTuple):
@@ -33,11 +33,11 @@ class GLMReport(NamedTuple):
 
 
 class DispersedResponse(Response):
-    """A generalised linear model whose variance is a dispersion times a function of the mean.
+    """A generalised linear model whose variance is the dispersion phi times a function of the mean.
 
-    A family says its `deviance`: log p = -deviance / (2 phi) + terms without the mean. So a step that lowers the
-    deviance is right for every phi, and phi's maximiser at the old deviance is right after it: the joint update never
-    lets Q fall, eq. (dispersion-update).
+    A family defines its `deviance`: log p = -deviance / (2 phi) + terms without the mean. A step of the coefficients
+    that lowers the deviance therefore increases Q for every phi, and phi is maximised for the deviance before the step,
+    so that the joint update never decreases Q, eq. (dispersion-update).
 
     `prior`, `floor` and `shared` are the hyper-parameters of the dispersion.
     """
@@ -51,28 +51,28 @@ class DispersedResponse(Response):
         self.link, self.prior, self.floor, self.shared = link, prior, floor, shared
         self.scalars = (Scalar("dispersion", "log(dispersion)", 0.0, self.ceiling, shared),)
 
-    # -- what a family says ------------------------------------------------------------------------------------------
+    # -- what a family defines ---------------------------------------------------------------------------------------
 
-    power = 0  # of the mean, which the variance is proportional to
-    Distribution = density = None  # of the mean and the dispersion: a class of `hme.distributions` and its log-density
+    power = 0  # the variance is proportional to this power of the mean
+    Distribution = density = None  # class of `hme.distributions` and its log-density, given mean and dispersion
 
     def unit_variance(self, mean):
-        """Variance of y where the dispersion is one."""
+        """Variance of y for a dispersion of one."""
         return mean**self.power if self.power else np.ones_like(mean)
 
     def unit_variance_slope(self, mean):
-        """Its derivative by the mean."""
+        """Derivative of `unit_variance` with respect to the mean."""
         return self.power * mean ** (self.power - 1) if self.power else np.zeros_like(mean)
 
     @abstractmethod
     def deviance(self, y, mean):
-        """Deviance of a row."""
+        """Deviance of each row."""
 
     def excess_information(self, y, mean):
-        """The observed curvature by eta as a multiple of the expected one, eq. (observed-curvature).
+        """The ratio of observed to expected information about eta, eq. (observed-curvature).
 
-        Steps of Fisher's scoring overshoot, and need not converge, where it is more than two. With a log link, where
-        the observed curvature can be next to nothing, it is taken as no less than one.
+        Fisher scoring overshoots, and need not converge, where it is larger than two. With a log link, for which the
+        observed information can be close to zero, the ratio is raised to at least one.
         """
         if self.power == CANONICAL[self.link]:
             return 1.0
@@ -86,7 +86,7 @@ class DispersedResponse(Response):
         return self.Distribution(self.mean_of(eta), params.dispersion)
 
     def dispersion_derivatives(self, deviance, dispersion):
-        """First and second derivatives of the log-density by the log-dispersion."""
+        """First and second derivatives of the log-density with respect to the log-dispersion."""
         half = 0.5 * deviance / dispersion
         return half - 0.5, -half
 
@@ -100,15 +100,15 @@ class DispersedResponse(Response):
         bound = super().bind(rows)
         center = rows.weight @ self.interior_of(rows.y, bound.largest_) / rows.weight.sum()
         unit = self.unit_variance(center)
-        spread = rows.weight @ (rows.y - center) ** 2 / rows.weight.sum() / unit
-        # A constant target has no scale of its own: take the size of its values.
+        dispersion = rows.weight @ (rows.y - center) ** 2 / rows.weight.sum() / unit
+        # A constant target has no dispersion: use the size of its values instead.
         size = center**2 / unit
-        spread = np.where(spread > 1e-28 * size, spread, np.where(size > 0, size, 1.0))
-        bound.floor_ = noise_floor(self.floor, rows.y, spread, unit)
-        bound.start_ = spread
-        # The size in which a linear predictor is large makes its gradient free of units.
-        bound.unit_ = {"identity": np.sqrt(spread), "inverse": 1.0 / center}.get(self.link, 1.0)
-        return bound._with_scale(spread, None, False)
+        dispersion = np.where(dispersion > 1e-28 * size, dispersion, np.where(size > 0, size, 1.0))
+        bound.floor_ = noise_floor(self.floor, rows.y, dispersion, unit)
+        bound.start_ = dispersion
+        # A typical size of the linear predictor, which makes its gradient unit-free.
+        bound.unit_ = {"identity": np.sqrt(dispersion), "inverse": 1.0 / center}.get(self.link, 1.0)
+        return bound._with_scale(dispersion, None, False)
 
     def _with_scale(self, pooled, prior, shared):
         self.scale_ = Scale(self.floor_, pooled, prior, shared)
@@ -125,7 +125,7 @@ class DispersedResponse(Response):
         return self.interior_of(rows.y, self.largest_)
 
     def interior_of(self, y, largest):
-        """Targets moved to where the link has finite values; `largest` is the size of the largest one."""
+        """Targets moved into the interior of the link's domain; `largest` is the size of the largest target."""
         return y
 
     # -- working quantities and the dispersion -----------------------------------------------------------------------
@@ -159,7 +159,7 @@ class DispersedResponse(Response):
     # -- information and report --------------------------------------------------------------------------------------
 
     def derivatives(self, y, eta, params, rows):
-        """Eq. (glm-derivatives)."""
+        """With respect to eta and the log-dispersion, eq. (glm-derivatives)."""
         mean, dispersion = self.mean_of(eta), params.dispersion
         slope, bend = (f(mean, eta, self.largest_) for f in (LINKS[self.link].slope, LINKS[self.link].bend))
         unit = self.unit_variance(mean)
@@ -175,7 +175,7 @@ class DispersedResponse(Response):
 
 
 class PositiveResponse(DispersedResponse):
-    """Targets above zero, with a log or an inverse link."""
+    """Positive targets, with a log or an inverse link."""
 
     traits = replace(DispersedResponse.traits, positive=True, domain="numbers > 0")
 

@@ -1,4 +1,4 @@
-"""Gaussian noise around a prediction, with a variance for every expert and output or a covariance matrix."""
+"""Gaussian noise, with a variance for every expert and output or a covariance matrix for every expert."""
 
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from ...numerics.coordinates import (
 from ...numerics.kernels import whitener
 from .base import Response, Scalar, Working, numbers, own_targets
 from .pooled import pooled_fit
-from .scale import Scale, check_scale, noise_floor, relative_spectrum, spread, traces
+from .scale import Scale, check_scale, noise_floor, relative_spectrum, total_variance, traces
 
 __all__ = ["CovarianceReport", "GaussianNoise", "LinearParams", "LinearReport"]
 
@@ -39,7 +39,7 @@ class LinearReport(NamedTuple):
 
 
 class CovarianceReport(NamedTuple):
-    """Linear experts of T outputs with covariances: `coef` (K, T, p), `intercept`, `variance` (K, T), and matrices."""
+    """Linear experts of T outputs with full covariances: `coef` (K, T, p), `intercept` and `variance` (K, T)."""
 
     coef: np.ndarray
     intercept: np.ndarray
@@ -48,7 +48,10 @@ class CovarianceReport(NamedTuple):
 
 
 class GaussianNoise(Response):
-    """Gaussian noise: `prior`, `floor`, `shared` and `covariance` as the hyper-parameters of `LinearExpert`."""
+    """Gaussian noise around a prediction.
+
+    `prior`, `floor` and `shared` are the hyper-parameters of the variance; `covariance` is "diagonal" or "full".
+    """
 
     traits = Traits(
         row_arguments=("offset",), sparse_input=True, multioutput=True, exact=True, additive=True, smooth=True
@@ -73,7 +76,7 @@ class GaussianNoise(Response):
 
     def bind(self, rows):
         bound = super().bind(rows)
-        bound.floor_ = noise_floor(self.floor, rows.y, spread(own_targets(rows), rows.weight))
+        bound.floor_ = noise_floor(self.floor, rows.y, total_variance(own_targets(rows), rows.weight))
         return bound
 
     def pooled(self, expert, rows):
@@ -84,7 +87,7 @@ class GaussianNoise(Response):
         return self.with_scale(self.floor_, pooled.variance[0])
 
     def with_scale(self, floor, pooled):
-        """The noise with its floor (T,) and the variance of the fit of all rows, (T,) or (T, T), as numbers."""
+        """The noise bound to a floor (T,) and to the variance of the pooled fit, (T,) or (T, T)."""
         bound = GaussianNoise(self.prior, self.floor, self.shared, self.covariance)
         bound.floor_, bound.scale_ = floor, Scale(floor, pooled, self.prior, self.shared)
         bound.scalars = (Scalar("variance", "log(variance)", floor, shared=self.shared),)
@@ -100,7 +103,7 @@ class GaussianNoise(Response):
         return -0.5 * (square / params.variance + np.log(2.0 * np.pi * params.variance))
 
     def log_prob(self, y, eta, params, rows):
-        return log_density(np.subtract(eta, y, out=eta), params.variance)  # eta is of no use any more
+        return log_density(np.subtract(eta, y, out=eta), params.variance)  # eta is not needed again: reuse its memory
 
     def distribution(self, eta, params, rows):
         return Normal(eta, np.sqrt(params.variance))

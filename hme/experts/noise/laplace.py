@@ -1,4 +1,4 @@
-"""Laplace noise around a prediction, its corner rounded: density exp(-|r| / s) / (2 s)."""
+"""Laplace noise with density exp(-|r| / s) / (2 s), smoothed at zero."""
 
 from copy import copy
 from dataclasses import replace
@@ -14,7 +14,7 @@ from .reweighted import ReweightedNoise
 
 __all__ = ["LaplaceNoise", "LaplaceParams", "LaplaceReport"]
 
-CORNER = 1e-4  # half-width of the rounded corner, in standard deviations of the fit of all rows
+CORNER = 1e-4  # width of the smoothing at zero, in residual standard deviations of the pooled fit
 NEWTON_STEPS = 30
 
 
@@ -32,16 +32,16 @@ class LaplaceReport(NamedTuple):
 
 
 class LaplaceNoise(ReweightedNoise):
-    """Laplace noise whose corner |r| is rounded to sqrt(r^2 + e^2), eq. (hyperbolic)."""
+    """Laplace noise around a prediction, with |r| smoothed to sqrt(r^2 + e^2), eq. (hyperbolic)."""
 
     traits = replace(
         ReweightedNoise.traits,
-        fixed="the log-density of Laplace noise has a corner, so that its observed curvature by the location means "
-        "nothing: its expectation 1 / scale^2 is used",
+        fixed="the log-density of Laplace noise is not smooth at zero, so that the observed information about the "
+        "location is meaningless: its expectation 1 / scale^2 is used",
     )
     Params, Report = LaplaceParams, LaplaceReport
 
-    def bind_spread(self, variance):
+    def bind_variance(self, variance):
         self.corner_ = CORNER * np.sqrt(variance)
 
     def wrap(self, coef, variance):
@@ -67,7 +67,7 @@ class LaplaceNoise(ReweightedNoise):
     # -- the scale ---------------------------------------------------------------------------------------------------
 
     def update(self, params, stats, ridge, square=None):
-        # An upper bound of the lengths where the coefficients have moved to, eq. (row-weight).
+        # An upper bound of the absolute residuals at the new coefficients, eq. (row-weight).
         gain = stats.square - square
         lengths = np.maximum(stats.sums[..., 0] - 0.5 * gain / np.sqrt(params.variance), 0.0)
         count, *terms = self._terms(stats.weight, ridge, lengths)
@@ -76,7 +76,7 @@ class LaplaceNoise(ReweightedNoise):
         return params._replace(variance=variance)
 
     def _terms(self, weight, ridge, lengths):
-        """What the scale's equation is made of, (K, T) or (K, 1) each, of all experts where they share it."""
+        """The terms of `scale_equation`, (K, T) or (K, 1) each; totals over experts if they share the scale."""
         count, ridge = self.scale_.totals(weight, ridge)
         return count, ridge, *(common(a, self.scale_.shared) for a in (lengths, weight[:, None]))
 
@@ -88,10 +88,10 @@ class LaplaceNoise(ReweightedNoise):
     # -- information and report --------------------------------------------------------------------------------------
 
     def derivatives(self, y, eta, params, rows):
-        """By the location and the log of the squared scale, eq. (laplace-derivatives).
+        """With respect to the location and the log of the squared scale, eq. (laplace-derivatives).
 
-        Nearly all curvature by the location lies in the corner, on the few rows that happen to be there; its
-        expectation stands for it.
+        Nearly all curvature with respect to the location comes from the few rows whose residuals happen to be near
+        zero; it is replaced by its expectation.
         """
         residual, scale = eta - y, np.sqrt(params.variance)
         x = self.corner_ / scale
@@ -109,7 +109,10 @@ class LaplaceNoise(ReweightedNoise):
 
 
 def scale_equation(inverse, count, ridge, lengths, weight, corner):
-    """Slope of Q by the inverse scale, which falls from plus infinity, and its own slope; eq. (hyperbolic-scale)."""
+    """First and second derivatives of Q with respect to the inverse scale, eq. (hyperbolic-scale).
+
+    The first one decreases from plus infinity.
+    """
     x = corner * inverse
     share = ratio(x)
     slope = count / inverse - weight * corner * (1.0 - share) - lengths - ridge * inverse
@@ -117,8 +120,8 @@ def scale_equation(inverse, count, ridge, lengths, weight, corner):
 
 
 def solve_scale(count, ridge, lengths, weight, corner, largest):
-    """Inverse scales where Q has its maximum, no larger than `largest`."""
-    # With the ratio at zero the equation is quadratic, and its root is below; Newton's steps rise from there.
+    """Inverse scales that maximise Q, at most `largest`."""
+    # With `ratio` set to zero the equation is quadratic. Its root is a lower bound, from which Newton steps increase.
     linear = lengths + weight * corner
     inverse = 2.0 * count / np.maximum(linear + np.sqrt(linear**2 + 4.0 * ridge * count), np.finfo(float).tiny)
     inverse = np.clip(inverse, np.finfo(float).tiny, largest)

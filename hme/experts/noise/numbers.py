@@ -1,4 +1,4 @@
-"""What fitted regressors answer: numbers, with Gaussian, Student or Laplace noise around them."""
+"""Predictions of fitted regressors, with Gaussian, Student or Laplace noise around them."""
 
 from typing import NamedTuple
 
@@ -10,27 +10,27 @@ from .base import PredictorStatistics, own_targets, single, targets, weighted_su
 
 __all__ = ["EstimatorParams", "EstimatorReport", "Noise", "Numbers"]
 
-FARTHEST = 10.0  # predictions are cut where they lie farther from the mean of y than so many times any y does
-STEPS = 200  # of the scale of noise that is not Gaussian,
-TOL = 1e-9  # and its relative change at which they end
+FARTHEST = 10.0  # predictions are clipped at this multiple of the largest distance of a target from the mean of y
+STEPS = 200  # limit on the updates of the scale of noise that is not Gaussian,
+TOL = 1e-9  # and the relative change at which they end
 
 
 class Noise(NamedTuple):
-    variance: np.ndarray  # (K, T), of Student's and Laplace's noise the squared scale
-    df: np.ndarray  # (K, T), inf unless the noise is Student's
+    variance: np.ndarray  # (K, T), or the squared scale of Student and Laplace noise
+    df: np.ndarray  # (K, T), degrees of freedom of Student noise, else inf
 
 
 class EstimatorParams(NamedTuple):
-    """Fitted estimators: one for each fold, that has not seen it, and one that has seen all rows, the last."""
+    """Fitted estimators and the noise around their predictions."""
 
-    estimator: np.ndarray  # (K, cv + 1) of objects; (K, 1) without folds
-    failed: np.ndarray  # (K,) of int, fits that raised an error and were replaced
-    variance: np.ndarray  # (K, T) and
+    estimator: np.ndarray  # (K, cv + 1) of objects: for each fold the fit without it, and last the fit to all rows
+    failed: np.ndarray  # (K,) of int, number of fits that raised an error and were replaced
+    variance: np.ndarray  # (K, T), see `Noise`
     df: np.ndarray  # (K, T), see `Noise`
 
 
 class EstimatorReport(NamedTuple):
-    """The estimators that have seen all rows (K,), and their noise: `scale` (K,) or (K, T), a standard deviation, the
+    """The estimators fitted to all rows (K,), and their noise: `scale` (K,) or (K, T) is a standard deviation, the
     scale of Student's t with `df` degrees of freedom, or the mean absolute error of a Laplace distribution."""
 
     estimator: np.ndarray
@@ -44,10 +44,11 @@ class Numbers:
     Parameters
     ----------
     response : Response
-        Gaussian, Student or Laplace noise, bound to the table,
+        Gaussian, Student or Laplace noise, bound to the table.
     pooled : NamedTuple
-        and the scalars of one regression of all rows, with an axis of one expert.
+        Parameters of a pooled linear fit, whose scalars start the noise.
     rows : Rows
+        The training rows.
     """
 
     Params, Scalars = EstimatorParams, Noise
@@ -58,29 +59,29 @@ class Numbers:
         self.constant = rows.weight @ y / rows.weight.sum()
         self.reach = FARTHEST * np.abs(y - self.constant).max(axis=0)
 
-    # -- what is asked of an estimator -------------------------------------------------------------------------------
+    # -- fits and predictions of estimators --------------------------------------------------------------------------
 
     def targets(self, rows):
-        """What estimators are fitted to, (n, T)."""
+        """The targets of the estimators, y minus the offset, (n, T)."""
         return own_targets(rows)
 
     def dummy(self):
-        """An estimator that knows the mean only."""
+        """An estimator that predicts the mean."""
         return DummyRegressor()
 
     def method(self, estimator):
-        """The method that gives its answers."""
+        """The method of an estimator that makes its predictions."""
         return estimator.predict
 
     def usable(self, values, estimator):
-        """Finite predictions (n, T), within reach."""
-        if (np.abs(values - self.constant) <= self.reach).all():  # nearly always
+        """Predictions (n, T) of an estimator, made finite and clipped."""
+        if (np.abs(values - self.constant) <= self.reach).all():  # the usual case
             return values
         values = np.where(np.isfinite(values), values, self.constant)
         return np.clip(values, self.constant - self.reach, self.constant + self.reach)
 
     def is_alike(self, y):
-        """Whether targets need no estimator but a constant one: of numbers it is left to the estimator."""
+        """Whether to fit a constant instead of the estimator: never for numbers."""
         return False
 
     # -- the noise ---------------------------------------------------------------------------------------------------
@@ -125,11 +126,11 @@ class Numbers:
     def warnings(self, params):
         return self.response.warnings(params)
 
-    # -- information on the noise, the predictions taken as fixed ----------------------------------------------------
+    # -- information on the noise, with the predictions fixed --------------------------------------------------------
 
     @property
     def smooth(self):
-        """Whether there is information on the noise."""
+        """Whether there is an information matrix for the noise."""
         return self.response.parameter_free
 
     def coordinates(self, params):

@@ -1,4 +1,4 @@
-"""The penalised linear regression of all rows together, which experts start from and may be drawn to."""
+"""The pooled fit: a penalised linear regression of all rows, from which experts start and to which they may shrink."""
 
 import numpy as np
 
@@ -8,19 +8,19 @@ from .base import Working, own_targets, summed
 
 __all__ = ["pooled_fit"]
 
-STEPS, TOL = 100, 1e-13  # of a fit that has no closed form
+STEPS, TOL = 100, 1e-13  # limit and relative tolerance of the iterations if the fit has no closed form
 
 
 def pooled_fit(rows, penalty, lasso=None, scaled=True, full=False):
-    """Penalised regression of all rows: coefficients (1, T, p), and the mean squares (T,) or (T, T) of its residuals.
+    """Penalised regression of all rows: coefficients (1, T, p) and the mean squared residuals, (T,) or (T, T).
 
-    Where the penalty is not `scaled`, measured against the noise, the variance that it is compared with is that of the
-    residuals. `full` squares are those of all pairs of outputs.
+    If the penalty is not `scaled`, that is not divided by the noise variance, its strength depends on the variance of
+    the residuals. With `full`, mean products of the residuals of all pairs of outputs are returned.
     """
     y, total = own_targets(rows), rows.weight.sum()
     coef = np.zeros((1, y.shape[1], rows.X.shape[1]))
     coef[0, :, -1] = rows.weight @ y / total
-    for _ in range(2):  # the second round takes the first one's rounding error away
+    for _ in range(2):  # the second round removes the round-off error of the first
         stats = _sums(rows, coef)
         force = stats.cross - penalty * coef
         step = solve_psd(stats.gram[:, 0] + np.diag(penalty), np.swapaxes(force, 1, 2))
@@ -35,7 +35,7 @@ def pooled_fit(rows, penalty, lasso=None, scaled=True, full=False):
 
 
 def _sums(rows, coef):
-    """Sums over rows of residuals from the coefficients."""
+    """Statistics of the residuals at the coefficients, summed over all rows."""
     stats = None
     for _, block in rows.blocks():
         residual = (own_targets(block) - linear_scores(block.X, coef[0]))[:, None]
@@ -44,7 +44,7 @@ def _sums(rows, coef):
 
 
 def _penalised(start, stats, penalty, lasso, scaled):
-    """The fit with another penalty than a scaled ridge, from statistics around `start`."""
+    """The fit with a lasso or an unscaled penalty, by iteration from statistics at the coefficients `start`."""
     gram, coef, unit = stats.gram[:, 0], start[0], np.ones((start.shape[1], 1))
     for _ in range(STEPS):
         shift = coef - start[0]

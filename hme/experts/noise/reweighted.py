@@ -1,4 +1,4 @@
-"""Noise that is not Gaussian: the Gaussian fit again, every row weighted by how well it fits."""
+"""Robust noise distributions, fitted by iteratively reweighted least squares."""
 
 from abc import abstractmethod
 
@@ -9,36 +9,36 @@ from ...numerics.coordinates import ridge_derivatives
 from .base import Response, Scalar, Working, free_slope, own_targets, padded
 from .gaussian import GaussianNoise, LinearParams
 from .pooled import pooled_fit
-from .scale import Scale, check_scale, noise_floor, spread
+from .scale import Scale, check_scale, noise_floor, total_variance
 
 __all__ = ["ReweightedNoise"]
 
-POOLED_STEPS = 200  # of the fit of all rows together
-POOLED_TOL = 1e-10  # and the relative change of its squared scale at which it stops
+POOLED_STEPS = 200  # limit on the iterations of the pooled fit
+POOLED_TOL = 1e-10  # relative change of its squared scale at which they end
 NORMAL_QUARTILES = 1.3489795  # distance between the quartiles of a normal distribution, in standard deviations
 
 
 class ReweightedNoise(Response):
-    """Noise whose log-density lies above a parabola that touches it at the present residual.
+    """Noise whose log-density is bounded below by a parabola that touches it at the current residual.
 
-    The parabola is a Gaussian log-density with weight u, eq. (row-weight), so the update of the coefficients is that of
-    the linear expert with row weights resp * u. `params.variance` (K, T) is the squared scale of the noise.
+    The parabola is a Gaussian log-density with weight u, eq. (row-weight), so that the coefficients are updated as
+    those of the linear expert with row weights resp * u. `params.variance` (K, T) is the squared scale of the noise.
 
-    What is relative to the data is so to the fit of one such expert to all rows and to quartiles, of its residuals or
-    of y: rows far out must not set a scale.
+    Settings relative to the data use the pooled fit of such an expert, and the quartiles of y or of the residuals of
+    that fit, so that outliers do not affect them.
     """
 
     traits = Traits(row_arguments=("offset",), sparse_input=True, exact=True, additive=True, smooth=True)
     quadratic = True
-    own_scalars = ()  # beside the variance
+    own_scalars = ()  # scalars besides the variance
 
     def __init__(self, prior=(1.0, 0.1), floor="auto", shared=False):
         self.prior, self.floor, self.shared = prior, floor, shared
 
-    # -- what a family says ------------------------------------------------------------------------------------------
+    # -- what a family defines ---------------------------------------------------------------------------------------
 
-    def bind_spread(self, variance):
-        """Bind what is relative to the noise of all rows, whose variance (T,) without those far out is `variance`."""
+    def bind_variance(self, variance):
+        """Bind settings relative to the noise variance (T,) of all rows, which is estimated from quartiles."""
 
     @abstractmethod
     def wrap(self, coef, variance):
@@ -46,7 +46,7 @@ class ReweightedNoise(Response):
 
     @abstractmethod
     def weigh(self, square, params):
-        """The weights u of squared residuals, and further terms whose sums the scalars need, (n, K, T) each."""
+        """The weights u of the rows from squared residuals, and the terms that the scalars need, (n, K, T) each."""
 
     # -- binding to a table ------------------------------------------------------------------------------------------
 
@@ -59,9 +59,9 @@ class ReweightedNoise(Response):
 
     def bind(self, rows):
         bound = super().bind(rows)
-        scale = robust_spread(own_targets(rows), rows.weight)
+        scale = robust_variance(own_targets(rows), rows.weight)
         bound.floor_ = noise_floor(self.floor, rows.y, scale)
-        bound.bind_spread(scale)
+        bound.bind_variance(scale)
         return bound
 
     def pooled(self, expert, rows):
@@ -77,13 +77,14 @@ class ReweightedNoise(Response):
 
     def bind_pooled(self, pooled, residual):
         bound = super().bind_pooled(pooled, residual)
-        scale = robust_spread(*residual())
-        bound.bind_spread(scale)
+        scale = robust_variance(*residual())
+        bound.bind_variance(scale)
         bound._with_scale(np.minimum(pooled.variance[0], scale), self.prior, self.shared)
         return bound
 
     def begin(self, expert, rows, resp):
-        # From the Gaussian fit: the weights of the pooled fit would hide what the start has told apart.
+        # Start from a Gaussian fit: with weights from the pooled fit, the rows that the start has separated would count
+        # as outliers.
         noise = GaussianNoise(self.prior, self.floor, self.shared).with_scale(self.floor_, self.scale_.pooled)
         gaussian = expert.with_response(noise, LinearParams(expert.pooled_.coef, noise.scale_.start(1)))
         return self.wrap(*gaussian.steps(gaussian.start(resp.shape[1]), rows, resp))
@@ -121,7 +122,7 @@ class ReweightedNoise(Response):
         return np.concatenate([part.ravel() for part in parts])
 
     def own_slopes(self, params, stats):
-        """Derivatives of Q by the logarithms of the scalars beside the variance, a list of arrays (K, T)."""
+        """Derivatives of Q by the logarithms of the scalars besides the variance, a list of arrays (K, T)."""
         return []
 
     def warnings(self, params):
@@ -139,8 +140,8 @@ class ReweightedNoise(Response):
         return padded(*own, (len(self.scalars) - 1) * distance.shape[1])
 
 
-def robust_spread(y, weight):
-    """Variances (T,) that the quartiles of y (n, T) stand for if it is normal; the variance itself where it is less."""
+def robust_variance(y, weight):
+    """Variances (T,) of normal distributions with the quartiles of y (n, T), but at most the variances of y."""
     low, high = np.quantile(y, [0.25, 0.75], weights=weight, method="inverted_cdf", axis=0)
-    variance = spread(y, weight)
+    variance = total_variance(y, weight)
     return np.where(high > low, np.minimum(variance, ((high - low) / NORMAL_QUARTILES) ** 2), variance)

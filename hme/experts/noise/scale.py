@@ -1,7 +1,7 @@
-"""The scale of a noise: a variance or dispersion of every expert and output, with its prior, floor and exact update.
+"""Noise variances and dispersions of experts, with prior, floor and closed-form update.
 
-Scales are (K, T), one for each output, or covariance matrices (K, T, T); squares, the weighted sums of products of
-residuals, come in the same shape.
+Variances are (K, T), one for each output, or covariance matrices (K, T, T). Squares, which are weighted sums of squares
+and products of residuals, have the same shape.
 """
 
 import numpy as np
@@ -10,30 +10,38 @@ from ...numerics.checks import check_choice, check_prior, check_real
 from ...numerics.kernels import clip_spectrum, rounding_step, whitener
 from .base import common
 
-__all__ = ["AUTO_FLOOR", "Scale", "check_scale", "noise_floor", "spread"]
+__all__ = ["AUTO_FLOOR", "Scale", "check_scale", "noise_floor", "total_variance"]
 
-AUTO_FLOOR = 1e-6  # of the variance of y, for variance_floor="auto"
+AUTO_FLOOR = 1e-6  # variance_floor="auto", as a fraction of the variance of y
 
 
 def check_scale(prior, floor, shared=False, name="variance"):
-    """The hyper-parameters `variance_prior`, `variance_floor` and `shared_variance`, or those of a dispersion."""
+    """Check the hyper-parameters `variance_prior`, `variance_floor` and `shared_variance`, or those of a dispersion."""
     check_prior(prior, f"{name}_prior")
     check_choice(shared, f"shared_{name}", (True, False))
     if floor != "auto":
         check_real(floor, f"{name}_floor", positive=True)
 
 
-def spread(y, weight):
-    """Weighted variance (T,) of outputs (n, T); of a constant, which has no scale of its own, its value squared."""
+def total_variance(y, weight):
+    """Weighted variances (T,) of outputs (n, T); for a constant output its squared value, or one if it is zero."""
     mean = weight @ y / weight.sum()
     variance = weight @ (y - mean) ** 2 / weight.sum()
     return np.where(variance > 1e-28 * mean**2, variance, np.where(mean != 0, mean**2, 1.0))
 
 
 def noise_floor(setting, y, scale, unit=1.0):
-    """Least variance (T,) of outputs (n, T) that are spread by `scale` (T,), eq. (rounding-floor).
+    """Smallest noise variance or dispersion (T,), eq. (rounding-floor).
 
-    `unit` (T,) is the variance of a dispersion of one.
+    Parameters
+    ----------
+    setting : "auto" or float
+        The hyper-parameter.
+    y : ndarray of shape (n, T)
+    scale : ndarray of shape (T,)
+        Variance or dispersion of y, of which the floor is a fraction.
+    unit : float or ndarray of shape (T,)
+        Variance of y for a dispersion of one.
     """
     if setting != "auto":
         return setting * scale
@@ -47,13 +55,13 @@ class Scale:
     Parameters
     ----------
     floor : ndarray of shape (T,)
-        Least variance of every output; least eigenvalues of a covariance in these units.
+        Smallest variance of every output. In units of the floor, the eigenvalues of a covariance matrix are at least 1.
     pooled : ndarray of shape (T,) or (T, T)
-        Of the fit of all rows together; a matrix makes every expert's a matrix.
+        Variance of the pooled fit; if it is a matrix, so are the covariances of the experts.
     prior : (float, float) or None
-        Rows that it counts for, and their mean square as a fraction of the pooled variance.
+        The number of rows that the prior counts as, and their mean square as a fraction of the pooled variance.
     shared : bool
-        One variance for all experts.
+        Whether all experts share one variance.
     """
 
     def __init__(self, floor, pooled, prior=None, shared=False):
@@ -65,22 +73,22 @@ class Scale:
         self.prior_square = np.diag(prior_square) if self.full else prior_square
 
     def start(self, n_experts):
-        """The pooled variance for every expert."""
+        """The pooled variance, repeated for every expert."""
         return np.repeat(self.pooled[None], n_experts, axis=0)
 
     def totals(self, weight, square):
-        """Rows counted and squares summed for the variances, prior included."""
+        """Counts of rows and sums of squares for the variances, including the prior."""
         count = weight.reshape(-1, *[1] * (square.ndim - 1))
         return common(count, self.shared) + self.prior_rows, common(square, self.shared) + self.prior_square
 
     def prior_counts(self, n_experts):
-        """Rows (K, 1) that the prior counts for in each expert; that of a shared variance counts once."""
+        """Number of rows (K, 1) that the prior counts as in each expert; for a shared variance it counts only once."""
         count = np.full((n_experts, 1), self.prior_rows)
         count[1:] *= not self.shared
         return count
 
     def update(self, variance, weight, square):
-        """The exact maximiser, eqs. (variance-update), (covariance-update) and (covariance-floor)."""
+        """The variances that maximise Q, eqs. (variance-update), (covariance-update) and (covariance-floor)."""
         count, square = self.totals(weight, square)
         return self._clip(np.divide(square, count, out=variance.copy(), where=count > 0))
 
@@ -88,7 +96,7 @@ class Scale:
         return clip_spectrum(variance, self.floor) if self.full else np.maximum(variance, self.floor)
 
     def gradient(self, variance, weight, square):
-        """By the logarithms of the variances where they are free to move, eqs. (gradient-linear), (gradient-full)."""
+        """Gradient of Q by the log-variances, zero at the floor, eqs. (gradient-linear), (gradient-full)."""
         count, total = self.totals(weight, square)
         if not self.full:
             return np.where(variance > self.floor, 0.5 * (total / variance - count), 0.0)
@@ -107,21 +115,22 @@ class Scale:
         return np.diagonal(variance, axis1=-2, axis2=-1) if self.full else variance
 
     def at_floor(self, variance):
-        """Experts whose noise has collapsed, (m,) of int."""
+        """Indices of the experts whose variance has collapsed to the floor."""
         size, whole = variance / self.floor, self.pooled / self.floor
         if self.full:
             size, whole = (relative_spectrum(a, self.floor)[..., :1] for a in (variance, self.pooled))
-        # Where even the pooled fit is exact, the data have no noise: nothing collapsed.
+        # An expert counts only if the pooled fit is above the floor. Otherwise one expert fits all rows exactly: the
+        # data have no noise, and a variance at the floor is not a sign of overfitting.
         return np.flatnonzero(((size <= 1 + 1e-9) & (whole > 1 + 1e-9)).any(axis=1))
 
     def warnings(self, variance, what="noise variance", name="variance"):
-        """Sentences about experts at the floor."""
+        """Warnings about experts at the floor, a list of sentences."""
         at_floor = self.at_floor(variance).tolist()
         if not at_floor:
             return []
         return [
-            f"the {what} of expert(s) {at_floor} is at its floor: they fit rows exactly. Use a {name}_prior, raise "
-            f"{name}_floor or use fewer experts"
+            f"the {what} of expert(s) {at_floor} is at its floor: they fit their rows exactly. Use a {name}_prior, "
+            f"raise {name}_floor or use fewer experts"
         ]
 
 
@@ -129,12 +138,12 @@ class Scale:
 
 
 def traces(variance, square):
-    """Traces (K,) of the inverse covariances times other matrices."""
+    """Traces (K,) of the products of the inverse covariances with the matrices `square`."""
     root = whitener(variance)
     return np.einsum("kst,ktu,ksu->k", root, np.broadcast_to(square, root.shape), root)
 
 
 def relative_spectrum(variance, floor):
-    """Eigenvalues (..., T) of covariances in units of the floor, ascending."""
+    """Eigenvalues (..., T) of covariances in units of the floor, in ascending order."""
     unit = 1.0 / np.sqrt(floor)
     return np.linalg.eigvalsh(variance * unit[:, None] * unit)

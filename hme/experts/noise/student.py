@@ -1,4 +1,4 @@
-"""Student noise around a prediction, whose degrees of freedom may be learned."""
+"""Student noise, with fixed or estimated degrees of freedom."""
 
 from typing import NamedTuple
 
@@ -15,10 +15,10 @@ from .reweighted import ReweightedNoise
 
 __all__ = ["StudentNoise", "StudentParams", "StudentReport"]
 
-DF_RANGE, DF_START = (0.5, 1e6), 4.0  # at the upper end the density is the Gaussian one to six digits
-LARGEST_CHANGE = 3.0  # factor by which one step may change the degrees of freedom,
-NEAR_GAUSSIAN = 0.02  # but for 1 / df below this, where the log-likelihood is smooth in 1 / df all the way to 0
-# Series of the two functions of `tail_derivatives`, by powers of z.
+DF_RANGE, DF_START = (0.5, 1e6), 4.0  # at the upper end the density agrees with the Gaussian one to six digits
+LARGEST_CHANGE = 3.0  # largest factor by which one step may change the degrees of freedom
+NEAR_GAUSSIAN = 0.02  # below this 1 / df may move freely, since the log-likelihood is smooth in 1 / df down to 0
+# Coefficients of the series of the two functions in `tail_derivatives`, in powers of z.
 RATIO = [(-1.0) ** k * (k + 1) / (k + 2) for k in range(8)]
 CHANGE = [-((-1.0) ** k) * (k + 1) * (k + 2) / (k + 3) for k in range(8)]
 
@@ -39,7 +39,10 @@ class StudentReport(NamedTuple):
 
 
 class StudentNoise(ReweightedNoise):
-    """Student noise: `df` and `shared_df` as the hyper-parameters of `StudentExpert`."""
+    """Student noise around a prediction.
+
+    `df` and `shared_df` are the hyper-parameters of the degrees of freedom, the others those of the squared scale.
+    """
 
     Params, Report = StudentParams, StudentReport
 
@@ -47,10 +50,10 @@ class StudentNoise(ReweightedNoise):
         super().__init__(prior, floor, shared)
         self.df, self.shared_df, self.estimated = df, shared_df, isinstance(df, str)
         least, most = (
-            "the degrees of freedom of expert(s) {} are at their least value, 0.5: nearly all of their rows lie on a "
-            "line, or far from it. Fix df or use more experts",
+            "the degrees of freedom of expert(s) {} are at their lower bound, 0.5: nearly all of their rows are either "
+            "on the fit or far from it. Fix df or use more experts",
             "the degrees of freedom of expert(s) {} grow without bound: their noise is Gaussian. Use LinearExpert or a "
-            "fixed df if that is so for all experts",
+            "fixed df if this concerns all experts",
         )
         learned = Scalar("df", "log(df)", *DF_RANGE, shared_df, at_least=least, at_most=most)
         self.own_scalars = (learned,) if self.estimated else ()
@@ -80,13 +83,13 @@ class StudentNoise(ReweightedNoise):
     # -- scale and degrees of freedom --------------------------------------------------------------------------------
 
     def update(self, params, stats, ridge, square=None):
-        """The scale's maximiser, and a Newton step of 1 / df on the log-likelihood, eq. (df-update)."""
+        """Maximise Q over the scale, and take a Newton step of 1 / df on the log-likelihood, eq. (df-update)."""
         variance = self.scale_.update(params.variance, stats.weight, square + ridge)
         if not self.estimated:
             return params._replace(variance=variance)
         inverse = 1.0 / params.df
         slope, curvature = self._by_inverse(inverse, stats)
-        # The slope where the scale has moved to, to first order.
+        # The slope at the new scale, to first order.
         slope = slope + common(stats.sums[..., 2] * np.log(variance / params.variance), self.shared_df)
         step = np.divide(slope, curvature, out=np.zeros_like(slope), where=curvature > 0)
         lower = np.where(inverse > NEAR_GAUSSIAN, inverse / LARGEST_CHANGE, 0.0)
@@ -95,7 +98,7 @@ class StudentNoise(ReweightedNoise):
         return params._replace(variance=variance, df=1.0 / new)
 
     def _by_inverse(self, inverse, stats):
-        """Slope of the log-likelihood by 1 / df (K, T), and a curvature that is no less than the expected one."""
+        """Slope (K, T) of the log-likelihood with respect to 1 / df, and its curvature, at least the expected one."""
         (slope, second), weight = constant_derivatives(inverse), stats.weight[:, None]
         observed = common(-weight * second - stats.sums[..., 1], self.shared_df)
         expected = common(weight * information(inverse), self.shared_df)
@@ -107,7 +110,7 @@ class StudentNoise(ReweightedNoise):
     # -- information and report --------------------------------------------------------------------------------------
 
     def derivatives(self, y, eta, params, rows):
-        """By the location, the log of the squared scale and that of the degrees of freedom, eq. (t-derivatives)."""
+        """By location, log of the squared scale and log of the degrees of freedom, eq. (t-derivatives)."""
         inverse, pull = 1.0 / params.df, (eta - y) / params.variance
         square = pull**2 * params.variance
         weight, shrunk = (1.0 + inverse) / (1.0 + square * inverse), 1.0 / (1.0 + square * inverse)
@@ -125,18 +128,19 @@ class StudentNoise(ReweightedNoise):
         return f"noise {numbers(scale)} t({numbers(df)})"
 
 
-# -- arrays: everything by inverse = 1 / df, in which the density is smooth up to the Gaussian one at 0 ----------------
+# -- arrays, in terms of inverse = 1 / df, in which the density is smooth down to 0, the Gaussian case -----------------
 
 
 def tail_derivatives(square, inverse):
-    """Derivatives of the tail's term of the log-density at squared residuals in units of the scale.
+    """Derivatives of the residual's term of the log-density, at squared residuals divided by the squared scale.
 
-    By `inverse`, twice by `inverse`, and by `inverse` and the log of the squared scale; eq. (df-derivatives).
+    These are the first and second derivatives by `inverse`, and the mixed one by `inverse` and the log of the squared
+    scale, eq. (df-derivatives).
     """
     z = square * inverse
     shrunk, small = 1.0 / (1.0 + z), z < 0.02
     few, safe = np.where(small, z, 0.0), np.where(small, 1.0, z)
-    # (log(1 + z) - z / (1 + z)) / z^2 and its derivative, by their series where they lose their digits.
+    # (log(1 + z) - z / (1 + z)) / z^2 and its derivative; series replace them for small z, where digits cancel.
     ratio = np.where(small, polyval(few, RATIO), (np.log1p(z) - z * shrunk) / safe**2)
     change = np.where(small, polyval(few, CHANGE), (shrunk**2 - 2.0 * ratio) / safe)
     half = 0.5 * square * shrunk
@@ -145,7 +149,7 @@ def tail_derivatives(square, inverse):
 
 
 def information(inverse):
-    """Expected information of a row about `inverse`, scale and location known, eq. (df-information)."""
-    df = np.minimum(1.0 / inverse, 200.0)  # its limit, 7 / 2, is near; beyond, the difference loses its digits
+    """Expected information of a row about `inverse` for fixed scale and location, eq. (df-information)."""
+    df = np.minimum(1.0 / inverse, 200.0)  # there the information is near its limit, 7 / 2; beyond, digits cancel
     by_df = 0.25 * (polygamma(1, df / 2.0) - polygamma(1, (df + 1.0) / 2.0))
     return df**4 * (by_df - (df + 5.0) / (2.0 * df * (df + 1.0) * (df + 3.0)))
