@@ -105,7 +105,8 @@ class Expert(BaseEstimator, ABC):
 
     def variance(self, params, rows):
         """Variance of y under every expert, in the shape of `predict`."""
-        raise NotImplementedError(f"{type(self).__name__} has no variance.")
+        dist = self.predict_dist(params, rows)
+        return np.stack([dist.marginal(t).variance() for t in range(dist.n_outputs)], axis=2)
 
     def predict_dist(self, params, rows):
         """p_k(y | x) of all rows and experts as an object of `hme.distributions`; ``rows.y`` is not used."""
