@@ -417,7 +417,7 @@ def test_hyper_parameters_are_checked():
         (LinearExpert(l1_ratio=1.5), "l1_ratio must be a number between 0 and 1, got 1.5"),
         (LinearExpert(l1_ratio=-0.1), "l1_ratio must be a number between 0 and 1, got -0.1"),
         (LinearExpert(scale_penalty="no"), "scale_penalty must be one of True, False"),
-        (LinearExpert(l1_ratio=1.0, shrink_to="global", nonnegative=True), "shrink_to='global' does not go"),
+        (LinearExpert(l1_ratio=1.0, shrink_to="global", nonnegative=True), "shrink_to='global' cannot be combined"),
     ]:
         with pytest.raises(ValueError, match=message):
             HMERegressor(n_experts=2, expert=expert).fit(X, y)
