@@ -199,8 +199,8 @@ def test_text_and_summary(model, table):
 
 
 def test_bootstrap_and_restarts(model, table):
-    found = bootstrap(model, *table, 3, random_state=0, leave_out=())
-    assert found.draws.shape == (3, len(found.labels)) and np.isfinite(found.draws).all()
+    found = bootstrap(model, *table, 2, random_state=0, leave_out=())
+    assert found.draws.shape == (2, len(found.labels)) and np.isfinite(found.draws).all()
     assert {label.side for label in found.labels} == {"expert", "gate"}
     assert "std err" in repr(found) and len(found.to_frame()) == len(found.labels)
     report = restart_report(model, *table, 2, random_state=0)
@@ -208,7 +208,7 @@ def test_bootstrap_and_restarts(model, table):
 
 
 def test_diagnosis(model, table):
-    found = diagnose(model, *table, cv=3, n_seeds=1, n_bootstrap=2, random_state=0)
+    found = diagnose(model, *table, cv=2, n_seeds=1, n_bootstrap=2, random_state=0)
     assert found.verdict in ("single", "no routing", "routing") and "one expert" in repr(found)
 
 

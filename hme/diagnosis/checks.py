@@ -71,7 +71,7 @@ def calibration_of(model, table, folds, held, seed):
         return found | {"classes": _reliability(stacked["mean"], happened.astype(float), share, True)}
     if stacked["pit"] is not None:
         found["pit"] = [_kolmogorov(column, share) for column in stacked["pit"].T]
-    if stacked["mean"] is not None and np.isfinite(stacked["std"]).all():
+    if stacked["mean"] is not None and np.isfinite(stacked["std"]).all() and (stacked["std"] > 0).all():
         z = (np.asarray(y, dtype=float).reshape(len(y), -1) - stacked["mean"]) / stacked["std"]
         found["residuals"] = [_residuals(t, z[:, t], stacked["mean"][:, t], share) for t in range(z.shape[1])]
     return found

@@ -31,8 +31,12 @@ def concatenate(a, b):
 
 
 def interpolate(a, b, step):
-    """Parameters at ``a + step (b - a)``."""
-    return type(a)(*(u + step * (v - u) for u, v in zip(a, b, strict=True)))
+    """Parameters at ``a + step (b - a)``; entries that agree stay as they are, infinite ones too."""
+
+    def between(u, v):
+        return u + step * np.subtract(v, u, out=np.zeros_like(u), where=u != v)
+
+    return type(a)(*(between(u, v) for u, v in zip(a, b, strict=True)))
 
 
 def diagonal(gram):

@@ -67,14 +67,14 @@ def test_regimes_deep_in_noise_are_never_called_one_line(model):
 
 @pytest.mark.parametrize("seed", [0, slow_case(1)])
 def test_one_line_needs_no_mixture(seed):
-    found = diagnose(HMERegressor(depth=1), *straight(seed, 200), n_seeds=2, n_bootstrap=2, random_state=0)
+    found = diagnose(HMERegressor(depth=1), *straight(seed, 200), cv=3, random_state=0, **QUICK)
     assert found.verdict == "single"
     assert "A single model is enough" in repr(found)
 
 
 @pytest.mark.parametrize("seed", [0, slow_case(1)])
 def test_regimes_need_one(seed):
-    found = diagnose(HMERegressor(depth=2), *regimes(seed), n_seeds=2, n_bootstrap=2, random_state=0)
+    found = diagnose(HMERegressor(depth=2), *regimes(seed), cv=3, random_state=0, **QUICK)
     assert found.verdict == "routing"
     least = min(gain.mean for gain in found.gains if gain.kind == "single")
     assert f"{least:+.3g}" in found.sentence
@@ -273,7 +273,7 @@ def test_classifier():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 2))
     y = np.where(X[:, 0] + X[:, 1] + rng.logistic(size=400) > 0, "yes", "no")
-    found = diagnose(HMEClassifier(depth=1), X, y, cv=3, n_seeds=2, n_bootstrap=2, random_state=0)
+    found = diagnose(HMEClassifier(depth=1), X, y, cv=2, n_seeds=2, n_bootstrap=2, random_state=0)
     assert found.verdict == "single"
     assert found.residuals is None
     assert 0 <= found.classes.error < 0.1
@@ -284,7 +284,7 @@ def test_several_outputs():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 2))
     Y = X @ rng.normal(size=(2, 2)) + rng.normal(size=(200, 2))
-    found = diagnose(HMERegressor(n_experts=2), X, Y, cv=3, random_state=0, **QUICK)
+    found = diagnose(HMERegressor(n_experts=2), X, Y, cv=2, random_state=0, **QUICK)
     assert [part.output for part in found.residuals] == [0, 1]
 
 
@@ -299,7 +299,7 @@ def test_weights_offsets_and_clusters(extra):
     X, counts, codes, weight = few_counts()
     value = {"sample_weight": weight, "offset": np.ones(200), "clusters": codes}[extra]
     model = HMERegressor(n_experts=2, expert="poisson")
-    found = diagnose(model, X, counts, cv=3, n_seeds=1, n_bootstrap=2, random_state=0, **{extra: value})
+    found = diagnose(model, X, counts, cv=2, n_seeds=1, n_bootstrap=2, random_state=0, **{extra: value})
     assert found.verdict == "single"
     assert found.to_frame().value.notna().all()
 
@@ -318,7 +318,7 @@ def test_zero_weights_touch_nothing_but_the_folds():
     wild = y.copy()
     wild[60:] = 1e6
     one, two = (
-        diagnose(HMERegressor(n_experts=2), X, values, sample_weight=weight, cv=3, random_state=0, **QUICK)
+        diagnose(HMERegressor(n_experts=2), X, values, sample_weight=weight, cv=2, random_state=0, **QUICK)
         for values in (y, wild)
     )
     np.testing.assert_allclose([g.mean for g in one.gains], [g.mean for g in two.gains])
@@ -328,18 +328,18 @@ def test_zero_weights_touch_nothing_but_the_folds():
 def test_lists_of_experts_and_starts():
     X, y = regimes(0, 2)
     experts = [("a", "linear"), ("noise", BackgroundExpert()), ("b", "linear")]
-    found = diagnose(HMERegressor(n_experts=3, expert=experts), X, y, cv=3, n_seeds=1, n_bootstrap=2, random_state=0)
+    found = diagnose(HMERegressor(n_experts=3, expert=experts), X, y, cv=2, n_seeds=1, n_bootstrap=2, random_state=0)
     assert found.verdict == "routing"
     assert not [gain for gain in found.gains if gain.kind == "size"]
     start = (X[:, 0] > 0).astype(int)
-    found = diagnose(HMERegressor(n_experts=2, start=start), X, y, cv=3, n_seeds=1, n_bootstrap=2, random_state=0)
+    found = diagnose(HMERegressor(n_experts=2, start=start), X, y, cv=2, n_seeds=1, n_bootstrap=2, random_state=0)
     assert found.verdict == "routing"
 
 
 def test_reproducible_whatever_runs_at_once():
     X, y = regimes(0, 2)
     one, two = (
-        diagnose(HMERegressor(n_experts=2), X, y, cv=3, n_seeds=2, n_bootstrap=2, random_state=3, n_jobs=n_jobs)
+        diagnose(HMERegressor(n_experts=2), X, y, cv=2, n_seeds=2, n_bootstrap=2, random_state=3, n_jobs=n_jobs)
         for n_jobs in (1, 2)
     )
     assert repr(one) == repr(two)

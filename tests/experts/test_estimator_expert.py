@@ -117,7 +117,7 @@ def test_trees_collapse_in_sample_only():
     b = np.where(A[:, 0] < 0, A[:, 1], 2 - A[:, 2]) + 0.5 * rng.normal(size=1200)
     gap = {}
     for cv in (5, None):
-        model = HMERegressor(n_experts=4, expert=TreeExpert(cv=cv), max_iter=40).fit(A[:600], b[:600])
+        model = HMERegressor(n_experts=4, expert=TreeExpert(cv=cv), max_iter=15).fit(A[:600], b[:600])
         gap[cv] = model.lower_bounds_.max() - model.log_likelihood(A[600:], b[600:]).mean()
     assert abs(gap[5]) < 0.15 < 0.4 < gap[None]
 
@@ -674,6 +674,7 @@ def test_frozen_classifiers_must_know_the_classes():
         HMEClassifier(depth=0, expert=known).fit(X, np.where(X[:, 0] > 0, "dog", "emu"))
 
 
+@pytest.mark.slow
 def test_circles_of_a_refitted_gate_end():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.uniform(0, 6, 200), rng.normal(size=200)])
@@ -681,7 +682,7 @@ def test_circles_of_a_refitted_gate_end():
     assert HMERegressor(depth=2, gate="tree").fit(X, y).converged_
 
 
-def table_with_text_and_gaps(n=200):
+def table_with_text_and_gaps(n=120):
     pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"a": rng.uniform(0, 6, n), "t": rng.choice(["u", "v"], n)})
@@ -696,7 +697,7 @@ def test_estimators_alone_may_see_text_and_gaps():
     assert HMERegressor(depth=0, gate="constant", expert=pipe).fit(table, y).score(table, y) > 0.95
     # One expert may lack a category in its rows.
     model = HMERegressor(n_experts=2, gate="constant", expert=pipe, max_iter=3).fit(table, y)
-    assert np.isfinite(model.log_likelihood(table, y)).all() and model.responsibilities(table, y).shape == (200, 2)
+    assert np.isfinite(model.log_likelihood(table, y)).all() and model.responsibilities(table, y).shape == (120, 2)
     with pytest.raises(ValueError, match="the gate sees all columns of X; give gate_features too"):
         HMERegressor(n_experts=2, expert=pipe).fit(table, y)
     with pytest.raises(ValueError, match="X contains NaN: the gate sees all columns of X; give gate_features too"):

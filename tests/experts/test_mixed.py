@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from problems import representative
+from problems import representative, slow_case
 from scipy.special import expit
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -63,7 +63,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("tree", representative(["(. .)", "((. .) .)"], every=2))
-@pytest.mark.parametrize("name", SAME)
+@pytest.mark.parametrize("name", [slow_case(name) if name == "tree" else name for name in SAME])
 def test_equal_families_are_one(name, tree):
     expert, y = SAME[name]
     leaves = [(f"e{k}", clone(expert)) for k in range(tree.count("."))]

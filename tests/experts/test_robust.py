@@ -197,7 +197,7 @@ def test_q_does_not_fall_on_its_way_to_the_maximum(expert, seed):
 @pytest.mark.parametrize(
     "expert, seed",
     representative(
-        product([StudentExpert(), StudentExpert(**EXACT), LaplaceExpert()], range(2 * len(UGLINESS))), every=5
+        product([StudentExpert(), StudentExpert(**EXACT), LaplaceExpert()], range(2 * len(UGLINESS))), every=9
     ),
     ids=identify,
 )

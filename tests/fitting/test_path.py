@@ -110,8 +110,8 @@ def test_selected_estimator_is_a_fit_of_that_alpha():
 def test_second_pass_keeps_the_better_fits():
     X, y = regimes(3, 200, 8)
     model = clone(MODEL).set_params(n_experts=3)
-    one = alpha_path(model, X, y, n_alphas=10)
-    two = alpha_path(model, X, y, n_alphas=10, passes=2)
+    one = alpha_path(model, X, y, n_alphas=6)
+    two = alpha_path(model, X, y, n_alphas=6, passes=2)
     assert (two.objective >= one.objective).all()
 
 
@@ -128,6 +128,8 @@ def test_frames():
     frame = gate.to_frame()
     assert list(frame.columns) == ["alpha", "node", "column", "coef"] and len(frame) == 4 * 6
     np.testing.assert_allclose(frame.coef.to_numpy().reshape(4, 6), gate.coef()[:, 0, 1] - gate.coef()[:, 0, 0])
+    X, y = regimes(3)
+    named = pandas.DataFrame(X, columns=list("abcdef"))
     flat = alpha_path(clone(MODEL).set_params(n_experts=3), named, y, side="gate", n_alphas=3).to_frame()
     assert list(flat.columns) == ["alpha", "node", "branch", "column", "coef"] and len(flat) == 3 * 3 * 6
 

@@ -262,7 +262,7 @@ CLASSIFIERS = [
 
 @pytest.mark.parametrize(
     "task, estimator",
-    representative(product(["regression", "classification"], CLASSIFIERS), every=5),
+    representative(product(["regression", "classification"], CLASSIFIERS), every=7),
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_any_classifier(task, estimator):

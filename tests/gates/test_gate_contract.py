@@ -341,8 +341,12 @@ def quietly_fitted(gate, X, y, **settings):
         return HMERegressor(tree="((. .) .)", gate=gate, max_iter=30, **settings).fit(X, y)
 
 
-def every_fitted():
-    return pytest.mark.parametrize("gate", [*FITTED, ("BallGate", None), ("CutGate", None)], ids=identify)
+def every_fitted(every=1):
+    """Every `every`-th fitted gate, the others behind the marker."""
+    gates = enumerate([*FITTED, ("BallGate", None), ("CutGate", None)])
+    marks = [pytest.mark.slow]
+    gates = [pytest.param(gate, marks=marks if i % every else ()) for i, gate in gates]
+    return pytest.mark.parametrize("gate", gates, ids=identify)
 
 
 def made_alone(gate):
@@ -368,7 +372,7 @@ def use_everywhere(model, X, y):
     return found, draws
 
 
-@every_fitted()
+@every_fitted(every=4)
 def test_it_is_at_home_everywhere(gate):
     X, y = table()
     gate = made_alone(gate)

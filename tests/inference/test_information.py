@@ -173,7 +173,7 @@ def test_every_family(family):
 
 
 @pytest.mark.parametrize(
-    "family, gate", representative(product(["linear", "covariances", "poisson", "logistic, three"], GATES), every=7)
+    "family, gate", representative(product(["linear", "covariances", "poisson", "logistic, three"], GATES), every=11)
 )
 def test_every_gate(family, gate):
     (expert, kind), (gate, tree) = FAMILIES[family], GATES[gate]
@@ -229,7 +229,7 @@ def test_every_setting(setting):
 @pytest.mark.parametrize(
     "kind, gate",
     representative(
-        product(["numbers", "outputs", "counts", "classes"], ["constant", "softmax", "unbalanced", "gaussian"]), every=5
+        product(["numbers", "outputs", "counts", "classes"], ["constant", "softmax", "unbalanced", "gaussian"]), every=7
     ),
 )
 def test_groups(kind, gate):

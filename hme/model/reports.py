@@ -18,7 +18,7 @@ def in_user_units(params, design):
     --------
     >>> import numpy as np
     >>> from typing import NamedTuple
-    >>> from hme.experts.reports import in_user_units
+    >>> from hme.model.reports import in_user_units
     >>> from hme.model.design import Design
     >>> class Params(NamedTuple):
     ...     coef: np.ndarray
@@ -41,18 +41,29 @@ def in_user_units(params, design):
 
 
 def named(name, fields, values):
-    """A named tuple of a class that is made for it; it can be pickled."""
+    """A named tuple of a class that is made for it, and can be stored."""
     return _report_class(name, fields)(*values)
 
 
 @cache
 def _report_class(name, fields):
-    """A class of named tuples; since no module contains it, they are pickled by name, fields and values."""
+    """A class of named tuples, found in this module by a name that says its fields, so that reports can be stored."""
 
-    def __reduce__(self):
-        return named, (name, fields, tuple(self))
+    def __repr__(self):
+        return f"{name}({', '.join(f'{field}={value!r}' for field, value in zip(fields, self, strict=True))})"
 
-    return type(name, (namedtuple(name, fields),), {"__slots__": (), "__reduce__": __reduce__})
+    made = namedtuple(name, fields, module=__name__)
+    made.__name__ = made.__qualname__ = f"{name}({', '.join(fields)})"
+    made.__repr__ = __repr__
+    return made
+
+
+def __getattr__(name):
+    """The class of a report that was stored."""
+    kind, found, fields = name.removesuffix(")").partition("(")
+    if not found:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _report_class(kind, tuple(fields.split(", ")))
 
 
 def one_by_one(report):
