@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-settings.register_profile("default run", max_examples=8)
+settings.register_profile("default run", max_examples=5)
 settings.register_profile("everything", max_examples=40)
 
 

@@ -89,6 +89,7 @@ def test_saved_pipeline_takes_a_data_frame(table, tmp_path):
     np.testing.assert_array_equal(mean, model.predict(read_csv(table).drop(["void", "y"]).to_array()))
 
 
+@pytest.mark.slow
 def test_same_seed_same_scores(table, tmp_path, capsys):
     found = []
     for seed in ("1", "1", "2"):

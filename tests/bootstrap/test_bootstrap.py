@@ -459,7 +459,8 @@ def test_weights_of_parametric_draws_are_rows():
 # -- the number of experts ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_draws", [9, slow_case(19)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_draws", [19])
 def test_two_regimes_are_told_from_one(n_draws):
     X, y = table(100)
     found = lr_test_bootstrap(HMERegressor(depth=0), HMERegressor(depth=1), X, y, n_draws, n_init=1, random_state=0)

@@ -311,6 +311,7 @@ def test_groups_are_units():
     assert found.unit == "group"
 
 
+@pytest.mark.slow
 def test_zero_weights_touch_nothing_but_the_folds():
     X, y = straight(0, 120)
     weight = np.ones(120)
@@ -325,6 +326,7 @@ def test_zero_weights_touch_nothing_but_the_folds():
     assert one.gate.error == pytest.approx(two.gate.error)
 
 
+@pytest.mark.slow
 def test_lists_of_experts_and_starts():
     X, y = regimes(0, 2)
     experts = [("a", "linear"), ("noise", BackgroundExpert()), ("b", "linear")]

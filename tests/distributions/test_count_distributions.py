@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from distribution_cases import COUNTS
+from problems import representative
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", representative(COUNTS, every=2))
 def test_counts(name):
     dist = COUNTS[name]
     k = np.arange(0.0, 3000.0)[:, None, None]

@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from problems import representative
 from scipy import integrate, stats
 
 from hme import distributions as d
@@ -60,7 +61,7 @@ def test_twins(name):
     assert ours.half_difference() is None
 
 
-@pytest.mark.parametrize("name", TWINS)
+@pytest.mark.parametrize("name", representative(TWINS, every=3))
 def test_mixtures_of_twins(name):
     ours, theirs = (PredictiveDistribution(WEIGHTS, components) for components in TWINS[name])
     y, q = targets(name), [0.01, 0.3, 0.5, 0.999]
@@ -108,7 +109,9 @@ FAMILIES = [
 ]
 
 
-@pytest.mark.parametrize("family, parameters", FAMILIES, ids=lambda v: v.name if hasattr(v, "name") else "")
+@pytest.mark.parametrize(
+    "family, parameters", representative(FAMILIES, every=3), ids=lambda v: v.name if hasattr(v, "name") else ""
+)
 @pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
 def test_scores_and_modes_by_quadrature(family, parameters):
     dist, frozen = d.FromScipy(family, **parameters), family(**parameters)

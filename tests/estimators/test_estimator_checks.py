@@ -83,7 +83,6 @@ QUICK = [
     HMERegressor(),
     HMEClassifier(),
     HMERegressor(n_experts=2, expert="poisson", **SHORT),
-    HMEClassifier(n_experts=2, gate="gaussian", **SHORT),
 ]
 
 

@@ -539,6 +539,7 @@ def test_pooled_trees_know_rows_that_are_not_theirs():
 # -- composition ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_grid_search_over_families():
     A, b = load_diabetes(return_X_y=True)
     model = HMERegressor(n_experts=2, max_iter=3)
@@ -572,6 +573,7 @@ def test_take():
     )
 
 
+@pytest.mark.slow
 def test_beside_other_families():
     pipe = make_pipeline(StandardScaler(), Ridge())
     pairs = [("line", LinearExpert()), ("near", KNeighborsRegressor(5)), ("tree", "tree"), ("pipe", pipe)]

@@ -338,7 +338,8 @@ def slopes_of(expert, X, y):
     return np.sort([lines[k].coef[0] for k in ("up", "down")] if isinstance(lines, dict) else lines.coef[:, 0])
 
 
-@pytest.mark.parametrize("seed", representative(range(6), every=6))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
 def test_outliers_at_the_end_of_the_lines_turn_only_the_gaussian_ones(seed):
     rng = np.random.default_rng(seed)
     x = rng.uniform(0, 3, 150)

@@ -49,9 +49,9 @@ def test_one_expert_is_lasso_path():
 def test_first_alpha_leaves_nothing_and_the_last_nearly_all(side, shape):
     X, y = regimes(shape.count("."))
     model = clone(MODEL).set_params(n_experts=None, tree=shape)
-    path = alpha_path(model, X, y, side=side, n_alphas=15)
+    path = alpha_path(model, X, y, side=side, n_alphas=8)
     assert (path.alphas[:-1] > path.alphas[1:]).all() and path.alphas[0] > 100 * path.alphas[-1]
-    counts = (path.coef() != 0).reshape(15, -1).sum(axis=1)
+    counts = (path.coef() != 0).reshape(8, -1).sum(axis=1)
     assert counts[0] <= 2 and counts[-1] > counts[0] + 2
     for fitted in path.models:
         assert (np.diff(fitted.lower_bounds_) >= -1e-12).all()
@@ -142,7 +142,7 @@ def test_other_families_and_arguments(gate):
     y = rng.poisson(np.exp(0.7 * X[:, 0] + offset))
     model = HMERegressor(n_experts=2, expert=PoissonExpert(l1_ratio=0.8), gate=gate)
     for side in ("expert", "gate"):
-        path = alpha_path(model, X, y, side=side, n_alphas=5, offset=offset, sample_weight=weight)
+        path = alpha_path(model, X, y, side=side, n_alphas=3, offset=offset, sample_weight=weight)
         best = path.select()
         expected = best.bic(X, y, sample_weight=weight, offset=offset)
         np.testing.assert_allclose(expected, path.bic.min())
@@ -154,9 +154,9 @@ def test_slopes_of_classes():
     X, _ = table(200)
     rng = np.random.default_rng(1)
     code = (X[:, 0] + rng.logistic(size=200) > 0).astype(int) + (X[:, 1] > 1)
-    path = alpha_path(HMEClassifier(n_experts=2, expert=LogisticExpert(l1_ratio=1.0)), X, code, n_alphas=5)
+    path = alpha_path(HMEClassifier(n_experts=2, expert=LogisticExpert(l1_ratio=1.0)), X, code, n_alphas=3)
     frame = path.to_frame()
-    assert "output" in frame and len(frame) == 5 * 2 * 3 * 6
+    assert "output" in frame and len(frame) == 3 * 2 * 3 * 6
 
 
 def test_groups():

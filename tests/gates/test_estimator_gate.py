@@ -209,6 +209,7 @@ def test_a_tree_finds_the_rules(seed):
         assert reached > HMERegressor(**shape).fit(X, y).log_likelihood(X_test, y_test).mean()
 
 
+@pytest.mark.slow
 def test_cross_fitting_keeps_a_forest_honest():
     def draw(seed, n):  # regimes that overlap: there is something to learn by heart
         rng = np.random.default_rng(seed)
@@ -297,7 +298,7 @@ def test_a_weight_is_a_repetition_in_any_order(estimator):
 def test_composition():
     X, y, _ = make_world(n=300)
     model = make_pipeline(
-        StandardScaler(), HMERegressor(n_experts=4, gate=EstimatorGate(DecisionTreeClassifier()), max_iter=20)
+        StandardScaler(), HMERegressor(n_experts=4, gate=EstimatorGate(DecisionTreeClassifier()), max_iter=8)
     )
     grid = {"hmeregressor__gate__estimator__max_depth": [1, 3], "hmeregressor__gate__estimator__min_samples_leaf": [20]}
     search = GridSearchCV(model, grid, cv=2).fit(X, y)
@@ -360,6 +361,7 @@ def test_groups_are_routed_as_one():
     assert model.model_.gate.cross_fitted
 
 
+@pytest.mark.slow
 def test_several_starts_and_a_warm_one():
     X, y, _ = make_world(n=300)
     model = HMERegressor(n_experts=4, gate=EstimatorGate(), n_init=3, random_state=0, max_iter=40, warm_start=True)

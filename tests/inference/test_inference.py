@@ -620,6 +620,7 @@ def test_not_a_maximum_is_said():
     assert any("classification likelihood" in remark for remark in infer(hard, X, y).remarks)
 
 
+@pytest.mark.slow
 def test_other_estimators_are_taken_as_known():
     from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 

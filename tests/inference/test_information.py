@@ -229,7 +229,8 @@ def test_every_setting(setting):
 @pytest.mark.parametrize(
     "kind, gate",
     representative(
-        product(["numbers", "outputs", "counts", "classes"], ["constant", "softmax", "unbalanced", "gaussian"]), every=7
+        product(["numbers", "outputs", "counts", "classes"], ["constant", "softmax", "unbalanced", "gaussian"]),
+        every=11,
     ),
 )
 def test_groups(kind, gate):

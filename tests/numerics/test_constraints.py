@@ -311,6 +311,7 @@ def test_numbers_and_names_of_transformed_columns():
     np.testing.assert_allclose(*by_name.experts_.coef[:, 4], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_fixed_slope_of_a_logarithm_is_an_offset():
     rng = np.random.default_rng(1)
     exposure = rng.uniform(1, 9, N)
