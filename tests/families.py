@@ -1,30 +1,50 @@
 """The cases of every family of experts and every gate, with rows and responsibilities that suit them."""
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+import user_families as users
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.tree import DecisionTreeRegressor
 
 from hme import Tree
 from hme.experts import (
+    BackgroundExpert,
     BinomialExpert,
     ConstantExpert,
+    EstimatorExpert,
     GammaExpert,
     GaussianExpert,
     InverseGaussianExpert,
     LaplaceExpert,
     LinearExpert,
     LogisticExpert,
+    MixedExpert,
     NegativeBinomialExpert,
+    PointMassExpert,
     PoissonExpert,
     StudentExpert,
     TreeExpert,
 )
 from hme.gates import ConstantGate, EstimatorGate, FixedGate, GaussianGate, SoftmaxGate, TopKGate, TreeGate
 from hme.model.design import Design
+from hme.model.folds import fold_numbers
 from hme.model.rows import Rows
 
 K, P = 3, 4
 DESIGN = Design(np.zeros(P - 1), np.ones(P - 1), True)
 EXACT = dict(alpha=0.0, variance_prior=None, variance_floor=1e-8)
+
+
+def three_of(*experts):
+    """Three leaves, a family for each."""
+    return MixedExpert(list(zip(("first", "second", "third"), experts, strict=True)))
+
+
+def known_line():
+    """A regression of three columns that is fitted already."""
+    X = np.random.default_rng(9).normal(size=(20, P - 1))
+    return FrozenEstimator(LinearRegression().fit(X, X[:, 0]))
+
 
 EXPERTS = [
     (LinearExpert(), "regression"),
@@ -60,6 +80,29 @@ EXPERTS = [
     (GammaExpert(alpha=1.0, l1_ratio=1.0, scale_penalty=False), "positive"),
     (InverseGaussianExpert("inverse", alpha=0.5, l1_ratio=0.5), "positive"),
     (GaussianExpert("identity", alpha=4.0, l1_ratio=1.0, scale_penalty=False), "regression"),
+    (BackgroundExpert(), "two outputs"),
+    (BackgroundExpert("uniform"), "regression"),
+    (PointMassExpert(), "zeros"),
+    (three_of(LinearExpert(), LinearExpert(), BackgroundExpert()), "regression"),
+    (three_of(PoissonExpert(), PointMassExpert(), PoissonExpert()), "counts"),
+    (three_of(StudentExpert(), ConstantExpert(), StudentExpert()), "regression"),
+    (three_of(GammaExpert(), PointMassExpert(), users.LogNormalExpert()), "positive or zero"),
+    (three_of(LogisticExpert(), ConstantExpert(), TreeExpert()), "four classes"),
+    (three_of(LinearExpert(), EstimatorExpert(Ridge()), TreeExpert()), "two outputs"),
+    (EstimatorExpert(Ridge()), "two outputs"),
+    (EstimatorExpert(DecisionTreeRegressor(max_depth=2), "student"), "regression"),
+    (EstimatorExpert(DecisionTreeRegressor(max_depth=2), "laplace", cv=None), "regression"),
+    (EstimatorExpert(known_line()), "regression"),
+    (EstimatorExpert(LogisticRegression(), cv=2), "four classes"),
+    (TreeExpert(max_depth=2), "four classes"),
+    (users.LogNormalLine(), "positive"),
+    (users.LogNormalExpert(), "positive"),
+    (users.LogNormalExpert(alpha=4.0, l1_ratio=1.0), "positive"),
+    (users.LogisticNoiseExpert(), "regression"),
+    (users.LogisticNoiseExpert(alpha=0.0), "two outputs"),
+    (users.ExponentialExpert(), "positive"),
+    (users.GeometricExpert(), "counts"),
+    (users.GeometricExpert(zero_truncated=True), "positive counts"),
 ]
 
 
@@ -84,7 +127,7 @@ GATES = [
     EstimatorGate(),
     EstimatorGate(LogisticRegression(), cv=None),
 ]
-SMOOTH = [case for case in EXPERTS if case[0].traits.additive]
+ADDITIVE = [case for case in EXPERTS if case[0].traits.additive]
 
 
 def identify(value):
@@ -104,7 +147,11 @@ def make_rows(kind, n=60, seed=0):
     if y is None:
         return make_glm_rows(kind, X, weight, rng)
     y[:4] = np.arange(4) % (y.max() + 1) if y.ndim == 1 else y[:4]
-    return Rows(X, X, y, weight)
+    return in_folds(Rows(X, X, y, weight))
+
+
+def in_folds(rows):
+    return rows._replace(fold=fold_numbers(rows))
 
 
 def make_glm_rows(kind, X, weight, rng):
@@ -116,14 +163,25 @@ def make_glm_rows(kind, X, weight, rng):
         y = rng.binomial(trials.astype(int), mean / (1.0 + mean))
     elif kind == "positive":  # a mean that suits an inverse link too
         y = rng.gamma(3.0, 1.0 / (3.0 + 0.3 * X[:, 0] + offset) / 3.0)
+    elif kind == "positive or zero":
+        y = rng.gamma(3.0, mean / 3.0) * (rng.random(len(X)) < 0.7)
+    elif kind == "zeros":
+        y = np.zeros(len(X))
     else:
         y = rng.poisson(mean * rng.gamma(2.0, 0.5, size=len(X))) + (kind == "positive counts")
-    return Rows(X, X, y[:, None].astype(float), weight, offset, trials)
+    return in_folds(Rows(X, X, y[:, None].astype(float), weight, offset, trials))
 
 
 def make_resp(rows, seed=1, n_leaves=K):
     resp = np.random.default_rng(seed).dirichlet(np.ones(n_leaves), rows.n_rows)
     return resp * rows.weight[:, None]
+
+
+def resp_for(expert, rows, seed=1):
+    """Responsibilities, zero for rows that an expert cannot produce."""
+    able = np.stack([member.possible(rows) for member in expert.members], axis=1)
+    resp = make_resp(rows, seed) * able
+    return resp / resp.sum(axis=1, keepdims=True) * rows.weight[:, None]
 
 
 def fit_once(family, rows, resp):
@@ -135,7 +193,8 @@ def fit_once(family, rows, resp):
 
 
 def q_of_expert(expert, params, rows, resp):
-    return (resp * expert.log_prob(params, rows)).sum() + expert.log_prior_density(params)
+    log_prob = np.where(resp > 0, expert.log_prob(params, rows), 0.0)
+    return (resp * log_prob).sum() + expert.log_prior_density(params)
 
 
 def q_of_gate(gate, params, rows, resp):

@@ -21,7 +21,7 @@ from .several import Independent, MultivariateNormal, independent
 from .student import Student
 from .uniform import Uniform
 from .univariate import Univariate
-from .zero_truncated import TruncatedNegativeBinomial, TruncatedPoisson, ZeroTruncated
+from .zero_truncated import ZeroTruncated
 
 __all__ = [
     "Binomial",
@@ -38,8 +38,6 @@ __all__ = [
     "PointMass",
     "Poisson",
     "Student",
-    "TruncatedNegativeBinomial",
-    "TruncatedPoisson",
     "Uniform",
     "Univariate",
     "ZeroTruncated",

@@ -7,8 +7,8 @@ from .univariate import LOG_SQRT_2PI, PIECES, RATIO, Symmetric
 
 __all__ = ["Student", "constant_derivatives", "log_constant", "log_density"]
 
-FAR = 1e100  # distance at which the tail is a power, to all digits
-LARGEST_LOG = 650.0  # of a quantile in scales, which is out of range beyond
+# Distance from which the tail is a power, to all digits; logarithm of a quantile in scales that is not out of range.
+FAR, LARGEST_LOG = 1e100, 650.0
 NEAR = np.array([0.25, 0.5, 1.0, 1.5, 2.2, 3.2, 4.6, 6.5, 9.0, 13.0])  # pieces where the tail is no power yet
 SERIES_BELOW = 1.0 / 30.0  # of 1 / df: differences of gamma functions lose their digits there, their series does not
 
@@ -25,22 +25,20 @@ def log_density(square, variance, df):
 
 def log_constant(inverse):
     """log of the density of the standard t at 0 by inverse = 1 / df, eq. (t-constant)."""
-    df = 1.0 / np.maximum(inverse, SERIES_BELOW)
+    df, i, i2 = 1.0 / np.maximum(inverse, SERIES_BELOW), inverse, inverse**2
     exact = gammaln((df + 1.0) / 2.0) - gammaln(df / 2.0) - 0.5 * np.log(np.pi * df)
-    i, i2 = inverse, inverse**2
     series = -LOG_SQRT_2PI - i * (1 / 4 - i2 * (1 / 24 - i2 * (1 / 20 - i2 * (17 / 112 - i2 * 31 / 36))))
     return np.where(inverse < SERIES_BELOW, series, exact)
 
 
 def constant_derivatives(inverse):
     """First and second derivative of `log_constant` by `inverse`."""
-    df, i, i2 = 1.0 / np.maximum(inverse, SERIES_BELOW), inverse, inverse**2
+    df, i, i2, small = 1.0 / np.maximum(inverse, SERIES_BELOW), inverse, inverse**2, inverse < SERIES_BELOW
     slope = 0.5 * (psi((df + 1.0) / 2.0) - psi(df / 2.0) - 1.0 / df)  # by df
     bend = 0.25 * (polygamma(1, (df + 1.0) / 2.0) - polygamma(1, df / 2.0)) + 0.5 / df**2
     first = -1 / 4 + i2 * (1 / 8 - i2 * (1 / 4 - i2 * (17 / 16 - i2 * 31 / 4)))
     second = i * (1 / 4 - i2 * (1 - i2 * (51 / 8 - i2 * 62)))
-    exact = -(df**2) * slope, df**3 * (2.0 * slope + df * bend)
-    return tuple(np.where(inverse < SERIES_BELOW, *pair) for pair in zip((first, second), exact, strict=True))
+    return np.where(small, first, -(df**2) * slope), np.where(small, second, df**3 * (2.0 * slope + df * bend))
 
 
 class Student(Symmetric):
@@ -52,21 +50,22 @@ class Student(Symmetric):
     names, neutral = ("df", "center", "scale"), (4.0, 0.0, 1.0)
 
     def _log_density(self, z):
-        far = np.maximum(np.abs(z) / FAR, 1.0)
-        return log_density(np.minimum(np.abs(z), FAR) ** 2, 1.0, self.df) - (self.df + 1.0) * np.log(far)
+        value, z = log_density(np.minimum(np.abs(z), FAR) ** 2, 1.0, self.df), np.abs(z) / FAR
+        return value if (z < 1.0).all() else value - (self.df + 1.0) * np.log(np.maximum(z, 1.0))
 
     def _below(self, z):
-        # Beyond FAR a power, whose square would be out of range.
-        power = np.exp(self._log_power() - self.df * np.log(np.maximum(-z, FAR)))
-        return np.where(z < -FAR, power, stdtr(self.df, np.maximum(z, -FAR)))
+        value = stdtr(self.df, np.maximum(z, -FAR))
+        if (z > -FAR).all():
+            return value
+        return np.where(z > -FAR, value, np.exp(self._log_power() - self.df * np.log(np.maximum(-z, FAR))))
 
     def _log_power(self):
         """Logarithm of the tail times the distance to the power df, far away."""
         return log_constant(1.0 / self.df) + 0.5 * (self.df - 1.0) * np.log(self.df)
 
     def _quantile(self, q):
-        z, tail = stdtrit(self.df, q), np.maximum(np.minimum(q, 1.0 - np.asarray(q)), 5e-324)
-        power = np.exp(np.minimum((self._log_power() - np.log(tail)) / self.df, LARGEST_LOG))
+        z, log_tail = stdtrit(self.df, q), np.log(np.maximum(np.minimum(q, 1.0 - np.asarray(q)), 5e-324))
+        power = np.exp(np.minimum((self._log_power() - log_tail) / self.df, LARGEST_LOG))
         return np.where(np.abs(z) > FAR, np.copysign(power, z), z)
 
     def has_mean(self):
@@ -85,10 +84,10 @@ class Student(Symmetric):
         return np.where(self.df > 1.0, value, np.inf)
 
     def _half_difference(self):
-        df = np.maximum(self.df, 1.0 + 1e-12)
         # Beta functions of one half are constants of densities, which keep their digits.
+        df = np.maximum(self.df, 1.0 + 1e-12)
         constants = 2.0 * log_constant(1.0 / df) - log_constant(1.0 / (2.0 * df - 1.0))
-        value = 2.0 * df / (df - 1.0) * np.exp(constants) * np.sqrt(df / (2.0 * df - 1.0))
+        value = df / (df - 1.0) * np.exp(constants) * np.sqrt(4.0 * df / (2.0 * df - 1.0))
         return np.where(self.df > 1.0, value, np.inf)
 
     def _pieces(self):

@@ -3,10 +3,8 @@
 import numpy as np
 
 from .counts import Counts
-from .negative_binomial import NegativeBinomial
-from .poisson import Poisson
 
-__all__ = ["TruncatedNegativeBinomial", "TruncatedPoisson", "ZeroTruncated", "log_mass"]
+__all__ = ["ZeroTruncated", "log_mass"]
 
 ROUNDS = 64  # of drawing again what is zero
 MOST = 10_000  # steps upwards from one
@@ -98,13 +96,3 @@ def _quantiles_from_one(distribution, q):
             break
         k[low] += 1.0
     return k
-
-
-def TruncatedPoisson(rate):  # noqa: N802
-    """Poisson distributions given that y is not zero."""
-    return ZeroTruncated(Poisson(rate))
-
-
-def TruncatedNegativeBinomial(rate, dispersion):  # noqa: N802
-    """Negative binomial distributions given that y is not zero."""
-    return ZeroTruncated(NegativeBinomial(rate, dispersion))

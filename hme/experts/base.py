@@ -11,11 +11,11 @@ from abc import ABC, abstractmethod
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from ..model import reports
 from ..model.refits import Refitted
 from ..model.traits import Traits, described
 from ..numerics import statistics
 from ..numerics.checks import check_choice
-from . import reports
 
 __all__ = ["AdditiveExpert", "Expert", "RefitExpert", "shrinks_to_pooled"]
 
@@ -105,7 +105,8 @@ class Expert(BaseEstimator, ABC):
 
     def variance(self, params, rows):
         """Variance of y under every expert, in the shape of `predict`."""
-        raise NotImplementedError(f"{type(self).__name__} has no variance.")
+        dist = self.predict_dist(params, rows)
+        return np.stack([dist.marginal(t).variance() for t in range(dist.n_outputs)], axis=2)
 
     def predict_dist(self, params, rows):
         """p_k(y | x) of all rows and experts as an object of `hme.distributions`; ``rows.y`` is not used."""

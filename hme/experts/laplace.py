@@ -1,4 +1,4 @@
-"""Linear experts with Laplace noise: y = b_k' x + noise with density exp(-|r| / s_k) / (2 s_k), smoothed at zero."""
+"""Linear experts with Laplace noise: y = b_k' x + noise with density exp(-abs(r) / s_k) / (2 s_k), smoothed at zero."""
 
 from .noise.laplace import LaplaceNoise
 from .predictor import PredictorExpert

@@ -1,14 +1,13 @@
 """Decision trees as experts."""
 
 from copy import deepcopy
-from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, export_text
 
 from ..numerics.checks import check_int, check_real
-from .estimator import EstimatorExpert
+from .fitted import FittedExpert
 
 __all__ = ["TreeExpert"]
 
@@ -16,7 +15,7 @@ TREES = {"regression": DecisionTreeRegressor, "classification": DecisionTreeClas
 MOST_SHOWN = 16  # largest number of leaves of a tree that is shown as text
 
 
-class TreeExpert(EstimatorExpert):
+class TreeExpert(FittedExpert):
     """A small decision tree for each expert, for regression or classification.
 
     It is an `EstimatorExpert` with two differences: the minimum weight of the leaves is given in rows, and trees are
@@ -67,8 +66,7 @@ class TreeExpert(EstimatorExpert):
     True
     """
 
-    adjustable = EstimatorExpert.adjustable | {"max_depth", "min_weight_leaf", "pooling"}
-    frozen = False
+    adjustable = FittedExpert.adjustable | {"max_depth", "min_weight_leaf", "pooling"}
 
     def __init__(
         self,
@@ -84,15 +82,17 @@ class TreeExpert(EstimatorExpert):
         max_leaf_nodes=None,
         pooling=0.0,
     ):
-        super().__init__(None, noise, df, cv, variance_prior, variance_floor, smoothing, n_jobs)
+        self.variance_prior = variance_prior
+        self.variance_floor = variance_floor
+        self.noise = noise
+        self.df = df
+        self.cv = cv
+        self.smoothing = smoothing
+        self.n_jobs = n_jobs
         self.max_depth = max_depth
         self.min_weight_leaf = min_weight_leaf
         self.max_leaf_nodes = max_leaf_nodes
         self.pooling = pooling
-
-    @property
-    def traits(self):
-        return replace(super().traits, domain="any finite number, or classes", sees_table=False)
 
     def _check(self, task):
         check_real(self.min_weight_leaf, "min_weight_leaf", positive=True)

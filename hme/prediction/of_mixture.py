@@ -63,9 +63,8 @@ def _routed(mixture, params, rows):
     active, prior = np.concatenate(active), np.exp(np.concatenate(log_prior))
     weights = np.zeros((mixture.n_leaves(params), rows.n_rows)).T
     np.put_along_axis(weights, active, prior, axis=1)
-    parts, atoms = [], np.zeros(0)
+    parts = []
     for leaf, slots, experts, routed in mixture.visits(params, rows, active):
         components = mixture.expert.predict_dist(experts, routed)
         parts.append((components.spread(slots // active.shape[1], rows.n_rows), [leaf]))
-        atoms = np.union1d(atoms, components.atoms)
-    return weights, join(parts, atoms)
+    return weights, join(parts)

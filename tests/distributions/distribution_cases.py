@@ -24,9 +24,9 @@ DENSITIES = {
 COUNTS = {
     "poisson": d.Poisson(np.array([[0.02, 3.3, 400.5]])),
     "negative binomial": d.NegativeBinomial(np.array([[0.2, 3.3, 40.0]]), np.array([[2.0, 0.5, 1e-7]])),
-    "truncated poisson": d.TruncatedPoisson(np.array([[1e-9, 3.3, 400.5]])),
-    "truncated negative binomial": d.TruncatedNegativeBinomial(
-        np.array([[0.01, 3.3, 40.0]]), np.array([[2.0, 0.5, 1e-3]])
+    "truncated poisson": d.ZeroTruncated(d.Poisson(np.array([[1e-9, 3.3, 400.5]]))),
+    "truncated negative binomial": d.ZeroTruncated(
+        d.NegativeBinomial(np.array([[0.01, 3.3, 40.0]]), np.array([[2.0, 0.5, 1e-3]]))
     ),
     "binomial": d.Binomial(np.array([[1.0, 7.0, 300.0]]), np.array([[-3.0, 0.4, 2.0]])),
 }

@@ -551,7 +551,7 @@ def test_boundaries_are_said():
     even = Case(NegativeBinomialExpert(), None, ".", np.full(N, 3.0) + (X[:, 0] > 0), moved=0.0, max_iter=300).layout()
     assert notes(even) == {("expert", 0, "", "log(dispersion)"): "at its floor"}
     remarks = Case(LaplaceExpert(), TopKGate(k=1), "(. .)", Y["numbers"], moved=0.0).layout().remarks
-    assert len(remarks) == 2 and "corner" in remarks[0] and "chosen" in remarks[1]
+    assert len(remarks) == 2 and "not smooth at zero" in remarks[0] and "chosen" in remarks[1]
 
 
 # -- other programs --------------------------------------------------------------------------------------------------

@@ -417,12 +417,12 @@ def test_hyper_parameters_are_checked():
         (LinearExpert(l1_ratio=1.5), "l1_ratio must be a number between 0 and 1, got 1.5"),
         (LinearExpert(l1_ratio=-0.1), "l1_ratio must be a number between 0 and 1, got -0.1"),
         (LinearExpert(scale_penalty="no"), "scale_penalty must be one of True, False"),
-        (LinearExpert(l1_ratio=1.0, shrink_to="global", nonnegative=True), "shrink_to='global' does not go"),
+        (LinearExpert(l1_ratio=1.0, shrink_to="global", nonnegative=True), "shrink_to='global' cannot be combined"),
     ]:
         with pytest.raises(ValueError, match=message):
             HMERegressor(n_experts=2, expert=expert).fit(X, y)
     for expert in (LinearExpert(l1_ratio=1.0, covariance="full"), LinearExpert(scale_penalty=False, covariance="full")):
-        with pytest.raises(ValueError, match="covariance='full' does not go"):
+        with pytest.raises(ValueError, match="covariance='full' cannot be combined"):
             HMERegressor(n_experts=2, expert=expert).fit(X, np.column_stack([y, y]))
     with pytest.raises(ValueError, match="l1_ratio must be"):
         HMERegressor(n_experts=2, gate=SoftmaxGate(l1_ratio=2.0)).fit(X, y)

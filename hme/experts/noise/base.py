@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...distributions import Independent
+from ...model.reports import named
 from ...model.traits import Traits
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced, joined, log_scalars, ridge_derivatives
 from ...numerics.kernels import weighted_cross, weighted_gram
 from ...numerics.links import LINKS
-from ..reports import named
 
 __all__ = [
     "CoefParams",

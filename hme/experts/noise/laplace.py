@@ -1,4 +1,4 @@
-"""Laplace noise with density exp(-|r| / s) / (2 s), smoothed at zero."""
+"""Laplace noise with density exp(-abs(r) / s) / (2 s), smoothed at zero."""
 
 from copy import copy
 from dataclasses import replace
@@ -32,7 +32,7 @@ class LaplaceReport(NamedTuple):
 
 
 class LaplaceNoise(ReweightedNoise):
-    """Laplace noise around a prediction, with |r| smoothed to sqrt(r^2 + e^2), eq. (hyperbolic)."""
+    """Laplace noise around a prediction, with the absolute value of r smoothed to sqrt(r^2 + e^2), eq. (hyperbolic)."""
 
     traits = replace(
         ReweightedNoise.traits,

@@ -18,7 +18,7 @@ def in_user_units(params, design):
     --------
     >>> import numpy as np
     >>> from typing import NamedTuple
-    >>> from hme.experts.reports import in_user_units
+    >>> from hme.model.reports import in_user_units
     >>> from hme.model.design import Design
     >>> class Params(NamedTuple):
     ...     coef: np.ndarray
