@@ -150,7 +150,7 @@ def test_draws_are_fits_to_copied_rows():
         np.testing.assert_allclose(found.experts_.variance[b, 0], (residual**2).mean(), rtol=1e-8)
 
 
-@pytest.mark.parametrize("n_draws", [60, slow_case(400)])
+@pytest.mark.parametrize("n_draws", [30, slow_case(400)])
 def test_standard_errors_of_the_case_bootstrap_are_the_sandwich(n_draws):
     rng = np.random.default_rng(0)
     n, B = 2000, n_draws
@@ -200,7 +200,7 @@ def test_clusters_and_groups_are_drawn_whole():
         bootstrap(model, X, y, 10, clusters=codes[:50])
 
 
-@pytest.mark.parametrize("n_draws", [40, slow_case(400)])
+@pytest.mark.parametrize("n_draws", [slow_case(400)])
 def test_clusters_widen_the_errors_of_what_is_constant_in_them(n_draws):
     rng = np.random.default_rng(0)
     codes = np.repeat(np.arange(60), 10)
@@ -227,6 +227,7 @@ def test_reproducible_whatever_runs_at_once(refits):
     assert not np.array_equal(one.draws, bootstrap(model, X, y, 6, refits=refits, random_state=1).draws)
 
 
+@pytest.mark.slow
 def test_full_refits_come_back_to_the_labels_of_the_fit():
     X, y = table(300)
     model = HMERegressor(depth=1).fit(X, y)
@@ -261,6 +262,7 @@ def test_frame_text_and_intervals():
         found.interval(0.9, "bca")
 
 
+@pytest.mark.slow
 def test_lost_classes_and_boundaries_are_counted():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(60, 1))
@@ -281,6 +283,7 @@ def test_lost_classes_and_boundaries_are_counted():
         assert left.n_used == 8 - left.counts["failed"] - left.counts["boundary"]
 
 
+@pytest.mark.slow
 def test_estimators_have_no_numbers():
     X, y = table(100)
     model = HMERegressor(n_experts=2, expert=DecisionTreeRegressor(max_depth=2), max_iter=4).fit(X, y)
@@ -294,7 +297,7 @@ def test_estimators_have_no_numbers():
 @pytest.mark.parametrize(
     "expert, gate",
     representative(
-        product(["linear", "student", "laplace", "list"], ["softmax", "constant", "gaussian", "top_k", "tree"]), every=6
+        product(["linear", "student", "laplace", "list"], ["softmax", "constant", "gaussian", "top_k", "tree"]), every=9
     ),
 )
 def test_every_gate_and_family(expert, gate):
@@ -356,7 +359,7 @@ def test_a_fit_that_had_not_converged_is_said_to():
 # -- the parametric bootstrap ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_draws", [60, slow_case(400)])
+@pytest.mark.parametrize("n_draws", [30, slow_case(400)])
 def test_standard_errors_of_the_parametric_bootstrap_are_the_formula(n_draws):
     rng = np.random.default_rng(0)
     n, B = 100, n_draws
@@ -387,7 +390,7 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", representative(FAMILIES, every=3))
 def test_drawn_targets_have_the_moments_of_the_model(family):
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, (150, 1))
@@ -402,6 +405,7 @@ def test_drawn_targets_have_the_moments_of_the_model(family):
         np.testing.assert_allclose(drawn.std(axis=0), std, rtol=0.15)
 
 
+@pytest.mark.slow
 def test_drawn_classes_offsets_trials_and_outputs():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 2))
@@ -480,6 +484,7 @@ def test_a_model_against_itself():
     assert found.p_value == 1.0
 
 
+@pytest.mark.slow
 def test_the_test_is_reproducible_whatever_runs_at_once():
     X, y = table(60)
     pair = HMERegressor(depth=0), HMERegressor(depth=1)
@@ -497,7 +502,7 @@ def test_a_larger_model_that_stays_below_is_flagged():
     assert "fits worse than the smaller" in repr(found)
 
 
-@pytest.mark.parametrize("n_draws", [4, slow_case(9)])
+@pytest.mark.parametrize("n_draws", [slow_case(4), slow_case(9)])
 def test_the_test_for_classes_and_groups(n_draws):
     rng = np.random.default_rng(0)
     X = rng.uniform(-2, 2, (120, 1))

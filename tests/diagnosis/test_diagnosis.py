@@ -67,7 +67,7 @@ def test_regimes_deep_in_noise_are_never_called_one_line(model):
 
 @pytest.mark.parametrize("seed", [0, slow_case(1)])
 def test_one_line_needs_no_mixture(seed):
-    found = diagnose(HMERegressor(depth=1), *straight(seed, 200), cv=3, random_state=0, **QUICK)
+    found = diagnose(HMERegressor(depth=1), *straight(seed, 200), cv=2, random_state=0, **QUICK)
     assert found.verdict == "single"
     assert "A single model is enough" in repr(found)
 
@@ -98,6 +98,7 @@ def test_a_bent_line_is_no_routing():
     assert "polynomials" in found.sentence or "splines" in found.sentence
 
 
+@pytest.mark.slow
 def test_regimes_that_x_says_nothing_of_need_no_gate():
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, (400, 1))
@@ -161,6 +162,7 @@ def test_alternatives_have_about_as_many_parameters():
             assert fitted.n_experts_ == 4
 
 
+@pytest.mark.slow
 def test_alternatives_see_what_experts_and_gate_see():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 3))
@@ -191,7 +193,7 @@ def test_kolmogorov_distance():
     assert _kolmogorov(u, count / count.sum()) == pytest.approx(repeated)
 
 
-@pytest.mark.parametrize("family", ["linear", "poisson", "binomial"])
+@pytest.mark.parametrize("family", ["linear", slow_case("poisson"), slow_case("binomial")])
 def test_transforms_of_a_right_distribution_are_uniform(family):
     rng = np.random.default_rng(1)
     X = rng.uniform(-1, 1, (800, 1))
@@ -237,6 +239,7 @@ def test_reliability_of_two_columns_is_the_usual_calibration_error():
     assert _reliability(sure, said, np.full(1000, 1e-3)).error == pytest.approx(np.minimum(p, 1 - p).mean())
 
 
+@pytest.mark.slow
 def test_entropies_of_known_cases():
     X, y = regimes(0, 2, sharpness=1000.0, noise=0.01)
     found = diagnose(HMERegressor(depth=1), X, y, cv=2, random_state=0, **QUICK)
@@ -248,7 +251,7 @@ def test_entropies_of_known_cases():
     assert found.effective_per_row == pytest.approx(found.effective_experts)
 
 
-@pytest.mark.parametrize("n", [2, slow_case(4)])
+@pytest.mark.parametrize("n", [slow_case(2), slow_case(4)])
 def test_stable_regimes_are_told_from_chance(n):
     firm = diagnose(HMERegressor(depth=1), *regimes(0, 2), cv=2, n_seeds=n, n_bootstrap=n, random_state=0)
     loose = diagnose(HMERegressor(depth=1), *straight(0, 300, 2), cv=2, n_seeds=n, n_bootstrap=n, random_state=0)
@@ -294,7 +297,8 @@ def few_counts():
     return X, rng.poisson(np.exp(0.3 * X[:, 0] + 1.0)), np.repeat(np.arange(40), 5), rng.uniform(0, 2, 200)
 
 
-@pytest.mark.parametrize("extra", ["sample_weight", slow_case("offset"), slow_case("clusters")])
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", ["sample_weight", "offset", "clusters"])
 def test_weights_offsets_and_clusters(extra):
     X, counts, codes, weight = few_counts()
     value = {"sample_weight": weight, "offset": np.ones(200), "clusters": codes}[extra]
@@ -411,6 +415,7 @@ def test_restart_report_refuses_by_name():
         restart_report(LinearExpert(), X, y)
 
 
+@pytest.mark.slow
 def test_sparse_tables_labels_and_hurdles_are_judged():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 2))

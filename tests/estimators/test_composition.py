@@ -157,6 +157,7 @@ def test_as_a_part_of_other_regressors():
     np.testing.assert_allclose(scaled.predict(X), clone(model).fit(X, Y).predict(X), rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_as_a_part_of_other_classifiers():
     model = HMEClassifier(depth=1)
     for ensemble in (
@@ -224,7 +225,7 @@ def test_a_clone_has_the_parameters_and_nothing_of_the_fit(parameters):
         np.testing.assert_array_equal(copied.fit(X, Y).predict(X), fitted.predict(X))
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS, ids=str)
+@pytest.mark.parametrize("parameters", representative(PARAMETERS, every=2), ids=str)
 def test_a_fit_leaves_the_parameters_alone(parameters):
     model = HMERegressor(**parameters)
     before = {name: (id(value), repr(value)) for name, value in model.get_params(deep=False).items()}
@@ -249,7 +250,7 @@ def test_copies_answer_alike(copier, parameters):
     assert again.tree_ == model.tree_ and again.restarts_ == model.restarts_
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS[:3], ids=str)
+@pytest.mark.parametrize("parameters", representative(PARAMETERS[:3], every=3), ids=str)
 def test_skops(parameters):
     sio = pytest.importorskip("skops.io")
     model = HMERegressor(**parameters).fit(X, Y)
@@ -269,6 +270,7 @@ def test_notebook_text(model, y):
 # Parallel fits ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @BOTH
 def test_starts_do_not_depend_on_the_backend(model, y):
     model = clone(model).set_params(n_init=4, n_finalists=2, random_state=3)

@@ -46,7 +46,7 @@ CLASSIFIERS = [HMEClassifier(depth=1, expert=LogisticExpert(alpha=1.0, shrink_to
 # Once per family of experts with softmax nodes,
 FAMILIES = [
     "gaussian", GaussianExpert("identity"), "student", StudentExpert(df=4.0, shared_coef=True), "laplace",
-    PoissonExpert(nonnegative=True), PoissonExpert(zero_truncated=True), "negative_binomial",
+    "poisson", PoissonExpert(nonnegative=True), PoissonExpert(zero_truncated=True), "negative_binomial",
     NegativeBinomialExpert(zero_truncated=True, shared_dispersion=True), BinomialExpert(n_trials=10_000), "gamma",
     "inverse_gaussian", LinearExpert(covariance="full"), LinearExpert(shared_coef=True, shared_variance=True),
     [("line", LinearExpert()), ("outliers", BackgroundExpert())], [("a", LinearExpert()), ("b", StudentExpert())],
@@ -82,7 +82,7 @@ LAYERS = [HMETransformer(HMERegressor(**REFIT)), HMETransformer(HMEClassifier(**
 QUICK = [
     HMERegressor(),
     HMEClassifier(),
-    HMERegressor(n_experts=2, expert="poisson", **SHORT),
+    HMEClassifier(n_experts=2, gate="gaussian", **SHORT),
 ]
 
 

@@ -57,7 +57,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize("expert, gate, task", representative(PAIRS, every=7))
+@pytest.mark.parametrize("expert, gate, task", representative(PAIRS, every=11))
 def test_every_pair(expert, gate, task):
     y = Y["classes" if task == "classification" else KINDS.get(expert, "numbers")]
     model = make(expert, gate, task).fit(X, y)
@@ -88,7 +88,7 @@ def test_a_weight_is_a_repetition_in_every_pair(expert, gate, task):
     )
 
 
-@pytest.mark.parametrize("expert, gate, task", representative([pair for pair in PAIRS if pair[1] != "fixed"], every=9))
+@pytest.mark.parametrize("expert, gate, task", representative([pair for pair in PAIRS if pair[1] != "fixed"], every=16))
 def test_the_table_of_pairs_is_right(expert, gate, task):
     y = Y["classes" if task == "classification" else KINDS.get(expert, "numbers")]
     takes = supports(EXPERTS[expert], GATES[gate])

@@ -156,7 +156,7 @@ def test_classification_depends_neither_on_the_order_of_the_rows_nor_on_units(ta
 # The k-means start, the default of classification.
 
 
-@pytest.mark.parametrize("index", representative(range(20), every=5))
+@pytest.mark.parametrize("index", representative(range(20), every=10))
 def test_the_kmeans_start_does_not_depend_on_units(index):
     rng = np.random.default_rng(12)
     for _ in range(index + 1):
@@ -167,16 +167,16 @@ def test_the_kmeans_start_does_not_depend_on_units(index):
         np.testing.assert_allclose(again, first, rtol=1e-5)
 
 
-def test_the_kmeans_start_does_not_depend_on_the_order_of_equal_rows():
-    for seed in (5, 27, 46, 58):
-        rng = np.random.default_rng(seed)
-        n = int(rng.integers(16, 50))
-        X, y = rng.integers(0, 3, (n, 1)) / (1.0 + 2 * (seed % 2)), rng.integers(0, 3, n)
-        order = np.random.default_rng(1).permutation(n)
-        model = HMEClassifier(depth=2).fit(X, y)
-        again = HMEClassifier(depth=2).fit(X[order], y[order])
-        # The start is the same; with more experts than different rows the end may hang on rounding.
-        np.testing.assert_allclose(again.lower_bounds_[:3], model.lower_bounds_[:3], rtol=1e-12)
+@pytest.mark.parametrize("seed", representative([5, 27, 46, 58], every=4))
+def test_the_kmeans_start_does_not_depend_on_the_order_of_equal_rows(seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(16, 50))
+    X, y = rng.integers(0, 3, (n, 1)) / (1.0 + 2 * (seed % 2)), rng.integers(0, 3, n)
+    order = np.random.default_rng(1).permutation(n)
+    model = HMEClassifier(depth=2).fit(X, y)
+    again = HMEClassifier(depth=2).fit(X[order], y[order])
+    # The start is the same; with more experts than different rows the end may depend on rounding.
+    np.testing.assert_allclose(again.lower_bounds_[:3], model.lower_bounds_[:3], rtol=1e-12)
 
 
 def test_groups_are_found_in_y_where_x_is_constant():

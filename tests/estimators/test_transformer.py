@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
+from problems import representative
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
@@ -191,6 +192,7 @@ def test_metadata_is_routed():
         assert layers.predict(X, offset=np.log(exposure)).shape == (200,)
 
 
+@pytest.mark.slow
 def test_composition():
     X, y = make_table()
     layers = make_pipeline(StandardScaler(), HMETransformer(HMERegressor(n_experts=2)), HMERegressor(n_experts=2))
@@ -232,7 +234,7 @@ def make_two_factors(seed, n):
     return X, np.array([0.5, 1.0, 1.5])[mood] * line + 0.2 * rng.normal(size=n), place, mood
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", representative(range(3), every=3))
 def test_each_layer_finds_its_own_factor(seed):
     X, y, *_ = make_two_factors(seed, 1500)
     X_test, y_test, place, mood = make_two_factors(100 + seed, 2000)

@@ -111,6 +111,7 @@ def test_rows_by_heart_are_told_from_rows_that_are_known():
     np.testing.assert_allclose(fits[5].experts_.scale[0], error, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_trees_collapse_in_sample_only():
     rng = np.random.default_rng(3)
     A = rng.normal(size=(1200, 3))
@@ -300,6 +301,7 @@ def test_without_weights_rows_are_drawn_whatever_their_order():
     np.testing.assert_allclose(bound.predict(params, rows._replace(fold=None))[:, 0, 0], naive)
 
 
+@pytest.mark.slow
 def test_n_jobs_and_repeated_fits_give_the_same():
     forest = RandomForestRegressor(5, min_samples_leaf=3)
     models = [
@@ -657,6 +659,7 @@ def test_a_warm_start_asks_no_fit_about_rows_that_it_has_seen():
     np.testing.assert_allclose(model.lower_bounds_[-1], cold.lower_bounds_[-1], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_warm_start_takes_what_has_changed():
     rng = np.random.default_rng(0)
     X = rng.uniform(0, 6, (200, 2))
@@ -692,6 +695,7 @@ def table_with_text_and_gaps(n=120):
     return table, np.where(table.t == "u", 1.0, 3.0) + 0.1 * rng.normal(size=n)
 
 
+@pytest.mark.slow
 def test_estimators_alone_may_see_text_and_gaps():
     table, y = table_with_text_and_gaps()
     encode = ColumnTransformer([("text", OneHotEncoder(), ["t"])], remainder="passthrough")

@@ -56,7 +56,7 @@ def line(n, noise, seed=0):
 
 
 @pytest.mark.parametrize("name", CONTRACT)
-@pytest.mark.parametrize("expert", ESTIMATED, ids=identify)
+@pytest.mark.parametrize("expert", representative(ESTIMATED, every=3), ids=identify)
 def test_rest_of_the_contract(expert, name):
     getattr(contract, f"test_{name}")(expert, "regression")
 
@@ -197,7 +197,7 @@ def test_q_does_not_fall_on_its_way_to_the_maximum(expert, seed):
 @pytest.mark.parametrize(
     "expert, seed",
     representative(
-        product([StudentExpert(), StudentExpert(**EXACT), LaplaceExpert()], range(2 * len(UGLINESS))), every=9
+        product([StudentExpert(), StudentExpert(**EXACT), LaplaceExpert()], range(2 * len(UGLINESS))), every=17
     ),
     ids=identify,
 )
@@ -273,7 +273,7 @@ def test_narrow_corner_leaves_the_density_of_scipy():
     np.testing.assert_allclose(expert.variance(params, rows)[0, :, 0], 2 * scale**2, rtol=1e-3)
 
 
-@pytest.mark.parametrize("n", [51, 400, 3000])
+@pytest.mark.parametrize("n", representative([51, 400, 3000], every=3))
 def test_one_expert_is_least_absolute_deviations(n):
     X, y = line(n, lambda rng, n: 0.5 * rng.laplace(size=n))
     expected = QuantileRegressor(quantile=0.5, alpha=0.0, solver="highs").fit(X, y)

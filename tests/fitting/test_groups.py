@@ -68,7 +68,7 @@ EVERY_GATE = ["softmax", "constant", "gaussian", GaussianGate("tied"), TopKGate(
 
 @pytest.mark.parametrize(
     "expert, gate",
-    representative(product(["linear", "student", "laplace", "constant", "tree"], EVERY_GATE), every=8),
+    representative(product(["linear", "student", "laplace", "constant", "tree"], EVERY_GATE), every=12),
     ids=str,
 )
 def test_every_order_of_rows_and_every_name_of_groups_is_the_same(expert, gate):

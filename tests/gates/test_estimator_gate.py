@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
-from problems import representative
+from problems import representative, slow_case
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -295,6 +295,7 @@ def test_a_weight_is_a_repetition_in_any_order(estimator):
     np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_composition():
     X, y, _ = make_world(n=300)
     model = make_pipeline(
@@ -373,7 +374,7 @@ def test_several_starts_and_a_warm_one():
     assert model.model_.gate.smoothing == 0.005
 
 
-@pytest.mark.parametrize("algorithm", ["hard", "stochastic"])
+@pytest.mark.parametrize("algorithm", ["hard", slow_case("stochastic")])
 def test_other_algorithms(algorithm):
     X, y, _ = make_world(n=300)
     model = HMERegressor(n_experts=4, gate=EstimatorGate(), algorithm=algorithm, random_state=0, max_iter=60).fit(X, y)

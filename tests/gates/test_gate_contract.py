@@ -372,7 +372,7 @@ def use_everywhere(model, X, y):
     return found, draws
 
 
-@every_fitted(every=4)
+@every_fitted(every=7)
 def test_it_is_at_home_everywhere(gate):
     X, y = table()
     gate = made_alone(gate)
@@ -392,7 +392,7 @@ def test_it_is_at_home_everywhere(gate):
     np.testing.assert_array_equal(again.gate_proba(X), model.gate_proba(X))
 
 
-@every_fitted()
+@every_fitted(every=4)
 def test_skops_stores_it(gate):
     sio = pytest.importorskip("skops.io")
     X, y = table()

@@ -165,7 +165,7 @@ def check(case, step=1e-3, hessian=True):
     return layout, info
 
 
-@pytest.mark.parametrize("family", representative(FAMILIES, every=3))
+@pytest.mark.parametrize("family", representative(FAMILIES, every=6))
 def test_every_family(family):
     expert, kind = FAMILIES[family]
     corner = family == "laplace"
@@ -220,7 +220,7 @@ GATE_SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("setting", representative(SETTINGS, every=4))
+@pytest.mark.parametrize("setting", representative(SETTINGS, every=8))
 def test_every_setting(setting):
     expert, kind, settings = SETTINGS[setting]
     check(Case(expert, SoftmaxGate(alpha=1.0), "(. .)", Y[kind], **settings))
@@ -486,7 +486,7 @@ def test_reported_coordinates_are_the_users(family):
     np.testing.assert_allclose(case.objective(still), case.objective(case.params), rtol=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["full", "tied", "diag"])
+@pytest.mark.parametrize("kind", ["full", slow_case("tied"), slow_case("diag")])
 def test_reported_coordinates_of_a_gaussian_gate(kind):
     case = Case(LinearExpert(), GaussianGate(kind), "(. .)", Y["numbers"])
     layout, (_, stats) = case.layout(), case.sweep(case.params)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from problems import representative
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import SimpleImputer
@@ -89,7 +90,9 @@ def test_columns_that_both_sides_share_are_kept_once():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("expert", sorted(set(expert_names("regression")) - {"binomial", "point_mass", "tree"}))
+@pytest.mark.parametrize(
+    "expert", representative(sorted(set(expert_names("regression")) - {"binomial", "point_mass", "tree"}), every=3)
+)
 def test_no_columns_leave_the_intercept(expert):
     y = np.round(np.exp(0.3 * Y)) + 1.0
     model = regressor(expert=expert, expert_features=[]).fit(X, y)
@@ -120,7 +123,9 @@ def test_gate_without_columns_is_a_constant_gate():
     np.testing.assert_allclose(none.predict(X), constant.predict(X), rtol=1e-5)
 
 
-@pytest.mark.parametrize("start", ["model_tree", "perturbed_model_tree", "directions", "hyperplanes", "kmeans"])
+@pytest.mark.parametrize(
+    "start", representative(["model_tree", "perturbed_model_tree", "directions", "hyperplanes", "kmeans"], every=3)
+)
 @pytest.mark.parametrize("features", [{"gate_features": []}, {"expert_features": []}, {"gate_features": ["dose"]}])
 def test_every_start_takes_sides_of_their_own(start, features):
     model = regressor(start=start, random_state=0, **features).fit(TABLE, Y)
@@ -145,7 +150,7 @@ TRANSFORMERS = {
 
 
 @pytest.mark.parametrize("side", ["expert_features", "gate_features"])
-@pytest.mark.parametrize("name", TRANSFORMERS)
+@pytest.mark.parametrize("name", representative(TRANSFORMERS, every=3))
 def test_transformer_inside_is_one_outside(name, side):
     transformer = TRANSFORMERS[name]
     outside = clone(transformer).fit(X)
@@ -227,7 +232,9 @@ def test_sparse(container):
 # -- weights ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spec", [["dose", "age"], *TRANSFORMERS.values(), one_hot()], ids=repr)
+@pytest.mark.parametrize(
+    "spec", representative([["dose", "age"], *TRANSFORMERS.values(), one_hot()], every=3), ids=repr
+)
 def test_rows_without_weight_are_absent(spec):
     times = np.arange(N) % 3
     table = WITH_TEXT if isinstance(spec, ColumnTransformer) else TABLE

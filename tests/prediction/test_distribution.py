@@ -26,7 +26,7 @@ from hme import distributions as d
 from hme.prediction import PredictiveDistribution
 
 
-@pytest.mark.parametrize("name", representative(DENSITIES, every=5))
+@pytest.mark.parametrize("name", representative(DENSITIES, every=7))
 def test_densities_are_distributions(name):
     both = dist(DENSITIES[name])
     for one in both:

@@ -17,6 +17,7 @@ from prediction_cases import (
     points_of,
     probability_of,
 )
+from problems import representative
 from scipy import stats
 
 from hme import distributions as d
@@ -115,7 +116,7 @@ def test_large_counts():
     assert abs(one.icdf(0.75)[0] / 1e12 - 1) < 1e-6
 
 
-@pytest.mark.parametrize("name", ATOMS)
+@pytest.mark.parametrize("name", representative(ATOMS, every=2))
 def test_atoms_beside_densities(name):
     components = ATOMS[name]
     both, atom = dist(components), float(components.atoms[0])

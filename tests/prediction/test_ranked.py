@@ -9,7 +9,7 @@ from hme import distributions as d
 from hme.prediction import PredictiveDistribution
 
 
-@pytest.mark.parametrize("name", representative(DENSITIES, every=7))
+@pytest.mark.parametrize("name", representative(DENSITIES, every=13))
 def test_crps_by_quadrature(name):
     for one in dist(DENSITIES[name]):
         for q in (0.001, 0.4, 0.9):

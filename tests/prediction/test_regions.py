@@ -8,7 +8,7 @@ from problems import representative
 from hme import distributions as d
 
 
-@pytest.mark.parametrize("name", representative(DENSITIES, every=3))
+@pytest.mark.parametrize("name", representative(DENSITIES, every=5))
 def test_regions_of_highest_density(name):
     for one in dist(DENSITIES[name]):
         for coverage in (0.3, 0.9):
