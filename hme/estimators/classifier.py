@@ -114,7 +114,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         The map from X to the design columns of gate and experts.
     target_ : Classes
         The classes, and the coding of y.
-    row_arguments_ : frozenset of str
+    row_arguments_ : tuple of str
         Which of `offset` and `trials` `fit` was given.
     n_features_in_ : int
     feature_names_in_ : ndarray of str

@@ -31,7 +31,7 @@ def keep(model, given, bound, begun, fits):
     model.boundary_ = _report_troubles(model, mixture, best)
     model.model_, model.columns_, model.tree_, model.params_ = mixture, bound.columns, bound.tree, best.params
     model.target_ = given.target
-    model.row_arguments_ = frozenset(name for name, values in given.arguments.items() if values is not None)
+    model.row_arguments_ = tuple(sorted(name for name, values in given.arguments.items() if values is not None))
     model.n_experts_ = bound.tree.n_leaves
     model.objective_ = "joint" if mixture.gate.traits.generative else "conditional"
     if algorithms(model)[-1] == "hard":

@@ -65,6 +65,8 @@ class GammaExpert(PredictorExpert):
     array([4.7])
     """
 
+    adjustable = PredictorExpert.adjustable | {"scale_penalty", "dispersion_prior", "dispersion_floor"}
+
     def __init__(
         self,
         link="log",

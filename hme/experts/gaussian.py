@@ -63,6 +63,8 @@ class GaussianExpert(PredictorExpert):
     array([4.1])
     """
 
+    adjustable = PredictorExpert.adjustable | {"scale_penalty", "dispersion_prior", "dispersion_floor"}
+
     def __init__(
         self,
         link="log",

@@ -58,6 +58,8 @@ class InverseGaussianExpert(PredictorExpert):
     array([4.6])
     """
 
+    adjustable = PredictorExpert.adjustable | {"scale_penalty", "dispersion_prior", "dispersion_floor"}
+
     def __init__(
         self,
         link="log",

@@ -63,6 +63,8 @@ class LaplaceExpert(PredictorExpert):
     array([[1.9]])
     """
 
+    adjustable = PredictorExpert.adjustable | {"scale_penalty", "variance_prior", "variance_floor"}
+
     def __init__(
         self,
         alpha=0.1,

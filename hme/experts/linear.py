@@ -70,6 +70,8 @@ class LinearExpert(PredictorExpert):
     (1, 2, 2)
     """
 
+    adjustable = PredictorExpert.adjustable | {"scale_penalty", "variance_prior", "variance_floor"}
+
     def __init__(
         self,
         alpha=0.1,

@@ -31,10 +31,7 @@ class PredictorExpert(AdditiveExpert):
 
     alpha, l1_ratio, shrink_to, scale_penalty = 0.1, 0.0, None, True
     shared_coef, fixed_coef, nonnegative = None, None, False
-    adjustable = frozenset(
-        {"alpha", "l1_ratio", "shrink_to", "scale_penalty"}
-        | {f"{scale}_{setting}" for scale in ("variance", "dispersion") for setting in ("prior", "floor")}
-    )
+    adjustable = frozenset({"alpha", "l1_ratio", "shrink_to"})
 
     @abstractmethod
     def response(self):

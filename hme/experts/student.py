@@ -69,6 +69,8 @@ class StudentExpert(PredictorExpert):
     array([[2.]])
     """
 
+    adjustable = PredictorExpert.adjustable | {"scale_penalty", "variance_prior", "variance_floor"}
+
     def __init__(
         self,
         df="estimate",
