@@ -1,5 +1,7 @@
 """The cases of every family of experts and every gate, with rows and responsibilities that suit them."""
 
+import re
+
 import numpy as np
 import user_families as users
 from sklearn.frozen import FrozenEstimator
@@ -131,7 +133,8 @@ ADDITIVE = [case for case in EXPERTS if case[0].traits.additive]
 
 
 def identify(value):
-    return str(value).replace("\n", "")
+    """The name of a case: its text, without the addresses of functions, which differ between the workers of a run."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value).replace("\n", ""))
 
 
 def make_rows(kind, n=60, seed=0):

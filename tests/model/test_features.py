@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from families import identify
 from problems import representative
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
@@ -48,7 +49,7 @@ FIRST_TWO = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("spec", FIRST_TWO, ids=repr)
+@pytest.mark.parametrize("spec", FIRST_TWO, ids=identify)
 def test_every_way_to_name_two_columns(spec):
     # The gate sees the third column, experts the two: as if each side had been given a table of its own.
     model = regressor(expert_features=spec, gate_features=["time"]).fit(TABLE, Y)
@@ -233,7 +234,7 @@ def test_sparse(container):
 
 
 @pytest.mark.parametrize(
-    "spec", representative([["dose", "age"], *TRANSFORMERS.values(), one_hot()], every=3), ids=repr
+    "spec", representative([["dose", "age"], *TRANSFORMERS.values(), one_hot()], every=3), ids=identify
 )
 def test_rows_without_weight_are_absent(spec):
     times = np.arange(N) % 3
