@@ -9,7 +9,7 @@ from ..distributions import Normal, Uniform, independent
 from ..model.traits import Traits
 from ..numerics.checks import check_choice, check_real
 from .base import AdditiveExpert
-from .noise.scale import total_variance
+from .noise.variance import total_variance
 
 __all__ = ["BackgroundExpert"]
 

@@ -7,9 +7,10 @@ from ..distributions.binomial import log_mass
 from ..model.traits import Traits
 from ..numerics.checks import check_int
 from ..numerics.coordinates import stacked
-from .noise.base import Response, Working
+from .noise.base import Response
 from .noise.counts import FEW
 from .noise.dispersed import GLMParams, GLMReport
+from .noise.sums import Working
 from .predictor import PredictorExpert
 
 __all__ = ["BinomialExpert"]

@@ -19,7 +19,8 @@ from .noise.classes import Classes
 from .noise.gaussian import GaussianNoise, LinearParams
 from .noise.numbers import Numbers
 from .noise.pooled import pooled_fit
-from .noise.scale import check_scale, noise_floor, total_variance
+from .noise.scale import check_scale, noise_floor
+from .noise.variance import total_variance
 from .student import StudentExpert
 
 __all__ = ["FittedExpert"]

@@ -13,7 +13,8 @@ from ..numerics.divergence import lost_directions, running_away
 from ..numerics.kernels import linear_scores, solve_psd
 from ..numerics.multinomial import second_moment
 from .base import AdditiveExpert, shrinks_to_pooled
-from .noise.base import own_targets, summed, targets
+from .noise.base import targets
+from .noise.sums import summed
 
 __all__ = ["PredictorExpert"]
 
@@ -68,7 +69,7 @@ class PredictorExpert(AdditiveExpert):
         bound.center_ = pooled.coef if bound._to_pooled else np.zeros_like(pooled.coef)
 
         def residual():
-            return own_targets(rows) - linear_scores(rows.X, pooled.coef[0]), rows.weight
+            return response.start_target(rows) - linear_scores(rows.X, pooled.coef[0]), rows.weight
 
         bound.response_ = response.bind_pooled(pooled, residual)
         return bound

@@ -15,22 +15,15 @@ from ...model.reports import named
 from ...model.traits import Traits
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced, joined, log_scalars, ridge_derivatives
-from ...numerics.kernels import weighted_cross, weighted_gram
 from ...numerics.links import LINKS
+from .sums import Working
+from .variance import robust_variance
 
-__all__ = [
-    "CoefParams",
-    "PredictorStatistics",
-    "Response",
-    "Scalar",
-    "Working",
-    "own_targets",
-    "summed",
-    "targets",
-    "weighted_sum",
-]
+__all__ = ["CoefParams", "Response", "Scalar", "own_targets", "targets"]
 
 LONGEST = 2.0  # bound on the Newton step of the logarithm of a scalar
+EXACT = 1e-6  # of the unit of eta: the residuals of a fit that leaves less are rounding
+CONCAVE = 0.25  # share of the squared score that is the least curvature, where the log-likelihood is not concave
 
 
 class CoefParams(NamedTuple):
@@ -42,34 +35,13 @@ class Scalar(NamedTuple):
 
     name: str  # field of the parameters
     term: str  # name of its logarithm for the user, such as "log(variance)"
-    least: Any = 0.0  # bounds, one number or (T,)
+    least: Any = 0.0  # bounds, one number or (T,), as multiples of its units
     most: Any = np.inf
     shared: bool = False  # whether all experts share it
     power: float = 1.0  # the user is shown the logarithm of this power of it
+    units: float = 0.0  # power of the unit of eta that it has, with an identity link: 1 for a standard deviation
     at_least: str = ""  # warning if experts are at the lower bound, with {} for their numbers
     at_most: str = ""  # the same for the upper bound
-
-
-class Working(NamedTuple):
-    """Quantities of the rows from which the M-step forms its sums: arrays (n, K, T), or (n, 1, T) if equal for experts.
-
-    Score and information are multiplied by `Response.scale`.
-    """
-
-    score: np.ndarray  # derivative of the log-density with respect to eta
-    information: Any = None  # minus the second derivative, or a substitute for it; None means one for every row
-    square: Any = None  # for a `quadratic` response, squared residuals weighted by the information
-    terms: tuple = ()  # arrays whose sums the update of the scalars needs
-
-
-class PredictorStatistics(NamedTuple):
-    """Sums over rows at given coefficients, sufficient for the M-step of coefficients and scalars."""
-
-    weight: np.ndarray  # (K,)
-    gram: np.ndarray  # information, eq. (irls-information), (K, T, p, p); (K, 1, p, p) if equal for all outputs
-    cross: np.ndarray  # (K, T, p), products of design columns and score, eq. (irls-gradient)
-    square: np.ndarray  # (K, T) or (K, T, T), squared residuals of a quadratic response; else (K, 0)
-    sums: np.ndarray  # (K, T, s), sums of the terms
 
 
 class Response(ABC):
@@ -119,12 +91,15 @@ class Response(ABC):
         """p(y | eta) of one output as an object of `hme.distributions`: eta is (n, K), the scalars are (1, K)."""
 
     def working(self, y, eta, params, rows):
-        """Working quantities of the M-step; the information is the observed one if positive, else the squared score."""
-        first, second = self.derivatives(y, eta, params, rows)
+        """Working quantities of the M-step; the information is the observed one, but at least a quarter of the squared
+        score."""
+        # Impossible targets have no derivatives, and no part in the sums.
+        first, second = (np.where(np.isfinite(a), a, 0.0) for a in self.derivatives(y, eta, params, rows))
         own = [(first[..., e], second[..., e, e]) for e in range(1, first.shape[-1])]
         terms = tuple(term for slope, bend in own for term in (slope, bend, slope**2))
-        score, information = first[..., 0], -second[..., 0, 0]
-        return Working(score, np.where(information > 0, information, score**2), None, terms)
+        score, scale = first[..., 0], self.scale(params)
+        information = np.maximum(-second[..., 0, 0], CONCAVE * score**2)
+        return Working(scale * score, scale * information, None, terms)
 
     def derivatives(self, y, eta, params, rows):
         """First (n, K, T, d) and second (n, K, T, d, d) derivatives, by eta and the logarithms of the scalars.
@@ -134,13 +109,19 @@ class Response(ABC):
 
         def displaced(shift, *logs):
             moved = {s.name: getattr(params, s.name) * np.exp(log) for s, log in zip(self.scalars, logs, strict=True)}
-            return self.log_density(y, eta + shift, params._replace(**moved), rows)
+            return self.log_density(y, eta + shift * self.unit_, params._replace(**moved), rows)
 
-        return differenced(displaced, 1 + len(self.scalars))
+        first, second = differenced(displaced, 1 + len(self.scalars))
+        unit = np.reshape(self.unit_, (-1, 1))  # of the displacements of eta
+        first[..., :1] /= unit
+        second[..., :1, :] /= unit[..., None]
+        second[..., :, :1] /= unit[..., None]
+        return first, second
 
     def start_scalars(self, rows):
-        """Initial scalars of the pooled fit, a dict from names to arrays (1, T)."""
-        return {scalar.name: np.ones((1, rows.y.shape[1])) for scalar in self.scalars}
+        """Initial scalars of the pooled fit, a dict from names to arrays (1, T): one in their units."""
+        ones = np.ones((1, rows.y.shape[1]))
+        return {s.name: np.clip(ones * self.unit_**s.units, s.least, s.most) for s in self.scalars}
 
     def possible(self, rows):
         """Whether each target can be produced, (n,) of bool."""
@@ -161,6 +142,10 @@ class Response(ABC):
         self.check()
         bound = copy(self)
         bound.largest_ = float(np.abs(rows.y).max()) or 1.0
+        if self.link == "identity" and not self.quadratic:  # other links have linear predictors without units
+            bound.unit_ = unit = np.sqrt(robust_variance(self.start_target(rows), rows.weight))
+            in_units = {s: unit**s.units if s.units else 1.0 for s in self.scalars}
+            bound.scalars = tuple(s._replace(least=s.least * u, most=s.most * u) for s, u in in_units.items())
         return bound
 
     def bind_pooled(self, pooled, residual):
@@ -173,7 +158,11 @@ class Response(ABC):
         residual : callable
             Returns the residuals (n, T) of the pooled fit, and the row weights (n,).
         """
-        return self
+        bound = copy(self)
+        if self.link == "identity" and not self.quadratic:
+            unit = np.sqrt(robust_variance(*residual()))
+            bound.unit_ = np.where((unit > EXACT * self.unit_) & (unit < self.unit_), unit, self.unit_)
+        return bound
 
     def start_coef(self, rows):
         """Coefficients (1, T, p) that predict the mean of all rows."""
@@ -186,7 +175,20 @@ class Response(ABC):
 
     def pooled(self, expert, rows):
         """The pooled fit, one expert for all rows; `expert` is bound without constraints and shrinks towards zero."""
-        return expert.converge(self.Params(self.start_coef(rows), **self.start_scalars(rows)), rows)
+        scalars = self.start_scalars(rows)
+        if {"coef", *scalars} != set(self.Params._fields):
+            raise TypeError(
+                f"{type(self).__name__}.Params has the fields {list(self.Params._fields)}; it must have coef and the "
+                f"scalars, {list(scalars)}."
+            )
+        params, few = self.Params(self.start_coef(rows), **scalars), rows[:2]
+        shape = np.shape(self.log_density(targets(few), targets(few), params, few))
+        if shape != (few.n_rows, 1, rows.y.shape[1]):
+            raise ValueError(
+                f"{type(self).__name__}.log_density returned shape {shape}; it must be (rows, experts, outputs) = "
+                f"{(few.n_rows, 1, rows.y.shape[1])}."
+            )
+        return expert.converge(params, rows)
 
     def begin(self, expert, rows, resp):
         """Parameters from which the first of the `init_steps` starts, given responsibilities (n, K)."""
@@ -234,8 +236,12 @@ class Response(ABC):
         return stacked_outputs(one.variance() for one in self.outputs(eta, params, rows))
 
     def scale(self, params):
-        """Divisor of score and information in the log-likelihood, (K, T): a variance or dispersion."""
-        return np.ones(params.coef.shape[:2])
+        """Divisor of score and information in the log-likelihood, (K, T): a variance or dispersion.
+
+        With an identity link it gives the penalty the units of the log-likelihood; by default it is the variance of the
+        noise of all rows.
+        """
+        return np.broadcast_to(np.square(self.unit_), params.coef.shape[:2])
 
     def unitless(self, force, params, common):
         """Unit-free gradients (K, T, p) by the coefficients: `force` divided by `scale`, times a typical size of eta.
@@ -262,7 +268,7 @@ class Response(ABC):
         new = {}
         for scalar, (slope, bend, outer) in zip(self.scalars, self._sums(stats), strict=True):
             # Where the log-likelihood is not concave, the curvature is a quarter of the sum of squared scores.
-            curvature = np.maximum(-bend, 0.25 * outer)
+            curvature = np.maximum(-bend, CONCAVE * outer)
             step = np.divide(slope, curvature, out=np.zeros_like(slope), where=curvature > 0)
             value = getattr(params, scalar.name) * np.exp(np.clip(step, -LONGEST, LONGEST))
             new[scalar.name] = np.clip(value, scalar.least, scalar.most)
@@ -322,6 +328,9 @@ class Response(ABC):
     def prior_derivatives(self, params, distance, ridge, lasso, scaled):
         """Gradient (K, d) and Hessian (K, d, d) of penalties and priors, see `ridge_derivatives`."""
         gradient, hessian = ridge_derivatives(distance, ridge, lasso)
+        if scaled:
+            square = np.repeat(self.scale(params), distance.shape[2], axis=1)
+            gradient, hessian = gradient / square, hessian / square[..., None]
         return padded(gradient, hessian, len(self.scalars) * distance.shape[1])
 
     # -- what the user is shown --------------------------------------------------------------------------------------
@@ -347,38 +356,6 @@ class Response(ABC):
 
 
 # -- arrays ----------------------------------------------------------------------------------------------------------
-
-
-def summed(X, resp, working):
-    """`PredictorStatistics` of rows with design columns X, responsibilities (n, K) and `Working` quantities."""
-    K, T = resp.shape[1], working.score.shape[2]
-    if working.information is None:
-        gram = weighted_gram(X, resp)[:, None]
-    else:
-        gram = weighted_gram(X, _weighted(resp, working.information)).reshape(K, T, X.shape[1], X.shape[1])
-    cross = weighted_cross(X, _weighted(resp, working.score)).reshape(K, T, X.shape[1])
-    square = np.zeros((K, 0)) if working.square is None else weighted_sum(resp, working.square)
-    sums = [weighted_sum(resp, term) for term in working.terms]
-    return PredictorStatistics(
-        resp.sum(axis=0), gram, cross, square, np.stack(sums, axis=2) if sums else np.zeros((K, T, 0))
-    )
-
-
-def _weighted(resp, values):
-    """Products (n, K T) of responsibilities and values (n, K or 1, T), in Fortran order."""
-    product = resp.T[:, None] * values.transpose(1, 2, 0)
-    return product.reshape(-1, len(resp)).T
-
-
-def weighted_sum(resp, values):
-    """Sums over rows (K, ...) of values (n, K or 1, ...)."""
-    n, K = resp.shape
-    if values.shape[1] == 1 < K:
-        return (resp.T @ values.reshape(n, -1)).reshape(K, *values.shape[2:])
-    columns = values.reshape(n, K, -1)
-    return np.stack([np.einsum("nk,nk->k", resp, columns[:, :, t]) for t in range(columns.shape[2])], axis=1).reshape(
-        K, *values.shape[2:]
-    )
 
 
 def targets(rows):

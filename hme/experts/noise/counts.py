@@ -8,8 +8,9 @@ from ...distributions import ZeroTruncated
 from ...model.traits import Traits
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced
-from .base import Response, Working
+from .base import Response
 from .dispersed import GLMParams, GLMReport
+from .sums import Working
 
 __all__ = ["FEW", "CountResponse"]
 

@@ -10,8 +10,9 @@ import numpy as np
 from ...model.traits import Traits
 from ...numerics.coordinates import ridge_derivatives, stacked
 from ...numerics.links import LINKS
-from .base import Response, Scalar, Working
+from .base import Response, Scalar
 from .scale import Scale, check_scale, noise_floor
+from .sums import Working
 
 __all__ = ["DispersedResponse", "GLMParams", "GLMReport", "PositiveResponse"]
 

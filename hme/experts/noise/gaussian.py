@@ -18,9 +18,11 @@ from ...numerics.coordinates import (
     symmetric_basis,
 )
 from ...numerics.kernels import whitener
-from .base import Response, Scalar, Working, numbers, own_targets
+from .base import Response, Scalar, numbers, own_targets
 from .pooled import pooled_fit
-from .scale import Scale, check_scale, noise_floor, relative_spectrum, total_variance, traces
+from .scale import Scale, check_scale, noise_floor, relative_spectrum, traces
+from .sums import Working
+from .variance import total_variance
 
 __all__ = ["CovarianceReport", "GaussianNoise", "LinearParams", "LinearReport"]
 

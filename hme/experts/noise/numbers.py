@@ -6,7 +6,8 @@ import numpy as np
 from sklearn.dummy import DummyRegressor
 
 from ...numerics.coordinates import by_output
-from .base import PredictorStatistics, own_targets, single, targets, weighted_sum
+from .base import own_targets, single, targets
+from .sums import PredictorStatistics, weighted_sum
 
 __all__ = ["EstimatorParams", "EstimatorReport", "Noise", "Numbers"]
 

@@ -4,7 +4,8 @@ import numpy as np
 
 from ...numerics import penalties, statistics
 from ...numerics.kernels import linear_scores, solve_psd
-from .base import Working, own_targets, summed
+from .base import own_targets
+from .sums import Working, summed
 
 __all__ = ["pooled_fit"]
 

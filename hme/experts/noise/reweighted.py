@@ -6,16 +6,17 @@ import numpy as np
 
 from ...model.traits import Traits
 from ...numerics.coordinates import ridge_derivatives
-from .base import Response, Scalar, Working, free_slope, own_targets, padded
+from .base import Response, Scalar, free_slope, own_targets, padded
 from .gaussian import GaussianNoise, LinearParams
 from .pooled import pooled_fit
-from .scale import Scale, check_scale, noise_floor, total_variance
+from .scale import Scale, check_scale, noise_floor
+from .sums import Working
+from .variance import robust_variance
 
 __all__ = ["ReweightedNoise"]
 
 POOLED_STEPS = 200  # limit on the iterations of the pooled fit
 POOLED_TOL = 1e-10  # relative change of its squared scale at which they end
-NORMAL_QUARTILES = 1.3489795  # distance between the quartiles of a normal distribution, in standard deviations
 
 
 class ReweightedNoise(Response):
@@ -138,10 +139,3 @@ class ReweightedNoise(Response):
         count = self.scale_.prior_counts(len(distance))
         own = ridge_derivatives(distance, ridge, lasso, params.variance, scaled, count, self.scale_.prior_variance)
         return padded(*own, (len(self.scalars) - 1) * distance.shape[1])
-
-
-def robust_variance(y, weight):
-    """Variances (T,) of normal distributions with the quartiles of y (n, T), but at most the variances of y."""
-    low, high = np.quantile(y, [0.25, 0.75], weights=weight, method="inverted_cdf", axis=0)
-    variance = total_variance(y, weight)
-    return np.where(high > low, np.minimum(variance, ((high - low) / NORMAL_QUARTILES) ** 2), variance)

@@ -10,7 +10,7 @@ from ...numerics.checks import check_choice, check_prior, check_real
 from ...numerics.kernels import clip_spectrum, rounding_step, whitener
 from .base import common
 
-__all__ = ["AUTO_FLOOR", "Scale", "check_scale", "noise_floor", "total_variance"]
+__all__ = ["AUTO_FLOOR", "Scale", "check_scale", "noise_floor"]
 
 AUTO_FLOOR = 1e-6  # variance_floor="auto", as a fraction of the variance of y
 
@@ -21,13 +21,6 @@ def check_scale(prior, floor, shared=False, name="variance"):
     check_choice(shared, f"shared_{name}", (True, False))
     if floor != "auto":
         check_real(floor, f"{name}_floor", positive=True)
-
-
-def total_variance(y, weight):
-    """Weighted variances (T,) of outputs (n, T); for a constant output its squared value, or one if it is zero."""
-    mean = weight @ y / weight.sum()
-    variance = weight @ (y - mean) ** 2 / weight.sum()
-    return np.where(variance > 1e-28 * mean**2, variance, np.where(mean != 0, mean**2, 1.0))
 
 
 def noise_floor(setting, y, scale, unit=1.0):

@@ -1,0 +1,63 @@
+"""Sums over rows of a linear predictor: what the M-step needs, from the working quantities of a response."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...numerics.kernels import weighted_cross, weighted_gram
+
+__all__ = ["PredictorStatistics", "Working", "summed", "weighted_sum"]
+
+
+class Working(NamedTuple):
+    """Quantities of the rows from which the M-step forms its sums: arrays (n, K, T), or (n, 1, T) if equal for experts.
+
+    Score and information are multiplied by `Response.scale`.
+    """
+
+    score: np.ndarray  # derivative of the log-density with respect to eta
+    information: Any = None  # minus the second derivative, or a substitute for it; None means one for every row
+    square: Any = None  # for a `quadratic` response, squared residuals weighted by the information
+    terms: tuple = ()  # arrays whose sums the update of the scalars needs
+
+
+class PredictorStatistics(NamedTuple):
+    """Sums over rows at given coefficients, sufficient for the M-step of coefficients and scalars."""
+
+    weight: np.ndarray  # (K,)
+    gram: np.ndarray  # information, eq. (irls-information), (K, T, p, p); (K, 1, p, p) if equal for all outputs
+    cross: np.ndarray  # (K, T, p), products of design columns and score, eq. (irls-gradient)
+    square: np.ndarray  # (K, T) or (K, T, T), squared residuals of a quadratic response; else (K, 0)
+    sums: np.ndarray  # (K, T, s), sums of the terms
+
+
+def summed(X, resp, working):
+    """`PredictorStatistics` of rows with design columns X, responsibilities (n, K) and `Working` quantities."""
+    K, T = resp.shape[1], working.score.shape[2]
+    if working.information is None:
+        gram = weighted_gram(X, resp)[:, None]
+    else:
+        gram = weighted_gram(X, _weighted(resp, working.information)).reshape(K, T, X.shape[1], X.shape[1])
+    cross = weighted_cross(X, _weighted(resp, working.score)).reshape(K, T, X.shape[1])
+    square = np.zeros((K, 0)) if working.square is None else weighted_sum(resp, working.square)
+    sums = [weighted_sum(resp, term) for term in working.terms]
+    return PredictorStatistics(
+        resp.sum(axis=0), gram, cross, square, np.stack(sums, axis=2) if sums else np.zeros((K, T, 0))
+    )
+
+
+def _weighted(resp, values):
+    """Products (n, K T) of responsibilities and values (n, K or 1, T), in Fortran order."""
+    product = resp.T[:, None] * values.transpose(1, 2, 0)
+    return product.reshape(-1, len(resp)).T
+
+
+def weighted_sum(resp, values):
+    """Sums over rows (K, ...) of values (n, K or 1, ...)."""
+    n, K = resp.shape
+    if values.shape[1] == 1 < K:
+        return (resp.T @ values.reshape(n, -1)).reshape(K, *values.shape[2:])
+    columns = values.reshape(n, K, -1)
+    return np.stack([np.einsum("nk,nk->k", resp, columns[:, :, t]) for t in range(columns.shape[2])], axis=1).reshape(
+        K, *values.shape[2:]
+    )
