@@ -343,6 +343,7 @@ def test_lists_of_experts_and_starts():
     assert found.verdict == "routing"
 
 
+@pytest.mark.slow
 def test_reproducible_whatever_runs_at_once():
     X, y = regimes(0, 2)
     one, two = (
