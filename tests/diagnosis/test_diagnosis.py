@@ -74,7 +74,7 @@ def test_one_line_needs_no_mixture(seed):
 
 @pytest.mark.parametrize("seed", [0, slow_case(1)])
 def test_regimes_need_one(seed):
-    found = diagnose(HMERegressor(depth=2), *regimes(seed), cv=3, random_state=0, **QUICK)
+    found = diagnose(HMERegressor(depth=2), *regimes(seed), cv=2, random_state=0, **QUICK)
     assert found.verdict == "routing"
     least = min(gain.mean for gain in found.gains if gain.kind == "single")
     assert f"{least:+.3g}" in found.sentence
@@ -141,6 +141,7 @@ def test_standard_errors_count_units_and_weights():
     assert Evidence(twice, [np.arange(60)]).error(np.repeat(values, 2)) == pytest.approx(evidence.error(values))
 
 
+@pytest.mark.slow
 def test_a_copy_of_the_model_gains_nothing():
     X, y = straight(0, 200)
     found = diagnose(HMERegressor(n_experts=2), X, y, families=["linear"], cv=2, random_state=0, **QUICK)
@@ -274,8 +275,8 @@ def test_noise_that_grows_is_seen_in_one_expert():
 
 def test_classifier():
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(400, 2))
-    y = np.where(X[:, 0] + X[:, 1] + rng.logistic(size=400) > 0, "yes", "no")
+    X = rng.normal(size=(250, 2))
+    y = np.where(X[:, 0] + X[:, 1] + rng.logistic(size=250) > 0, "yes", "no")
     found = diagnose(HMEClassifier(depth=1), X, y, cv=2, n_seeds=2, n_bootstrap=2, random_state=0)
     assert found.verdict == "single"
     assert found.residuals is None
@@ -342,6 +343,7 @@ def test_lists_of_experts_and_starts():
     assert found.verdict == "routing"
 
 
+@pytest.mark.slow
 def test_reproducible_whatever_runs_at_once():
     X, y = regimes(0, 2)
     one, two = (

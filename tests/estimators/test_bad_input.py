@@ -361,12 +361,12 @@ SMALL = [
 @pytest.mark.parametrize("start", representative(STARTS, every=6))
 @pytest.mark.parametrize("case, table, y", SMALL, ids=[case for case, *_ in SMALL])
 def test_degenerate_tables_are_fitted(case, table, y, start):
-    model = HMERegressor(n_experts=10, start=start, random_state=0).fit(table, y)
+    model = HMERegressor(n_experts=10, start=start, max_iter=50, random_state=0).fit(table, y)
     assert model.n_experts_ == 10
     assert np.isfinite(model.predict(table)).all()
     if len(table) > 1:
         labels = np.arange(len(table)) % 2
-        model = HMEClassifier(n_experts=10, start=start, random_state=0).fit(table, labels)
+        model = HMEClassifier(n_experts=10, start=start, max_iter=50, random_state=0).fit(table, labels)
         np.testing.assert_allclose(model.predict_proba(table).sum(axis=1), 1.0)
 
 

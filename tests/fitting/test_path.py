@@ -107,11 +107,12 @@ def test_selected_estimator_is_a_fit_of_that_alpha():
     assert LASSO.alpha == 2.0
 
 
+@pytest.mark.slow
 def test_second_pass_keeps_the_better_fits():
     X, y = regimes(3, 200, 8)
     model = clone(MODEL).set_params(n_experts=3)
-    one = alpha_path(model, X, y, n_alphas=4)
-    two = alpha_path(model, X, y, n_alphas=4, passes=2)
+    one = alpha_path(model, X, y, n_alphas=10)
+    two = alpha_path(model, X, y, n_alphas=10, passes=2)
     assert (two.objective >= one.objective).all()
 
 

@@ -263,7 +263,7 @@ CLASSIFIERS = [
 
 @pytest.mark.parametrize(
     "task, estimator",
-    representative(product(["regression", "classification"], CLASSIFIERS), every=7),
+    representative(product(["regression", "classification"], CLASSIFIERS), every=12),
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_any_classifier(task, estimator):
