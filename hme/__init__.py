@@ -12,6 +12,11 @@ __all__ = ["HMEClassifier", "HMERegressor", "HMETransformer", "Tree", "experts",
 __version__ = "0.1.0"
 
 _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main__"}
+# The rooms for users; `dir` shows them, and the others can be reached too.
+_PUBLIC = frozenset(
+    "bootstrap comparison datasets diagnosis distributions experts gates inference kernels path plot prediction "
+    "scoring text".split()
+)
 
 
 def __getattr__(name: str):
@@ -22,4 +27,4 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted(_ROOMS | set(globals()))
+    return sorted(_PUBLIC | set(__all__) | {name for name in globals() if name.startswith("__")})

@@ -24,6 +24,7 @@ from .experts import (
     StudentExpert,
     TreeExpert,
 )
+from .experts.noise import Response
 from .gates import ConstantGate, EstimatorGate, Gate, GaussianGate, NodeGate, SoftmaxGate, TopKGate
 
 __all__ = ["DEFAULT", "EXPERTS", "GATES", "check_support", "expert_names", "make_expert", "make_gate", "supports"]
@@ -100,6 +101,11 @@ def make_expert(expert, task):
         expert = MixedExpert(pairs)
     if _is_estimator(expert):
         expert = EstimatorExpert(expert)
+    if isinstance(expert, Response):
+        raise TypeError(
+            f"expert = {type(expert).__name__}: a Response is the distribution around a prediction; the expert is the "
+            "PredictorExpert that has it as its response."
+        )
     if not isinstance(expert, Expert):
         raise TypeError(
             f"expert = {expert!r} must be None, one of {names}, an object from hme.experts, a scikit-learn estimator, "

@@ -239,7 +239,7 @@ class PredictorExpert(AdditiveExpert):
         return np.maximum(stats.square - 2.0 * np.einsum("ktp,ktp->kt", shift, stats.cross) + fitted, 0.0)
 
     def _ridge(self, params):
-        """Twice the penalty as far as it is measured against the scale, (K, T), or (K, T, T) with covariances."""
+        """Twice the penalty, zero where it is not divided by the scale, (K, T), or (K, T, T) with covariances."""
         ridge = self._penalty(params)
         return ridge if self.scale_penalty else np.zeros_like(ridge)
 

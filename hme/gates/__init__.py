@@ -1,5 +1,6 @@
 """Gates: distributions over the leaves."""
 
+from ..model.traits import GateTraits
 from .balance import BalanceReport, balance_report
 from .base import Gate, Question, RefitGate
 from .constant import ConstantGate
@@ -16,6 +17,7 @@ __all__ = [
     "EstimatorGate",
     "FixedGate",
     "Gate",
+    "GateTraits",
     "GaussianGate",
     "NodeGate",
     "Question",

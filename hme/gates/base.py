@@ -202,7 +202,7 @@ class Gate(GateFamily):
         """Parameters from responsibilities (n, K) that carry the row weights."""
 
     def evaluate(self, params, rows):
-        """`log_score`, and whatever of the way there `statistics` can use again for the same rows."""
+        """`log_score`, and intermediate results that `statistics` can use again for the same rows."""
         return self.log_score(params, rows), None
 
     @abstractmethod

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit, logsumexp
 from scipy.stats import norm
 
-__all__ = ["Band", "ParameterCovariance", "Spread", "expert_mean_band", "gate_band", "mean_band"]
+__all__ = ["Band", "ParameterCovariance", "expert_mean_band", "gate_band", "mean_band"]
 
 STEP = 1e-3  # of the central differences, in standard errors: their relative error is some 1e-6
 FLAT_STEP = 1.0  # along undetermined directions, where functions that do not change show rounding errors only
@@ -115,8 +115,6 @@ class ParameterCovariance(NamedTuple):
             raise ValueError("the values contradict each other, as some of these are combinations of the others")
         return float((along[sure] ** 2 / values[sure]).sum()), int(sure.sum())
 
-
-Spread = ParameterCovariance  # the name of earlier versions
 
 # -- bands -------------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ __all__ = ["Mixture", "Params", "Statistics", "starving"]
 
 # A leaf is starving if its weight is less than this fraction of the mean weight of the leaves.
 STARVING = 1e-3
+# The gate's probabilities are summed for so many rows before a fit, and may differ from one by this much.
+CHECKED, SUM_TOL = 100, 1e-6
 
 
 class Params(NamedTuple):
@@ -76,7 +78,20 @@ class Mixture:
         """Parameters from initial responsibilities (heads, K)."""
         heads = rows.heads()
         weighted = resp * heads.weight[:, None]
-        return Params(self.gate.init(heads, weighted), self.expert.init(rows, rows.spread(weighted)))
+        params = Params(self.gate.init(heads, weighted), self.expert.init(rows, rows.spread(weighted)))
+        self._check_prior(params, heads[:CHECKED])
+        return params
+
+    def _check_prior(self, params, heads):
+        """Refuse a gate whose probabilities do not sum to one: the objective would not be a likelihood."""
+        total = np.exp(self.log_prior(params, heads)).sum(axis=1)
+        off = np.flatnonzero(~(np.abs(total - 1.0) <= SUM_TOL))
+        if len(off):
+            raise ValueError(
+                f"gate = {self.gate.name}: the probabilities of the experts sum to {total[off[0]]:.4g}, not to 1, for "
+                f"row {off[0]}. log_score must be the logarithm of probabilities, or log p(x, k) with "
+                "traits.generative = True."
+            )
 
     # -- Bayes' rule ---------------------------------------------------------------------------------------------------
 

@@ -96,3 +96,8 @@ def test_impossible_targets_end_in_a_sentence():
         HMERegressor(depth=0, expert=Expert(Bounded)).fit(X, Y)
     except ValueError as error:
         assert "probability zero" in str(error)
+
+
+def test_a_response_is_no_expert():
+    with pytest.raises(TypeError, match="expert = LogisticNoise: a Response is the distribution around a prediction"):
+        HMERegressor(depth=0, expert=LogisticNoise()).fit(X, Y)

@@ -69,6 +69,13 @@ class MinimalGate(Gate):
         return params.coef[1:].size
 
 
+class Unnormalised(MinimalGate):
+    """The same, without the normalisation."""
+
+    def log_score(self, params, rows):
+        return rows.Z @ params.coef.T
+
+
 class MinimalNodes(NodeGate):
     """The same for gating nodes: every branch has the same share of all rows."""
 
@@ -465,3 +472,9 @@ def test_every_gate_is_in_the_lists():
     tested = {type(gate) for gate in FITTED} & {type(getattr(gate, "node", gate)) for gate in [*GATES, SoftmaxGate()]}
     assert {*NAMES.values(), FixedGate} <= tested
     assert TreeGate in {type(gate) for gate in GATES} and issubclass(EstimatorGate, RefitGate)
+
+
+def test_probabilities_that_do_not_sum_to_one_are_refused():
+    X = np.linspace(-1, 1, 50)[:, None]
+    with pytest.raises(ValueError, match="gate = Unnormalised: the probabilities of the experts sum to .*, not to 1"):
+        HMERegressor(n_experts=2, gate=Unnormalised(), random_state=0).fit(X, np.abs(X[:, 0]))

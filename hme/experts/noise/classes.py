@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.dummy import DummyClassifier
 
+from .answers import Answers
+
 __all__ = ["Classes", "ClassifierParams", "ClassifierReport", "Share"]
 
 HALVINGS = 50  # bisection steps for a share
@@ -27,7 +29,7 @@ class ClassifierReport(NamedTuple):
     share: np.ndarray
 
 
-class Classes:
+class Classes(Answers):
     """Class probabilities (1 - s_k) p_k(x) + s_k pi, where pi are the overall class frequencies, eq. (class-share).
 
     The prior on the share s_k counts as `smoothing` additional rows that only pi explains, so that no class has
@@ -35,7 +37,6 @@ class Classes:
     """
 
     Params, Scalars = ClassifierParams, Share
-    smooth = False
 
     def __init__(self, smoothing, rows):
         self.smoothing = smoothing
@@ -94,20 +95,11 @@ class Classes:
     def mean(self, params, rows, prediction):
         return (1.0 - params.share[:, None]) * prediction + params.share[:, None] * self.constant
 
-    def variance(self, params, rows, prediction):
-        raise NotImplementedError("Classes have no variance.")
-
-    def predict_dist(self, params, rows, prediction):
-        raise NotImplementedError("Classes have no distribution of numbers.")
-
     def log_prior(self, params):
         return self.smoothing * np.log(params.share).sum()
 
     def n_parameters(self, params):
         return len(params.share)
-
-    def warnings(self, params):
-        return []
 
     # -- what the user is shown --------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from ...distributions import ZeroTruncated
+from ...distributions import ZeroTruncated, zero_truncated
 from ...model.traits import Traits
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced
@@ -89,7 +89,7 @@ class CountResponse(Response):
     def log_density(self, y, eta, params, rows):
         log_mass = self.log_mass(y, eta, params)
         if self.zero_truncated:
-            log_mass = log_mass - np.log(-np.expm1(self.log_mass(0.0, eta, params)))
+            log_mass = zero_truncated.log_mass(log_mass, self.log_mass(0.0, eta, params))
         return log_mass
 
     def distribution(self, eta, params, rows):

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.dummy import DummyRegressor
 
 from ...numerics.coordinates import by_output
+from .answers import Answers
 from .base import own_targets, single, targets
 from .sums import PredictorStatistics, weighted_sum
 
@@ -39,7 +40,7 @@ class EstimatorReport(NamedTuple):
     df: np.ndarray
 
 
-class Numbers:
+class Numbers(Answers):
     """Noise around the predictions of estimators, bound to a training table.
 
     Parameters
