@@ -16,6 +16,10 @@ FARTHEST = 60  # panels beyond the last piece, at most
 NEGLIGIBLE = 1e-15  # share of an integral at which its tail ends
 
 
+class ScipyFailure(ValueError):
+    """A function of scipy.stats stopped where numbers are out of its range."""
+
+
 class FromScipy(Univariate):
     """Distributions of scipy.stats, continuous or of whole numbers.
 
@@ -26,6 +30,10 @@ class FromScipy(Univariate):
       quantiles. They have ten digits where the density is smooth but for its mode and the ends of its support, six
       where it has a tail with little more than a mean;
     - `spread` fills rows that do not use an expert with the parameters of the first row that does.
+
+    Where the mean is undefined, as of a Cauchy distribution, the median stands for it, as the center does in `Student`;
+    `has_mean` tells. A mean that is infinite, as of positive numbers with a heavy tail, stays so, and a variance that
+    does not exist is infinite.
 
     Parameters
     ----------
@@ -83,14 +91,20 @@ class FromScipy(Univariate):
         return FromScipy(self.family, n_rows, **dict(zip(self.names, fields, strict=True)))
 
     def _ask(self, method, *arguments, **settings):
-        with np.errstate(all="ignore"):  # of poles, and of values that are as good as zero
-            return getattr(self.family, method)(*arguments, **self.parameters, **settings)
+        try:
+            with np.errstate(all="ignore"):  # of poles, and of values that are as good as zero
+                return getattr(self.family, method)(*arguments, **self.parameters, **settings)
+        except ArithmeticError as error:
+            raise ScipyFailure(f"scipy.stats.{self.family.name}.{method} fails at these parameters: {error}") from error
 
     def logpdf(self, y):
         return self._ask("logpmf" if self.discrete else "logpdf", y)
 
     def pdf(self, y):
-        return self._ask("pmf" if self.discrete else "pdf", y)
+        try:
+            return self._ask("pmf" if self.discrete else "pdf", y)
+        except ScipyFailure:  # next to a pole the logarithm is not out of range
+            return super().pdf(y)
 
     def cdf(self, y):
         return self._ask("cdf", y)
@@ -113,10 +127,25 @@ class FromScipy(Univariate):
         return self._full(self._ask("isf", q))
 
     def mean(self):
-        return self._full(self._ask("mean"))
+        mean = self._full(self._ask("mean"))
+        undefined = self._is_undefined(mean)
+        return np.where(undefined, self.icdf(0.5), mean) if undefined.any() else mean
+
+    def _is_undefined(self, mean):
+        """Where scipy's mean is none: nan, or the infinity of a distribution that may have two heavy tails."""
+        if np.isfinite(mean).all():
+            return np.zeros(self.shape, dtype=bool)
+        low, high = self.support()
+        return np.isnan(mean) | (np.isinf(mean) & np.isinf(low) & np.isinf(high))
+
+    def has_mean(self):
+        return self._full(np.isfinite(self._ask("mean")))
 
     def variance(self):
-        return self._full(self._ask("var"))
+        variance = self._full(self._ask("var"))
+        if not (none := np.isnan(variance)).any():
+            return variance
+        return np.where(none & ~np.isnan(self.icdf(0.5)), np.inf, variance)  # nan where parameters are impossible
 
     def support(self):
         return tuple(self._full(end) for end in self._ask("support"))
@@ -183,6 +212,13 @@ class FromScipy(Univariate):
                 break
             left = right
         return np.where(self.has_mean(), total, np.inf)
+
+    def shortfall(self, y):
+        exists = self.has_mean()
+        if exists.all():
+            return super().shortfall(y)
+        mean = np.where(exists, self.mean(), 0.0)
+        return np.where(exists, np.maximum(self.excess(y) + (y - mean), 0.0), np.inf)
 
     def _panel(self, low, high):
         """Integrals (n, K) of the survival function between two points."""

@@ -20,8 +20,8 @@ class ZeroTruncated(Counts):
 
     Parameters
     ----------
-    distribution : Counts
-        Before truncation.
+    distribution : Counts or FromScipy
+        Before truncation; of whole numbers from zero on.
     """
 
     def __init__(self, distribution):
@@ -67,8 +67,13 @@ class ZeroTruncated(Counts):
         return self.distribution.mean() / self._positive()
 
     def variance(self):
-        positive, mean = self._positive(), self.distribution.mean()
-        return np.maximum((self.distribution.variance() + mean**2) / positive - (mean / positive) ** 2, 0.0)
+        positive, variance = self._positive(), self.distribution.variance()
+        exists = np.isfinite(variance)
+        mean = np.where(exists, self.distribution.mean(), 0.0)
+        return np.where(exists, np.maximum((variance + mean**2) / positive - (mean / positive) ** 2, 0.0), variance)
+
+    def has_mean(self):
+        return self.distribution.has_mean()
 
     def mode(self):
         # Above zero the probabilities keep their order.

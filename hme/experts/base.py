@@ -110,7 +110,9 @@ class Expert(BaseEstimator, ABC):
 
     def predict_dist(self, params, rows):
         """p_k(y | x) of all rows and experts as an object of `hme.distributions`; ``rows.y`` is not used."""
-        raise NotImplementedError(f"{type(self).__name__} has no `predict_dist`, the distribution of y as an object.")
+        raise NotImplementedError(
+            f"{type(self).__name__} has no distribution of numbers: `predict_dist` is not defined."
+        )
 
     # -- the M-step --------------------------------------------------------------------------------------------------
 

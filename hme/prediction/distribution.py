@@ -140,13 +140,19 @@ class PredictiveDistribution(RankedScore, Regions):
 
     def mean(self):
         """Mean of y given x, (n,), eq. (mean)."""
-        return (self.weights * self.components.mean()).sum(axis=1)
+        return (self.weights * self._means()).sum(axis=1)
+
+    def _means(self):
+        means = self.components.mean()
+        return means if np.isfinite(means).all() else np.where(self.weights > 0, means, 0.0)
 
     def variance_parts(self):
         """Variances within experts and between experts, (n,) each, eq. (variance)."""
-        means, mean = self.components.mean(), self.mean()[:, None]
+        means, mean = self._means(), self.mean()[:, None]
         within = np.where(self.weights > 0, self.components.variance(), 0.0)
-        return (self.weights * within).sum(axis=1), (self.weights * (means - mean) ** 2).sum(axis=1)
+        exists = np.isfinite(mean)
+        distances = means - mean if exists.all() else np.where(exists, means, np.inf) - np.where(exists, mean, 0.0)
+        return (self.weights * within).sum(axis=1), (self.weights * distances**2).sum(axis=1)
 
     def variance(self):
         """Variance of y given x, (n,), eq. (variance); inf where an expert has none."""

@@ -93,6 +93,9 @@ def count_quantile_of(components, weights, p, slack, upper):
 def _first_bracket(components, weights):
     """Whole numbers (m,) below all counts and, at least 1, above most; whether some counts have no least value."""
     used, mean, reach = weights > 0, components.mean(), 6.0 * np.sqrt(components.variance())
+    heavy = ~np.isfinite(mean + reach)  # its tail is found by doubling
+    if heavy.any():
+        mean, reach = np.where(heavy, 0.0, mean), np.where(heavy, 0.0, reach)
     least = components.support()[0]
     unbounded = np.isneginf(least)
     least = np.ceil(np.where(unbounded, mean - reach, least))

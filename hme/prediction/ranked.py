@@ -8,6 +8,7 @@ __all__ = ["RankedScore"]
 
 GAUSS, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(8)
 TAIL = 1e-17  # probability at which sums over counts end
+LONGEST = 1e8  # of these sums
 
 
 class RankedScore:
@@ -27,15 +28,15 @@ class RankedScore:
         Raises
         ------
         ValueError
-            Where an expert has no mean (Student noise with one or fewer degrees of freedom), or y is not finite.
+            Where the distribution of an expert has no mean, or spreads over too many counts, or y is not finite.
         """
         y = self._grid(y)
         if not np.isfinite(y).all():
             raise ValueError("y must be finite: the score of an infinite y is infinite.")
         with np.errstate(over="ignore", under="ignore"):
+            self._has_means()
             if self.discrete:
                 return self._count_crps(y)
-            self._has_means()
             half = self._half_difference()
             score = self._at(y, distance_of, 0.0, 0.0) - (half if y.ndim == 1 else half[:, None])
         return np.maximum(score, 0.0)
@@ -43,8 +44,8 @@ class RankedScore:
     def _has_means(self):
         if (~self.components.has_mean() & (self.weights > 0)).any():
             raise ValueError(
-                "crps is infinite: the distribution of an expert has no mean, as Student noise with df <= 1. Fix a "
-                "larger df, or compare logarithmic scores."
+                "crps is infinite or undefined where the distribution of an expert has no mean. Compare logarithmic "
+                "scores; where it is Student noise with df <= 1, fix a larger df."
             )
 
     def _half_difference(self):
@@ -141,6 +142,8 @@ class RankedScore:
         """First and last point (n, 2) that have any probability to speak of."""
         with np.errstate(invalid="ignore"):
             low, high = self.icdf(TAIL), self.iccdf(TAIL)
+        if (high - low > LONGEST).any():
+            raise ValueError(f"crps would be a sum over more than {LONGEST:g} counts of {self.components!r}.")
         return np.stack([low, np.maximum(high, low)], axis=1)
 
     def _steps(self, points, chunk=64):

@@ -11,6 +11,7 @@ __all__ = ["Regions"]
 
 GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
 LEVEL_STEP = 1e-12  # of the logarithm of a level
+MOST = 1 << 26  # counts that a region is chosen from
 
 
 class Regions:
@@ -236,6 +237,10 @@ class Regions:
         """Runs of the counts with the largest probabilities, as many as it takes."""
         tail = min(1e-3 * (1.0 - coverage), 1e-6)
         first, last, atoms, regions = self.icdf(tail), self.iccdf(tail), self.components.atoms, []
+        if self.components.on_lattice and (last - first > MOST).any():
+            raise ValueError(
+                f"The region is one of more than {MOST} counts of {self.components!r}. Use method='equal_tailed'."
+            )
         for i in range(len(self)):
             one = self[i]
             counts = np.arange(np.floor(first[i]), last[i] + 1) if self.components.on_lattice else np.zeros(0)

@@ -191,3 +191,34 @@ def test_beside_other_kinds():
     np.testing.assert_allclose(dist.pdf(0.0), WEIGHTS[:, 2])
     y = dist.icdf([0.05, 0.99])
     assert np.isfinite(y).all() and np.isfinite(dist.crps(1.0)).all() and len(dist.interval(0.9)) == N
+
+
+def test_moments_that_do_not_exist():
+    cauchy = d.FromScipy(stats.cauchy, 2, loc=np.array([1.0, -3.0]), scale=np.ones(2))
+    np.testing.assert_allclose(cauchy.mean(), [[1.0, -3.0]] * 2)  # the median
+    assert not cauchy.has_mean().any() and np.isinf(cauchy.variance()).all()
+    pareto = d.FromScipy(stats.pareto, 2, b=np.array([0.5, 1.5]))
+    np.testing.assert_allclose(pareto.mean(), [[np.inf, 3.0]] * 2)
+    assert np.isinf(pareto.variance()).all() and np.isinf(pareto.shortfall(2.0)[:, 0]).all()
+    mixture = PredictiveDistribution(np.array([[0.0, 1.0]] * 2), pareto)
+    np.testing.assert_allclose(mixture.mean(), 3.0)  # the other has no weight
+    with pytest.raises(ValueError, match="the distribution of an expert has no mean"):
+        PredictiveDistribution(np.full((2, 2), 0.5), cauchy).crps(np.zeros(2))
+
+
+def test_a_pole_is_no_failure():
+    beta = d.FromScipy(stats.beta, 1, a=np.array([0.01]), b=np.array([0.5]))
+    regions = PredictiveDistribution(np.ones((1, 1)), beta).interval(0.9, "highest_density")[0]
+    np.testing.assert_allclose(sum(np.diff(beta.cdf(run[None, :]))[0, 0] for run in regions), 0.9, rtol=1e-6)
+
+
+def test_truncated_counts_of_scipy():
+    rates = np.tile([0.3, 4.5], (3, 1))
+    truncated, own = d.ZeroTruncated(d.FromScipy(stats.poisson, mu=rates)), d.ZeroTruncated(d.Poisson(rates))
+    for name in ("mean", "variance", "mode"):
+        np.testing.assert_allclose(getattr(truncated, name)(), getattr(own, name)(), rtol=1e-12)
+    np.testing.assert_allclose(truncated.logpdf(2.0), own.logpdf(2.0), rtol=1e-12)
+    score, exact = (
+        PredictiveDistribution(np.full((3, 2), 0.5), dist).crps(np.array([1, 2, 9])) for dist in (truncated, own)
+    )
+    np.testing.assert_allclose(score, exact, rtol=1e-10)
