@@ -5,7 +5,7 @@ from scipy.special import ndtri
 
 from .univariate import LOG_SQRT_2PI
 
-__all__ = ["bit_middle", "sign_changes", "tail_roots"]
+__all__ = ["bit_middle", "first_counts", "sign_changes", "tail_roots"]
 
 CHORDS = 25  # steps after which intervals are halved: a jump, or a pole, is not found by chords
 ARITHMETIC = 50  # steps after which intervals are halved by the bits of their ends, which ends for certain
@@ -98,3 +98,25 @@ def bit_middle(low, high):
     a, b = (np.where((i := v.view(np.int64)) < 0, np.iinfo(np.int64).min - i, i) for v in (low.copy(), high.copy()))
     middle = (a >> 1) + (b >> 1) + (a & b & 1)
     return np.where(middle < 0, np.iinfo(np.int64).min - middle, middle).view(np.float64)
+
+
+def first_counts(reached, low, high):
+    """Smallest whole numbers from low on, up to high, at which `reached` (...) is true: false, and from there on true.
+
+    Parameters
+    ----------
+    reached : callable
+        Takes an array of the shape of low.
+    low, high : ndarray
+        Finite, and finite or infinite.
+    """
+    below, above = low - 1.0, np.minimum(low + 1.0, high)
+    while (short := ~reached(above) & (above < high)).any():
+        below = np.where(short, above, below)
+        above = np.where(short, np.minimum(above + 2.0 * (above - low + 1.0), high), above)
+    while True:
+        middle = np.floor(below + 0.5 * (above - below))
+        if not ((middle > below) & (middle < above)).any():
+            return above
+        ok = reached(middle)
+        below, above = np.where(ok, below, middle), np.where(ok, middle, above)

@@ -4,8 +4,10 @@ from functools import cached_property
 
 import numpy as np
 from scipy.optimize import elementwise
-from scipy.stats import rv_discrete
+from scipy.special import zeta
+from scipy.stats import rv_discrete, zipf
 
+from .roots import first_counts
 from .univariate import PIECES, RATIO, Univariate
 
 __all__ = ["FromScipy"]
@@ -14,6 +16,8 @@ GAUSS, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(8)
 FINEST = 8  # pieces that one piece is cut into, at most
 FARTHEST = 60  # panels beyond the last piece, at most
 NEGLIGIBLE = 1e-15  # share of an integral at which its tail ends
+TERMS = 1 << 22  # of a sum of probabilities, at most
+LOST = 1e-14  # a difference of such a sum from one has no digits below
 
 
 class ScipyFailure(ValueError):
@@ -32,8 +36,12 @@ class FromScipy(Univariate):
     - `spread` fills rows that do not use an expert with the parameters of the first row that does.
 
     Where the mean is undefined, as of a Cauchy distribution, the median stands for it, as the center does in `Student`;
-    `has_mean` tells. A mean that is infinite, as of positive numbers with a heavy tail, stays so, and a variance that
-    does not exist is infinite.
+    `has_mean` tells. scipy says nan there, or, of Student's with df <= 1, infinity: of distributions on the whole line
+    that means the same here. Where the support has an end, an infinite mean stays so, as of a Pareto distribution. A
+    variance that does not exist is infinite.
+
+    Of some counts scipy knows only the probabilities, and sums them up; such sums must not have more than four million
+    terms.
 
     Parameters
     ----------
@@ -107,36 +115,86 @@ class FromScipy(Univariate):
             return super().pdf(y)
 
     def cdf(self, y):
-        return self._ask("cdf", y)
+        if self._is_zipf:
+            return 1.0 - self._zipf_tail(y)
+        return self._sum("cdf", y)
 
     def sf(self, y):
-        return self._ask("sf", y)
+        if self._is_zipf:
+            return self._zipf_tail(y)
+        return self._sum("sf", y)
 
     _log_mass, _cdf, _sf = logpdf, cdf, sf  # as counts have them, for `ZeroTruncated`
 
     def logcdf(self, y):
-        return self._ask("logcdf", y)
+        return super().logcdf(y) if self._is_summed else self._ask("logcdf", y)
 
     def logsf(self, y):
-        return self._ask("logsf", y)
+        return super().logsf(y) if self._is_summed else self._ask("logsf", y)
 
     def icdf(self, q):
-        return self._full(self._ask("ppf", q))
+        return self._full(self._searched(q, False) if self._is_summed else self._ask("ppf", q))
 
     def isf(self, q):
-        return self._full(self._ask("isf", q))
+        return self._full(self._searched(q, True) if self._is_summed else self._ask("isf", q))
 
-    def mean(self):
-        mean = self._full(self._ask("mean"))
-        undefined = self._is_undefined(mean)
-        return np.where(undefined, self.icdf(0.5), mean) if undefined.any() else mean
+    @property
+    def _is_zipf(self):
+        return isinstance(self.family, type(zipf))
+
+    @property
+    def _is_summed(self):
+        """Whether scipy sums up probabilities, as many as they are, for the distribution function."""
+        own = type(self.family)
+        return self.discrete and own._cdf is rv_discrete._cdf and own._cdf_single is rv_discrete._cdf_single
+
+    def _sum(self, method, y):
+        """`cdf` or `sf` by scipy, whose sums over counts end where nothing is left."""
+        if not self._is_summed:
+            return self._ask(method, y)
+        low, high = self.support()
+        y = np.broadcast_to(y, np.broadcast_shapes(np.shape(y), self.shape))
+        beyond, y = (y < high) & (y - low > TERMS), np.where(y < high, np.minimum(y, low + TERMS), y)
+        if not np.isneginf(low).any():
+            value = self._ask("cdf", y)
+            tail = 1.0 - value
+            if not (beyond & (tail > LOST)).any():
+                return value if method == "cdf" else np.where(tail < LOST, 0.0, tail)
+        raise ValueError(
+            f"{self.family.name} has no distribution function of its own in scipy.stats, and at these parameters its "
+            f"probabilities would be summed up over more than {TERMS} counts. Give the family a _cdf, and a _sf and "
+            "_ppf where its tail is heavy."
+        )
+
+    def _zipf_tail(self, y):
+        """Probability of more than y; scipy has none but the sum over counts."""
+        a, loc = self.parameters["a"], self.parameters.get("loc", 0.0)
+        k = np.maximum(np.floor(y) - loc, 0.0)
+        with np.errstate(all="ignore"):
+            return np.where(k > 0, zeta(a, k + 1.0) / zeta(a, 1.0), np.where(np.isnan(a), np.nan, 1.0))
+
+    def _searched(self, q, upper):
+        """Quantiles of counts by `cdf` or `sf`."""
+        (low, high), q = self.support(), np.broadcast_to(q, self.shape)
+        last = q <= 0 if upper else q >= 1
+        slack = 4.0 * np.finfo(float).eps  # by which a sum of probabilities may miss the one that it is to reach
+
+        def reached(k):
+            return last | (self.sf(k) <= q * (1.0 + slack) if upper else self.cdf(k) >= q - slack)
+
+        return np.where(last, high, first_counts(reached, low, high))
 
     def _is_undefined(self, mean):
         """Where scipy's mean is none: nan, or the infinity of a distribution that may have two heavy tails."""
         if np.isfinite(mean).all():
             return np.zeros(self.shape, dtype=bool)
         low, high = self.support()
-        return np.isnan(mean) | (np.isinf(mean) & np.isinf(low) & np.isinf(high))
+        return self._full(np.isnan(mean)) | (np.isinf(mean) & np.isinf(low) & np.isinf(high))
+
+    def mean(self):
+        mean = self._full(self._ask("mean"))
+        undefined = self._is_undefined(mean)
+        return np.where(undefined, self.icdf(0.5), mean) if undefined.any() else mean
 
     def has_mean(self):
         return self._full(np.isfinite(self._ask("mean")))
@@ -243,7 +301,10 @@ class FromScipy(Univariate):
 
     @cached_property
     def _quantiles(self):
-        return super().pieces()
+        if not self._is_summed:
+            return super().pieces()
+        p = PIECES[PIECES >= 1e-3]  # counts have no peak further out, and their sums may be long
+        return np.stack([*(self.icdf(q) for q in p), self.icdf(0.5), *(self.isf(q) for q in p[::-1])], axis=2)
 
     def _at(self, function, points):
         """function of points (n, K, m)."""

@@ -135,7 +135,8 @@ class Mixture:
 
         def moments(block):
             mean, prior, means, within = self._mixed(params, block, self.expert.predict, self.expert.variance)
-            square = within + (means - mean[:, None]) ** 2
+            with np.errstate(invalid="ignore"):  # a mean that is infinite
+                square = np.where(np.isinf(within), np.inf, within + (means - mean[:, None]) ** 2)
             return mean, (prior * np.where(prior > 0, square, 0.0)).sum(axis=1)  # a variance may be infinite
 
         return self._joined(moments, rows)
@@ -177,7 +178,11 @@ class Mixture:
             log_prior = self.log_prior(params, rows)
             values = [function(params.experts, rows) for function in functions]
         prior = np.exp(log_prior)[:, :, None]
-        return (prior * values[0]).sum(axis=1), prior, *values
+        with np.errstate(invalid="ignore"):
+            mean = (prior * values[0]).sum(axis=1)
+        if np.isnan(mean).any():  # an infinite mean that has no weight
+            mean = np.where(prior > 0, prior * values[0], 0.0).sum(axis=1)
+        return mean, prior, *values
 
     def _of_active(self, params, rows, active, *functions):
         """Values (n, k, ...) of functions of the experts, each evaluated only for the rows routed to it."""

@@ -8,7 +8,8 @@ __all__ = ["RankedScore"]
 
 GAUSS, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(8)
 TAIL = 1e-17  # probability at which sums over counts end
-LONGEST = 1e8  # of these sums
+MOST, HEAVIEST = 1 << 15, 1e-4  # length of a sum that ends earlier, in a tail like a power; probability beyond, at most
+LONGEST = 1e10  # sum over counts
 
 
 class RankedScore:
@@ -28,7 +29,7 @@ class RankedScore:
         Raises
         ------
         ValueError
-            Where the distribution of an expert has no mean, or spreads over too many counts, or y is not finite.
+            Where the distribution of an expert has no mean, or y is not finite.
         """
         y = self._grid(y)
         if not np.isfinite(y).all():
@@ -127,24 +128,42 @@ class RankedScore:
         return out.reshape(y.shape)
 
     def _count_crps_block(self, y):
-        points = self._points()
+        points, heavy = self._points()
         low, out = points[:, :1], np.zeros(y.shape)
         out += np.maximum(low - y, 0.0)  # nothing is below
-        for start, end, F in self._steps(points):
+        for start, end, F in self._steps(points, 4096 if len(heavy) else 64):
             for j in range(y.shape[1]):
                 at = y[:, [j]]
                 below = np.clip(at, start, end) - start  # where the step lies below y
                 out[:, j] += (F**2 * below + (1.0 - F) ** 2 * (end - start - below)).sum(axis=1)
-        last = points[:, -1:]
-        return out + np.maximum(y - last, 0.0)
+        out += np.maximum(y - points[:, -1:], 0.0)
+        if len(heavy):
+            out[heavy] += self[heavy]._power_tail(points[heavy], y[heavy])
+        return out
 
     def _points(self):
-        """First and last point (n, 2) that have any probability to speak of."""
+        """First and last point (n, 2) of sums, and the rows where there is more beyond than next to nothing."""
         with np.errstate(invalid="ignore"):
             low, high = self.icdf(TAIL), self.iccdf(TAIL)
+        heavy = np.zeros(len(self), dtype=bool)
+        far = np.flatnonzero(high - low > MOST) if self.components.on_lattice else []
+        if len(far):
+            earlier = self[far].iccdf(HEAVIEST)
+            heavy[far] = (earlier - low[far] <= MOST) & (high[far] - earlier > 100.0 * (earlier - low[far]))
+            high[heavy] = np.floor(low[heavy]) + MOST
         if (high - low > LONGEST).any():
-            raise ValueError(f"crps would be a sum over more than {LONGEST:g} counts of {self.components!r}.")
-        return np.stack([low, np.maximum(high, low)], axis=1)
+            raise ValueError(f"crps of counts is a sum over more than {LONGEST:g} counts of {self.components!r}.")
+        return np.stack([low, np.maximum(high, low)], axis=1), np.flatnonzero(heavy)
+
+    def _power_tail(self, points, y):
+        """What is left of the score beyond the last point, where the probability of more is like a power."""
+        low, last = points[:, :1], points[:, 1:]
+        length = last - low
+        tail, further = self.ccdf(last), self.ccdf(last + length)
+        power = np.log2(tail / further)
+        beyond = np.maximum((y - low) / length, 1.0)  # of y
+        below = tail * length * (1.0 - beyond ** (1.0 - power)) / (power - 1.0)  # integral of the tail up to y
+        return tail**2 * length / (2.0 * power - 1.0) - 2.0 * below
 
     def _steps(self, points, chunk=64):
         """Blocks (start, end, cdf), each (n, c), of the steps of the distribution functions."""

@@ -11,7 +11,7 @@ __all__ = ["Regions"]
 
 GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
 LEVEL_STEP = 1e-12  # of the logarithm of a level
-MOST = 1 << 26  # counts that a region is chosen from
+MANY, MOST = 1 << 16, 1 << 26  # counts that a region is chosen from
 
 
 class Regions:
@@ -235,12 +235,8 @@ class Regions:
 
     def _count_region(self, coverage):
         """Runs of the counts with the largest probabilities, as many as it takes."""
-        tail = min(1e-3 * (1.0 - coverage), 1e-6)
-        first, last, atoms, regions = self.icdf(tail), self.iccdf(tail), self.components.atoms, []
-        if self.components.on_lattice and (last - first > MOST).any():
-            raise ValueError(
-                f"The region is one of more than {MOST} counts of {self.components!r}. Use method='equal_tailed'."
-            )
+        first, last = self._count_range(coverage)
+        atoms, regions = self.components.atoms, []
         for i in range(len(self)):
             one = self[i]
             counts = np.arange(np.floor(first[i]), last[i] + 1) if self.components.on_lattice else np.zeros(0)
@@ -253,6 +249,22 @@ class Regions:
             runs = np.split(kept, np.flatnonzero(np.diff(kept) > 1) + 1)
             regions.append(np.array([[counts[run[0]], counts[run[-1]]] for run in runs]))
         return regions
+
+    def _count_range(self, coverage):
+        """First and last count (n,) of regions; where a tail is so heavy that they are too many, with more beyond."""
+        tail = min(1e-3 * (1.0 - coverage), 1e-6)
+        first, last = self.icdf(tail), self.iccdf(tail)
+        if not self.components.on_lattice:
+            return first, last
+        while (far := np.flatnonzero(last - first > MANY)).size and tail < 0.01 * (1.0 - coverage):
+            tail *= 10.0
+            first[far], last[far] = self[far].icdf(tail), self[far].iccdf(tail)
+        if (last - first > MOST).any():
+            raise ValueError(
+                f"The region is one of more than {MOST} counts of {self.components!r}. Take a smaller coverage, or "
+                'method="equal_tailed".'
+            )
+        return first, last
 
 
 def _points_region(atoms, masses, coverage):

@@ -177,6 +177,101 @@ def test_shapes_of_parameters():
         PredictiveDistribution(np.ones((1, 1)), d.FromScipy(stats.cauchy, n_rows=1, loc=0.0)).crps(0.0)
 
 
+HEAVY = {  # where the median stands for the mean, and where the mean is infinite
+    "cauchy": (stats.cauchy, dict(loc=[[0.0, 3.0]]), [[True, True]], [[False, False]]),
+    "student": (stats.t, dict(df=[[0.8, 3.0]], loc=1.0), [[True, False]], [[False, False]]),
+    "skewed": (stats.skewcauchy, dict(a=[[0.5, 0.1]]), [[True, True]], [[False, False]]),
+    "pareto": (stats.pareto, dict(b=[[0.8, 1.5]]), [[False, False]], [[True, False]]),
+    "one-sided": (stats.levy_l, dict(scale=[[1.0, 2.0]]), [[False, False]], [[True, True]]),
+    "zipf": (stats.zipf, dict(a=[[1.5, 2.5]]), [[False, False]], [[True, False]]),
+    "yule": (stats.yulesimon, dict(alpha=[[0.8, 1.5]]), [[False, False]], [[True, False]]),
+}
+
+
+@pytest.mark.parametrize("name", HEAVY)
+@pytest.mark.filterwarnings("error")
+def test_what_has_no_mean(name):
+    family, parameters, undefined, infinite = HEAVY[name]
+    dist = d.FromScipy(family, **parameters)
+    np.testing.assert_array_equal(dist.mean()[undefined], dist.icdf(0.5)[undefined])
+    np.testing.assert_array_equal(np.isinf(dist.mean()), infinite)
+    np.testing.assert_array_equal(dist.has_mean(), ~(np.array(undefined) | infinite))
+    assert not np.isnan(dist.variance()).any() and np.isinf(dist.variance()[:, 0]).all()
+    both = PredictiveDistribution(np.array([[0.5, 0.5]]), dist)
+    assert not np.isnan(both.mean()).any() and np.isposinf(both.variance()).all()
+    assert np.isfinite(both.median()).all() and not both.to_frame().isna().any(axis=None)
+    with pytest.raises(ValueError, match="an expert has no mean"):
+        both.crps(2.0)
+    if dist.has_mean()[0, 1]:  # the other is in nobody's way
+        second = PredictiveDistribution(np.array([[0.0, 1.0]]), dist)
+        assert np.isfinite(second.mean()).all() and np.isfinite(second.crps(2.0)).all()
+
+
+def test_impossible_parameters_are_told():
+    dist = d.FromScipy(stats.gamma, a=[[-1.0]])
+    assert np.isnan(dist.mean()).all() and np.isnan(dist.variance()).all()
+
+
+def test_densities_next_to_poles():
+    """Where the density of scipy raises OverflowError, and its logarithm does not."""
+    dist = d.FromScipy(stats.beta, a=[[0.3, 2.0]], b=[[0.3, 0.5]])
+    both = PredictiveDistribution(np.array([[0.5, 0.5]]), dist)
+    (region,) = both.interval(0.9, method="highest_density")
+    np.testing.assert_allclose(np.diff(both.cdf(region.reshape(1, -1)).reshape(-1, 2)).sum(), 0.9, atol=1e-9)
+    y = np.array([[1e-310]])
+    np.testing.assert_allclose(dist.pdf(y), np.exp(stats.beta.logpdf(y, [[0.3, 2.0]], [[0.3, 0.5]])))
+
+
+def test_failures_of_scipy_are_told():
+    class Failing(type(stats.norm)):
+        def _cdf(self, x):
+            raise OverflowError("too large")
+
+    with pytest.raises(ValueError, match="scipy.stats.failing.cdf fails at these parameters: too large"):
+        d.FromScipy(Failing(name="failing"), loc=[[0.0]]).cdf(np.zeros((1, 1)))
+
+
+@pytest.mark.parametrize("a", [1.5, 2.1, 2.5, 4.0])
+def test_zipf_by_sums(a):
+    dist = d.FromScipy(stats.zipf, a=[[a]], loc=2)
+    one = PredictiveDistribution(np.ones((1, 1)), dist)
+    k = np.arange(1.0, 20_000.0)
+    mass = stats.zipf.pmf(k, a)
+    F = np.cumsum(mass)
+    np.testing.assert_allclose(one.cdf(2.0 + k[None])[0], F, rtol=1e-11)
+    np.testing.assert_allclose(one.ccdf(2.0 + k[None, :50])[0], 1 - F[:50], rtol=1e-8)
+    for q in (0.3, 0.5, 0.9, 0.99):
+        assert one.icdf(q)[0] == 2 + k[(F >= q).argmax()] == dist.icdf(q)[0, 0] == dist.isf(1 - q)[0, 0]
+    assert one.mode()[0] == 3 and one.interval(0.9, "highest_density")[0].tolist() == [[3, one.icdf(0.9)[0]]]
+    assert one.logpmf(1e17)[0] < 0 and one.cdf(1e17)[0] <= 1 and one.ccdf(1e17)[0] > 0
+    if a > 2:  # what is left of a sum of squares is like a power
+        for y in (4.0, 500.0, 1e6):
+            more = 20_000.0 < y - 2
+            below = np.where(k < y - 2, F**2, (1 - F) ** 2).sum()
+            if not more:
+                rest = (1 - F[-1]) ** 2 * k[-1] / (2 * a - 3)
+                np.testing.assert_allclose(one.crps(y), below + rest, rtol=1e-5)
+            else:  # a mean absolute distance, and half a mean difference
+                half = (F * (1 - F)).sum() + (1 - F[-1]) * k[-1] / (a - 2)
+                np.testing.assert_allclose(one.crps(y), y - dist.mean()[0, 0] - half, rtol=1e-5)
+
+
+def test_sums_of_scipy():
+    """Of counts of which scipy knows only the probabilities."""
+    light = PredictiveDistribution(np.full((1, 2), 0.5), d.FromScipy(stats.logser, p=[[0.9, 0.5]]))
+    assert light.cdf(1e17)[0] == 1 and light.ccdf(1e17)[0] == 0 and np.isfinite(light.crps(2.0)).all()
+    k = np.arange(1.0, 400.0)
+    F = 0.5 * (stats.logser.cdf(k, 0.9) + stats.logser.cdf(k, 0.5))
+    np.testing.assert_allclose(light.crps(2.0)[0], ((F - (k >= 2)) ** 2).sum(), rtol=1e-10)
+    heavy = d.FromScipy(stats.betanbinom, n=[[3.0]], a=[[0.8]], b=[[1.0]])
+    one = PredictiveDistribution(np.ones((1, 1)), heavy)
+    assert one.median()[0] == stats.betanbinom.ppf(0.5, 3, 0.8, 1) and one.mode()[0] == 0
+    assert one.interval(0.9)[0, 1] == stats.betanbinom.ppf(0.95, 3, 0.8, 1)
+    for ask in (lambda: one.cdf(1e17), lambda: one.icdf(1 - 1e-9), lambda: heavy.isf(1e-13)):
+        with pytest.raises(ValueError, match="betanbinom has no distribution function of its own"):
+            ask()
+
+
 def test_beside_other_kinds():
     """A mixture with a normal expert and a point mass, which takes its point from the densities."""
     components = d.join(
@@ -191,34 +286,3 @@ def test_beside_other_kinds():
     np.testing.assert_allclose(dist.pdf(0.0), WEIGHTS[:, 2])
     y = dist.icdf([0.05, 0.99])
     assert np.isfinite(y).all() and np.isfinite(dist.crps(1.0)).all() and len(dist.interval(0.9)) == N
-
-
-def test_moments_that_do_not_exist():
-    cauchy = d.FromScipy(stats.cauchy, 2, loc=np.array([1.0, -3.0]), scale=np.ones(2))
-    np.testing.assert_allclose(cauchy.mean(), [[1.0, -3.0]] * 2)  # the median
-    assert not cauchy.has_mean().any() and np.isinf(cauchy.variance()).all()
-    pareto = d.FromScipy(stats.pareto, 2, b=np.array([0.5, 1.5]))
-    np.testing.assert_allclose(pareto.mean(), [[np.inf, 3.0]] * 2)
-    assert np.isinf(pareto.variance()).all() and np.isinf(pareto.shortfall(2.0)[:, 0]).all()
-    mixture = PredictiveDistribution(np.array([[0.0, 1.0]] * 2), pareto)
-    np.testing.assert_allclose(mixture.mean(), 3.0)  # the other has no weight
-    with pytest.raises(ValueError, match="the distribution of an expert has no mean"):
-        PredictiveDistribution(np.full((2, 2), 0.5), cauchy).crps(np.zeros(2))
-
-
-def test_a_pole_is_no_failure():
-    beta = d.FromScipy(stats.beta, 1, a=np.array([0.01]), b=np.array([0.5]))
-    regions = PredictiveDistribution(np.ones((1, 1)), beta).interval(0.9, "highest_density")[0]
-    np.testing.assert_allclose(sum(np.diff(beta.cdf(run[None, :]))[0, 0] for run in regions), 0.9, rtol=1e-6)
-
-
-def test_truncated_counts_of_scipy():
-    rates = np.tile([0.3, 4.5], (3, 1))
-    truncated, own = d.ZeroTruncated(d.FromScipy(stats.poisson, mu=rates)), d.ZeroTruncated(d.Poisson(rates))
-    for name in ("mean", "variance", "mode"):
-        np.testing.assert_allclose(getattr(truncated, name)(), getattr(own, name)(), rtol=1e-12)
-    np.testing.assert_allclose(truncated.logpdf(2.0), own.logpdf(2.0), rtol=1e-12)
-    score, exact = (
-        PredictiveDistribution(np.full((3, 2), 0.5), dist).crps(np.array([1, 2, 9])) for dist in (truncated, own)
-    )
-    np.testing.assert_allclose(score, exact, rtol=1e-10)

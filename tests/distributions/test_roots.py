@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from hme.distributions.roots import bit_middle, sign_changes, tail_roots
+from hme.distributions.roots import bit_middle, first_counts, sign_changes, tail_roots
 
 
 def test_tails():
@@ -50,3 +50,10 @@ def test_bit_middle():
     low, high = np.array([-1.0, 1e-300, -1e300]), np.array([1.0, 1e300, -1e-300])
     middle = bit_middle(low, high)
     assert ((low < middle) & (middle < high)).all() and middle[0] == 0.0
+
+
+def test_first_counts():
+    low = np.array([[-3.0, 0.0, 5.0, 2.0, 0.0]])
+    high = np.array([[np.inf, 9.0, 5.0, np.inf, 7.0]])
+    wanted = np.array([[1e9, 4.0, 5.0, 2.0, 100.0]])  # the last is beyond
+    np.testing.assert_array_equal(first_counts(lambda k: k >= wanted, low, high), [[1e9, 4.0, 5.0, 2.0, 7.0]])

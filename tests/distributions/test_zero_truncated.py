@@ -5,6 +5,8 @@ import pytest
 from scipy import stats
 
 from hme import distributions as d
+from hme.distributions.zero_truncated import log_mass
+from hme.prediction import PredictiveDistribution
 
 RATE, DISPERSION = np.array([[0.01, 3.3, 40.5]]), np.array([[2.0, 0.5, 1e-3]])
 COUNTS = {
@@ -12,6 +14,8 @@ COUNTS = {
     "negative binomial": d.NegativeBinomial(RATE, DISPERSION),
     "binomial": d.Binomial(np.array([[1.0, 7.0, 300.0]]), np.array([[-3.0, 0.4, 2.0]])),
     "of scipy": d.FromScipy(stats.logser, p=np.array([[0.1, 0.5, 0.9]]), loc=-1),
+    "geometric of scipy": d.FromScipy(stats.geom, p=np.array([[0.9, 0.5, 0.05]]), loc=-1),
+    "positive already": d.FromScipy(stats.geom, p=np.array([[0.9, 0.5, 0.05]])),
 }
 
 
@@ -47,6 +51,32 @@ def test_kinds_are_kept_apart(name):
     both = d.join([(dist, [0, 1, 2]), (other, [3, 4, 5])])
     assert isinstance(both, d.Composite) and both.on_lattice and both.discrete
     assert repr(dist).startswith("ZeroTruncated(")
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_mixtures(name):
+    """Quantiles, draws and scores of what is left."""
+    dist = d.ZeroTruncated(COUNTS[name])
+    both = PredictiveDistribution(np.array([[0.2, 0.3, 0.5]]), dist)
+    k = np.arange(0.0, 2000.0)
+    mass = both.pmf(k[None])[0]
+    F = np.cumsum(mass)
+    np.testing.assert_allclose(F[-1], 1.0, rtol=1e-12)
+    for q in (0.01, 0.5, 0.99):
+        assert both.icdf(q)[0] == k[(F >= q).argmax()]
+    np.testing.assert_allclose(both.crps(3.0)[0], ((F - (k >= 3)) ** 2).sum(), rtol=1e-9)
+    draws = both.sample(500, rng=0)
+    assert (draws >= 1).all() and abs(draws.mean() - both.mean()[0]) < 5 * np.sqrt(both.variance()[0] / 500)
+    zero = COUNTS[name].logpdf(np.zeros((1, 1)))
+    y = np.full((1, 1), 2.0)
+    np.testing.assert_array_equal(log_mass(COUNTS[name].logpdf(y), zero), dist.logpdf(y))
+
+
+def test_heavy_tails():
+    dist = d.ZeroTruncated(d.FromScipy(stats.zipf, a=np.array([[1.5, 2.5, 4.5]]), loc=-1))
+    np.testing.assert_array_equal(dist.has_mean(), [[False, True, True]])
+    np.testing.assert_array_equal(np.isfinite(dist.mean()), [[False, True, True]])
+    np.testing.assert_array_equal(np.isposinf(dist.variance()), [[True, True, False]])
 
 
 def test_draws_where_next_to_nothing_is_above_zero():
