@@ -18,6 +18,7 @@ STOPS = {
     "max_iter": "EM stopped after max_iter={0} sweeps before it converged. Raise max_iter or tol",
     "stalled": "EM stopped because no part of its last step raised the objective; the gradient is {1:.1g}. Raise alpha "
     "or look for columns of very different scale",
+    "saddle": "EM stands at a saddle of the objective and max_iter={0} leaves no sweeps to leave it. Raise max_iter",
     "max_stages": "the leaves that the gate chooses still changed after its last stage. Raise gate max_stages",
     "interrupted": "EM was interrupted; the best parameters so far are kept. Set warm_start=True and fit again to go "
     "on",

@@ -1,0 +1,156 @@
+"""A way up from where EM has stopped: a saddle of the objective is not a maximum, though every step there is zero.
+
+At a fixed point of EM the Jacobian of its map has an eigenvalue above one exactly where the Hessian of the objective
+has a direction of ascent, so that EM itself leaves a saddle once it is pushed off it, eq. (saddle). A push is a label
+prior of the rows: twin experts, which stand in the same place, get the rows on either side of what their common fit
+leaves over, and all experts get some more of the rows on one side of a direction in (X, y).
+"""
+
+import numpy as np
+
+from ..numerics.kernels import solve_psd
+from . import em
+from .guard import limit
+from .regions import dense, points_of, quantiles, targets_of
+
+__all__ = ["climb"]
+
+# Experts are twins where their log-densities differ by less than this, as a root mean square over their rows.
+TWIN = 0.05
+# Log-odds of a push: for twins, whose rows are divided, and for experts that differ already.
+DIVIDED, NUDGED = 4.0, 0.3
+# Sweeps from a push before its course is judged, at most, and how often a fit is pushed.
+SWEEPS, MOST_SWEEPS, MOST_CLIMBS = 10, 50, 5
+RIDGE = 0.1  # of the common fit of twins, whose residuals divide their rows
+
+
+def climb(mixture, rows, fit, options):
+    """Push a fit off the point where EM has converged, and go on from where that leads up, as often as it does.
+
+    Parameters
+    ----------
+    mixture : Mixture
+    rows : Rows
+    fit : Fit
+        Of plain EM; one that has not converged is returned as it is.
+    options : Options
+        Those of the fit; what is left of ``max_iter`` is used.
+
+    Returns
+    -------
+    Fit
+        Its reason is "saddle" where a way up is known and no sweeps are left to go it.
+    """
+    for _ in range(MOST_CLIMBS):
+        if not fit.converged or mixture.n_leaves(fit.params) == 1:
+            return fit
+        higher = _higher(mixture, rows, fit, options)
+        if higher is None:
+            return fit
+        left = options.max_iter - fit.n_iter
+        if left < 1:
+            return fit._replace(reason="saddle")
+        go_on = em.fit(mixture, rows, higher, _later(options, fit.n_iter, left))
+        fit = go_on._replace(history=em.History.joined([fit.history, go_on.history]))
+    return fit
+
+
+def _later(options, done, left):
+    """The options of sweeps that follow others."""
+    callback = options.callback
+    if callback is not None:
+        callback = _Later(callback, done)
+    return options._replace(max_iter=left, callback=callback)
+
+
+class _Later:
+    def __init__(self, callback, done):
+        self.callback, self.done = callback, done
+
+    def __call__(self, sweep, objective, params):
+        return self.callback(self.done + sweep, objective, params)
+
+
+def _higher(mixture, rows, fit, options):
+    """Parameters of a higher objective than a fit has, to which a push and a few sweeps lead, or None."""
+    least = fit.objective + max(options.tol, 1e-9)
+    quiet = em.Options(SWEEPS, 0.0)
+    for log_label in pushes(mixture, rows, fit.params):
+        pushed = log_label if rows.log_label is None else rows.log_label + log_label
+        with np.errstate(all="ignore"):
+            _, stats = mixture.e_step(fit.params, rows._replace(log_label=pushed))
+            params, reached = mixture.m_step(fit.params, stats, rows), []
+        while len(reached) < MOST_SWEEPS:
+            try:
+                run = em.fit(mixture, rows, params, quiet)
+            except ValueError:  # the push has led out of range
+                break
+            if run.reason == "interrupted":
+                raise KeyboardInterrupt
+            if run.objective > least:
+                return run.params
+            reached.extend(run.history.objective[run.history.accepted])
+            if limit(reached) <= least or run.reason != "max_iter":
+                break
+            params = run.params
+    return None
+
+
+def pushes(mixture, rows, params):
+    """Label priors (n, K) of rows, each a push away from `params`, made when they are asked for."""
+    resp = rows.spread(mixture.posterior(params, rows)[1])
+    log_prob = mixture.expert.log_prob(params.experts, rows)
+    Y, X = targets_of(rows._replace(y=mixture.expert.start_target(rows))), dense(rows.X)
+    for k, other in _twins(log_prob, resp * rows.weight[:, None]):
+        weight = (resp[:, k] + resp[:, other]) * rows.weight
+        for score in _divisions(X, Y, weight):
+            above = score > quantiles(score, [0.5], weight)[0]
+            yield _towards(rows, np.where(above, DIVIDED, -DIVIDED), k, other, resp.shape[1])
+    rng = np.random.default_rng(0)
+    points = points_of(rows._replace(y=Y))
+    score = np.tanh(points @ rng.standard_normal(points.shape[1]))
+    yield rows.spread(rows.pooled(np.outer(score, NUDGED * rng.standard_normal(resp.shape[1]))))
+
+
+def _towards(rows, log_odds, k, other, n_leaves):
+    """The label prior that divides rows between two leaves."""
+    log_label = np.zeros((rows.n_rows, n_leaves))
+    log_odds = rows.spread(np.clip(rows.pooled(log_odds), -DIVIDED, DIVIDED))
+    log_label[:, k], log_label[:, other] = 0.5 * log_odds, -0.5 * log_odds
+    return log_label
+
+
+def _twins(log_prob, weight):
+    """Pairs of leaves whose experts are all but the same, one for each leaf that has a twin before it."""
+    pairs = []
+    for k in range(1, log_prob.shape[1]):
+        for other in range(k):
+            both = weight[:, k] + weight[:, other]
+            with np.errstate(invalid="ignore"):
+                difference = log_prob[:, k] - log_prob[:, other]
+            square = np.where(both > 0, difference, 0.0) ** 2
+            if both.sum() > 0 and both @ square < TWIN**2 * both.sum():
+                pairs.append((k, other))
+                break
+    return pairs
+
+
+def _divisions(X, Y, weight):
+    """Scores (n,) that divide the rows of one expert: signs and sizes of what its fit leaves over.
+
+    The residual times the direction in X along which squared residuals are largest is the one in which two linear
+    experts part fastest, eq. (parting).
+    """
+    gram = X.T @ (X * weight[:, None])
+    ridge = RIDGE * np.eye(len(gram))
+    R = Y - X @ solve_psd(gram + ridge, X.T @ (Y * weight[:, None]))
+    spread = np.sqrt(np.average(R**2, axis=0, weights=weight))
+    R = R / np.where(spread > 0, spread, 1.0)
+    axis = np.linalg.eigh(R.T @ (R * weight[:, None]))[1][:, -1]
+    residual = R @ axis
+    yield residual
+    root = np.linalg.cholesky(gram + ridge)
+    tilted = np.linalg.solve(root, X.T @ (X * (weight * residual**2)[:, None]))
+    direction = np.linalg.eigh(np.linalg.solve(root, tilted.T))[1][:, -1]
+    yield residual * (X @ np.linalg.solve(root.T, direction))
+    yield np.abs(residual)
