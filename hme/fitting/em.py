@@ -104,6 +104,10 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
         for sweep in range(options.max_iter):
             with np.errstate(all="ignore"):  # the guard handles what overflows
                 objective, stats = model.e_step(params, rows, assign)
+            if guard.leaping:
+                history.append((objective, False, np.nan, stats.load))
+                params = guard.land(params, objective, stats, rows)
+                continue
             gain = guard.gain(objective)
             if guard.rejects(objective, gain):
                 history.append((objective, False, np.nan, stats.load))
@@ -123,7 +127,7 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
             if guard.converged(gain, gradient):
                 reason = "converged"
                 break
-            params = model.m_step(params, stats, rows)
+            params = guard.go_on(model.m_step(params, stats, rows))
     except KeyboardInterrupt:
         if guard.best is None:
             raise

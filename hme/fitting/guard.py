@@ -10,6 +10,12 @@ ROUNDING = 1e-13
 MAX_HALVINGS = 40
 # Sweeps without a better objective before none is expected, where steps may go down: of drawn and of refitted ones.
 DRAWN_PATIENCE, REFIT_PATIENCE = 50, 10
+# Rate of EM below which it is fast enough, and plain steps that the first leap may cover.
+SLOW, FIRST_LEAP, STEADY = 0.5, 4.0, 0.5
+# Plain steps before the first leap: early ones choose the region in which a fit ends.
+SETTLING = 10
+# Gains may shrink fast while the slow part of a fit has hardly begun: estimates take no smaller ratio than this.
+LEAST_RATIO = 0.9
 
 
 def remaining(gains):
@@ -34,7 +40,8 @@ def remaining(gains):
     first, second, third = gains[-3:]
     if not (second < first or second == 0.0) or not (third < second or third == 0.0):
         return np.inf
-    ratio = max(second / first if first > 0.0 else 0.0, third / second if second > 0.0 else 0.0)
+    ratios = [b / a for a, b in ((first, second), (second, third)) if a > 0.0]
+    ratio = max(LEAST_RATIO, *ratios)
     return third * ratio / (1.0 - ratio)
 
 
@@ -72,6 +79,9 @@ class Guard:
         self.wanders = self.drawn or model.refitted
         self.most_falls = DRAWN_PATIENCE if self.drawn else REFIT_PATIENCE if self.wanders else MAX_HALVINGS
         self.best, self.falls, self.gains, self.started = None, 0, [], False
+        self.leaps = options.algorithm == "em" and model.exact and not model.routed
+        self.leaping, self.plain, self.trail, self.longest = False, None, [], FIRST_LEAP
+        self.settled = False
 
     def gain(self, objective):
         """How much better the objective is than the best; at the start, how far from that of an earlier fit."""
@@ -99,6 +109,9 @@ class Guard:
         """Parameters after a rejected step: half-way back, or one step on where steps wander."""
         if self.wanders and np.isfinite(objective):
             return self.model.m_step(params, stats, rows)
+        if self.plain is not None:  # the leap was too long
+            params, self.plain, self.falls, self.longest = self.plain, None, 0, max(self.longest / 2, FIRST_LEAP)
+            return params
         return self.model.interpolate(self.best.params, params, 0.5)
 
     def converged(self, gain, gradient):
@@ -113,10 +126,43 @@ class Guard:
         return remaining(self.gains) <= self.tol
 
     def accept(self, best, gain):
-        """Keep what a step led to. After a step that was shortened, the gains of full ones are counted anew."""
+        """Keep what a step led to. After a leap, or a step that was shortened, the gains of plain ones are counted anew."""
         self.started = self.best is not None
-        full = self.started and self.falls == 0
-        self.gains = [*self.gains[-2:], gain if gain > rounding(best.objective) else 0.0] if full else []
-        self.best = best
+        plain = self.started and self.falls == 0 and self.plain is None
+        self.gains = [*self.gains[-SETTLING:], gain if gain > rounding(best.objective) else 0.0] if plain else []
+        self.trail = [*self.trail[-1:], best.params] if plain else [best.params]
+        self.best, self.plain = best, None
         if gain > self.tol or not self.wanders:  # going round in circles is no progress
             self.falls = 0
+
+    def go_on(self, params):
+        """Where to go on after an accepted step: to where the M-step leads, or further the same way, eq. (squarem)."""
+        length = self._length()
+        if length <= 1.0:
+            return params
+        first, second = self.trail
+        self.leaping, self.plain = True, params
+        near = self.model.interpolate(first, second, length)
+        return self.model.interpolate(near, self.model.interpolate(second, params, length), length)
+
+    def land(self, params, objective, stats, rows):
+        """The M-step from where a leap has led, which obeys all constraints; after a failed leap the plain step."""
+        self.leaping = False
+        if np.isfinite(objective):
+            return self.model.m_step(params, stats, rows)
+        return self.next_params(params, objective, stats, rows)
+
+    def _length(self):
+        """How many plain steps a leap covers; one where there is none, or where EM is not steady."""
+        if not self.leaps or len(self.gains) < (3 if self.settled else SETTLING) or min(self.gains[-3:]) <= 0.0:
+            return 1.0
+        first, before, gain = self.gains[-3:]
+        ratio, earlier = gain / before, before / first
+        steady = abs(ratio - earlier) <= STEADY * abs(1.0 - ratio)
+        if not steady or ratio < SLOW or (ratio < 1.0 and gain * ratio / (1.0 - ratio) <= self.tol):
+            return 1.0
+        self.settled = True
+        wanted = 1.0 / max(abs(1.0 - np.sqrt(ratio)), 1e-6)  # gains are squares of distances
+        if wanted > self.longest:
+            wanted, self.longest = self.longest, 2.0 * self.longest
+        return wanted

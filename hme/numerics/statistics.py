@@ -31,9 +31,14 @@ def concatenate(a, b):
 
 
 def interpolate(a, b, step):
-    """Parameters at ``a + step (b - a)``; entries that agree stay as they are, infinite ones too."""
+    """Parameters at ``a + step (b - a)``; entries that agree stay as they are, infinite ones too.
+
+    Beyond `b`, arrays of positive numbers such as variances go on by their ratio, so that they stay positive.
+    """
 
     def between(u, v):
+        if step > 1.0 and (u > 0).all() and (v > 0).all():
+            return v * (v / u) ** (step - 1.0)
         return u + step * np.subtract(v, u, out=np.zeros_like(u), where=u != v)
 
     return type(a)(*(between(u, v) for u, v in zip(a, b, strict=True)))
