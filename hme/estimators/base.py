@@ -33,6 +33,7 @@ class BaseHME(FittedMixture, BaseEstimator):
         gate_features=None,
         standardize=True,
         algorithm="em",
+        accelerate=True,
         start="auto",
         n_init=1,
         n_finalists=None,
@@ -55,6 +56,7 @@ class BaseHME(FittedMixture, BaseEstimator):
         self.gate_features = gate_features
         self.standardize = standardize
         self.algorithm = algorithm
+        self.accelerate = accelerate
         self.start = start
         self.n_init = n_init
         self.n_finalists = n_finalists

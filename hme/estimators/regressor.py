@@ -48,6 +48,9 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         in every sweep, and keeps the best parameters found. In a tuple, each algorithm continues from where the one
         before ended: ``("stochastic", "em")`` searches, then climbs. `history_`, `n_iter_` and `lower_bounds_` are
         those of the last one.
+    accelerate : bool, default=True
+        Whether EM leaps ahead where its steps are steady, eq. (squarem), which takes several times fewer sweeps. A leap
+        is kept only where the objective rises. False is the textbook algorithm, step by step.
     start : str or array-like, default="auto"
         "model_tree", "directions", "hyperplanes", "perturbed_model_tree", "kmeans" or "groups"; or one leaf number a
         row (n,), or responsibilities (n, K). "auto" is "groups", which clusters fits to single groups, if `fit` is

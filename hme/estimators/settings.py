@@ -23,6 +23,7 @@ def check_settings(model):
             "which continues from where the one before ended."
         )
     check_choice(model.on_empty, "on_empty", ("reseed", "warn", "raise"))
+    check_choice(model.accelerate, "accelerate", (True, False))
     check_choice(model.standardize, "standardize", (True, False))
     check_choice(model.warm_start, "warm_start", (True, False))
     if not isinstance(model.verbose, bool):
@@ -48,4 +49,4 @@ def options(model):
         raise ValueError(
             f"random_state = {model.random_state!r} must be None, an int from 0 to 2**32 - 1 or a RandomState."
         ) from None
-    return em.Options(model.max_iter, model.tol, model.callback, model.verbose, algorithms(model), seed)
+    return em.Options(model.max_iter, model.tol, model.callback, model.verbose, algorithms(model), seed, model.accelerate)

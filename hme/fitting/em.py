@@ -32,6 +32,9 @@ class Options(NamedTuple):
         objective then wanders, and the fit ends when its best value has not risen for long.
     seed : int or sequence of int
         Of the generator that "stochastic" draws from.
+    accelerate : bool
+        Whether plain EM leaps ahead where its steps are steady, eq. (squarem). A leap is a sweep whose parameters count
+        as not accepted; it is followed by an M-step, whose result is kept only if the objective has not fallen.
     """
 
     max_iter: int = 500
@@ -40,6 +43,7 @@ class Options(NamedTuple):
     verbose: int = 0
     algorithm: str = "em"
     seed: Any = 0
+    accelerate: bool = True
 
 
 class History(NamedTuple):

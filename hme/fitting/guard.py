@@ -41,7 +41,7 @@ def remaining(gains):
     if not (second < first or second == 0.0) or not (third < second or third == 0.0):
         return np.inf
     ratios = [b / a for a, b in ((first, second), (second, third)) if a > 0.0]
-    ratio = max(LEAST_RATIO, *ratios)
+    ratio = max([LEAST_RATIO, *ratios])
     return third * ratio / (1.0 - ratio)
 
 
@@ -79,7 +79,7 @@ class Guard:
         self.wanders = self.drawn or model.refitted
         self.most_falls = DRAWN_PATIENCE if self.drawn else REFIT_PATIENCE if self.wanders else MAX_HALVINGS
         self.best, self.falls, self.gains, self.started = None, 0, [], False
-        self.leaps = options.algorithm == "em" and model.exact and not model.routed
+        self.leaps = options.accelerate and options.algorithm == "em" and model.exact and not model.routed
         self.leaping, self.plain, self.trail, self.longest = False, None, [], FIRST_LEAP
         self.settled = False
 
