@@ -26,6 +26,7 @@ from .estimators import HMEClassifier, HMERegressor
 from .plot import ExpertsDisplay
 from .text import export_text
 
+INTERRUPTED = 130  # exit status after Ctrl-C, as of a shell
 MIN_ROWS = 20
 MAX_CODES = 10  # with --task auto, a column with at most this many distinct whole numbers holds classes
 MAX_LEVELS = 20  # levels of a text column that are encoded; rarer ones share one column
@@ -54,7 +55,7 @@ def main(argv=None):
     Returns
     -------
     int
-        Exit status: 0, or 2 after an error message.
+        Exit status: 0, 2 after an error message, or 130 after Ctrl-C.
     """
     parser = _parser()
     try:
@@ -69,6 +70,9 @@ def main(argv=None):
             parser.error(f"--out {options.out}: {error.strerror or error}")
     except SystemExit as stop:  # argparse has printed the reason
         return stop.code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

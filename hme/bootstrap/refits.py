@@ -35,10 +35,9 @@ def one_start(start):
 
 def refit(model, X, y, weight, rows, seed, **settings):
     """A clone of a fitted model on the same tree, fitted to other data without warnings."""
-    settings = {
-        "depth": "auto", "branching": 2, "n_experts": None, "tree": model.tree_, "warm_start": False, "callback": None,
-        "verbose": 0, "n_jobs": None, "random_state": seed,
-    } | settings  # fmt: skip
+    settings = model.as_fitted() | {"callback": None, "verbose": 0, "n_jobs": None, "random_state": seed} | settings
+    if "labels" in rows:
+        rows = rows | {"labels": model.labels_as_fitted(rows["labels"])}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # troubles of refits are counted instead
         return clone(model).set_params(**settings).fit(X, y, sample_weight=weight, **rows)

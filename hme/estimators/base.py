@@ -1,9 +1,13 @@
 """What regressor and classifier share: hyper-parameters, and the tags that tell scikit-learn what they support."""
 
+import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from ..registry import make_expert, make_gate
 from .fitted import FittedMixture
+from .keeping import restored
+from .row_arguments import label_factors
 
 __all__ = ["BaseHME"]
 
@@ -36,7 +40,8 @@ class BaseHME(FittedMixture, BaseEstimator):
         accelerate=True,
         start="auto",
         n_init=1,
-        n_finalists=None,
+        n_finalists="auto",
+        prefer="auto",
         max_iter=500,
         tol=1e-5,
         on_empty="warn",
@@ -60,6 +65,7 @@ class BaseHME(FittedMixture, BaseEstimator):
         self.start = start
         self.n_init = n_init
         self.n_finalists = n_finalists
+        self.prefer = prefer
         self.max_iter = max_iter
         self.tol = tol
         self.on_empty = on_empty
@@ -90,6 +96,59 @@ class BaseHME(FittedMixture, BaseEstimator):
             if any(key.startswith(f"{name}__") for key in params) and not hasattr(family, "get_params"):
                 params[name] = make(family)
         return super().set_params(**params)
+
+    # -- other starts, and fits of the same model to other data ------------------------------------------------------
+
+    def from_restart(self, number):
+        """The model as another start left it.
+
+        Parameters
+        ----------
+        number : int
+            Of the start in `restarts_`.
+
+        Returns
+        -------
+        HMERegressor or HMEClassifier
+            A fitted copy. It has the experts that the start had, before ``on_empty`` mended anything.
+        """
+        check_is_fitted(self)
+        return restored(self, number)
+
+    def as_fitted(self):
+        """Hyper-parameters with which a clone has the tree and the experts that this fit has ended with.
+
+        Returns
+        -------
+        dict
+            For ``set_params``.
+        """
+        check_is_fitted(self)
+        settings = {"tree": self.tree_, "depth": "auto", "branching": 2, "n_experts": None, "warm_start": False}
+        if self.on_empty == "drop":
+            settings["on_empty"] = "warn"
+        if self.dropped_:
+            kept = self._earlier.kept
+            settings["expert"] = make_expert(self.expert, self.task).pruned(kept)
+            settings["gate"] = make_gate(self.gate).pruned(self.tree_)
+        return settings
+
+    def labels_as_fitted(self, labels):
+        """Labels of `fit` as those of the experts that it has ended with.
+
+        Parameters
+        ----------
+        labels : array-like of shape (n,) or (n, K)
+
+        Returns
+        -------
+        array-like
+            The same, or factors (n, K) if experts were dropped.
+        """
+        if not self.dropped_:
+            return labels
+        factors = np.exp(label_factors(labels, len(labels), self._earlier.asked.n_leaves))
+        return factors[:, self._earlier.kept]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

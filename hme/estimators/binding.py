@@ -26,6 +26,8 @@ class Bound(NamedTuple):
     rows: Rows
     order: Any  # numbers of the rows among those of positive weight, or None where they stand in the user's order
     structure: tuple  # what a warm start must share with the earlier fit
+    asked: Tree  # the tree of the hyper-parameters; an earlier fit may have dropped leaves of it
+    kept: np.ndarray  # (K,), the numbers that the leaves of `tree` have in it
 
 
 def bind(model, given):
@@ -47,20 +49,43 @@ def bind(model, given):
     arrays = {"y": given.y, "weight": given.weight, "group": given.groups, **given.arguments}
     rows, order = in_groups(columns.rows(given.tables, **arrays))
     check_support(expert, gate, rows)
-    tree = _tree(model, expert, rows)
-    if continues(model) and tree != model.tree_:
-        raise ValueError(f"warm_start: the earlier fit has {model.tree_!r}, not {tree!r}. Use warm_start=False.")
+    tree = asked = _tree(model, expert, rows)
+    kept = np.arange(asked.n_leaves)
+    if continues(model):
+        tree, kept = _earlier_tree(model, asked)
+    if len(kept) < asked.n_leaves:
+        expert, gate = expert.pruned(kept), gate.pruned(tree)
+    if model.on_empty == "drop":
+        gate.pruned(tree)  # refused where that cannot be, before all the work
     if gate.traits.sees_columns and tree.n_leaves > 1:
         check_group_columns(rows, columns.gate.design.names)
     numbers = np.flatnonzero(given.kept)
-    rows = with_labels(rows, given.labels, numbers if order is None else numbers[order], len(given.kept), tree, gate)
+    numbers = numbers if order is None else numbers[order]
+    rows = with_labels(rows, given.labels, numbers, len(given.kept), asked, gate, kept)
     if expert.traits.cross_fitted or gate.traits.cross_fitted:
         rows = rows._replace(fold=fold_numbers(rows))
+    mixture = _mixture(expert, gate, tree, rows, columns)
+    return Bound(mixture, columns, tree, rows, order, structure, asked, kept)
+
+
+def rebound(given, bound, kept, tree):
+    """The mixture of the leaves `kept` of the tree that was asked for, on a smaller tree, bound to the same rows."""
+    return _mixture(given.expert.pruned(kept), given.gate.pruned(tree), tree, bound.rows, bound.columns)
+
+
+def _mixture(expert, gate, tree, rows, columns):
     # One thread, as in the fit, so that results do not depend on their number. The guard notices what overflows.
     with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
-        mixture = Mixture(gate, expert.bind(rows, columns.expert.design))
-    return Bound(mixture, columns, tree, rows, order, structure)
+        return Mixture(gate, expert.bind(rows, columns.expert.design))
+
+
+def _earlier_tree(model, asked):
+    """The tree of an earlier fit, and the numbers of its leaves in the tree that is asked for."""
+    earlier = model._earlier
+    if asked != earlier.asked:
+        raise ValueError(f"warm_start: the earlier fit has {earlier.asked!r}, not {asked!r}. Use warm_start=False.")
+    return model.tree_, earlier.kept
 
 
 def continues(model):

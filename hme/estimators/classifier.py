@@ -56,19 +56,30 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_init : int, default=1
         Number of starts, of which the best fit is kept. The first is `start`, the others are in turn "directions",
         "perturbed_model_tree".
-    n_finalists : int or None, default=None
-        If given, all starts run for a few sweeps, and only this many of the best run to the end.
+    n_finalists : int, "auto" or None, default="auto"
+        Whether the starts race. In a race a start that cannot be expected to overtake the best is left behind,
+        eq. (expected), and of several on their way to one maximum one goes on; a number also bounds how many run to the
+        end. "auto" is a race without a bound from 12 starts on; None lets every start run to the end.
+    prefer : {"auto", "interior", "likelihood"}, default="auto"
+        Which of several starts is kept: the one of highest objective ("likelihood"), or the one that is highest where
+        degenerate experts count for nothing ("interior"), eq. (worth). Degenerate are experts of a single group or of
+        hardly more weight than they have parameters, and those whose variance is at its floor while that of others is
+        not. "auto" is "interior", but "likelihood" with ``on_empty="drop"``.
     max_iter : int, default=500
         Largest number of sweeps of a start.
     tol : float, default=1e-5
         A fit has converged when a sweep gains no more than this, in nats per unit of weight, and the scaled gradient is
         below its square root.
-    on_empty : {"warn", "reseed", "raise"}, default="warn"
-        What to do about an expert that ends with less than a thousandth of an equal share of the weight.
+    on_empty : {"warn", "reseed", "drop", "raise"}, default="warn"
+        What to do about an expert that ends with less than a thousandth of an equal share of the weight: "warn",
+        "reseed" it with rows that another one fits badly, or "raise" an error. "drop" fits again without such experts
+        and without `tiny_` ones, as flexmix's minprior does, until there are none; the tree loses their leaves, and
+        `n_experts_`, `tree_` and `dropped_` say so.
     warm_start : bool, default=False
         Start from the parameters, and the standardisation, of the last fit.
     callback : callable or None, default=None
-        ``callback(sweep, objective, params)``, called after every accepted sweep; a true value stops the current start.
+        ``callback(sweep, objective, params)``, called after every accepted sweep with a copy of the parameters; a true
+        value stops the current start.
         With ``n_jobs`` above 1 it is called in the worker processes.
     class_weight : dict, "balanced" or None, default=None
         Factors on the weights of the rows of each class.
@@ -104,13 +115,19 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_iter_ : int
     converged_ : bool
     stop_reason_ : str
-        "converged", "max_iter", "stalled", "callback" or "interrupted".
+        "converged", "max_iter", "stalled", "callback" or "interrupted", also if the start that is kept had ended before
+        the interrupt.
     boundary_ : list of str
         Parameters at a boundary: separating gates or experts, variances at their floor.
+    tiny_ : list of Tiny
+        Experts of a single group, or of hardly more weight than they have parameters.
+    dropped_ : list of Tiny
+        Experts that ``on_empty="drop"`` has dropped, by the numbers of their leaves in the tree that was asked for.
     restarts_ : list of Restart
-        What each start reached.
-    restart_params_ : list of Params or None
-        The parameters that each start reached; None if experts or gate are estimators that are fitted anew.
+        What each start reached: objective, sweeps, why it ended, loads, tiny experts, variances at their floor, other
+        boundaries. It prints as a table and has ``to_frame()``; `from_restart` makes a model of any of them.
+    restart_params_ : list of Params
+        The parameters that each start reached.
     model_ : Mixture
         Gate and experts, bound to the rows of the fit; with `params_`, the mixture itself.
     columns_ : Columns
@@ -156,7 +173,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         accelerate=True,
         start="auto",
         n_init=1,
-        n_finalists=None,
+        n_finalists="auto",
+        prefer="auto",
         max_iter=500,
         tol=1e-5,
         on_empty="warn",
@@ -182,6 +200,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             start=start,
             n_init=n_init,
             n_finalists=n_finalists,
+            prefer=prefer,
             max_iter=max_iter,
             tol=tol,
             on_empty=on_empty,
@@ -223,8 +242,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             given = read(self, X, y, sample_weight, groups, labels)
             bound = bind(self, given)
             begun = start(self, given, bound)
-            fits = begun.run()
-            keep(self, given, bound, begun, fits)
+            outcome = begun.run()
+            keep(self, given, bound, begun, outcome)
             self.classes_ = self.target_.classes
         return self
 

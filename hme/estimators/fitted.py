@@ -74,7 +74,7 @@ class FittedMixture:
         if self.model_.gate.traits.sees_columns and self.n_experts_ > 1:
             check_group_columns(rows, self.columns_.gate.design.names)
         order = np.arange(n) if order is None else order
-        rows = with_labels(rows, labels, order, n, self.tree_, self.model_.gate)
+        rows = with_labels(rows, labels, order, n, self._earlier.asked, self.model_.gate, self._earlier.kept)
         kept = rows.weight > 0
         if not kept.any():
             raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")

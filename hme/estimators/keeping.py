@@ -1,18 +1,35 @@
 """Keep, the last step of a fit: the best run becomes the fitted attributes, and what went wrong is said."""
 
+import copy
 import warnings
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ..fitting import restarts
-from .settings import algorithms
+from ..fitting import dropping, ends, restarts
+from ..model.mixture import Mixture
+from ..model.tiny import in_words, tiny
+from ..model.tree import Tree
+from .binding import rebound
+from .interrupts import is_one_of_many
+from .settings import algorithms, preferred
 from .starting import Earlier
 
-__all__ = ["keep"]
+__all__ = ["keep", "restored"]
 
 
-def keep(model, given, bound, begun, fits):
+class Kept(NamedTuple):
+    """What an estimator keeps of its starts, for `restored`."""
+
+    mixture: Mixture
+    tree: Tree
+    kept: np.ndarray  # the numbers of its leaves in the tree that was asked for
+    fits: list  # of Fit, without their statistics
+
+
+def keep(model, given, bound, begun, outcome):
     """Set the fitted attributes of an estimator.
 
     Parameters
@@ -21,50 +38,132 @@ def keep(model, given, bound, begun, fits):
     given : Given
     bound : Bound
     begun : Start
-    fits : list of Fit
-        One for each start; fewer after an interrupt.
+    outcome : Outcome
+        The fits, one for each start; fewer after an interrupt.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After an interrupt, if the fit is one of many.
     """
-    mixture = bound.mixture
-    best = max(fits, key=lambda fit: fit.objective)
-    if model.on_empty == "reseed" and best.reason not in ("interrupted", "callback"):
-        best = restarts.feed(mixture, bound.rows, best, begun.options)
-    model.boundary_ = _report_troubles(model, mixture, best)
-    model.model_, model.columns_, model.tree_, model.params_ = mixture, bound.columns, bound.tree, best.params
+    whole = dropping.Fitted(bound.mixture, bound.tree, bound.rows, None, bound.kept, (), outcome.interrupted)
+    index = int(np.argmax([fit.objective for fit in outcome.fits]))
+    try:
+        if not whole.interrupted:
+            index = ends.best_of(bound.mixture, bound.rows, outcome.fits, preferred(model))
+        fitted = _mended(model, given, bound, begun, whole._replace(fit=outcome.fits[index]))
+    except KeyboardInterrupt:
+        fitted = whole._replace(fit=outcome.fits[index], interrupted="after the last sweep")
+    if fitted.interrupted and is_one_of_many():
+        raise KeyboardInterrupt
+    for attempt in range(2):
+        try:
+            _keep(model, given, bound, begun, outcome, fitted, index)
+            break
+        except KeyboardInterrupt:
+            fitted = fitted._replace(interrupted=fitted.interrupted or "after the last sweep")
+            if attempt:
+                raise
+
+
+def _mended(model, given, bound, begun, fitted):
+    """The best fit after starving leaves have been fed, or tiny experts dropped."""
+    if fitted.interrupted or fitted.fit.reason == "callback":
+        return fitted
+    if model.on_empty == "drop":
+        return dropping.drop(fitted, begun.options, partial(rebound, given, bound))
+    if model.on_empty == "reseed":
+        try:
+            fed = restarts.feed(fitted.mixture, fitted.rows, fitted.fit, begun.options)
+        except KeyboardInterrupt:
+            return fitted._replace(interrupted="while experts without weight were given rows")
+        stopped = "while experts without weight were given rows" if fed.reason == "interrupted" else ""
+        return fitted._replace(fit=fed, interrupted=stopped)
+    return fitted
+
+
+def _keep(model, given, bound, begun, outcome, fitted, index):
+    mixture, best = fitted.mixture, fitted.fit
+    model.tiny_ = tiny(mixture, best.params, best.stats, fitted.rows)
+    model.boundary_ = _report_troubles(model, bound, fitted)
+    _set_fit(model, mixture, fitted.tree, bound.columns, best)
+    model.load_ = best.stats.load / best.stats.load.sum()
+    before = model.dropped_ if len(bound.kept) < bound.asked.n_leaves else []  # by the fit that this one continues
+    model.dropped_ = list({one.expert: one for one in (*before, *fitted.dropped)}.values())
     model.target_ = given.target
     model.row_arguments_ = tuple(sorted(name for name, values in given.arguments.items() if values is not None))
-    model.n_experts_ = bound.tree.n_leaves
     model.objective_ = "joint" if mixture.gate.traits.generative else "conditional"
     if algorithms(model)[-1] == "hard":
         model.objective_ += " classification"
-    model.experts_ = mixture.expert.report(best.params.experts, bound.columns.expert.design)
-    model.gate_ = mixture.gate.report(best.params.gate, bound.columns.gate.design)
-    model.history_, model.stages_ = best.history, list(best.stages)
-    model.lower_bounds_ = best.history.objective[best.history.accepted]
-    model.n_iter_, model.converged_, model.stop_reason_ = best.n_iter, best.converged, best.reason
-    model.load_ = best.stats.load / best.stats.load.sum()
-    model.restarts_ = [
-        restarts.Restart(name, fit.objective, fit.n_iter, fit.reason)
-        for name, fit in zip(begun.names, fits, strict=False)  # an interrupt leaves the later starts out
-    ]
-    model.restart_params_ = None if mixture.refitted else [fit.params for fit in fits]
-    reached = best.objective if best.converged else -np.inf
-    model._earlier = Earlier(bound.structure, begun.fitted_on, reached)
+    if fitted.interrupted:
+        model.stop_reason_ = "interrupted"
+    model.restarts_ = ends.Restarts(
+        ends.restart_of(begun.names[number], bound.mixture, bound.rows, fit, i == index)
+        for i, (number, fit) in enumerate(zip(outcome.numbers, outcome.fits, strict=True))
+    )
+    model.restart_params_ = [fit.params for fit in outcome.fits]
+    fits = [fit._replace(stats=None) for fit in outcome.fits]
+    model._restarted = Kept(bound.mixture, bound.tree, bound.kept, fits)
+    model._earlier = Earlier(bound.structure, begun.fitted_on, _reached(best), bound.asked, fitted.kept)
 
 
-def _report_troubles(model, mixture, best):
+def _set_fit(model, mixture, tree, columns, fit):
+    """The attributes that a fit alone determines."""
+    model.model_, model.columns_, model.tree_, model.params_ = mixture, columns, tree, fit.params
+    model.n_experts_ = tree.n_leaves
+    model.experts_ = mixture.expert.report(fit.params.experts, columns.expert.design)
+    model.gate_ = mixture.gate.report(fit.params.gate, columns.gate.design)
+    model.history_, model.stages_ = fit.history, list(fit.stages)
+    model.lower_bounds_ = fit.history.objective[fit.history.accepted]
+    model.n_iter_, model.converged_, model.stop_reason_ = fit.n_iter, fit.converged, fit.reason
+
+
+def _reached(fit):
+    return fit.objective if fit.converged else -np.inf
+
+
+def restored(model, number):
+    """A copy of a fitted estimator whose fit is that of another start."""
+    mixture, tree, started, fits = model._restarted
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number < len(fits):
+        raise ValueError(f"number = {number!r} must be the number of a start in restarts_, from 0 to {len(fits) - 1}.")
+    other, restart = copy.copy(model), model.restarts_[number]
+    _set_fit(other, mixture, tree, model.columns_, fits[number])
+    other.load_, other.tiny_, other.dropped_ = np.array(restart.load), list(restart.tiny), []
+    other.boundary_ = list(restart.boundary)
+    marked = (one._replace(kept=i == number) for i, one in enumerate(model.restarts_))
+    other.restarts_ = ends.Restarts(marked)
+    other._earlier = model._earlier._replace(reached=_reached(fits[number]), kept=started)
+    return other
+
+
+def _report_troubles(model, bound, fitted):
     """Give one warning, with every cause and its next step; return what is at a boundary."""
+    mixture, best = fitted.mixture, fitted.fit
     starving, names = restarts.starving(best).tolist(), mixture.expert.names
-    starving = [names[k] for k in starving] if names else starving
+    called = [names[k] for k in starving] if names else starving
     if starving and model.on_empty == "raise":
-        raise ValueError(f"{restarts.STARVED.format(starving, 'n_init > 1')} (on_empty='raise').")
+        raise ValueError(f"{restarts.STARVED.format(called, 'n_init > 1')} (on_empty='raise').")
     boundary = mixture.warnings(best.params, best.stats)
     causes = []
-    if best.reason in restarts.STOPS:
+    if fitted.interrupted:
+        causes.append(restarts.INTERRUPTED.format(fitted.interrupted))
+    elif best.reason in restarts.STOPS:
         causes.append(restarts.STOPS[best.reason].format(model.max_iter, best.gradient))
+    if fitted.dropped:
+        causes.append(_said_of_dropped(fitted, bound.asked.n_leaves))
     if starving:
         advice = "n_init > 1" if model.on_empty == "reseed" else "n_init > 1 or on_empty='reseed'"
-        causes.append(restarts.STARVED.format(starving, advice))
+        causes.append(restarts.STARVED.format(called, advice))
+    small = [one for one in model.tiny_ if one.expert not in starving]
+    if small:
+        causes.append(f"{in_words(small)}. Use fewer experts or on_empty='drop'")
     if causes or boundary:
         message = f"{type(model).__name__}: " + "; ".join(causes + boundary) + "."
-        warnings.warn(message, ConvergenceWarning, stacklevel=4)
+        warnings.warn(message, ConvergenceWarning, stacklevel=5)
     return boundary
+
+
+def _said_of_dropped(fitted, n_asked):
+    left = f"on_empty='drop' has left {fitted.tree.n_leaves} of {n_asked} experts"
+    return f"{left}: {in_words(fitted.dropped)}"

@@ -94,7 +94,7 @@ def check_group_columns(rows, names):
 # -- labels ------------------------------------------------------------------------------------------------------------
 
 
-def with_labels(rows, labels, numbers, n_given, tree, gate):
+def with_labels(rows, labels, numbers, n_given, tree, gate, kept):
     """The rows with what the user knows of their experts, eq. (labels).
 
     Parameters
@@ -106,7 +106,10 @@ def with_labels(rows, labels, numbers, n_given, tree, gate):
         Which of these the rows are.
     n_given : int
     tree : Tree
+        Whose leaves the labels are of.
     gate : Gate or NodeGate
+    kept : ndarray of int
+        Which of the leaves are in use; an earlier fit may have dropped others.
     """
     if labels is None:
         return rows
@@ -115,7 +118,11 @@ def with_labels(rows, labels, numbers, n_given, tree, gate):
     labels = np.asarray(labels)
     if labels.shape[:1] != (n_given,):
         raise ValueError(f"labels has {labels.shape[:1]} rows, X has {n_given}.")
-    return rows._replace(log_label=label_factors(labels[numbers], rows.n_rows, tree.n_leaves, rows.group))
+    log_label = label_factors(labels[numbers], rows.n_rows, tree.n_leaves, rows.group)[:, kept]
+    if not np.isfinite(log_label).any(axis=1).all():
+        gone = np.setdiff1d(np.arange(tree.n_leaves), kept).tolist()
+        raise ValueError(f"labels leave some row only experts {gone}, which the fit has dropped (on_empty='drop').")
+    return rows._replace(log_label=log_label)
 
 
 def label_factors(labels, n_rows, n_leaves, codes=None):

@@ -1,12 +1,13 @@
 """The hyper-parameters of an estimator, checked, and the options of EM that they stand for."""
 
+import numpy as np
 from sklearn.utils import check_random_state
 
 from ..fitting import em, starts
 from ..fitting.algorithms import ALGORITHMS
 from ..numerics.checks import check_choice, check_int, check_real
 
-__all__ = ["algorithms", "check_settings", "options"]
+__all__ = ["algorithms", "check_settings", "options", "preferred"]
 
 
 def check_settings(model):
@@ -14,15 +15,18 @@ def check_settings(model):
     check_int(model.n_init, "n_init")
     check_int(model.max_iter, "max_iter")
     check_real(model.tol, "tol")
-    if model.n_finalists is not None:
+    if isinstance(model.n_finalists, str):
+        check_choice(model.n_finalists, "n_finalists", ("auto",))
+    elif model.n_finalists is not None:
         check_int(model.n_finalists, "n_finalists", 1, model.n_init)
+    check_choice(model.prefer, "prefer", ("auto", "interior", "likelihood"))
     names = algorithms(model)
     if not names or not all(isinstance(name, str) and name in ALGORITHMS for name in names):
         raise ValueError(
             f"algorithm = {model.algorithm!r} must be one of {sorted(ALGORITHMS)}, or a tuple of several, each of "
             "which continues from where the one before ended."
         )
-    check_choice(model.on_empty, "on_empty", ("reseed", "warn", "raise"))
+    check_choice(model.on_empty, "on_empty", ("warn", "reseed", "drop", "raise"))
     check_choice(model.accelerate, "accelerate", (True, False))
     check_choice(model.standardize, "standardize", (True, False))
     check_choice(model.warm_start, "warm_start", (True, False))
@@ -41,6 +45,33 @@ def algorithms(model):
     return model.algorithm if isinstance(model.algorithm, list | tuple) else (model.algorithm,)
 
 
+def preferred(model):
+    """What makes one start better than another: "interior" or "likelihood"."""
+    if model.prefer == "auto":  # what is going to be dropped need not be avoided
+        return "likelihood" if model.on_empty == "drop" else "interior"
+    return model.prefer
+
+
+class _OnCopies:
+    """A callback that may change the arrays it is given."""
+
+    def __init__(self, callback):
+        self.callback = callback
+
+    def __call__(self, sweep, objective, params):
+        return self.callback(sweep, objective, _copied(params))
+
+
+def _copied(params):
+    """Parameters in new arrays; fitted estimators in them are the same."""
+    if isinstance(params, np.ndarray):
+        return params.copy()
+    if isinstance(params, tuple):
+        parts = map(_copied, params)
+        return type(params)(*parts) if hasattr(params, "_fields") else tuple(parts)
+    return params
+
+
 def options(model):
     """The `Options` of EM; a random state that is an object draws a number."""
     try:
@@ -49,4 +80,7 @@ def options(model):
         raise ValueError(
             f"random_state = {model.random_state!r} must be None, an int from 0 to 2**32 - 1 or a RandomState."
         ) from None
-    return em.Options(model.max_iter, model.tol, model.callback, model.verbose, algorithms(model), seed, model.accelerate)
+    callback = None if model.callback is None else _OnCopies(model.callback)
+    return em.Options(
+        model.max_iter, model.tol, callback, model.verbose, algorithms(model), seed, accelerate=model.accelerate
+    )

@@ -8,7 +8,7 @@ import joblib
 
 from ..fitting import restarts, starts
 from .binding import continues
-from .settings import options
+from .settings import options, preferred
 
 __all__ = ["Earlier", "Start", "start"]
 
@@ -19,13 +19,15 @@ class Earlier(NamedTuple):
     structure: tuple
     fitted_on: Any  # see `_fingerprint`
     reached: float  # the objective where the fit has converged, else -inf
+    asked: Any  # the tree of the hyper-parameters
+    kept: Any  # (K,), the numbers that the leaves of `tree_` have in it
 
 
 class Start(NamedTuple):
     """The starts of a fit."""
 
     names: list  # of str
-    run: Callable  # without arguments; runs EM from each start and returns a list of `Fit`
+    run: Callable  # without arguments; runs EM from each start and returns an `Outcome`
     options: Any  # of EM
     fitted_on: Any
 
@@ -57,13 +59,20 @@ def start(model, given, bound):
         resp = resp if bound.order is None else resp[bound.order]
     first = model.start if resp is None else "given"
     grouped = rows.group is not None and len(rows.firsts()) < rows.n_rows
-    names = starts.sequence(first, model.n_init, model.task == "classification", grouped)
-    jobs = mixture, rows, tree, names, em_options, resp, model.n_finalists, model.n_jobs
+    n_starts, n_finalists = model.n_init, model.n_finalists
+    if isinstance(first, str) and first == "auto" and n_finalists is not None:
+        n_starts = starts.n_tried(mixture, rows, tree, model.n_init)
+        if n_starts > model.n_init and n_finalists == "auto":
+            n_finalists = model.n_init
+    names = starts.sequence(first, n_starts, model.task == "classification", grouped)
+    jobs = mixture, rows, tree, names, em_options, resp, n_finalists, model.n_jobs, preferred(model)
     return Start(names, partial(restarts.run, *jobs), em_options, fitted_on)
 
 
 def _run_again(*arguments):
-    return [restarts.continue_fit(*arguments)]
+    fit = restarts.continue_fit(*arguments)
+    stopped = f"after {fit.n_iter} sweep(s)" if fit.reason == "interrupted" else ""
+    return restarts.Outcome([fit], [0], stopped)
 
 
 def _fingerprint(model, given, bound):

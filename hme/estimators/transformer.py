@@ -143,13 +143,14 @@ class HMETransformer(TransformerMixin, BaseEstimator):
         given = {name: value for name, value in routed["fit"].items() if name in ("offset", "trials", "groups")}
         # The fits to folds start where the full one ended, so that their experts are the same, in the same order.
         resp = full.responsibilities(X, y, **given)
-        shape = {"tree": full.tree_, "depth": "auto", "branching": 2, "n_experts": None}
-        columns = None
-        groups = routed["fit"].get("groups")
+        columns, arguments = None, dict(routed["fit"])
+        if arguments.get("labels") is not None:
+            arguments["labels"] = full.labels_as_fitted(arguments["labels"])
+        groups = arguments.get("groups")
         for train, test in self._folds(target, groups).split(np.zeros(len(target)), target, groups):
-            settings = shape | {"start": resp[train], "n_init": 1, "n_finalists": None, "warm_start": False}
+            settings = full.as_fitted() | {"start": resp[train], "n_init": 1, "n_finalists": None}
             part = clone(self._estimator()).set_params(**settings)
-            part.fit(_safe_indexing(table, train), target[train], **_cut(routed["fit"], train, len(target)))
+            part.fit(_safe_indexing(table, train), target[train], **_cut(arguments, train, len(target)))
             if is_classifier(full) and len(part.classes_) < len(full.classes_):
                 raise ValueError(f"a fold of cv = {self.cv!r} leaves no row of some class; use fewer folds.")
             answer = self._columns(part, _safe_indexing(table, test), _cut(routed["predict"], test, len(target)))

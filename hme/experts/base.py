@@ -59,6 +59,10 @@ class Expert(BaseEstimator, ABC):
         """The structure of the family as text: its class and all hyper-parameters except the adjustable ones."""
         return described(self, self.adjustable)
 
+    def pruned(self, kept):
+        """The family, not bound, for a tree of which only the leaves `kept` are left."""
+        return self
+
     def exchangeable(self, n_leaves):
         """Which pairs of leaves are exchangeable, (K, K) of bool: all, unless the user has set something by leaf."""
         return np.ones((n_leaves, n_leaves), dtype=bool)
@@ -159,6 +163,21 @@ class Expert(BaseEstimator, ABC):
     def warnings(self, params, stats):
         """Warnings about parameters at a boundary, a list of sentences that suggest what to do."""
         return []
+
+    def at_floor(self, params):
+        """Indices of the experts whose scale is at its floor: nothing else bounds their likelihood."""
+        return np.zeros(0, dtype=int)
+
+    def effective_df(self, params, stats):
+        """How many parameters each expert estimates from its own rows, (K,); shrunk ones count in part, eq. (own-df).
+
+        Zeros where they cannot be counted.
+        """
+        counts = np.zeros(sum(len(leaves) for _, _, leaves, _ in self.components(params)))
+        try:
+            return counts + self.n_parameters(params) / len(counts)
+        except NotImplementedError:
+            return counts
 
     # -- information, where `traits.smooth` --------------------------------------------------------------------------
 

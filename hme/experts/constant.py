@@ -99,6 +99,12 @@ class ConstantExpert(AdditiveExpert):
     def n_parameters(self, params):
         return self.family_.n_parameters(params)
 
+    def at_floor(self, params):
+        return self.family_.at_floor(params)
+
+    def effective_df(self, params, stats):
+        return self.family_.effective_df(params, stats)
+
     def warnings(self, params, stats):
         return self.family_.warnings(params, stats)
 

@@ -306,6 +306,9 @@ class FittedExpert(RefitExpert):
         learned, n_outputs = [] if self.frozen else params.estimator[:, -1], len(self.answers_.constant)
         return sum(size_of(estimator, n_outputs) for estimator in learned) + self.answers_.n_parameters(params)
 
+    def at_floor(self, params):
+        return self.answers_.at_floor(params)
+
     def warnings(self, params, stats):
         found, failed = self.answers_.warnings(params), np.flatnonzero(params.failed).tolist()
         if failed:

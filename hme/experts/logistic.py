@@ -7,6 +7,7 @@ import numpy as np
 from ..model.traits import Traits
 from ..numerics import multinomial, penalties, statistics
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
+from ..numerics.kernels import solve_psd
 from .base import AdditiveExpert, shrinks_to_pooled
 
 __all__ = ["LogisticExpert"]
@@ -132,6 +133,16 @@ class LogisticExpert(AdditiveExpert):
         distance = params.coef - self.center_
         tied = (distance == 0).any(axis=0) & (self.center_[0] != 0)  # equal to the nonzero center of all experts
         return multinomial.n_moved(distance) + int(np.minimum(tied[:, :-1].sum(axis=0), C - 1).sum())
+
+    def effective_df(self, params, stats):
+        _, C, p = params.coef.shape
+        if self.lasso_ is not None:
+            return super().effective_df(params, stats)
+        slots = np.arange(C)
+        own = multinomial.hessian(stats.curvature, C)[:, slots, :, slots]  # (C, K, p, p); slots as if on their own
+        own = (2.0 if C == 2 else 1.0) * own
+        shrunk = solve_psd(own + np.diag(self.penalty_), own)
+        return np.trace(shrunk, axis1=-2, axis2=-1).sum(axis=0) * (C - 1) / C
 
     def column_information(self, stats):
         return statistics.diagonal(stats.curvature)

@@ -110,6 +110,9 @@ class MixedExpert(Expert):
                 "and densities are not comparable in one likelihood."
             )
 
+    def pruned(self, kept):
+        return MixedExpert([self.experts[k] for k in kept])
+
     @property
     def traits(self):
         return together([member.traits for member in self.members])
@@ -320,6 +323,16 @@ class MixedExpert(Expert):
 
     def n_parameters(self, params):
         return sum(self.families_[g].n_parameters(part) for g, _, part in self._groups(params))
+
+    def at_floor(self, params):
+        parts = [leaves[self.families_[g].at_floor(part)] for g, leaves, part in self._groups(params)]
+        return np.sort(np.concatenate(parts))
+
+    def effective_df(self, params, stats):
+        own = np.zeros(len(params.group))
+        for g, leaves, part in self._groups(params):
+            own[leaves] = self.families_[g].effective_df(part, stats[g])
+        return own
 
     def warnings(self, params, stats):
         found = []

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from copy import copy
 
 import numpy as np
+from sklearn.base import clone
 
 from ..numerics import penalties, statistics
 from ..numerics.checks import check_choice
@@ -48,6 +49,13 @@ class PredictorExpert(AdditiveExpert):
             response = self.response()
             response.check()
         return response.possible(rows)
+
+    def pruned(self, kept):
+        if self.fixed_coef is None:
+            return self
+        fixed = self.fixed_coef.items()
+        fixed = {column: np.asarray(value)[kept] if np.ndim(value) else value for column, value in fixed}
+        return clone(self).set_params(fixed_coef=fixed)
 
     def exchangeable(self, n_leaves):
         if any(np.ndim(value) for value in (self.fixed_coef or {}).values()):  # a coefficient is fixed leaf by leaf
@@ -283,6 +291,14 @@ class PredictorExpert(AdditiveExpert):
             return T * self.constraints_.n_free((K, p)) + n_scalars
         return n_scalars + sum(self.constraints_.n_moved(params.coef[:, t], self.center_[:, t]) for t in range(T))
 
+    def effective_df(self, params, stats):
+        if self.constraints_ or self.lasso_ is not None:
+            return super().effective_df(params, stats)
+        K, T, _ = params.coef.shape
+        shrunk = solve_psd(self._systems(params, stats), stats.gram)  # eq. (own-df)
+        own = np.trace(shrunk, axis1=-2, axis2=-1)
+        return own.sum(axis=1) * (T / own.shape[1]) + self.response_.n_parameters(params) / K
+
     # -- boundaries --------------------------------------------------------------------------------------------------
 
     def column_information(self, stats):
@@ -312,6 +328,9 @@ class PredictorExpert(AdditiveExpert):
                 systems = systems + held[:, :, None] * np.eye(held.shape[1])
             running |= lost_directions(params.coef[:, 0], systems, self.moment_)
         return np.flatnonzero(running), np.flatnonzero(self.response_.one_sided(stats) & ~running)
+
+    def at_floor(self, params):
+        return self.response_.at_floor(params)
 
     def warnings(self, params, stats):
         running, alone = self._diverging(params, stats)

@@ -50,25 +50,9 @@ def climb(mixture, rows, fit, options):
         left = options.max_iter - fit.n_iter
         if left < 1:
             return fit._replace(reason="saddle")
-        go_on = em.fit(mixture, rows, higher, _later(options, fit.n_iter, left))
+        go_on = em.fit(mixture, rows, higher, options.after(fit.n_iter, left))
         fit = go_on._replace(history=em.History.joined([fit.history, go_on.history]))
     return fit
-
-
-def _later(options, done, left):
-    """The options of sweeps that follow others."""
-    callback = options.callback
-    if callback is not None:
-        callback = _Later(callback, done)
-    return options._replace(max_iter=left, callback=callback)
-
-
-class _Later:
-    def __init__(self, callback, done):
-        self.callback, self.done = callback, done
-
-    def __call__(self, sweep, objective, params):
-        return self.callback(self.done + sweep, objective, params)
 
 
 def _higher(mixture, rows, fit, options):

@@ -35,6 +35,8 @@ class Options(NamedTuple):
     accelerate : bool
         Whether plain EM leaps ahead where its steps are steady, eq. (squarem). A leap is a sweep whose parameters count
         as not accepted; it is followed by an M-step, whose result is kept only if the objective has not fallen.
+    climbs : bool
+        Whether a fit that has converged is pushed off the point where it stands, see `ascent.climb`.
     """
 
     max_iter: int = 500
@@ -44,6 +46,22 @@ class Options(NamedTuple):
     algorithm: str = "em"
     seed: Any = 0
     accelerate: bool = True
+    climbs: bool = True
+
+    def after(self, done, left):
+        """The options of a run that continues one of `done` sweeps, for `left` sweeps at most."""
+        callback = None if self.callback is None else _Later(self.callback, done)
+        return self._replace(max_iter=left, callback=callback)
+
+
+class _Later:
+    """A callback that counts the sweeps of an earlier run too."""
+
+    def __init__(self, callback, done):
+        self.callback, self.done = callback, done
+
+    def __call__(self, sweep, objective, params):
+        return self.callback(self.done + sweep, objective, params)
 
 
 class History(NamedTuple):

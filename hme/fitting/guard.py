@@ -46,7 +46,7 @@ def remaining(gains):
 
 
 def limit(objectives):
-    """The objective that EM is on its way to, by the same estimate from the objectives of plain steps; inf if unknown."""
+    """The objective that EM is on its way to, by the same estimate, from those of plain steps; inf if unknown."""
     gains = np.diff(objectives[-4:])
     return objectives[-1] + remaining(np.where(np.abs(gains) <= rounding(objectives[-1]), 0.0, gains))
 
@@ -126,7 +126,7 @@ class Guard:
         return remaining(self.gains) <= self.tol
 
     def accept(self, best, gain):
-        """Keep what a step led to. After a leap, or a step that was shortened, the gains of plain ones are counted anew."""
+        """Keep what a step led to. After a leap or a shortened step the gains of plain ones are counted anew."""
         self.started = self.best is not None
         plain = self.started and self.falls == 0 and self.plain is None
         self.gains = [*self.gains[-SETTLING:], gain if gain > rounding(best.objective) else 0.0] if plain else []

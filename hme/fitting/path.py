@@ -212,11 +212,14 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
     with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):  # the products of blocks are small
         warnings.simplefilter("ignore", ConvergenceWarning)  # one warning at the end stands for all
         running.fit(X, y, sample_weight=sample_weight, **rows)
+        if model.on_empty == "drop":  # all fits of the path have the same experts
+            running.set_params(on_empty="warn")
         if alphas is None:
             largest = _largest_alpha(running, side, X, y, sample_weight, answered)
             alphas = np.geomspace(largest, eps * largest, n_alphas)
         order = [*alphas[::-1], *(alphas if passes == 2 else [])]
-        models = _fits_along(order, running, side, model.warm_start, X, y, sample_weight=sample_weight, **rows)
+        own = {"warm_start": model.warm_start, "on_empty": model.on_empty}
+        models = _fits_along(order, running, side, own, X, y, sample_weight=sample_weight, **rows)
     models = [models[alpha] for alpha in alphas]
     criteria = [_criteria(fitted, X, y, sample_weight, answered) for fitted in models]
     path = AlphaPath(side, alphas, models, criteria)
@@ -230,14 +233,14 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
     return path
 
 
-def _fits_along(alphas, running, side, warm_start, X, y, **arguments):
+def _fits_along(alphas, running, side, own, X, y, **arguments):
     """The best fit of each strength, a dict, of a model that goes from one to the next."""
     models = {}
     for alpha in alphas:
         running.set_params(**{f"{side}__alpha": float(alpha)}).fit(X, y, **arguments)
         if alpha not in models or running.lower_bounds_[-1] > models[alpha].lower_bounds_[-1]:
             models[alpha] = copy.copy(running)
-            models[alpha].set_params(warm_start=warm_start, **{side: clone(getattr(running, side))})
+            models[alpha].set_params(**own, **{side: clone(getattr(running, side))})
     return models
 
 
@@ -273,11 +276,12 @@ def _largest_alpha(model, side, X, y, sample_weight, arguments):
     design = getattr(model.columns_, side).design
     huge = HUGE * rows.weight.sum()
     if side == "expert":
-        family = make_expert(model.expert, model.task).set_params(alpha=huge).bind(rows, design)
+        family = make_expert(model.expert, model.task).set_params(alpha=huge).pruned(model._earlier.kept)
+        family = family.bind(rows, design)
         resp = rows.spread(resp)
     else:
         rows, gate = heads, clone(make_gate(model.gate)).set_params(alpha=huge)
-        family = gate.over(model.tree_).bind(rows, design).dense(resp.shape[1])
+        family = gate.pruned(model.tree_).bind(rows, design).dense(resp.shape[1])
     params = family.init(rows, resp)
     for _ in range(NULL_STEPS):
         stats = None

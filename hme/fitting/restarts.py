@@ -1,5 +1,6 @@
-"""Several starts: fit from each, race them, and give rows to leaves that hold none."""
+"""Several starts: fit from each, all to the end or in a race, and give rows to leaves that hold none."""
 
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -7,11 +8,10 @@ from joblib import Parallel, delayed, effective_n_jobs
 from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
 from ..model import mixture as mixtures
-from . import em, starts, training
+from . import em, ends, racing, starts, training
 
-__all__ = ["Restart", "continue_fit", "feed", "run", "starving"]
+__all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
 
-RACE_SWEEPS = 25  # sweeps of every start before the finalists are chosen
 MAX_RESEEDS = 3
 # What ended a fit before it converged, and what to do about it; {0} is max_iter, {1} the gradient.
 STOPS = {
@@ -20,22 +20,22 @@ STOPS = {
     "or look for columns of very different scale",
     "saddle": "EM stands at a saddle of the objective and max_iter={0} leaves no sweeps to leave it. Raise max_iter",
     "max_stages": "the leaves that the gate chooses still changed after its last stage. Raise gate max_stages",
-    "interrupted": "EM was interrupted; the best parameters so far are kept. Set warm_start=True and fit again to go "
-    "on",
 }
+INTERRUPTED = (
+    "EM was interrupted {0}; the best parameters so far are kept. Set warm_start=True and fit again to go on from them"
+)
 STARVED = "expert(s) {0} hold next to no weight. Use fewer experts, {1}"
 
 
-class Restart(NamedTuple):
-    """What the fit from one start reached."""
+class Outcome(NamedTuple):
+    """What the starts reached."""
 
-    start: str
-    objective: float
-    n_iter: int
-    reason: str
+    fits: list  # of Fit, in the order of their starts
+    numbers: list  # of int, the start of each: an interrupt leaves later ones out
+    interrupted: str = ""  # where an interrupt came, such as "in start 3 of 8, after 12 sweeps"
 
 
-def run(mixture, rows, tree, names, options, given=None, n_finalists=None, n_jobs=None):
+def run(mixture, rows, tree, names, options, given=None, n_finalists=None, n_jobs=None, prefer="likelihood"):
     """Fit from every start.
 
     Parameters
@@ -49,36 +49,123 @@ def run(mixture, rows, tree, names, options, given=None, n_finalists=None, n_job
         Start number i draws from ``default_rng((options.seed, i))`` alone, so that every backend and `n_jobs` gives the
         same fits.
     given : ndarray of shape (n, K) or None
-    n_finalists : int or None
-        With a number, every start runs for a few sweeps, and only so many of the best are fitted to the end.
+    n_finalists : int, "auto" or None
+        With None every start runs to the end. Otherwise they race, see `racing.race`; with "auto" only if there are
+        many.
     n_jobs : int or None
         Fits that run at the same time.
+    prefer : {"interior", "likelihood"}
+        What the starts race for, see `ends.worth`.
 
     Returns
     -------
-    list of Fit
+    Outcome
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it comes before any fit has parameters.
     """
-    racing = n_finalists is not None and n_finalists < len(names)
-    first = options._replace(max_iter=min(RACE_SWEEPS, options.max_iter)) if racing else options
-    parallel = Parallel(n_jobs=n_jobs)
-    jobs = [
-        (mixture, rows, tree, given if name == "given" else name, first._replace(seed=(options.seed, i)))
-        for i, name in enumerate(names)
-    ]
-    if effective_n_jobs(n_jobs) == 1:  # an interrupt ends the fit, not one start of it
-        fits = []
-        for job in jobs:
-            fits.append(_run_start(*job))
-            if fits[-1].reason == "interrupted":
-                return fits
+    field = _Field(mixture, rows, tree, names, options, given, n_jobs)
+    most = racing.finalists(n_finalists, len(names))
+    if most is None:
+        field.advance(range(len(names)), options.max_iter)
     else:
-        fits = parallel(delayed(_run_start)(*job) for job in jobs)
-    if racing:
-        finalists = sorted(range(len(fits)), key=lambda i: -fits[i].objective)[:n_finalists]
-        finals = parallel(delayed(continue_fit)(mixture, rows, fits[i].params, options, warm=False) for i in finalists)
-        for i, final in zip(finalists, finals, strict=True):
-            fits[i] = final._replace(history=em.History.joined([fits[i].history, final.history]))
-    return fits
+        field.options = options._replace(climbs=False)  # only of the winner it matters whether it stands at a saddle
+        racing.race(field, mixture, rows, options, most, prefer)
+        field.climb(ends.best_of(mixture, rows, field.fits, prefer))
+    numbers = sorted(field.fits)
+    return Outcome([field.fits[i] for i in numbers], numbers, field.interrupted)
+
+
+class _Field:
+    """The starts of a fit, each of which can be advanced by some sweeps.
+
+    Attributes
+    ----------
+    fits : dict from int to Fit
+        What each start has reached.
+    interrupted : str
+        Where an interrupt came; nothing advances any more.
+    """
+
+    def __init__(self, mixture, rows, tree, names, options, given, n_jobs):
+        self.mixture, self.rows, self.tree, self.names = mixture, rows, tree, names
+        self.options, self.given, self.n_jobs = options, given, n_jobs
+        self.fits, self.interrupted, self._running = {}, "", None
+
+    def advance(self, numbers, max_iter, anew=False):
+        """Run starts until they have converged, or have made `max_iter` sweeps: in all, or from now on if `anew`."""
+        if self.interrupted:
+            return
+        jobs = [(i, self._job(i, max_iter, anew)) for i in numbers]
+        try:
+            for i, fit in self._results(jobs):
+                self.fits[i] = _joined(self.fits.get(i), fit)
+                if fit.reason == "interrupted":
+                    self._stop(i)
+                    break
+        except KeyboardInterrupt:
+            if not self.fits:
+                raise
+            self._stop(self._running)
+
+    def climb(self, i):
+        """Push a start that has converged off the point where it stands."""
+        if self.fits[i].converged and self.fits[i].n_iter < self.options.max_iter:
+            self.options = self.options._replace(climbs=True)
+            self.advance([i], self.options.max_iter)
+
+    def _job(self, i, max_iter, anew):
+        """A function and its arguments that run start i, or run it on; a start is drawn when it runs."""
+        options, before = self.options._replace(seed=(self.options.seed, i)), self.fits.get(i)
+        if before is None:
+            start = self.given if self.names[i] == "given" else self.names[i]
+            return _run_start, (self.mixture, self.rows, self.tree, start, options._replace(max_iter=max_iter))
+        options = options.after(before.n_iter, max_iter if anew else max_iter - before.n_iter)
+        options = options._replace(seed=(*options.seed, before.n_iter))
+        return continue_fit, (self.mixture, self.rows, before.params, options, -np.inf, False)
+
+    def _results(self, jobs):
+        """Pairs of a start and its fit, as they come."""
+        if effective_n_jobs(self.n_jobs) == 1:  # without joblib, so that starts run one by one
+            for i, (function, arguments) in jobs:
+                self._running = i
+                yield i, function(*arguments)
+            return
+        calls = [delayed(_numbered)(i, *job) for i, job in jobs]
+        try:
+            results = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered")(calls)
+        except ValueError:  # this backend returns only all of them at once
+            results = Parallel(n_jobs=self.n_jobs)(calls)
+        try:
+            yield from results
+        finally:
+            with suppress(AttributeError):
+                results.close()
+
+    def _stop(self, number):
+        n_starts = len(self.names)
+        if number is None:  # in other processes
+            self.interrupted = f"after {len(self.fits)} of {n_starts} starts"
+            return
+        fit, of = self.fits.get(number), f" in start {number + 1} of {n_starts}" if n_starts > 1 else ""
+        self.interrupted = (
+            f"before the first sweep{of}" if fit is None else f"{of}, after {fit.n_iter} sweep(s)".lstrip(" ,")
+        )
+
+
+def _numbered(i, function, arguments):
+    return i, function(*arguments)
+
+
+def _joined(before, fit):
+    """A fit with the sweeps of the run that it continues; the better parameters of both."""
+    if before is None:
+        return fit
+    history = em.History.joined([before.history, fit.history])
+    best = fit if fit.objective >= before.objective else before
+    return best._replace(history=history, reason=fit.reason)
 
 
 def _run_start(mixture, rows, tree, start, options):

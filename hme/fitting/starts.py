@@ -7,6 +7,8 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 
+from ..model.folds import fold_numbers
+from ..model.rows import BLOCK_ROWS
 from ..numerics.kernels import log_normalize, solve_psd
 from .model_tree import SPLIT_RIDGE, model_tree, perturbed_model_tree
 from .regions import dense, divided, from_labels, points_of, quantiles, targets_of
@@ -18,32 +20,24 @@ __all__ = [
     "groups",
     "hyperplanes",
     "kmeans",
+    "labels",
     "model_tree",
+    "n_tried",
     "perturbed_model_tree",
     "pooled",
     "reseeded",
+    "residuals",
     "sequence",
 ]
 
+SOFT_LABELS = 0.1  # share of a row that a random label leaves to all leaves
 LEAST_SHARE = 1e-6  # of a row that a start denies a leaf, where others of its group, or a label, may think better
 
 
 def directions(rows, tree, rng):
     """Every gating node cuts its region at weighted quantiles of a random direction in standardised (X, y)."""
     points = points_of(rows)
-
-    def cut(region, n_pieces):
-        score = points @ rng.standard_normal(points.shape[1])
-        inside = region.hard
-        levels = np.arange(1, n_pieces) / n_pieces
-        thresholds = quantiles(score[inside], levels, rows.weight[inside])
-        pieces = []
-        for threshold in thresholds:
-            lower, region = region.cut(score, threshold, rows.weight)
-            pieces.append(lower)
-        return [*pieces, region]
-
-    return divided(rows, tree, cut)
+    return _cut_by(rows, tree, lambda: points @ rng.standard_normal(points.shape[1]))
 
 
 def hyperplanes(rows, tree, rng):
@@ -64,6 +58,50 @@ def hyperplanes(rows, tree, rng):
         width = quantiles(squares, [0.5 / tree.n_leaves], rows.weight)[0]
         log_resp[:, k] = -0.5 * squares / max(width, 1e-9)
     return log_normalize(log_resp)[1]
+
+
+def residuals(rows, tree, rng):
+    """Every gating node cuts its region at weighted quantiles of what the fit of all rows leaves over.
+
+    As they are, tilted along a direction in X, or multiplied by one, whichever is drawn: experts may differ in level,
+    or in slope where nothing in X tells them apart.
+    """
+    X, Y, weight = dense(rows.X), targets_of(rows), rows.weight
+    gram = X.T @ (X * weight[:, None])
+    left = Y - X @ solve_psd(gram + SPLIT_RIDGE * np.eye(len(gram)), X.T @ (Y * weight[:, None]))
+    scale = np.sqrt(np.average(left**2, axis=0, weights=weight))
+    left = left / np.where(scale > 0, scale, 1.0)
+
+    def score():
+        residual = left @ rng.standard_normal(left.shape[1])
+        direction = X[:, :-1] @ rng.standard_normal(X.shape[1] - 1) / np.sqrt(max(X.shape[1] - 1, 1))
+        return [residual, residual + direction, residual * direction][rng.integers(3)]
+
+    return _cut_by(rows, tree, score)
+
+
+def labels(rows, tree, rng):
+    """A leaf for every distinct row, drawn at random; most of the row goes there, the rest to all leaves.
+
+    What the leaves have in common is all that such a start knows; it finds what no cut of feature space does. Rows are
+    numbered by their content, so that equal ones have the same leaf, and so do those of a group.
+    """
+    number = fold_numbers(rows)
+    return from_labels(rng.integers(tree.n_leaves, size=number.max() + 1)[number], tree.n_leaves, SOFT_LABELS)
+
+
+def _cut_by(rows, tree, score):
+    """Every gating node cuts its region at weighted quantiles of a score (n,) that is made for it."""
+
+    def cut(region, n_pieces):
+        values, pieces = score(), []
+        levels = np.arange(1, n_pieces) / n_pieces
+        for threshold in quantiles(values[region.hard], levels, rows.weight[region.hard]):
+            lower, region = region.cut(values, threshold, rows.weight)
+            pieces.append(lower)
+        return [*pieces, region]
+
+    return divided(rows, tree, cut)
 
 
 def kmeans(rows, tree, rng=None):
@@ -171,16 +209,37 @@ STARTS = {
     "perturbed_model_tree": perturbed_model_tree,
     "directions": directions,
     "hyperplanes": hyperplanes,
+    "residuals": residuals,
+    "labels": labels,
     "kmeans": kmeans,
     "groups": groups,
 }
+# Kinds that draw, in turn, and those that do not, with which start="auto" begins. Class codes have no planes.
+DRAWN = "labels", "directions", "hyperplanes", "residuals", "labels", "perturbed_model_tree", "hyperplanes"
+FIXED = "model_tree", "kmeans"
+# Where a sweep is cheap, in rows times leaves, and there are few leaves, start="auto" tries so many starts.
+CHEAP, FEW_LEAVES, TRIED = 8 * BLOCK_ROWS, 6, 10
 
 
 def sequence(first, n_init, classification, grouped=False):
-    """Names of the starts number 0 .. n_init - 1: `first`, then the drawn ones in turn."""
+    """Names of the starts number 0 .. n_init - 1: `first`, then others in turn, those that draw nothing only once."""
+    fixed = ["groups"] if grouped else list(FIXED[:: -1 if classification else 1])
+    drawn = [kind for kind in DRAWN if not (classification and kind == "hyperplanes")]
     if first == "auto":
-        first = "groups" if grouped else "kmeans" if classification else "model_tree"
-    drawn = ["directions", "perturbed_model_tree"]
-    if not classification:
-        drawn.insert(1, "hyperplanes")
-    return [first, *(drawn[i % len(drawn)] for i in range(n_init - 1))]
+        first, *fixed = fixed
+    else:
+        fixed = []
+    names = [first, *fixed]
+    return [*names, *(drawn[i % len(drawn)] for i in range(n_init - len(names)))][:n_init]
+
+
+def n_tried(mixture, rows, tree, n_init):
+    """How many starts ``start="auto"`` draws of which `n_init` run to their end: more of them where that is cheap.
+
+    What can tell the experts apart is seen only in the course of a fit: x where the gate depends on it, else y alone.
+    """
+    traits = mixture.expert.traits, mixture.gate.traits
+    cheap = rows.n_rows * tree.n_leaves <= CHEAP and tree.n_leaves <= FEW_LEAVES
+    if tree.n_leaves == 1 or not (cheap and mixture.exact) or mixture.routed or any(one.refitted for one in traits):
+        return n_init
+    return max(n_init, TRIED)

@@ -65,6 +65,19 @@ class GateFamily(BaseEstimator, ABC):
     def over(self, tree):
         """The gate over the leaves of a tree."""
 
+    def pruned(self, tree):
+        """The gate, not bound, over a tree that has lost leaves; ValueError where the user has numbered the leaves."""
+        if self.traits.given:
+            raise ValueError(
+                f"on_empty='drop' does not go with gate {self.name}, which is given for the experts by their numbers; "
+                "use on_empty='warn'."
+            )
+        return self.over(tree)
+
+    def at_floor(self, params):
+        """Leaves whose density of x is at its floor: nothing else bounds their likelihood."""
+        return np.zeros(0, dtype=int)
+
     def bind(self, rows, design):
         """The gate bound to a training table whose columns Z come from `design` (a `Design`)."""
         return clone(self)

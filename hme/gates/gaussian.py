@@ -229,8 +229,11 @@ class GaussianGate(Gate):
         values = np.linalg.eigvalsh(covariance * unit[:, None] * unit)
         return (values <= AT_FLOOR + ACCURACY * values[:, -1:]).sum(axis=1)
 
+    def at_floor(self, params):
+        return np.flatnonzero(self._at_floor(params.covariance) > self.degenerate_)
+
     def warnings(self, params, stats):
-        at_floor = np.flatnonzero((self._at_floor(params.covariance) > self.degenerate_) & (stats.weight > 0))
+        at_floor = self.at_floor(params)[stats.weight[self.at_floor(params)] > 0]
         # With a prior it takes very many rows to get there; columns that do not vary in a leaf are then a finding.
         if self.covariance_prior is not None or not len(at_floor):
             return []

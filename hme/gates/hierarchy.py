@@ -74,6 +74,9 @@ class TreeGate(Gate):
             raise ValueError(f"gate has the tree {self.tree!r}, the model {tree!r}; give the gate's nodes alone.")
         return self
 
+    def pruned(self, tree):
+        return self.node.pruned(tree)
+
     def bind(self, rows, design):
         bound = super().bind(rows, design)
         bound.node = self.node.bind(rows, design)

@@ -4,6 +4,7 @@ from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import clone
 
 from ..model.traits import GateTraits
 from ..model.tree import Tree
@@ -124,6 +125,9 @@ class TopKGate(Gate):
         self.dense_sweeps = dense_sweeps
         self.max_stages = max_stages
         self.stage_sweeps = stage_sweeps
+
+    def pruned(self, tree):
+        return clone(self).set_params(k=min(self.k, tree.n_leaves))
 
     def bind(self, rows, design):
         for name in ("k", "dense_sweeps", "max_stages", "stage_sweeps"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..model.tiny import in_words
 from ..tables import Table, as_html, as_text, pandas_for
 
 __all__ = ["Summary", "coefficient_frame", "effect_frame", "effect_table", "summarize"]
@@ -71,7 +72,8 @@ def _head(inference):
     title = f"{type(model).__name__}: {experts}"
     if model.n_experts_ > 1:
         title += f" under {gate.name}, {model.tree_.to_text()}"
-    notes = [f"* {remark[:1].upper()}{remark[1:]}." for remark in inference.remarks]
+    remarks = [*inference.remarks, *([f"{in_words(model.tiny_)}: not enough to go by"] if model.tiny_ else [])]
+    notes = [f"* {remark[:1].upper()}{remark[1:]}." for remark in remarks]
     pairs = [left + right for left, right in zip(rows[::2], rows[1::2], strict=True)]
     return Table([""] * 4, pairs, title, notes, align="lrrr")
 

@@ -268,6 +268,10 @@ class Mixture:
         """Number of free parameters of gate and experts; raises NotImplementedError if they cannot be counted."""
         return self.gate.n_parameters(params.gate) + self.expert.n_parameters(params.experts)
 
+    def at_floor(self, params):
+        """Leaves of which something is at a floor that alone bounds their likelihood, an array of int."""
+        return np.union1d(self.gate.at_floor(params.gate), self.expert.at_floor(params.experts))
+
     def warnings(self, params, stats):
         """Warnings about parameters at a boundary, a list of sentences."""
         return self.gate.warnings(params.gate, stats.gate) + self.expert.warnings(params.experts, stats.experts)

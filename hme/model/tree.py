@@ -276,6 +276,37 @@ class Tree:
         children[inner] = renumber[children[inner]]
         return Tree(_number_leaves(children)), nodes, origin
 
+    def without(self, leaves):
+        """The tree without some of its leaves.
+
+        Branches that lead nowhere are cut off, and a gating node that keeps one branch is replaced by it.
+
+        Parameters
+        ----------
+        leaves : sequence of int
+
+        Returns
+        -------
+        Tree
+            Its leaves are the others, in their order.
+
+        Raises
+        ------
+        ValueError
+            If there are no such leaves, or no others.
+        """
+        gone = set(np.asarray(leaves, dtype=int).tolist())
+        if not gone < set(range(self.n_leaves)):
+            raise ValueError(f"leaves = {leaves!r} must be some of the leaves 0 to {self.n_leaves - 1}, but not all.")
+
+        def kept(item):
+            if not isinstance(item, tuple):
+                return [] if item in gone else [item]
+            branches = [branch for child in item for branch in kept(child)]
+            return branches if len(branches) < 2 else [tuple(branches)]
+
+        return Tree.from_nested(kept(self.to_nested())[0])
+
     # -- text --------------------------------------------------------------------------------------------------------
 
     def to_nested(self):

@@ -71,7 +71,9 @@ def test_guard_never_fires_for_linear_experts_with_a_constant_gate(seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(80, 3)) * [1e-3, 1.0, 1e4]
     y = np.where(rng.random(80) < 0.4, X @ [500.0, 1.0, 0.0], 2.0 - X @ [0.0, 1.0, 3e-4]) + 0.2 * rng.normal(size=80)
-    model = HMERegressor(n_experts=2 + seed % 3, gate="constant", expert=EXACT, max_iter=3000, tol=1e-9, accelerate=False)
+    model = HMERegressor(
+        n_experts=2 + seed % 3, gate="constant", expert=EXACT, max_iter=3000, tol=1e-9, accelerate=False
+    )
     quiet_fit(model, X, y)
     assert model.history_.accepted.all()
 

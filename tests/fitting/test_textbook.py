@@ -97,7 +97,12 @@ def test_package_follows_the_textbook(nested):
     y = np.abs(X[:, 0]) + np.where(X[:, 1] > 0, X[:, 0], 0.0) + 0.2 * rng.normal(size=40)
     expert = LinearExpert(EXPERT_ALPHA, shrink_to="zero", variance_prior=None, variance_floor=1e-8)
     model = HMERegressor(
-        tree=Tree.from_nested(nested), expert=expert, gate=SoftmaxGate(GATE_ALPHA), tol=0.0, max_iter=15, accelerate=False
+        tree=Tree.from_nested(nested),
+        expert=expert,
+        gate=SoftmaxGate(GATE_ALPHA),
+        tol=0.0,
+        max_iter=15,
+        accelerate=False,
     )
     with pytest.warns(match="max_iter"):
         model.fit(X, y)

@@ -257,7 +257,7 @@ def test_starts_race_and_starving_leaves_are_fed():
     rows = make_rows()
     mixture = make_mixture(rows, TopKGate(dense_sweeps=15, stage_sweeps=5, max_stages=3))
     names = ["model_tree", "directions", "directions"]
-    fits = restarts.run(mixture, rows, Tree.flat(K), names, em.Options(max_iter=60), n_finalists=1)
+    fits = restarts.run(mixture, rows, Tree.flat(K), names, em.Options(max_iter=60), n_finalists=1).fits
     best = max(fits, key=lambda fit: fit.objective)
     assert len(best.history.objective) == len(best.history.load)
     fed = restarts.feed(mixture, rows, best, em.Options(max_iter=60))

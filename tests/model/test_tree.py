@@ -81,3 +81,24 @@ def test_bad_shapes():
         Tree.complete(1, 1)
     with pytest.raises(ValueError, match="leaf = 9"):
         Tree.flat(2).split(9)
+
+
+@pytest.mark.parametrize(
+    "text, leaves, left",
+    [
+        ("(. .)", [0], "."),
+        ("((. .) .)", [0], "(. .)"),
+        ("((. .) .)", [2], "(. .)"),
+        ("((. . .) (. .) .)", [1], "((. .) (. .) .)"),
+        ("((. . .) (. .) .)", [3, 4], "((. . .) .)"),
+        ("((. (. .)) (. .))", [0, 3], "((. .) .)"),
+        ("(. (. (. .)))", [1, 3], "(. .)"),
+    ],
+)
+def test_a_tree_without_leaves_has_no_node_of_one_branch(text, leaves, left):
+    tree = Tree.from_text(text)
+    assert tree.without(leaves).to_text() == left
+    with pytest.raises(ValueError, match="not all"):
+        tree.without(range(tree.n_leaves))
+    with pytest.raises(ValueError, match="must be some of the leaves"):
+        tree.without([tree.n_leaves])

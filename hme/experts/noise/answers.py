@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+import numpy as np
+
 __all__ = ["Answers"]
 
 
@@ -78,6 +80,10 @@ class Answers(ABC):
     @abstractmethod
     def n_parameters(self, params):
         """Number of free scalars."""
+
+    def at_floor(self, params):
+        """Indices of the experts whose scale is at its floor."""
+        return np.zeros(0, dtype=int)
 
     def warnings(self, params):
         """Sentences about scalars at a boundary."""

@@ -299,6 +299,10 @@ class Response(ABC):
         """Number of free scalar parameters."""
         return sum(getattr(params, s.name)[: 1 if s.shared else None].size for s in self.scalars)
 
+    def at_floor(self, params):
+        """Indices of the experts whose scale is at its floor."""
+        return np.zeros(0, dtype=int)
+
     def warnings(self, params):
         """Warnings about scalars at a bound, a list of sentences."""
         found = []

@@ -154,6 +154,9 @@ class DispersedResponse(Response):
     def log_prior(self, params):
         return self.scale_.log_prior(params.dispersion)
 
+    def at_floor(self, params):
+        return self.scale_.at_floor(params.dispersion)
+
     def warnings(self, params):
         return self.scale_.warnings(params.dispersion, "dispersion", "dispersion")
 

@@ -154,6 +154,9 @@ class GaussianNoise(Response):
         K, T = params.variance.shape[:2]
         return (1 if self.shared else K) * (T * (T + 1) // 2 if self.full else T)
 
+    def at_floor(self, params):
+        return self.scale_.at_floor(params.variance)
+
     def warnings(self, params):
         return self.scale_.warnings(params.variance)
 

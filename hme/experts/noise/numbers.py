@@ -125,6 +125,9 @@ class Numbers(Answers):
     def n_parameters(self, params):
         return self.response.n_parameters(params)
 
+    def at_floor(self, params):
+        return self.response.at_floor(params)
+
     def warnings(self, params):
         return self.response.warnings(params)
 

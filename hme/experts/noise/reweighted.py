@@ -126,6 +126,9 @@ class ReweightedNoise(Response):
         """Derivatives of Q by the logarithms of the scalars besides the variance, a list of arrays (K, T)."""
         return []
 
+    def at_floor(self, params):
+        return self.scale_.at_floor(params.variance)
+
     def warnings(self, params):
         return self.scale_.warnings(params.variance) + super().warnings(params)
 

@@ -1,0 +1,129 @@
+"""A race between starts: those that can no longer win are left behind, and ends that are the same are run once.
+
+Halving the field by the objective alone, however late, leaves winners behind that are slow at first. So a start is left
+behind only when what it can still expect, eq. (expected), is less than what another one has reached already.
+"""
+
+import numpy as np
+
+from . import ends
+
+__all__ = ["expected", "finalists", "race"]
+
+# Sweeps of every start before the first comparison; every further one comes after twice as many.
+FIRST_SWEEPS = 25
+# The number of finalists is enforced when this many sweeps have been made, by halves.
+HALVED_FROM = 100
+# Gains that a start can expect: so many times the estimate, whose gains shrink at least by this factor.
+OPTIMISM, SLOWEST = 3.0, 0.95
+# Starts are on their way to the same maximum if their limits differ by less than this, in nats per unit of weight, and
+# the shares of their experts, in order of size, by less than that.
+SAME_LIMIT, SAME_SHARE = 1e-5, 0.005
+# With n_finalists="auto" so many starts and more race.
+MANY = 12
+
+
+def finalists(n_finalists, n_starts):
+    """Most starts that run to the end, or None if there is no race."""
+    if n_finalists is None or (n_finalists == "auto" and n_starts < MANY):
+        return None
+    n_finalists = n_starts if n_finalists == "auto" else n_finalists
+    return n_finalists if n_starts > 1 else None
+
+
+def race(field, mixture, rows, options, most, prefer):
+    """Advance the starts of a field until all that may win have ended.
+
+    Parameters
+    ----------
+    field : object
+        ``field.advance(numbers, max_iter)`` runs starts on, ``field.fits`` says what they have reached, and
+        ``field.interrupted`` that it is over.
+    mixture : Mixture
+    rows : Rows
+    options : Options
+    most : int
+        Starts that run to the end at most, beside those that have converged before.
+    prefer : {"interior", "likelihood"}
+        What makes one fit better than another, see `ends.worth`.
+    """
+    everyone = range(len(field.names))
+    if not _steady(mixture, options):
+        if most >= len(everyone):
+            field.advance(everyone, options.max_iter)
+        else:
+            _one_round(field, mixture, rows, options, most, prefer)
+        return
+    sweeps, out = FIRST_SWEEPS, {}
+    field.advance(everyone, min(sweeps, options.max_iter))
+    while not field.interrupted:
+        running = [i for i in _unfinished(field.fits, options) if i not in out]
+        out |= dict.fromkeys(_twins(field.fits, running), "twin")
+        best = max(ends.worth(mixture, rows, fit, prefer) for fit in field.fits.values())
+        running = [i for i in running if i not in out and _hope(field.fits[i]) >= best]
+        if not running:
+            break
+        if sweeps >= HALVED_FROM and len(running) > most:
+            running.sort(key=lambda i: (-field.fits[i].objective, i))
+            stay = max(most, (len(running) + 1) // 2)
+            out |= dict.fromkeys(running[stay:], "outrun")
+            running = sorted(running[:stay])
+        sweeps *= 2
+        field.advance(running, min(sweeps, options.max_iter))
+    for i in _unfinished(field.fits, options):
+        reason = "interrupted" if field.interrupted else out.get(i, "outrun")
+        field.fits[i] = field.fits[i]._replace(reason=reason)
+
+
+def _steady(mixture, options):
+    """Whether the objective of a run never falls and belongs to one stage, so that its course tells of its end."""
+    return mixture.exact and not mixture.routed and tuple(np.atleast_1d(options.algorithm)) in (("em",), ("hard",))
+
+
+def _one_round(field, mixture, rows, options, most, prefer):
+    """All for a few sweeps, then the best to the end, where the course of a fit does not tell of its end."""
+    field.advance(range(len(field.names)), min(FIRST_SWEEPS, options.max_iter))
+    merit = {i: (ends.worth(mixture, rows, fit, prefer), fit.objective) for i, fit in field.fits.items()}
+    order = sorted(merit, key=lambda i: (*(-value for value in merit[i]), i))
+    field.advance(sorted(order[:most]), options.max_iter, anew=True)
+    for i in order[most:]:
+        if field.fits[i].reason in ("max_iter", "max_stages"):
+            reason = "interrupted" if field.interrupted else "outrun"
+            field.fits[i] = field.fits[i]._replace(reason=reason)
+
+
+def _unfinished(fits, options):
+    """Starts that can be run on, in their order."""
+    return sorted(i for i, fit in fits.items() if fit.reason == "max_iter" and fit.n_iter < options.max_iter)
+
+
+def expected(fit):
+    """Where the objective of a fit would end if its gains went on to shrink as they did, eq. (expected)."""
+    reached = fit.history.objective[fit.history.accepted]
+    window = (len(reached) - 1) // 4
+    if window < 1:
+        return np.inf
+    before, gain = reached[-1 - window] - reached[-1 - 2 * window], reached[-1] - reached[-1 - window]
+    if gain <= 0:
+        return fit.objective
+    ratio = min(gain / before, SLOWEST) if before > 0 else SLOWEST
+    return fit.objective + gain * ratio / (1.0 - ratio)
+
+
+def _hope(fit):
+    """The most that a fit can still be thought to reach."""
+    return fit.objective + OPTIMISM * (expected(fit) - fit.objective)
+
+
+def _twins(fits, running):
+    """The running starts that another one, which has come further, accompanies to the same maximum."""
+    limit = {i: expected(fit) for i, fit in fits.items()}
+    share = {i: np.sort(fit.stats.load) / fit.stats.load.sum() for i, fit in fits.items()}
+    first, twins = [], []
+    for i in sorted(fits, key=lambda i: (i in running, -limit[i], i)):
+        same = (j for j in first if abs(limit[i] - limit[j]) < SAME_LIMIT)
+        if i in running and any(np.abs(share[i] - share[j]).max() < SAME_SHARE for j in same):
+            twins.append(i)
+        else:
+            first.append(i)
+    return twins
