@@ -50,7 +50,7 @@ def keep(model, given, bound, begun, outcome):
     index = int(np.argmax([fit.objective for fit in outcome.fits]))
     try:
         if not whole.interrupted:
-            index = ends.best_of(bound.mixture, bound.rows, outcome.fits, preferred(model))
+            index = ends.best_of(bound.mixture, bound.rows, outcome.fits, preferred(model), model.tol)
         fitted = _mended(model, given, bound, begun, whole._replace(fit=outcome.fits[index]))
     except KeyboardInterrupt:
         fitted = whole._replace(fit=outcome.fits[index], interrupted="after the last sweep")

@@ -61,7 +61,7 @@ def start(model, given, bound):
     grouped = rows.group is not None and len(rows.firsts()) < rows.n_rows
     n_starts, n_finalists = model.n_init, model.n_finalists
     if isinstance(first, str) and first == "auto" and n_finalists is not None:
-        n_starts = starts.n_tried(mixture, rows, tree, model.n_init)
+        n_starts = starts.n_tried(mixture, rows, tree, model.n_init, em_options.algorithm)
         if n_starts > model.n_init and n_finalists == "auto":
             n_finalists = model.n_init
     names = starts.sequence(first, n_starts, model.task == "classification", grouped)

@@ -157,12 +157,15 @@ def worth(mixture, rows, fit, prefer):
     return float(fit.objective - lost / total)
 
 
-def best_of(mixture, rows, fits, prefer):
-    """Index of the fit to keep: the one that is worth most, among equals the one of the highest objective."""
-    if len(fits) == 1:
-        return 0
+def best_of(mixture, rows, fits, prefer, tol):
+    """Index of the fit to keep: the one that is worth most, and of those that are as good but for `tol` the first.
 
-    def merit(i):
-        return finished(fits[i]), worth(mixture, rows, fits[i], prefer), fits[i].objective, -i
-
-    return max(range(len(fits)), key=merit)
+    Starts that end at the same maximum differ by what was left to gain; which of them comes out on top must not depend
+    on rounding.
+    """
+    ended = [i for i, fit in enumerate(fits) if finished(fit)] or list(range(len(fits)))
+    worths = {i: worth(mixture, rows, fits[i], prefer) for i in ended} if len(ended) > 1 else dict.fromkeys(ended, 0.0)
+    best = max(worths.values())
+    level = [i for i in ended if worths[i] >= best - 2.0 * tol]
+    highest = max(fits[i].objective for i in level)
+    return next(i for i in level if fits[i].objective >= highest - 2.0 * tol)

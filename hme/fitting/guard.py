@@ -123,6 +123,8 @@ class Guard:
             return False
         if self.wanders or not self.started:
             return gain <= self.tol
+        if self.gains and self.gains[-1] == 0.0:  # a plain step changes nothing: a fixed point
+            return True
         return remaining(self.gains) <= self.tol
 
     def accept(self, best, gain):

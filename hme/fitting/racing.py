@@ -116,11 +116,11 @@ def _hope(fit):
 
 
 def _twins(fits, running):
-    """The running starts that another one, which has come further, accompanies to the same maximum."""
+    """The running starts that an ended one, or one before them, accompanies to the same maximum."""
     limit = {i: expected(fit) for i, fit in fits.items()}
     share = {i: np.sort(fit.stats.load) / fit.stats.load.sum() for i, fit in fits.items()}
     first, twins = [], []
-    for i in sorted(fits, key=lambda i: (i in running, -limit[i], i)):
+    for i in sorted(fits, key=lambda i: (i in running, i)):
         same = (j for j in first if abs(limit[i] - limit[j]) < SAME_LIMIT)
         if i in running and any(np.abs(share[i] - share[j]).max() < SAME_SHARE for j in same):
             twins.append(i)

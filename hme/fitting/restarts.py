@@ -73,7 +73,8 @@ def run(mixture, rows, tree, names, options, given=None, n_finalists=None, n_job
     else:
         field.options = options._replace(climbs=False)  # only of the winner it matters whether it stands at a saddle
         racing.race(field, mixture, rows, options, most, prefer)
-        field.climb(ends.best_of(mixture, rows, field.fits, prefer))
+        numbers = sorted(field.fits)
+        field.climb(numbers[ends.best_of(mixture, rows, [field.fits[i] for i in numbers], prefer, options.tol)])
     numbers = sorted(field.fits)
     return Outcome([field.fits[i] for i in numbers], numbers, field.interrupted)
 

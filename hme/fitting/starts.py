@@ -217,8 +217,9 @@ STARTS = {
 # Kinds that draw, in turn, and those that do not, with which start="auto" begins. Class codes have no planes.
 DRAWN = "labels", "directions", "hyperplanes", "residuals", "labels", "perturbed_model_tree", "hyperplanes"
 FIXED = "model_tree", "kmeans"
-# Where a sweep is cheap, in rows times leaves, and there are few leaves, start="auto" tries so many starts.
-CHEAP, FEW_LEAVES, TRIED = 8 * BLOCK_ROWS, 6, 10
+# Where a sweep is cheap, in rows times leaves, and there are few leaves, start="auto" tries so many starts, or chooses
+# every one of several from so many.
+CHEAP, FEW_LEAVES, TRIED, CHOSEN_FROM = 8 * BLOCK_ROWS, 6, 10, 3
 
 
 def sequence(first, n_init, classification, grouped=False):
@@ -233,13 +234,13 @@ def sequence(first, n_init, classification, grouped=False):
     return [*names, *(drawn[i % len(drawn)] for i in range(n_init - len(names)))][:n_init]
 
 
-def n_tried(mixture, rows, tree, n_init):
+def n_tried(mixture, rows, tree, n_init, algorithms):
     """How many starts ``start="auto"`` draws of which `n_init` run to their end: more of them where that is cheap.
 
     What can tell the experts apart is seen only in the course of a fit: x where the gate depends on it, else y alone.
     """
-    traits = mixture.expert.traits, mixture.gate.traits
     cheap = rows.n_rows * tree.n_leaves <= CHEAP and tree.n_leaves <= FEW_LEAVES
-    if tree.n_leaves == 1 or not (cheap and mixture.exact) or mixture.routed or any(one.refitted for one in traits):
+    steady = mixture.exact and not mixture.routed and "stochastic" not in algorithms
+    if tree.n_leaves == 1 or not (cheap and steady):
         return n_init
-    return max(n_init, TRIED)
+    return max(TRIED, CHOSEN_FROM * n_init) if n_init > 1 else TRIED

@@ -104,7 +104,7 @@ def test_the_weight_of_a_group_is_a_repetition_of_it():
     np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-6)
     weight = np.where(KIND == 1, 1.0, 0.0)[GROUP]
     kept = weight > 0
-    dropped, without = regressor(), regressor()
+    dropped, without = regressor(start="groups"), regressor(start="groups")
     dropped.fit(X, Y, weight, groups=GROUP)
     without.fit(X[kept], Y[kept], groups=GROUP[kept])
     np.testing.assert_allclose(dropped.predict(X), without.predict(X), rtol=1e-9)
