@@ -72,8 +72,8 @@ def test_a_start_that_is_being_drawn(monkeypatch):
 
 
 def test_in_the_second_round_of_a_race():
-    model = HMERegressor(n_experts=3, n_init=3, n_finalists=3, tol=1e-12, callback=Press(3 * 25 + 10))
-    with pytest.warns(ConvergenceWarning, match=r"interrupted in start \d of 3, after (2[6-9]|[3-9]\d)"):
+    model = HMERegressor(n_experts=3, n_init=3, n_finalists=3, tol=1e-12, callback=Press(3 * 40 + 10))
+    with pytest.warns(ConvergenceWarning, match=r"interrupted in start \d of 3, after (4[1-9]|[5-9]\d)"):
         model.fit(X, Y)
     assert len(model.restarts_) == 3 and {one.reason for one in model.restarts_} <= {"interrupted", "converged"}
 
