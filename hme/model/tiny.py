@@ -6,8 +6,8 @@ import numpy as np
 
 __all__ = ["Tiny", "in_words", "tiny"]
 
-# An expert is tiny if its weight exceeds its parameters by less than so many rows, or by less than this share of them, or
-# if it holds less than so many groups.
+# An expert is tiny if its weight exceeds its parameters by less than so many rows, or by less than this share of them,
+# or if it holds less than so many groups.
 MORE_ROWS, MORE_SHARE, GROUPS = 1.5, 0.25, 2.0
 MOST_NAMED = 3  # one by one, in a message
 

@@ -13,6 +13,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from hme import HMEClassifier, HMERegressor, HMETransformer
 from hme.bootstrap import bootstrap
 from hme.experts import BackgroundExpert, EstimatorExpert, GaussianExpert, LinearExpert, LogisticExpert, PoissonExpert
+from hme.fitting import dropping
+from hme.fitting.restarts import continue_fit
 from hme.gates import EstimatorGate, FixedGate, GaussianGate, SoftmaxGate, TopKGate
 from hme.inference import infer
 
@@ -200,3 +202,21 @@ def test_several_starts_and_one_expert():
     assert model.n_experts_ == 4 - len(model.dropped_) and not model.tiny_ and len(model.restarts_) == 4
     model, said = fitted(X=X[:4], y=Y[:4], start=np.array([0, 1, 2, 2]))
     assert model.n_experts_ == 1 and "has left 1 of 3 experts" in said and not model.tiny_
+
+
+@pytest.mark.parametrize("sweep, kept", [(0, 3), (1, 2)])
+def test_an_interrupt_while_experts_are_dropped(monkeypatch, sweep, kept):
+    """Before the smaller mixture has parameters the larger one is kept."""
+
+    def press():
+        raise KeyboardInterrupt
+
+    def interrupted(mixture, rows, params, options, **rest):
+        if not sweep:
+            press()
+        return continue_fit(mixture, rows, params, options._replace(callback=lambda *rest: press()), **rest)
+
+    monkeypatch.setattr(dropping, "continue_fit", interrupted)
+    model, said = fitted()
+    assert model.n_experts_ == kept and model.stop_reason_ == "interrupted" and "interrupted" in said
+    assert ("has left 2 of 3 experts" in said) == (kept == 2) and np.isfinite(model.predict(X)).all()

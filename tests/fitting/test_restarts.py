@@ -36,9 +36,12 @@ def with_a_cluster(n=200):
 # -- the race ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_race_finds_what_plain_starts_find_with_fewer_sweeps():
+def test_a_race_finds_what_plain_starts_find_with_fewer_sweeps(monkeypatch):
+    monkeypatch.setattr(racing, "FIRST_SWEEPS", 10)
+    monkeypatch.setattr(racing, "HALVED_FROM", 40)
     x, y = crossed(1, 120)
     settings = {"n_experts": 3, "expert": PoissonExpert(alpha=0.0), "gate": "constant", "n_init": 12, "random_state": 1}
+    settings |= {"tol": 1e-8, "max_iter": 2000}
     plain = HMERegressor(n_finalists=None, **settings).fit(x, y)
     raced = HMERegressor(**settings).fit(x, y)  # "auto" races from twelve starts on
     bound = HMERegressor(n_finalists=2, **settings).fit(x, y)
