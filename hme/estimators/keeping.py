@@ -157,7 +157,8 @@ def _report_troubles(model, bound, fitted):
         causes.append(restarts.STARVED.format(called, advice))
     small = [one for one in model.tiny_ if one.expert not in starving]
     if small:
-        causes.append(f"{in_words(small)}. Use fewer experts or on_empty='drop'")
+        advice = "" if model.on_empty == "drop" else " or on_empty='drop'"  # else a label keeps them
+        causes.append(f"{in_words(small)}. Use fewer experts{advice}")
     if causes or boundary:
         message = f"{type(model).__name__}: " + "; ".join(causes + boundary) + "."
         warnings.warn(message, ConvergenceWarning, stacklevel=5)

@@ -11,11 +11,11 @@ from . import ends
 __all__ = ["expected", "finalists", "race"]
 
 # Sweeps of every start before the first comparison; every further one comes after twice as many.
-FIRST_SWEEPS = 25
+FIRST_SWEEPS = 40
 # The number of finalists is enforced when this many sweeps have been made, by halves.
-HALVED_FROM = 100
+HALVED_FROM = 160
 # Gains that a start can expect: so many times the estimate, whose gains shrink at least by this factor.
-OPTIMISM, SLOWEST = 3.0, 0.95
+OPTIMISM, SLOWEST = 5.0, 0.95
 # Starts are on their way to the same maximum if their limits differ by less than this, in nats per unit of weight, and
 # the shares of their experts, in order of size, by less than that.
 SAME_LIMIT, SAME_SHARE = 1e-5, 0.005

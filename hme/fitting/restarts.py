@@ -1,7 +1,7 @@
 """Several starts: fit from each, all to the end or in a race, and give rows to leaves that hold none."""
 
-from contextlib import suppress
-from typing import NamedTuple
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -99,17 +99,21 @@ class _Field:
         """Run starts until they have converged, or have made `max_iter` sweeps: in all, or from now on if `anew`."""
         if self.interrupted:
             return
-        jobs = [(i, self._job(i, max_iter, anew)) for i in numbers]
+        jobs = ((i, self._job(i, max_iter, anew)) for i in numbers)
         try:
-            for i, fit in self._results(jobs):
-                self.fits[i] = _joined(self.fits.get(i), fit)
-                if fit.reason == "interrupted":
-                    self._stop(i)
-                    break
+            if effective_n_jobs(self.n_jobs) > 1:
+                for i, fit in _in_parallel(jobs, self.n_jobs):
+                    self._keep(i, fit)
+                return
+            for i, job in jobs:  # one by one, each drawn when it runs
+                self._running = i
+                with job.quietly():
+                    self._keep(i, training.train(job.mixture, job.rows, job.params(), job.options))
         except KeyboardInterrupt:
             if not self.fits:
                 raise
-            self._stop(self._running)
+            if not self.interrupted:
+                self._stop(self._running)
 
     def climb(self, i):
         """Push a start that has converged off the point where it stands."""
@@ -118,32 +122,20 @@ class _Field:
             self.advance([i], self.options.max_iter)
 
     def _job(self, i, max_iter, anew):
-        """A function and its arguments that run start i, or run it on; a start is drawn when it runs."""
+        """What start i runs, or runs on."""
         options, before = self.options._replace(seed=(self.options.seed, i)), self.fits.get(i)
         if before is None:
             start = self.given if self.names[i] == "given" else self.names[i]
-            return _run_start, (self.mixture, self.rows, self.tree, start, options._replace(max_iter=max_iter))
+            return _Job(self.mixture, self.rows, options._replace(max_iter=max_iter), self.tree, start, None)
         options = options.after(before.n_iter, max_iter if anew else max_iter - before.n_iter)
         options = options._replace(seed=(*options.seed, before.n_iter))
-        return continue_fit, (self.mixture, self.rows, before.params, options, -np.inf, False)
+        return _Job(self.mixture, self.rows, options, self.tree, None, before.params)
 
-    def _results(self, jobs):
-        """Pairs of a start and its fit, as they come."""
-        if effective_n_jobs(self.n_jobs) == 1:  # without joblib, so that starts run one by one
-            for i, (function, arguments) in jobs:
-                self._running = i
-                yield i, function(*arguments)
-            return
-        calls = [delayed(_numbered)(i, *job) for i, job in jobs]
-        try:
-            results = Parallel(n_jobs=self.n_jobs, return_as="generator_unordered")(calls)
-        except ValueError:  # this backend returns only all of them at once
-            results = Parallel(n_jobs=self.n_jobs)(calls)
-        try:
-            yield from results
-        finally:
-            with suppress(AttributeError):
-                results.close()
+    def _keep(self, i, fit):
+        self.fits[i] = _joined(self.fits.get(i), fit)
+        if fit.reason == "interrupted":
+            self._stop(i)
+            raise KeyboardInterrupt
 
     def _stop(self, number):
         n_starts = len(self.names)
@@ -156,8 +148,52 @@ class _Field:
         )
 
 
-def _numbered(i, function, arguments):
-    return i, function(*arguments)
+class _Job(NamedTuple):
+    """A run of EM, in this process or in another one."""
+
+    mixture: mixtures.Mixture
+    rows: Any
+    options: em.Options
+    tree: Any
+    start: Any  # the name of a start, or responsibilities
+    reached: Any  # parameters of an earlier run, from which this one goes on instead
+
+    def params(self):
+        """The parameters to start from; a start is drawn here."""
+        if self.reached is not None:
+            return self.reached
+        resp = self.start
+        if isinstance(resp, str):
+            scaled = self.rows._replace(y=self.mixture.expert.start_target(self.rows))
+            resp = starts.STARTS[resp](scaled, self.tree, np.random.default_rng(self.options.seed))
+            resp = self.mixture.expert.start_responsibilities(self.rows, resp)
+        return self.mixture.init(self.rows, starts.pooled(self.rows, resp))
+
+    @staticmethod
+    @contextmanager
+    def quietly():
+        """One thread, so that results do not depend on their number; the guard notices what overflows."""
+        with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            yield
+
+
+def _in_parallel(jobs, n_jobs):
+    """Pairs of a start and its fit, as they come."""
+    calls = [delayed(_run)(i, job) for i, job in jobs]
+    try:
+        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls)
+    except ValueError:  # this backend returns only all of them at once
+        results = iter(Parallel(n_jobs=n_jobs)(calls))
+    try:
+        yield from results
+    finally:
+        with suppress(AttributeError):
+            results.close()
+
+
+def _run(i, job):
+    with job.quietly():
+        return i, training.train(job.mixture, job.rows, job.params(), job.options)
 
 
 def _joined(before, fit):
@@ -167,16 +203,6 @@ def _joined(before, fit):
     history = em.History.joined([before.history, fit.history])
     best = fit if fit.objective >= before.objective else before
     return best._replace(history=history, reason=fit.reason)
-
-
-def _run_start(mixture, rows, tree, start, options):
-    with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        resp = start
-        if isinstance(start, str):
-            scaled = rows._replace(y=mixture.expert.start_target(rows))
-            resp = starts.STARTS[start](scaled, tree, np.random.default_rng(options.seed))
-            resp = mixture.expert.start_responsibilities(rows, resp)
-        return training.train(mixture, rows, mixture.init(rows, starts.pooled(rows, resp)), options)
 
 
 def continue_fit(mixture, rows, params, options, reached=-np.inf, warm=True):

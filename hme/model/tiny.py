@@ -6,8 +6,9 @@ import numpy as np
 
 __all__ = ["Tiny", "in_words", "tiny"]
 
-# An expert is tiny if its weight is below this many times its parameters, or below this many groups.
-PER_PARAMETER, GROUPS = 1.5, 2.0
+# An expert is tiny if its weight exceeds its parameters by less than so many rows, or by less than this share of them,
+# or if it holds less than so many groups.
+MORE_ROWS, MORE_SHARE, GROUPS = 1.5, 0.25, 2.0
 MOST_NAMED = 3  # one by one, in a message
 
 
@@ -60,7 +61,7 @@ def tiny(mixture, params, stats, rows):
     if rows.group is not None:
         weight, n_groups = _row_weight(mixture, params, rows), stats.load
     own, names = mixture.expert.effective_df(params.experts, stats.experts), mixture.expert.names
-    small = weight < PER_PARAMETER * own
+    small = (own > 0) & (weight < own + np.maximum(MORE_ROWS, MORE_SHARE * own))  # eq. (tiny)
     if n_groups is not None:
         small |= (n_groups < GROUPS) & (own > 0)
     return [

@@ -36,15 +36,17 @@ def with_a_cluster(n=200):
 # -- the race ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_race_finds_what_plain_starts_find_with_fewer_sweeps():
-    x, y = crossed(1, 120)
+def test_a_race_finds_what_plain_starts_find_with_fewer_sweeps(monkeypatch):
+    monkeypatch.setattr(racing, "FIRST_SWEEPS", 10)
+    monkeypatch.setattr(racing, "HALVED_FROM", 40)
+    x, y = crossed(1, 80)
     settings = {"n_experts": 3, "expert": PoissonExpert(alpha=0.0), "gate": "constant", "start": "directions"}
     settings |= {"n_init": 12, "random_state": 1, "tol": 1e-8}
     plain = HMERegressor(n_finalists=None, **settings).fit(x, y)
     raced = HMERegressor(**settings).fit(x, y)  # "auto" races from twelve starts on
     bound = HMERegressor(n_finalists=2, **settings).fit(x, y)
     sweeps = [sum(one.n_iter for one in model.restarts_) for model in (plain, raced, bound)]
-    assert sweeps[1] < 0.8 * sweeps[0] and sweeps[2] <= sweeps[1]
+    assert sweeps[2] <= sweeps[1] < sweeps[0]
     for model in (raced, bound):
         assert model.lower_bounds_[-1] == pytest.approx(plain.lower_bounds_[-1], abs=1e-5)
         assert {one.reason for one in model.restarts_} & {"outrun", "twin"}
@@ -81,9 +83,10 @@ def test_what_a_fit_can_expect():
     [{"expert": "tree"}, {"gate": TopKGate(k=1)}, {"algorithm": "stochastic"}, {"algorithm": ("stochastic", "em")}],
     ids=["tree", "top_k", "stochastic", "tuple"],
 )
-def test_fits_whose_course_tells_nothing_race_one_round(settings):
+def test_fits_whose_course_tells_nothing_race_one_round(monkeypatch, settings):
+    monkeypatch.setattr(racing, "FIRST_SWEEPS", 3)
     x = np.random.default_rng(0).uniform(-1, 1, (40, 1))
-    model = HMERegressor(n_experts=2, n_init=3, random_state=0, max_iter=30, **settings)
+    model = HMERegressor(n_experts=2, n_init=3, random_state=0, max_iter=6, **settings)
     plain = clone(model).fit(x, np.abs(x[:, 0]))
     raced = clone(model).set_params(n_finalists=1).fit(x, np.abs(x[:, 0]))
     assert len(raced.restarts_) == len(plain.restarts_) == 3
