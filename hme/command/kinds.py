@@ -44,11 +44,11 @@ def cells_of(column):
     if types.is_numeric_dtype(column.dtype) and not types.is_complex_dtype(column.dtype):
         return column.to_numpy(dtype=float, na_value=np.nan)
     objects = column.to_numpy(dtype=object)
-    objects = np.where(pd.isna(objects), "", objects) if len(objects) else objects
-    if all(isinstance(cell, datetime.date) or cell == "" for cell in objects) and (objects != "").any():
-        dates = pd.to_datetime(pd.Series(np.where(objects == "", None, objects)), utc=True).dt.tz_localize(None)
+    gone = np.array(pd.isna(objects), dtype=bool)
+    if not gone.all() and all(isinstance(cell, datetime.date) for cell in objects[~gone]):
+        dates = pd.to_datetime(pd.Series(np.where(gone, None, objects)), utc=True).dt.tz_localize(None)
         return dates.to_numpy(dtype="datetime64[us]")
-    return np.array([_cell(cell) for cell in objects], dtype=object)
+    return np.array(["" if no else _cell(cell) for cell, no in zip(objects, gone, strict=True)], dtype=object)
 
 
 def _cell(value):

@@ -27,10 +27,12 @@ MONTH_FIRST = ["%m/%d/%Y", "%m-%d-%Y", "%m.%d.%Y", "%m/%d/%y", "%m-%d-%y", "%m.%
 WORDED = ["%d %b %Y", "%d %B %Y", "%d-%b-%Y", "%d-%b-%y", "%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %Y", "%B %Y"]
 MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 DATE_LIKE = re.compile(
-    r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T].*)?|"
+    r"(\d{4}[-/.]\d{1,2}([-/.]\d{1,2})?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})([ T].*)?|\d{1,2}:\d\d.*|"
     rf"(.*\W)?{MONTH}\W.*\d\d.*",
     re.I,
 )
+CLOCK = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f")
+CODE = re.compile("0[0-9]+")  # a number does not begin with 0
 SAMPLE = 100  # different cells that a format of dates is found out from
 
 
@@ -145,6 +147,9 @@ class _Decider:
                 return None
         if proof.open and not proof.point and not proof.comma and self.options.decimal is None:
             self._say_open(proof, decimal)
+        code = next((cell for cell in self.cells[self.present] if CODE.fullmatch(str(cell))), None)
+        if code is not None:
+            note(f"{self.name}: {short(code)} is read as {int(code)}; --text {short(self.name)} keeps it as a code")
         return self._numbers(decimal, unit)
 
     def _unit(self, decimal):
@@ -200,6 +205,7 @@ class _Decider:
         by = {"day-first": DAY_FIRST, "month-first": MONTH_FIRST}
         tried = {"iso": iso}
         tried |= {order: tuple(f + t for f in forms for t in TIMES) for order, forms in by.items()}
+        tried["clock"] = CLOCK
         tried["worded"] = tuple(form + time for form in WORDED for time in TIMES)
         found = {word: _used(forms, sample) for word, forms in tried.items()}
         best = max(found, key=lambda word: found[word][1])
@@ -306,6 +312,7 @@ def _say_words(columns, target):
             pairs.setdefault(column.kind.words, []).append(name)
         elif isinstance(column.kind, Dates):
             parts = ", ".join(column.kind.parts)
-            note(f"{name} holds dates, read as days since {column.kind.origin}" + (f", and {parts}" if parts else ""))
+            since = f" since {column.kind.origin}" if column.kind.formats[0] not in CLOCK else ""
+            note(f"{name} holds dates or times, read as days{since}" + (f", and {parts}" if parts else ""))
     for (no, yes), names in pairs.items():
         note(f"{yes} is 1 and {no} is 0 in {listed(names)}")

@@ -96,7 +96,11 @@ def _say_scores(problem, pipelines, interrupts):
     for name, pipeline in pipelines.items():
         with _convergence_warnings() as caught, progress(f"scoring {name}"):
             begin = time.perf_counter()
-            a, b = score(pipeline, problem)
+            try:
+                a, b = score(pipeline, problem)
+            except (ValueError, np.linalg.LinAlgError) as error:  # all rows could be fitted, but not these
+                note(f"{name} has no score: {error}")
+                continue
         if interrupts.pressed:  # the fit has kept what it had, but it is no fair score
             raise KeyboardInterrupt
         say(f"{name:30}  {a:10.4g}  {b:14.3f}  {time.perf_counter() - begin:7.1f}")

@@ -1,7 +1,10 @@
 """The table of the user: read from a file, its columns decided, and those left out that cannot tell rows apart."""
 
+import datetime
 import difflib
 import re
+from decimal import Decimal
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -32,13 +35,24 @@ def read_table(options):
             note(f"{path.name} is not UTF-8 and is read as {encoding}; --encoding names another encoding")
         names, frame = read_text(text, path, options.separator)
     else:
-        names, frame = [str(name).strip() for name in content.columns], content
+        frame = content.drop(columns=_nested(content))
+        names = [str(name).strip() for name in frame.columns]
     frame = frame.set_axis(names_of(names, path), axis=1)
     for option in ("text", "drop"):
         for name in getattr(options, option):
             column_named(name, f"--{option}", list(frame.columns))
     frame = frame.drop(columns=[*options.drop, *_row_names(frame, options)])
     return decide(frame, options)
+
+
+def _nested(frame):
+    """Columns of a typed file whose cells are neither text nor real numbers nor dates, but lists, bytes or the like."""
+    plain = str, bool, np.bool_, Real, Decimal, datetime.date, datetime.time, np.datetime64, datetime.timedelta
+    values = {name: frame[name].dropna() for name in frame.columns}
+    found = [name for name, column in values.items() if len(column) and not isinstance(column.iloc[0], plain)]
+    if found:
+        note(f"columns whose cells are no single values are left out: {listed(found)}")
+    return found
 
 
 def column_named(name, option, names):
@@ -107,6 +121,8 @@ def features(columns, target, rows):
             f"the table has no column besides {target} that could help to predict it; if it should have several, "
             "--separator says what stands between cells"
         )
+    if len(made) >= len(rows):
+        note(f"{len(made)} columns for {len(rows)} rows: what the models find in so few rows may be chance")
     return Features(pandas().DataFrame(made), kinds)
 
 

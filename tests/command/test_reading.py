@@ -133,7 +133,7 @@ def test_dates(form, capsys):
     np.testing.assert_array_equal(days, np.arange(400.0))
     np.testing.assert_array_equal(month, when.month)
     np.testing.assert_array_equal(weekday, when.day_of_week)
-    assert "x holds dates, read as days since 2022-01-03, and month, weekday" in capsys.readouterr().out
+    assert "x holds dates or times, read as days since 2022-01-03, and month, weekday" in capsys.readouterr().out
 
 
 def test_dates_that_may_be_read_in_two_ways(capsys):
@@ -145,6 +145,17 @@ def test_dates_that_may_be_read_in_two_ways(capsys):
     assert "--dates" not in capsys.readouterr().out
     cells = ["2024-01-31"] * 30 + ["soon"]
     assert columns({"x": cells})["x"].odd.tolist() == [30] and "'soon' in row 31" in capsys.readouterr().out
+
+
+def test_times_are_parts_of_a_day(capsys):
+    column = columns({"x": ["06:00", "18:30", "24:10", "12:00"] + ["00:00"] * 9})["x"]
+    np.testing.assert_allclose(column.kind.read(column.cells)[0][0][:4], [0.25, 18.5 / 24, np.nan, 0.5])
+    assert "'24:10' in row 3" in capsys.readouterr().out
+
+
+def test_codes_are_read_as_numbers_and_named(capsys):
+    assert values(["01", "2"]) == [1.0, 2.0]
+    assert "x: '01' is read as 1; --text 'x' keeps it as a code" in capsys.readouterr().out
 
 
 def test_typed_columns():
