@@ -51,7 +51,7 @@ class ColumnReader(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : pandas.DataFrame, or array-like of shape (n, n_features_in_)
+        X : pandas.DataFrame, or array-like of shape (n, p)
             An array has the columns in the order of `feature_names_in_`.
 
         Returns

@@ -164,6 +164,8 @@ def _after_title(records, comments, layout):
     if layout.fit:
         return records
     start = next((i for i, record in enumerate(records) if len(record.cells) == layout.width), 0)
+    if start and any(map(_is_number, records[start].cells)):  # a row as any other: the first line should have fitted
+        return records
     if start:
         note(f"what is above line {records[start].first + 1}, which names the columns, is taken for a title")
     return records[start:]
@@ -192,7 +194,7 @@ def _fitting(records, names, path):
     if len(odd) > max(1, MOST_RAGGED * len(records)) or not kept:
         raise TableError(
             f"{path}: there are names for {width} columns, but {len(odd)} of {len(records)} rows have another number "
-            f"of cells: {where}. --separator says what stands between cells"
+            f"of cells: {where}. --separator says what stands between cells; a cell that holds it has to be quoted"
         )
     note(f"left out, since there are {width} columns: {where}")
     return kept, names

@@ -60,6 +60,10 @@ def test_lines_that_do_not_fit_are_named(capsys):
     assert len(frame) == 40 and list(frame.index[8:10]) == [8, 10]  # rows keep their numbers
     with pytest.raises(TableError, match="names for 2 columns, but 3 of 11 rows have another number"):
         read("\n".join(["a,b", *lines[:8], "1", "2", "3"]))
+    with pytest.raises(
+        TableError, match="names for 2 columns, but 40 of 40 rows .* a cell that holds it has to be quoted"
+    ):
+        read("\n".join(["a,b", *(f"{i},5,{i},25" for i in range(40))]))
 
 
 @pytest.mark.parametrize(
