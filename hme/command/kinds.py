@@ -64,8 +64,10 @@ def _cell(value):
 
 def is_missing(cells, more=frozenset()):
     """Which cells are no values, (n,) of bool; `more` holds further spellings in lower case."""
-    if cells.dtype.kind != "O":
-        return np.isnat(cells) if cells.dtype.kind == "M" else ~np.isfinite(cells)
+    if cells.dtype.kind == "M":
+        return np.isnat(cells)
+    if cells.dtype.kind == "f":
+        return ~np.isfinite(cells) | np.isin(cells, [found[0] for found in map(parse, more) if found])
     known = MISSING | more
     return np.fromiter((isinstance(c, str) and c.lower() in known for c in cells), dtype=bool, count=len(cells))
 
@@ -110,7 +112,7 @@ class Numbers(Kind):
 
     def read(self, cells):
         if cells.dtype.kind == "f":
-            return [np.where(np.isfinite(cells), cells, np.nan)], np.isinf(cells)
+            return [np.where(is_missing(cells, self.missing), np.nan, cells)], np.isinf(cells)
         if cells.dtype.kind == "M":
             return [np.full(len(cells), np.nan)], ~np.isnat(cells)
         gone = is_missing(cells, self.missing)

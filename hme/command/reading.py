@@ -249,7 +249,7 @@ class _Decider:
 
     def _as_text(self, proof):
         if proof.share >= 0.5:
-            odd = [i for i in self.present if parse(self.cells[i], self._decimal(proof)) is None] or list(self.present)
+            odd = np.flatnonzero(Numbers(self.given, self._decimal(proof)).read(self.cells)[1])
             note(
                 f"{self.name} is taken for text, though {len(self.present) - len(odd)} of {len(self.present)} cells "
                 f"are numbers; the others: {shown_cells(self.cells[odd], self.rows[odd])}"

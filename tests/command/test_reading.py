@@ -169,9 +169,9 @@ def test_typed_columns():
             "x": [1.0, np.inf, np.nan],
         }
     )
-    read = columns(frame)
+    read = columns(frame, missing=["3"])
     for name, expected in {
-        "i": [1, np.nan, 3],
+        "i": [1, np.nan, np.nan],
         "d": [1.5, np.nan, 2],
         "l": [1, 0.5, np.nan],
         "x": [1, np.nan, np.nan],
