@@ -127,6 +127,8 @@ def _save(mixture, problem, folder):
         say(f"fitted pipeline: {path} (joblib.load; its X has the columns {listed(problem.names)})")
         if not _save_picture(mixture, problem, picture):
             picture.unlink(missing_ok=True)
+    except BrokenPipeError:  # of the text that is printed, not of the files
+        raise
     except OSError as error:
         raise TableError(f"--out {folder}: {error.strerror or error}") from None
 
