@@ -130,7 +130,7 @@ def _save(mixture, problem, folder):
     except BrokenPipeError:  # of the text that is printed, not of the files
         raise
     except OSError as error:
-        raise TableError(f"--out {folder}: {error.strerror or error}") from None
+        raise TableError(f"--out {error.filename2 or folder}: {error.strerror or error}") from None
 
 
 def _save_picture(mixture, problem, path):
