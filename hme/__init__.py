@@ -2,15 +2,24 @@
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
-from . import experts, gates
-from .estimators import HMEClassifier, HMERegressor, HMETransformer
-from .model.tree import Tree
-from .text import export_text
+if TYPE_CHECKING:  # for editors; at run time `__getattr__` loads them when they are asked for
+    from . import experts, gates
+    from .estimators import HMEClassifier, HMERegressor, HMETransformer
+    from .model.tree import Tree
+    from .text import export_text
 
 __all__ = ["HMEClassifier", "HMERegressor", "HMETransformer", "Tree", "experts", "export_text", "gates"]
 __version__ = "0.1.0"
 
+_HOMES = {
+    "HMEClassifier": "estimators",
+    "HMERegressor": "estimators",
+    "HMETransformer": "estimators",
+    "Tree": "model.tree",
+    "export_text": "text",
+}
 _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main__"}
 # The rooms for users; `dir` shows them, and the others can be reached too.
 _PUBLIC = frozenset(
@@ -20,9 +29,12 @@ _PUBLIC = frozenset(
 
 
 def __getattr__(name: str):
-    """Load a room when it is first asked for: ``import hme; hme.plot``."""
+    """Load a room when it, or what stands in it, is first asked for: ``import hme; hme.plot``."""
     if name in _ROOMS:
         return import_module(f".{name}", __name__)
+    if name in _HOMES:
+        globals()[name] = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        return globals()[name]
     raise AttributeError(f"module 'hme' has no attribute {name!r}")
 
 

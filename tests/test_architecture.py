@@ -31,6 +31,7 @@ ORDER = [
     {"text", "plot", "bootstrap"},
     {"diagnosis"},
     {"kernels", "path", "comparison"},  # public addresses of what stands in rooms
+    {"command"},
     {"__init__"},
     {"__main__"},
 ]

@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from ..numerics.checks import check_int
-from .picture import along, as_seen, feature_label, neutral_arguments, pyplot, quietly, target_label
+from .picture import along, as_seen, as_text, feature_label, neutral_arguments, pyplot, quietly, target_label
 
 __all__ = ["DensityDisplay"]
 
@@ -183,8 +183,8 @@ class DensityDisplay:
             style = {"color": "C3", "lw": 1.0, "ls": "-" if level == 0.5 else "--"} | (line_kwargs or {})
             self.quantiles_ += ax.plot(self.x, line, label=f"{level:g}", **style)
         ax.set(
-            xlabel=self.feature_name,
-            ylabel=self.target_name,
+            xlabel=as_text(self.feature_name),
+            ylabel=as_text(self.target_name),
             xlim=(self.x[0], self.x[-1]),
             ylim=(self.y[0], self.y[-1]),
         )

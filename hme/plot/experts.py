@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .picture import along, colors_of, curves, feature_label, pyplot, target_label, target_of
+from .picture import along, as_text, colors_of, curves, feature_label, pyplot, target_label, target_of
 
 __all__ = ["ExpertsDisplay"]
 
@@ -163,7 +163,7 @@ class ExpertsDisplay:
         if len(axes) == 2:
             axes[1].stackplot(self.x, self.prior.T, **{"colors": colors, "alpha": 0.8, "lw": 0.0} | (gate_kwargs or {}))
             axes[1].set(ylim=(0.0, 1.0), xlim=(self.x[0], self.x[-1]), ylabel="prior")
-        axes[-1].set_xlabel(self.feature_name)
+        axes[-1].set_xlabel(as_text(self.feature_name))
         self.axes_, self.figure_ = axes, axes[0].figure
         return self
 
@@ -189,5 +189,5 @@ class ExpertsDisplay:
             lines = LineCollection(np.stack([points[:-1], points[1:]], axis=1), colors=shade, **style)
             # Limits ignore the lines, which may leave the plot where their expert's prior is small.
             self.experts_.append(ax.add_collection(lines, autolim=False))
-        ax.set(ylabel=self.target_name, xlim=(self.x[0], self.x[-1]))
+        ax.set(ylabel=as_text(self.target_name), xlim=(self.x[0], self.x[-1]))
         ax.legend(loc="best", frameon=False)

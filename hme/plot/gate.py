@@ -4,6 +4,7 @@ import numpy as np
 
 from .picture import (
     as_seen,
+    as_text,
     codes_of,
     colors_of,
     dense_table,
@@ -149,6 +150,11 @@ class GateDisplay:
             where = leaf == k
             rows, columns = np.nonzero(where & (self.prior[..., k] >= np.median(self.prior[..., k][where])))
             ax.text(self.x0[columns].mean(), self.x1[rows].mean(), str(k), weight="bold", ha="center", va="center")
-        ax.set(xlabel=self.feature_names[0], ylabel=self.feature_names[1], xlim=extent[:2], ylim=extent[2:])
+        ax.set(
+            xlabel=as_text(self.feature_names[0]),
+            ylabel=as_text(self.feature_names[1]),
+            xlim=extent[:2],
+            ylim=extent[2:],
+        )
         self.ax_, self.figure_ = ax, ax.figure
         return self

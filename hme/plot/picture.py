@@ -11,6 +11,7 @@ from ..numerics.checks import check_int
 __all__ = [
     "along",
     "as_seen",
+    "as_text",
     "class_number",
     "codes_of",
     "colors_of",
@@ -168,6 +169,11 @@ def codes_of(model, y):
 def feature_label(model, j):
     """Name of a feature."""
     return str(model.feature_names_in_[j]) if hasattr(model, "feature_names_in_") else f"x{j}"
+
+
+def as_text(name):
+    """A name in the form that matplotlib shows as it is, where it would take what is between dollar signs for TeX."""
+    return str(name).replace("$", r"\$")
 
 
 def target_label(model, output):
