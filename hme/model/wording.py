@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["indented", "linear_terms", "strongest"]
+__all__ = ["columns_named", "indented", "linear_terms", "strongest"]
 
 
 def strongest(coef, max_terms=None):
@@ -10,6 +10,14 @@ def strongest(coef, max_terms=None):
     size = np.abs(coef).max(axis=tuple(range(coef.ndim - 1)), initial=0.0)
     order = np.argsort(-size, kind="stable")[:max_terms]
     return np.sort(order[size[order] > 0])
+
+
+def columns_named(numbers, names=None, most=5):
+    """Columns as a message names them, such as "columns 'age', 'sex' and 7 more"; by number without names."""
+    shown = [str(int(j)) if names is None else repr(str(names[j])) for j in numbers[:most]]
+    more = len(numbers) - len(shown)
+    word = "column" if len(numbers) == 1 else "columns"
+    return f"{word} {', '.join(shown)}" + (f" and {more} more" if more else "")
 
 
 def linear_terms(slope, names, scale, max_terms=None):
