@@ -1,5 +1,6 @@
 """The columns that experts and gate see: all columns, a selection, or the output of a transformer."""
 
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
 
+from .cells import gaps, not_numbers, plain
 from .design import Design
+from .parts import UnusablePart, called, lent, renamed
 from .rows import Rows
 
 __all__ = ["Columns", "Features", "Tables", "Views"]
@@ -49,12 +52,15 @@ class Features:
             return cls(None, np.asarray(names, dtype=object), label)
         transformer = _transformer(spec, len(names), label)
         arguments = {"sample_weight": weight} if has_fit_parameter(transformer, "sample_weight") else {}
+        self = cls(transformer, None, label)
         try:
-            transformer.fit(X, **arguments)
-            self = cls(transformer, None, label)
+            with self._lent(X) as (table,):
+                transformer.fit(table, **arguments)
             n_columns = self.transform(X).shape[1]
+        except UnusablePart:
+            raise
         except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise type(error)(f"{label} = {spec!r}: {error}") from error
+            raise renamed(error, f"{label} = {spec!r}: {plain(str(error))}") from error
         try:
             self.names = np.asarray(transformer.get_feature_names_out(), dtype=object)
         except (AttributeError, ValueError, TypeError):
@@ -67,16 +73,34 @@ class Features:
         """Columns (n, q) of floats, as a dense array or a CSR matrix."""
         if self.transformer is None:
             return X
-        columns = self.transformer.transform(X)
+        with self._lent(X) as (table,):
+            columns = self.transformer.transform(table)
         shape = columns.shape if hasattr(columns, "shape") else np.shape(columns)
-        if len(shape) != 2 or shape[0] != X.shape[0]:
-            raise ValueError(
-                f"{self.label} returned an array of shape {shape} for {X.shape[0]} rows; it must return a 2-D array "
-                "with one row for each."
+        if len(shape) != 2 or shape[0] != X.shape[0] or (self.names is not None and shape[1] != len(self.names)):
+            wanted = "a 2-D array with one row for each" if self.names is None else (X.shape[0], len(self.names))
+            raise UnusablePart(
+                f"{self.label} returned an array of shape {shape} for {X.shape[0]} rows; "
+                f"{called(self.transformer)} must return {wanted}."
             )
         if not shape[1]:  # a side that sees the intercept only
             return np.empty((shape[0], 0))
-        return check_array(columns, accept_sparse="csr", dtype=np.float64, input_name=self.label)
+        try:
+            return check_array(columns, accept_sparse="csr", dtype=np.float64, input_name=self.label)
+        except (ValueError, TypeError) as error:
+            raise UnusablePart(self._no_numbers(columns, error)) from error
+
+    def _lent(self, X):
+        """The table, or a copy where the user's own transformer might change it."""
+        if isinstance(self.transformer, ColumnTransformer):
+            return nullcontext((X,))
+        return lent(self.transformer, f"given as {self.label}", X=X)
+
+    def _no_numbers(self, columns, error):
+        """What is wrong with columns that cannot be taken for finite numbers."""
+        reason = plain(str(error).splitlines()[0].rstrip("."))
+        where = gaps(columns) if "contains" in reason else ""
+        what = f"{reason}, in {where}" if where else not_numbers(columns) or reason
+        return f"{self.label} = {called(self.transformer)} returned columns that are no numbers: {what}."
 
     def renamed(self, given, names):
         """Names of the output columns if the input columns are called `names` instead of `given`."""
