@@ -26,15 +26,19 @@ def has_dates(table):
     return any(getattr(dtype, "kind", "") in ("m", "M") for dtype in types)
 
 
-def not_numbers(table):
+def not_numbers(table, subject="X has", names=None):
     """The columns that hold no numbers, with what they hold and what to do about it; "" if there are none.
 
     Parameters
     ----------
     table : data frame or ndarray of shape (n, p)
+    subject : str
+        How the sentence begins.
+    names : sequence of str or None
+        Names of the columns of an array; None means their numbers.
     """
     found = []
-    for name, values, dtype in _columns(table):
+    for name, values, dtype in _columns(table, names):
         kind = _kind(values, dtype)
         if kind:
             found.append((name, kind, dtype))
@@ -43,13 +47,14 @@ def not_numbers(table):
     shown = [f"{name} ({kind}, dtype {dtype})" for name, kind, dtype in found[:MOST]]
     shown += [f"{len(found) - MOST} more"] if len(found) > MOST else []
     advice = "; ".join(ADVICE[kind] for kind in dict.fromkeys(kind for _, kind, _ in found))
-    return f"X has columns that hold no numbers: {', '.join(shown)}. {advice[0].upper()}{advice[1:]}; or leave them out"
+    advice = f"{advice[0].upper()}{advice[1:]}; or leave them out"
+    return f"{subject} columns that hold no numbers: {', '.join(shown)}. {advice}"
 
 
-def gaps(table):
+def gaps(table, names=None):
     """The columns with missing or infinite values, as "column 'age'"; "" if they cannot be told."""
     found = []
-    for name, values, _ in _columns(table):
+    for name, values, _ in _columns(table, names):
         try:
             if not np.isfinite(np.asarray(values, dtype=float)).all():
                 found.append(name)
@@ -64,13 +69,14 @@ def plain(text):
     return re.sub(r"np\.\w+\(((?:'[^']*')|(?:[^()']*))\)", r"\1", text)
 
 
-def _columns(table):
+def _columns(table, names=None):
     """Name, values and dtype of each column of a dense table."""
     if sp.issparse(table) or len(getattr(table, "shape", ())) != 2:
         return
     for j in range(table.shape[1]):
         column = table.iloc[:, j] if hasattr(table, "iloc") else table[:, j]
-        name = repr(str(table.columns[j])) if hasattr(table, "columns") else str(j)
+        known = table.columns if hasattr(table, "columns") else names
+        name = str(j) if known is None else repr(str(known[j]))
         yield name, column, column.dtype
 
 

@@ -9,7 +9,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
 
-from .cells import gaps, not_numbers, plain
+from .cells import gaps, has_dates, not_numbers, plain
 from .design import Design
 from .parts import UnusablePart, called, lent, renamed
 from .rows import Rows
@@ -28,10 +28,12 @@ class Features:
         Names of the output columns.
     label : str
         Name of the estimator's parameter, "expert_features" or "gate_features", for error messages.
+    selects : bool
+        Whether the columns are the user's own, not those that a transformer of the user makes.
     """
 
-    def __init__(self, transformer, names, label):
-        self.transformer, self.names, self.label = transformer, names, label
+    def __init__(self, transformer, names, label, selects=True):
+        self.transformer, self.names, self.label, self.selects = transformer, names, label, selects
 
     @classmethod
     def fit(cls, spec, X, names, weight, label):
@@ -52,7 +54,7 @@ class Features:
             return cls(None, np.asarray(names, dtype=object), label)
         transformer = _transformer(spec, len(names), label)
         arguments = {"sample_weight": weight} if has_fit_parameter(transformer, "sample_weight") else {}
-        self = cls(transformer, None, label)
+        self = cls(transformer, None, label, not hasattr(spec, "transform"))
         try:
             with self._lent(X) as (table,):
                 transformer.fit(table, **arguments)
@@ -61,11 +63,8 @@ class Features:
             raise
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise renamed(error, f"{label} = {spec!r}: {plain(str(error))}") from error
-        try:
-            self.names = np.asarray(transformer.get_feature_names_out(), dtype=object)
-        except (AttributeError, ValueError, TypeError):
-            self.names = None
-        if self.names is None or len(self.names) != n_columns:
+        self.names = _names_of(transformer, n_columns)
+        if self.names is None:
             self.names = np.array([f"{label[0]}{j}" for j in range(n_columns)], dtype=object)
         return self
 
@@ -75,7 +74,8 @@ class Features:
             return X
         with self._lent(X) as (table,):
             columns = self.transformer.transform(table)
-        shape = columns.shape if hasattr(columns, "shape") else np.shape(columns)
+        columns = columns if hasattr(columns, "shape") else np.asarray(columns)
+        shape = columns.shape
         if len(shape) != 2 or shape[0] != X.shape[0] or (self.names is not None and shape[1] != len(self.names)):
             wanted = "a 2-D array with one row for each" if self.names is None else (X.shape[0], len(self.names))
             raise UnusablePart(
@@ -84,6 +84,8 @@ class Features:
             )
         if not shape[1]:  # a side that sees the intercept only
             return np.empty((shape[0], 0))
+        if has_dates(columns):
+            raise UnusablePart(self._no_numbers(columns))
         try:
             return check_array(columns, accept_sparse="csr", dtype=np.float64, input_name=self.label)
         except (ValueError, TypeError) as error:
@@ -91,16 +93,18 @@ class Features:
 
     def _lent(self, X):
         """The table, or a copy where the user's own transformer might change it."""
-        if isinstance(self.transformer, ColumnTransformer):
+        if self.selects:
             return nullcontext((X,))
         return lent(self.transformer, f"given as {self.label}", X=X)
 
-    def _no_numbers(self, columns, error):
+    def _no_numbers(self, columns, error=""):
         """What is wrong with columns that cannot be taken for finite numbers."""
-        reason = plain(str(error).splitlines()[0].rstrip("."))
-        where = gaps(columns) if "contains" in reason else ""
-        what = f"{reason}, in {where}" if where else not_numbers(columns) or reason
-        return f"{self.label} = {called(self.transformer)} returned columns that are no numbers: {what}."
+        reason, names = plain(str(error).split("\n")[0].rstrip(".")), _names_of(self.transformer, columns.shape[1])
+        subject = f"{self.label} selects" if self.selects else f"{self.label}: {called(self.transformer)} returned"
+        where = gaps(columns, names) if "contains" in reason else ""
+        if where:
+            return f"{subject} columns that are not finite: {reason}, in {where}."
+        return f"{not_numbers(columns, subject, names) or f'{subject} what is no table of numbers: {reason}'}."
 
     def renamed(self, given, names):
         """Names of the output columns if the input columns are called `names` instead of `given`."""
@@ -108,6 +112,15 @@ class Features:
             return np.asarray(names, dtype=object)
         translation = dict(zip(given, names, strict=True))
         return np.array([translation.get(name, name) for name in self.names], dtype=object)
+
+
+def _names_of(transformer, n_columns):
+    """The names that a transformer gives its columns; None if it gives none."""
+    try:
+        names = np.asarray(transformer.get_feature_names_out(), dtype=object)
+    except (AttributeError, ValueError, TypeError):
+        return None
+    return names if len(names) == n_columns else None
 
 
 def _transformer(spec, n_columns, label):

@@ -37,6 +37,9 @@ def called(part):
         return " | ".join(called(step) for _, step in part.steps)
     if isinstance(part, str) or part is None:
         return repr(part)
+    several = getattr(part, "transformers", None) or getattr(part, "transformer_list", None)
+    if isinstance(several, list):  # of a ColumnTransformer or FeatureUnion
+        return f"{type(part).__name__}({', '.join(called(step) for _, step, *_ in several)})"
     inner = next((getattr(part, name, None) for name in ("estimator", "regressor", "transformer")), None)
     if not hasattr(inner, "get_params") or isinstance(inner, type):
         return type(part).__name__
