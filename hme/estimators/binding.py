@@ -1,5 +1,6 @@
 """Bind, the first step of a fit: families, columns and tree are bound to the rows."""
 
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,9 +59,23 @@ def bind(model, given):
         rows = rows._replace(fold=fold_numbers(rows))
     # One thread, as in the fit, so that results do not depend on their number. The guard notices what overflows.
     with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
-        mixture = Mixture(gate, expert.bind(rows, columns.expert.design))
+        with _as_users_write_it("gate", gate):
+            gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
+        with _as_users_write_it("expert", expert):
+            mixture = Mixture(gate, expert.bind(rows, columns.expert.design))
     return Bound(mixture, columns, tree, rows, order, structure)
+
+
+@contextmanager
+def _as_users_write_it(side, family):
+    """Errors about a hyper-parameter of a family name it as the estimator does, such as ``expert__alpha``."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        if type(error) not in (TypeError, ValueError) or text.split(" ")[0] not in family.get_params(deep=False):
+            raise
+        raise type(error)(f"{side}__{text}") from error
 
 
 def continues(model):

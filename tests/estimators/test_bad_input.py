@@ -476,3 +476,25 @@ def test_tables_of_nothing_but_dates_or_text_are_refused():
     ):
         with pytest.raises(ValueError, match=words):
             HMERegressor().fit(table, Y)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"expert": LinearExpert(alpha=-1.0)}, r"^expert__alpha must be a finite number >= 0, got -1\.0"),
+        ({"expert": LinearExpert(l1_ratio=2.0)}, "^expert__l1_ratio must be"),
+        ({"gate": SoftmaxGate(alpha=NAN)}, "^gate__alpha must be"),
+        ({"expert": TreeExpert(max_depth=0)}, "^expert__max_depth must be"),
+    ],
+    ids=["alpha", "ratio", "gate", "tree"],
+)
+def test_parameters_of_families_are_named_as_in_set_params(settings, message):
+    with pytest.raises(ValueError, match=message):
+        HMERegressor(n_experts=2, **settings).fit(X, Y)
+
+
+@pytest.mark.parametrize("alpha, words", [(0.0, "Use gate__alpha > 0"), (1e-6, "gate__alpha = 1e-06 lets them")])
+def test_advice_about_alpha_applies(alpha, words):
+    with pytest.warns(Warning, match=words):
+        y = np.where(X[:, 0] > 0, 5.0, -5.0) + 0.1 * RNG.normal(size=N)
+        HMERegressor(n_experts=2, gate=SoftmaxGate(alpha)).fit(X, y)
