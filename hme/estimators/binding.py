@@ -1,5 +1,6 @@
 """Bind, the first step of a fit: families, columns and tree are bound to the rows."""
 
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,8 +77,10 @@ def rebound(given, bound, kept, tree):
 def _mixture(expert, gate, tree, rows, columns):
     # One thread, as in the fit, so that results do not depend on their number. The guard notices what overflows.
     with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
-        return Mixture(gate, expert.bind(rows, columns.expert.design))
+        with _as_users_write_it("gate", gate):
+            gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
+        with _as_users_write_it("expert", expert):
+            return Mixture(gate, expert.bind(rows, columns.expert.design))
 
 
 def _earlier_tree(model, asked):
@@ -86,6 +89,18 @@ def _earlier_tree(model, asked):
     if asked != earlier.asked:
         raise ValueError(f"warm_start: the earlier fit has {earlier.asked!r}, not {asked!r}. Use warm_start=False.")
     return model.tree_, earlier.kept
+
+
+@contextmanager
+def _as_users_write_it(side, family):
+    """Errors about a hyper-parameter of a family name it as the estimator does, such as ``expert__alpha``."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        if type(error) not in (TypeError, ValueError) or text.split(" ")[0] not in family.get_params(deep=False):
+            raise
+        raise type(error)(f"{side}__{text}") from error
 
 
 def continues(model):

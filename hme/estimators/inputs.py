@@ -9,7 +9,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ..model.features import Tables, Views
 from ..registry import make_expert, make_gate
-from .reading import as_table
+from .reading import NotNumbers, as_table, numbers_of
 from .row_arguments import ONE_WEIGHT, check_constant, group_codes, row_argument
 from .target import TARGETS
 
@@ -93,13 +93,12 @@ def _tables(model, views, X, y, checks):
         validate_data(model, table, skip_check_array=True)
         return Tables.of(table, None, views), views, y
     try:
-        numbers, y = validate_data(model, X, y, accept_sparse="csr", dtype=np.float64, **checks)
-    except ValueError as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        if not views.any_picks or not ("could not convert" in reason or "X contains NaN" in reason):
+        numbers, y = numbers_of(model, X, y, **checks)
+    except NotNumbers as error:
+        if not views.any_picks:
             raise
         if views.experts_follow and views.gate_is_blind:  # only the experts' estimators look at X
             return _tables(model, views._replace(experts_pick=True, gate_picks=True), X, y, checks)
         side = "expert" if views.gate_picks else "gate"
-        raise ValueError(f"{reason}: the {side} sees all columns of X; give {side}_features too.") from error
+        raise NotNumbers(f"{error} Here the {side} sees all columns of X; give {side}_features too.") from error
     return Tables.of(table, numbers, views), views, y

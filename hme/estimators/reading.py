@@ -4,11 +4,16 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import validate_data
 
+from ..model.cells import gaps, has_dates, not_numbers, plain
 from ..model.design import LARGEST
 from ..model.features import Tables
 from .row_arguments import NEUTRAL, row_argument
 
-__all__ = ["as_table", "check_range", "given_arguments", "tables_like"]
+__all__ = ["NotNumbers", "as_table", "check_range", "given_arguments", "numbers_of", "tables_like"]
+
+
+class NotNumbers(ValueError, TypeError):
+    """A table has columns that are no numbers, or has gaps: the message names them."""
 
 
 def as_table(X):
@@ -17,11 +22,33 @@ def as_table(X):
     return table.tocsr() if sp.issparse(table) else table
 
 
+def numbers_of(model, table, *y, **checks):
+    """What scikit-learn's `validate_data` returns for the numeric array of a table; its errors name the columns."""
+    if has_dates(table):
+        raise NotNumbers(f"{not_numbers(table)}.")
+    try:
+        return validate_data(model, table, *y, accept_sparse="csr", dtype=np.float64, **checks)
+    except (TypeError, ValueError) as error:
+        reason = plain(str(error).splitlines()[0].rstrip("."))
+        if "X contains" in reason:
+            where = gaps(table)
+            advice = "Impute them, for example by scikit-learn's SimpleImputer in a pipeline" if "NaN" in reason else ""
+            if where:
+                raise NotNumbers(f"{reason}, in {where}. {advice or 'Replace them or leave the rows out'}.") from error
+        what = not_numbers(table)
+        if not what:
+            raise
+        if "Complex data" in reason:
+            raise NotNumbers(f"{reason}: {what}.") from error
+        quoted = f" ({reason})" if "float" in reason and "DType" not in reason else ""
+        raise NotNumbers(f"{what}{quoted}.") from error
+
+
 def tables_like(model, X):
     """The tables that the sides of a fitted model take their columns from, validated."""
     table, views = as_table(X), model.columns_.views
     if not views.all_pick:
-        numbers = validate_data(model, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        numbers = numbers_of(model, X, reset=False)
         return Tables.of(table, numbers, views)
     if len(table.shape) != 2:
         raise ValueError(f"Expected 2D array, got X of shape {table.shape} instead.")

@@ -60,8 +60,10 @@ class EstimatorExpert(FittedExpert):
       raises an error, keeps its previous fit or else uses the fit to all rows; errors lead to a warning. If the fit to
       all rows fails as well, its error is raised.
     - Estimators with ``random_state=None`` get a fixed seed.
-    - Predictions that are not finite are replaced by the mean of y; others are clipped at ten times the largest
-      distance of a target from the mean.
+    - Predictions are clipped at ten times the largest distance of a target from the mean of y. Those that are not
+      finite are refused, as are probabilities that are negative or do not sum to one, and estimators that change
+      their X, y or weights in place.
+    - What the estimators warn of in the last sweep becomes a part of the one warning of the fit.
     - The objective may fall, since the estimators do not maximise the cross-fitted likelihood. The best parameters are
       kept.
     - The number of parameters counts leaves of trees, coefficients and noise scales. Other estimators count as having

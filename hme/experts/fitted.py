@@ -1,5 +1,6 @@
 """Fitted estimators as experts: clones fitted in each sweep, cross-fitting, and noise around what they predict."""
 
+import warnings
 from abc import abstractmethod
 
 import numpy as np
@@ -7,6 +8,7 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.tree import DecisionTreeRegressor
 
+from ..model.parts import UnusablePart, first_of, lent, quiet, renamed
 from ..model.refits import STEP, fit_to, name_of, resample, rows_of, size_of, weight_name
 from ..model.traits import Traits
 from ..numerics import statistics
@@ -25,6 +27,7 @@ from .student import StudentExpert
 
 __all__ = ["FittedExpert"]
 
+ROLE = "an expert"  # of the estimators, in messages
 NEGLIGIBLE = 1e-5  # rows with a smaller responsibility are left out of an expert's fit
 FEWEST_DRAWS = 10  # least number of rows drawn for an estimator that takes no weights, if there are so many
 Y_STEP = 2.0**-24  # for trees, y is rounded to this fraction of the largest prediction, as responsibilities are to STEP
@@ -39,6 +42,7 @@ class FittedExpert(RefitExpert):
 
     adjustable = frozenset({"variance_prior", "variance_floor", "n_jobs", "smoothing"})
     frozen = False  # whether only the noise is learned
+    lends = True  # whether estimators are handed copies, which they may not change
 
     @property
     def traits(self):
@@ -133,8 +137,11 @@ class FittedExpert(RefitExpert):
         """Finite predictions (n, T), or probabilities (n, C) of all classes."""
         if not X.shape[0]:
             return np.empty((0, len(self.answers_.constant)))
-        values = np.asarray(self._ask(estimator, X), dtype=float).reshape(X.shape[0], -1)
-        return self.answers_.usable(values, estimator)
+        if not self.lends:
+            return self.answers_.usable(self._ask(estimator, X), X.shape[0], estimator)
+        with lent(estimator, ROLE, X=X) as (table,):
+            answer = self._ask(estimator, table)
+        return self.answers_.usable(answer, X.shape[0], estimator)
 
     # -- fitting -----------------------------------------------------------------------------------------------------
 
@@ -142,13 +149,15 @@ class FittedExpert(RefitExpert):
         """Parameters from all rows and responsibilities (n, K); experts without rows keep those in `before`."""
         X, n_experts = self._columns(rows), resp.shape[1]
         prediction = np.empty((rows.n_rows, n_experts, len(self.answers_.constant)))
-        if self.frozen:
-            estimator = np.full((n_experts, 1), self.estimator_, dtype=object)
-            prediction[:] = self._answer(self.estimator_, X)[:, None]
-            failed = np.zeros(n_experts, dtype=int)
-        else:
-            estimator, failed = self._fit_all(rows, X, resp, before, prediction)
-        return self.answers_.Params(estimator, failed, *self.answers_.fit(rows, prediction, resp))
+        with quiet() as caught:
+            if self.frozen:
+                estimator = np.full((n_experts, 1), self.estimator_, dtype=object)
+                prediction[:] = self._answer(self.estimator_, X)[:, None]
+                failed = np.zeros(n_experts, dtype=int)
+            else:
+                estimator, failed = self._fit_all(rows, X, resp, before, prediction)
+        noted = np.full(n_experts, first_of(caught, self.estimator_), dtype=object)
+        return self.answers_.Params(estimator, failed, noted, *self.answers_.fit(rows, prediction, resp))
 
     def update(self, params, stats, rows):
         return self.fit(rows, stats, params)
@@ -184,7 +193,7 @@ class FittedExpert(RefitExpert):
                     instead[c] = run(rows.weight, splits[c])
                 estimator, answer, error = instead[c]
                 if error is not None:
-                    raise type(error)(f"the estimator of the experts, {self.estimator_!r}: {error}") from error
+                    raise renamed(error, f"the estimator of the experts, {self.estimator_!r}: {error}") from error
                 if estimator is None:  # there are no rows outside the fold
                     estimator = self._constant(X, targets, rows.weight)
                     answer = self._answer(estimator, rows_of(X, splits[c][1]))
@@ -235,13 +244,23 @@ class FittedExpert(RefitExpert):
                     n_draws = max(int(np.rint(total * unit)), min(FEWEST_DRAWS, len(inside)))
                     inside = inside[resample(weight[inside], min(n_draws, len(weight)))]
                 arguments = {} if name is None else {name: weight[inside]}
-                fit_to(estimator, rows_of(X, inside), y[inside], **arguments)
+                self._fit_lent(estimator, rows_of(X, inside), y[inside], arguments)
             if not len(asked):
                 # Some estimators can be fitted to few rows, but then fail to predict, or fail on unseen categories.
                 self._answer(estimator, X if hasattr(X, "columns") else rows_of(X, inside[:1]))
             return estimator, self._answer(estimator, rows_of(X, asked)), None
+        except UnusablePart:
+            raise
         except (ValueError, TypeError, ArithmeticError, IndexError, np.linalg.LinAlgError) as error:
             return None, None, error
+
+    def _fit_lent(self, estimator, X, y, arguments):
+        """Fit an estimator to copies, which it may not change."""
+        if not self.lends:
+            fit_to(estimator, X, y, **arguments)
+            return
+        with lent(estimator, ROLE, X=X, y=y, **arguments) as (X, y, *weights):
+            fit_to(estimator, X, y, **dict(zip(arguments, weights, strict=True)))
 
     def _constant(self, X, y, weight):
         """A fitted estimator that predicts the mean or the class frequencies."""
@@ -251,6 +270,13 @@ class FittedExpert(RefitExpert):
 
     def _predictions(self, params, rows):
         """Predictions of all experts, (n, K, T) or (n, K, C); cross-fitted for training rows, which have a fold."""
+        with quiet() as caught:
+            out = self._asked(params, rows)
+        if caught and rows.y is None:  # of those in a fit, `warnings` speaks
+            warnings.warn(f"{first_of(caught[:1], self.estimator_)}.", caught[0].category, stacklevel=2)
+        return out
+
+    def _asked(self, params, rows):
         X, n_folds = self._columns(rows), params.estimator.shape[1] - 1
         out = np.empty((rows.n_rows, len(params.estimator), len(self.answers_.constant)))
         if not n_folds or rows.fold is None:
@@ -299,8 +325,8 @@ class FittedExpert(RefitExpert):
     def interpolate(self, old, new, step):
         if not self.frozen:
             return old
-        own, other = (self.answers_.Scalars(*params[2:]) for params in (old, new))
-        return type(old)(*old[:2], *statistics.interpolate(own, other, step))
+        own, other = (self.answers_.Scalars(*params[3:]) for params in (old, new))
+        return type(old)(*old[:3], *statistics.interpolate(own, other, step))
 
     def n_parameters(self, params):
         learned, n_outputs = [] if self.frozen else params.estimator[:, -1], len(self.answers_.constant)
@@ -316,6 +342,7 @@ class FittedExpert(RefitExpert):
                 f"some fits of expert(s) {failed} raised an error in the last sweep and were replaced by earlier ones. "
                 "Use fewer experts, or an estimator that can be fitted to few rows"
             )
+        found.extend(f"{text} (experts, last sweep)" for text in dict.fromkeys(params.noted) if text)
         return found
 
     def report(self, params, design):

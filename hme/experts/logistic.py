@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..model.traits import Traits
+from ..model.wording import runaway
 from ..numerics import multinomial, penalties, statistics
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from ..numerics.kernels import solve_psd
@@ -178,8 +179,8 @@ class LogisticExpert(AdditiveExpert):
         if not len(diverging):
             return []
         return [
-            f"the classes are (almost) separable for expert(s) {diverging.tolist()}, so that slopes grow without "
-            "bound. Use alpha > 0"
+            f"the classes are (almost) separable for expert(s) {diverging.tolist()}, so that slopes "
+            f"{runaway(self.alpha, 'expert__alpha')}"
         ]
 
     def report(self, params, design):

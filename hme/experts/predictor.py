@@ -6,6 +6,7 @@ from copy import copy
 import numpy as np
 from sklearn.base import clone
 
+from ..model.wording import runaway
 from ..numerics import penalties, statistics
 from ..numerics.checks import check_choice
 from ..numerics.constraints import Constraints
@@ -337,8 +338,8 @@ class PredictorExpert(AdditiveExpert):
         found = []
         if len(running):
             found.append(
-                f"the coefficients of expert(s) {running.tolist()} grow without bound: on some rows the mean approaches"
-                " the boundary of its range. Use alpha > 0 or fewer experts"
+                "on some rows the mean approaches the boundary of its range: the coefficients of expert(s) "
+                f"{running.tolist()} {runaway(self.alpha, 'expert__alpha')} or use fewer experts"
             )
         if len(alone):
             found.append(

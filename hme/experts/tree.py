@@ -66,6 +66,7 @@ class TreeExpert(FittedExpert):
     True
     """
 
+    lends = False
     adjustable = FittedExpert.adjustable | {"max_depth", "min_weight_leaf", "pooling"}
 
     def __init__(

@@ -4,13 +4,13 @@ import numpy as np
 
 from ..numerics.kernels import solve_psd
 from .regions import dense, divided, quantiles, targets_of
+from .screening import LEVELS, promising_splits, useful_columns
 
 __all__ = ["SPLIT_RIDGE", "model_tree", "perturbed_model_tree"]
 
-LEVELS = np.linspace(0.1, 0.9, 9)  # quantiles that are tried as thresholds
 TIE = 1e-9  # gains closer than this, relative to the weight, are ties: lowest column, then threshold wins
-MAX_COLUMNS = 32  # columns that the linear fits of a model tree use, the strongest of the global fit
-MAX_CANDIDATES = 16  # columns whose thresholds are tried in a region
+MAX_COLUMNS = 32  # columns that the linear fits of a model tree use, the most useful ones of a wider table
+MAX_CANDIDATES = 16  # columns whose splits are fitted in a region, the most promising ones of a wider table
 SPLIT_RIDGE = 0.1
 
 
@@ -32,16 +32,16 @@ def _grow(rows, tree, noise):
     # Splits are of the gate's columns, fits of the experts'.
     X, fitted, Y, weight = dense(rows.Z), dense(rows.X), targets_of(rows), rows.weight
     if fitted.shape[1] - 1 > MAX_COLUMNS:
-        gram = fitted.T @ (fitted * weight[:, None])
-        coef = solve_psd(gram + SPLIT_RIDGE * np.eye(len(gram)), fitted.T @ (Y * weight[:, None]))
-        strongest = np.sort(np.argsort(-(coef[:-1] ** 2).sum(axis=1), kind="stable")[:MAX_COLUMNS])
-        fitted = fitted[:, np.append(strongest, fitted.shape[1] - 1)]
+        fitted = fitted[:, np.append(_useful(X, fitted, Y, weight), fitted.shape[1] - 1)]
     spread = np.average((Y - np.average(Y, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
     floor = np.maximum(1e-6 * spread, np.finfo(float).tiny)
 
     def cut(region, n_pieces):
         # Best first: the piece whose best split gains most is cut next; pieces stay in order.
-        pieces = [(region, *_best_split(X, fitted, Y, weight, region.hard, floor, noise))]
+        def with_split(piece):
+            return piece, *_best_split(X, fitted, Y, weight, piece.hard, floor, noise)
+
+        pieces = [with_split(region)]
         while len(pieces) < n_pieces:
             best = max(range(len(pieces)), key=lambda i: (pieces[i][1], -i))
             piece, gain, column, threshold = pieces[best]
@@ -49,12 +49,19 @@ def _grow(rows, tree, noise):
                 parts = piece.cut(X[:, column], threshold, weight)
             else:  # the outputs must separate what X does not, or the pieces would stay equal
                 parts = _cut_outputs(piece, Y, weight)
-            pieces[best : best + 1] = [
-                (part, *_best_split(X, fitted, Y, weight, part.hard, floor, noise)) for part in parts
-            ]
+            last = len(pieces) == n_pieces - 1  # the splits of the final pieces are left to the nodes below
+            pieces[best : best + 1] = [(part,) if last else with_split(part) for part in parts]
         return [piece for piece, *_ in pieces]
 
     return divided(rows, tree, cut)
+
+
+def _useful(X, fitted, Y, weight):
+    """The columns of a wide table that the linear fits use."""
+    # As many rows' weight as there are columns: then the residuals tell something also where columns outnumber rows.
+    ridge = np.diag(np.append(np.full(fitted.shape[1] - 1, float(fitted.shape[1])), 1e-12 * weight.sum()))
+    coef = solve_psd(fitted.T @ (fitted * weight[:, None]) + ridge, fitted.T @ (Y * weight[:, None]))
+    return useful_columns(X[:, :-1], fitted[:, :-1], Y - fitted @ coef, coef[:-1], weight, MAX_COLUMNS)
 
 
 def _cut_outputs(piece, Y, weight):
@@ -88,7 +95,7 @@ def _search(X, design, Y, weight, inside, floor, noise):
     R = Y[inside] - Z @ solve_psd(gram + ridge, Z.T @ (Y[inside] * w[:, None]))
     A = np.column_stack([Z, R])
     before = _cost(np.array([total]), (A.T @ (A * w[:, None]))[None], p, ridge, floor)[0]
-    columns = _candidates(X[inside, :-1], R / np.sqrt(floor), w)
+    columns = promising_splits(X[inside, :-1], Z, R, w, ridge, MAX_CANDIDATES)
     jitter = noise((X.shape[1] - 1, len(LEVELS)))
     best = (-np.inf, None, None)
     for j in columns:
@@ -129,13 +136,3 @@ def _cost(mass, grams, p, ridge, floor):
     # Degrees of freedom: a side with hardly more rows than columns fits them by chance.
     free = np.maximum(mass - p, 0.5)
     return (mass[:, None] * np.log(np.maximum(square / free[:, None], floor))).sum(axis=1)
-
-
-def _candidates(X, R, w):
-    """Columns worth trying: those across whose median the residuals' slopes change most."""
-    if X.shape[1] <= MAX_CANDIDATES:
-        return range(X.shape[1])
-    medians = np.array([quantiles(x, [0.5], w)[0] for x in X.T])
-    side = np.where(X <= medians, -1.0, 1.0)
-    score = sum((((X * (w * r)[:, None]).T @ side) ** 2).sum(axis=0) + ((w * r) @ side) ** 2 for r in R.T)
-    return np.sort(np.argsort(-score, kind="stable")[:MAX_CANDIDATES])

@@ -1,5 +1,6 @@
 """Any classifier as a gate: responsibilities are the soft targets that it is fitted to, its probabilities the prior."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
+from ..model.parts import codes_of, first_of, lent, probabilities_of, quiet, renamed
 from ..model.refits import STEP, fit_to, resample, seeded, weight_name
 from ..model.traits import GateTraits
 from ..model.wording import indented
@@ -19,6 +21,7 @@ from .base import Question, RefitGate
 
 __all__ = ["EstimatorGate"]
 
+ROLE = "the gate"  # of the classifier, in messages
 NEGLIGIBLE = 1e-4  # share of a row that is not worth an entry of its own
 LEAST_LEAF = 10.0  # weight in a leaf of the default tree, in units of rows
 
@@ -27,6 +30,7 @@ class EstimatorGateParams(NamedTuple):
     leaf: np.ndarray  # (K,) of int, the class that stands for each leaf
     proportion: np.ndarray  # (K,), never zero
     estimator: np.ndarray  # (K, F) of classifiers for all leaves: of each fold's complement, then of all rows
+    noted: np.ndarray  # (K,) of str, what the classifiers warned of when they were fitted; "" for nothing
 
 
 class EstimatorGateReport(NamedTuple):
@@ -68,6 +72,9 @@ class EstimatorGate(RefitGate):
     A classifier whose `fit` takes no `sample_weight` (of a pipeline, its last step) gets as many rows as the weight
     amounts to, drawn by systematic resampling leaf by leaf: without chance, each leaf with its share of the rows. One
     that is told how many rows to keep in a leaf or to look at nearby counts entries, not weight.
+
+    Probabilities that are negative, not finite or do not sum to one are refused, as is a classifier that changes its X,
+    y or weights in place. What the classifiers warn of in the last sweep becomes a part of the one warning of the fit.
 
     Where only one leaf has responsibilities to fit, it has all of the prior but for the smoothing. A `random_state`
     that is None is set to 0, so that sweeps can be compared.
@@ -150,7 +157,7 @@ class EstimatorGate(RefitGate):
         K = resp.shape[1]
         if self.frozen:
             self._check_classes(K)
-            fitted, proportion = [self.estimator], np.full(K, 1.0 / K)
+            fitted, proportion, noted = [self.estimator], np.full(K, 1.0 / K), ""
         else:
             table, everyone = _table(rows), np.arange(rows.n_rows)
             proportion = (resp.sum(axis=0) + 1.0 / K) / (resp.sum() + 1.0)
@@ -159,11 +166,13 @@ class EstimatorGate(RefitGate):
                 everyone = np.argsort(rows.fold, kind="stable")  # an order that does not depend on that of the rows
                 seen = [everyone[rows.fold[everyone] % self.cv != f] for f in range(self.cv)] + [everyone]
             parallel = Parallel(n_jobs=self.n_jobs, prefer="threads")
-            fitted = parallel(delayed(_fitted)(self.estimator, table, resp, rows.weight, index) for index in seen)
+            with quiet() as caught:
+                fitted = parallel(delayed(_fitted)(self.estimator, table, resp, rows.weight, index) for index in seen)
+            noted = first_of(caught, fitted[-1])
         estimator = np.empty((K, len(fitted)), dtype=object)
         for place in np.ndindex(estimator.shape):
             estimator[place] = fitted[place[1]]  # one by one: NumPy takes pipelines and forests for sequences
-        return EstimatorGateParams(np.arange(K), proportion, estimator)
+        return EstimatorGateParams(np.arange(K), proportion, estimator, np.full(K, noted, dtype=object))
 
     def update(self, params, stats, rows=None):
         return params if self.frozen else self.fit(rows, stats)
@@ -179,31 +188,41 @@ class EstimatorGate(RefitGate):
     # -- the prior ---------------------------------------------------------------------------------------------------
 
     def log_score(self, params, rows):
-        table = _table(rows)
-        if rows.fold is None or not self.cross_fitted:
-            proba = self._proba(params, -1, table)
-        else:
-            proba, fold = np.empty((rows.n_rows, len(params.leaf))), rows.fold % self.cv
-            for f in np.unique(fold):
-                index = np.flatnonzero(fold == f)
-                proba[index] = self._proba(params, f, _safe_indexing(table, index))
+        with quiet() as caught:
+            proba = self._all_proba(params, rows)
+        if caught and rows.y is None:  # of those in a fit, `warnings` speaks
+            warnings.warn(f"{first_of(caught[:1], params.estimator[0, -1])}.", caught[0].category, stacklevel=2)
         prior = (1.0 - self.smoothing) * proba + self.smoothing * params.proportion
         return np.log(prior.T, order="C").T  # leaf by leaf, as experts answer
 
+    def _all_proba(self, params, rows):
+        """What the classifiers say, (n, K): of training rows, those that have not seen them."""
+        table = _table(rows)
+        if rows.fold is None or not self.cross_fitted:
+            return self._proba(params, -1, table)
+        proba, fold = np.empty((rows.n_rows, len(params.leaf))), rows.fold % self.cv
+        for f in np.unique(fold):
+            index = np.flatnonzero(fold == f)
+            proba[index] = self._proba(params, f, _safe_indexing(table, index))
+        return proba
+
     def _proba(self, params, number, table):
         """What one of the classifiers says, (n, K); of leaves that it has not met, zero."""
-        estimator = params.estimator[0, number]
+        estimator, n_rows = params.estimator[0, number], table.shape[0]
+        if not n_rows:
+            return np.empty((0, len(params.leaf)))
         try:
-            answer = np.asarray(estimator.predict_proba(table), dtype=float)
+            with lent(estimator, ROLE, X=table) as (copy,):
+                answer = estimator.predict_proba(copy)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"gate's {estimator!r}: {error}") from error
-        total = answer.sum(axis=1, keepdims=True)
-        if not (np.isfinite(total).all() and (answer >= 0).all() and (total > 0).all()):
-            raise ValueError(f"gate's {estimator!r} returned probabilities that are negative, not finite or all zero.")
-        classes = np.arange(answer.shape[1]) if self.frozen else np.asarray(estimator.classes_, dtype=int)
-        proba = np.zeros((len(answer), max(params.leaf.max(), classes.max()) + 1))
-        proba[:, classes] = answer / total
-        return proba[:, params.leaf]
+            raise renamed(error, f"gate's {estimator!r}: {error}") from error
+        n_leaves = int(params.leaf.max()) + 1  # those that were told apart, of which the gate may have kept some
+        n_leaves = len(estimator.classes_) if self.frozen else max(n_leaves, _most(estimator))
+        codes = codes_of(estimator, n_leaves, ROLE)
+        return probabilities_of(answer, n_rows, n_leaves, estimator, ROLE, codes)[:, params.leaf]
+
+    def warnings(self, params, stats):
+        return [f"{text} (gate, last sweep)" for text in dict.fromkeys(params.noted) if text]
 
     # -- what the user is shown --------------------------------------------------------------------------------------
 
@@ -235,6 +254,11 @@ def _table(rows):
     return rows.Z[:, :-1] if rows.gate_table is None else rows.gate_table
 
 
+def _most(estimator):
+    """One more than the largest leaf that a classifier was fitted to."""
+    return int(np.max(getattr(estimator, "classes_", 0))) + 1
+
+
 def _small_tree(n_leaves, weight):
     """The default classifier for so much weight; relative to it, since repeated rows must count as weights do."""
     depth, share = max(3, int(np.ceil(np.log2(n_leaves))) + 1), min(0.5, LEAST_LEAF / float(weight))
@@ -256,9 +280,12 @@ def _fitted(template, table, resp, weight, index):
         drawn = resampled(share, len(index))
         row, leaf = row[drawn], leaf[drawn]
     try:
-        return fit_to(estimator, _safe_indexing(table, index[row]), leaf, **arguments)
+        X = _safe_indexing(table, index[row])
+        with lent(estimator, ROLE, X=X, y=leaf, **arguments) as (X, y, *weights):
+            fit_to(estimator, X, y, **dict(zip(arguments, weights, strict=True)))
     except (TypeError, ValueError) as error:
-        raise type(error)(f"gate's {estimator!r} cannot be fitted: {error}") from error
+        raise renamed(error, f"gate's {estimator!r} cannot be fitted: {error}") from error
+    return estimator
 
 
 def soft_targets(resp, weight):

@@ -28,7 +28,6 @@ __all__ = ["GaussianGate"]
 
 AUTO_FLOOR = 1e-6  # of a column's variance, for covariance_floor="auto"
 LEAST_FLOOR = 1e-10  # below it double precision may not tell the covariance of a wide leaf from a singular one
-FLAT = 1e-12  # variance of a standardised column that is constant
 AT_FLOOR = 1.0 + 1e-9  # variances up to so many floors count as at the floor
 ACCURACY = 1e-13  # of an eigenvalue, relative to the largest
 FARTHEST = 1e300  # squared distances end here: rows beyond still have a prior
@@ -101,7 +100,7 @@ class GaussianGate(Gate):
         fraction = self._floor_fraction()
         columns = _columns(rows)
         bound.center_, std = moments(columns, rows.weight)
-        bound.flat_ = flat = std**2 <= FLAT
+        bound.flat_ = flat = std == 0
         bound.spread_ = np.where(flat, 1.0, std**2)
         count, share = (0.0, 1.0) if self.covariance_prior is None else self.covariance_prior
         # In the log-density of a constant column nothing but log-variances is left, so these must not differ: its floor

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..model.traits import GateTraits
-from ..model.wording import linear_terms
+from ..model.wording import linear_terms, runaway
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from .base import Question
@@ -112,8 +112,8 @@ class SoftmaxGate(NodeGate):
         if not len(diverging):
             return []
         return [
-            f"gating node(s) {diverging.tolist()} separate their branches: slopes grow without bound, or all but. Use "
-            "gate alpha > 0 or fewer experts"
+            f"gating node(s) {diverging.tolist()} separate their branches: slopes {runaway(self.alpha, 'gate__alpha')} "
+            "or use fewer experts"
         ]
 
     def report(self, params, design):

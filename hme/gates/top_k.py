@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from ..model.traits import GateTraits
 from ..model.tree import Tree
+from ..model.wording import runaway
 from ..numerics import multinomial, penalties
 from ..numerics.checks import check_int, check_real
 from ..numerics.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
@@ -296,7 +297,7 @@ class TopKGate(Gate):
     def warnings(self, params, stats):
         found = []
         if np.ptp(params.coef[:, :-1], axis=0).max(initial=0.0) > multinomial.STEEP:
-            found.append("the gate's slopes grow without bound, or all but. Use gate alpha > 0 or fewer experts")
+            found.append(f"the gate's slopes {runaway(self.alpha, 'gate__alpha')} or use fewer experts")
         if self.balance is not None:
             mean = stats.load.mean()
             outside = np.flatnonzero(excess(stats.load, mean / self.balance, mean * self.balance) > 1e-9)

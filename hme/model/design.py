@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
-from ..numerics.kernels import moments
+from ..numerics.kernels import ROUND_OFF, extremes, moments
+from .wording import columns_named
 
 __all__ = ["LARGEST", "Design"]
 
@@ -14,14 +15,16 @@ FARTHEST = 1e5  # largest distance from zero, in standard deviations, of a colum
 class Design:
     """The map from a table of features to the design matrix of the experts or of the gate.
 
-    Columns are always standardised for computation (sparse ones are scaled, never centred). With ``standardize=False``
-    the penalty is rescaled, so that it acts on the columns in the user's units. The last column holds the ones of the
-    intercept, which is not penalised.
+    Columns are always standardised for computation (sparse ones are scaled, and centred only where they are constant).
+    With ``standardize=False`` the penalty is rescaled, so that it acts on the columns in the user's units. The last
+    column holds the ones of the intercept, which is not penalised.
 
     Attributes
     ----------
     center, scale : ndarray of shape (p,)
         Subtracted from the columns, and then divided by.
+    constant : ndarray of bool of shape (p,)
+        The columns that are constant in the training table, as `hme.kernels.moments` finds them.
     penalty_scale : ndarray of shape (p + 1,)
         Factors on the ridge strength of each design column; zero for the intercept.
     names : sequence of str or None
@@ -30,49 +33,68 @@ class Design:
 
     def __init__(self, center, scale, standardize, names=None):
         self.center, self.scale, self.names = center, scale, names
+        self.constant = np.zeros(len(scale), dtype=bool)
         self.penalty_scale = np.append(np.ones_like(scale) if standardize else scale**-2.0, 0.0)
 
     @classmethod
     def fit(cls, X, weight, standardize, names=None):
         """The design of a training table X (n, p), dense or sparse, with row weights (n,)."""
-        largest = np.asarray(abs(X).max(axis=0).toarray() if sp.issparse(X) else np.abs(X).max(axis=0)).ravel()
+        largest = np.maximum(*np.abs(extremes(X)))
         odd = np.flatnonzero((largest > LARGEST) | ((largest > 0) & (largest < 1.0 / LARGEST)))
         if len(odd):
             raise ValueError(
-                f"X has values larger than {LARGEST:g} or smaller than {1 / LARGEST:g} in absolute value in column(s) "
-                f"{odd.tolist()}: their squares overflow or underflow; change their units."
+                f"X has values larger than {LARGEST:g} or smaller than {1 / LARGEST:g} in absolute value in "
+                f"{columns_named(odd, names)}: their squares overflow or underflow; change their units."
             )
-        mean, scale = moments(X, weight)
-        # A column that is constant up to round-off holds no information. After centring only round-off is left, which
-        # must not be scaled up.
-        size = np.sqrt(mean**2 + scale**2)
+        mean, std = moments(X, weight)
+        constant = std == 0
         if sp.issparse(X):
-            far = np.flatnonzero((np.abs(mean) > FARTHEST * scale) & (scale > 1e-12 * size))
+            far = np.flatnonzero((np.abs(mean) > FARTHEST * std) & ~constant)
             if len(far):
                 raise ValueError(
-                    f"X is sparse and the means of its column(s) {far.tolist()} are more than {FARTHEST:g} standard "
+                    f"X is sparse, and the means of {columns_named(far, names)} are more than {FARTHEST:g} standard "
                     "deviations from zero; sparse columns are not centred. Use X.toarray() or subtract the means."
                 )
-        scale = np.where(scale > 1e-12 * size, scale, np.where(size > 0, size, 1.0))
-        center = np.zeros_like(mean) if sp.issparse(X) else mean
-        return cls(center, scale, standardize, names)
+            mean = np.where(constant, mean, 0.0)
+        design = cls(mean, np.where(constant, np.where(largest > 0, largest, 1.0), std), standardize, names)
+        design.constant = constant
+        return design
 
     def intercept(self):
         """The design with the intercept as its only column."""
         return Design(self.center[:0], self.scale[:0], True, None if self.names is None else self.names[:0])
 
     def transform(self, X):
-        """Design matrix (n, p + 1): a dense array in Fortran order, or a CSR matrix for sparse X."""
-        if sp.issparse(X) and self.center.any():  # the design was fitted to a dense table
+        """Design matrix (n, p + 1): a dense array in Fortran order, or a CSR matrix for sparse X.
+
+        A constant column is zero but for round-off, which must not be mistaken for values: there it is exactly zero.
+        """
+        if sp.issparse(X) and self.center[~self.constant].any():  # the design was fitted to a dense table
             X = X.toarray()
+        constant = np.flatnonzero(self.constant)
         if sp.issparse(X):
             ones = sp.csr_matrix(np.ones((X.shape[0], 1)))
-            return sp.hstack([X @ sp.diags(1.0 / self.scale), ones], format="csr")
+            return sp.hstack([self._sparse(X, constant[self.center[constant] != 0]), ones], format="csr")
         design = np.empty((X.shape[0], X.shape[1] + 1), order="F")
         np.subtract(X, self.center, out=design[:, :-1])
         design[:, :-1] /= self.scale
+        for j in constant:
+            design[np.abs(design[:, j]) <= ROUND_OFF, j] = 0.0
         design[:, -1] = 1.0
         return design
+
+    def _sparse(self, X, centred):
+        """The scaled columns of a sparse X; only the constant ones in `centred` have a center."""
+        factor = 1.0 / self.scale
+        if not len(centred):
+            return X @ sp.diags(factor)
+        own = (X[:, centred].toarray() - self.center[centred]) * factor[centred]
+        own[np.abs(own) <= ROUND_OFF] = 0.0
+        factor[centred] = 0.0
+        place = sp.csr_matrix((np.ones(len(centred)), centred, np.arange(len(centred) + 1)), (len(centred), X.shape[1]))
+        columns = X @ sp.diags(factor) + sp.csr_matrix(own) @ place
+        columns.eliminate_zeros()
+        return columns
 
     def to_user_units(self, coef):
         """Slopes (..., p) and intercepts (...) in the user's units, from coefficients (..., p + 1) of the design."""

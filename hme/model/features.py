@@ -1,5 +1,6 @@
 """The columns that experts and gate see: all columns, a selection, or the output of a transformer."""
 
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
 
+from .cells import gaps, has_dates, not_numbers, plain
 from .design import Design
+from .parts import UnusablePart, called, lent, renamed
 from .rows import Rows
 
 __all__ = ["Columns", "Features", "Tables", "Views"]
@@ -25,10 +28,12 @@ class Features:
         Names of the output columns.
     label : str
         Name of the estimator's parameter, "expert_features" or "gate_features", for error messages.
+    selects : bool
+        Whether the columns are the user's own, not those that a transformer of the user makes.
     """
 
-    def __init__(self, transformer, names, label):
-        self.transformer, self.names, self.label = transformer, names, label
+    def __init__(self, transformer, names, label, selects=True):
+        self.transformer, self.names, self.label, self.selects = transformer, names, label, selects
 
     @classmethod
     def fit(cls, spec, X, names, weight, label):
@@ -49,17 +54,17 @@ class Features:
             return cls(None, np.asarray(names, dtype=object), label)
         transformer = _transformer(spec, len(names), label)
         arguments = {"sample_weight": weight} if has_fit_parameter(transformer, "sample_weight") else {}
+        self = cls(transformer, None, label, not hasattr(spec, "transform"))
         try:
-            transformer.fit(X, **arguments)
-            self = cls(transformer, None, label)
+            with self._lent(X) as (table,):
+                transformer.fit(table, **arguments)
             n_columns = self.transform(X).shape[1]
+        except UnusablePart:
+            raise
         except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise type(error)(f"{label} = {spec!r}: {error}") from error
-        try:
-            self.names = np.asarray(transformer.get_feature_names_out(), dtype=object)
-        except (AttributeError, ValueError, TypeError):
-            self.names = None
-        if self.names is None or len(self.names) != n_columns:
+            raise renamed(error, f"{label} = {spec!r}: {plain(str(error))}") from error
+        self.names = _names_of(transformer, n_columns)
+        if self.names is None:
             self.names = np.array([f"{label[0]}{j}" for j in range(n_columns)], dtype=object)
         return self
 
@@ -67,16 +72,39 @@ class Features:
         """Columns (n, q) of floats, as a dense array or a CSR matrix."""
         if self.transformer is None:
             return X
-        columns = self.transformer.transform(X)
-        shape = columns.shape if hasattr(columns, "shape") else np.shape(columns)
-        if len(shape) != 2 or shape[0] != X.shape[0]:
-            raise ValueError(
-                f"{self.label} returned an array of shape {shape} for {X.shape[0]} rows; it must return a 2-D array "
-                "with one row for each."
+        with self._lent(X) as (table,):
+            columns = self.transformer.transform(table)
+        columns = columns if hasattr(columns, "shape") else np.asarray(columns)
+        shape = columns.shape
+        if len(shape) != 2 or shape[0] != X.shape[0] or (self.names is not None and shape[1] != len(self.names)):
+            wanted = "a 2-D array with one row for each" if self.names is None else (X.shape[0], len(self.names))
+            raise UnusablePart(
+                f"{self.label} returned an array of shape {shape} for {X.shape[0]} rows; "
+                f"{called(self.transformer)} must return {wanted}."
             )
         if not shape[1]:  # a side that sees the intercept only
             return np.empty((shape[0], 0))
-        return check_array(columns, accept_sparse="csr", dtype=np.float64, input_name=self.label)
+        if has_dates(columns):
+            raise UnusablePart(self._no_numbers(columns))
+        try:
+            return check_array(columns, accept_sparse="csr", dtype=np.float64, input_name=self.label)
+        except (ValueError, TypeError) as error:
+            raise UnusablePart(self._no_numbers(columns, error)) from error
+
+    def _lent(self, X):
+        """The table, or a copy where the user's own transformer might change it."""
+        if self.selects:
+            return nullcontext((X,))
+        return lent(self.transformer, f"given as {self.label}", X=X)
+
+    def _no_numbers(self, columns, error=""):
+        """What is wrong with columns that cannot be taken for finite numbers."""
+        reason, names = plain(str(error).split("\n")[0].rstrip(".")), _names_of(self.transformer, columns.shape[1])
+        subject = f"{self.label} selects" if self.selects else f"{self.label}: {called(self.transformer)} returned"
+        where = gaps(columns, names) if "contains" in reason else ""
+        if where:
+            return f"{subject} columns that are not finite: {reason}, in {where}."
+        return f"{not_numbers(columns, subject, names) or f'{subject} what is no table of numbers: {reason}'}."
 
     def renamed(self, given, names):
         """Names of the output columns if the input columns are called `names` instead of `given`."""
@@ -84,6 +112,15 @@ class Features:
             return np.asarray(names, dtype=object)
         translation = dict(zip(given, names, strict=True))
         return np.array([translation.get(name, name) for name in self.names], dtype=object)
+
+
+def _names_of(transformer, n_columns):
+    """The names that a transformer gives its columns; None if it gives none."""
+    try:
+        names = np.asarray(transformer.get_feature_names_out(), dtype=object)
+    except (AttributeError, ValueError, TypeError):
+        return None
+    return names if len(names) == n_columns else None
 
 
 def _transformer(spec, n_columns, label):

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 __all__ = [
     "clip_spectrum",
+    "extremes",
     "linear_scores",
     "log_normalize",
     "moments",
@@ -21,6 +22,8 @@ __all__ = [
 
 # An eigenvalue of a scaled Gram matrix counts as zero if it is below this fraction of the largest one.
 NULL_EIGENVALUE = 1e-12
+# Values that differ by less than this fraction of their size are equal but for round-off.
+ROUND_OFF = 1e-12
 
 
 def linear_scores(X, coef):
@@ -104,16 +107,46 @@ def weighted_cross(X, R):
 
 
 def moments(X, weight):
-    """Weighted mean and standard deviation of the columns of X, dense or sparse, (p,) each."""
+    """Weighted mean and standard deviation of the columns of X, dense or sparse, (p,) each.
+
+    This is the test of whether a column is constant: its standard deviation is then exactly zero. It is constant if its
+    values differ by no more than round-off, or only in rows of next to no weight.
+    """
     total = weight.sum()
-    mean = np.asarray(X.T @ weight).ravel() / total
+    low, high = extremes(X)
     if sp.issparse(X):
-        square = np.asarray(X.multiply(X).T @ weight).ravel() / total
-        return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
-    std = np.empty_like(mean)
-    for j in range(X.shape[1]):  # column by column, to avoid a copy of X
-        std[j] = np.sqrt(weight @ (X[:, j] - mean[j]) ** 2 / total)
-    return mean, std
+        mean, std = _sparse_moments(X, weight)
+    else:
+        mean, std = X.T @ weight / total, np.empty(X.shape[1])
+        for j in range(X.shape[1]):  # column by column, to avoid a copy of X
+            distance = X[:, j] - mean[j]
+            shift = weight @ distance / total  # what rounding has left of the mean
+            mean[j] += shift
+            std[j] = np.sqrt(max(weight @ distance**2 / total - shift**2, 0.0))
+    reach = high - low
+    constant = (reach <= ROUND_OFF * np.maximum(np.abs(low), np.abs(high))) | (std <= ROUND_OFF * reach)
+    return np.clip(mean, low, high), np.where(constant, 0.0, std)
+
+
+def extremes(X):
+    """Smallest and largest value of each column of X, dense or sparse, (p,) each."""
+    if not sp.issparse(X):
+        return X.min(axis=0), X.max(axis=0)
+    return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
+
+
+def _sparse_moments(X, weight):
+    """Weighted mean and standard deviation (p,), by distances from the mean as for dense columns."""
+    X = X.tocsc(copy=True)
+    X.sum_duplicates()
+    stored, total = np.diff(X.indptr), weight.sum()
+    own = weight[X.indices]
+    column = np.repeat(np.arange(X.shape[1]), stored)
+    # The weight of the zeros is exactly zero in a column that has none: a difference would leave round-off.
+    zeros = np.where(stored < X.shape[0], total - np.bincount(column, own, X.shape[1]), 0.0)
+    mean = np.bincount(column, own * X.data, X.shape[1]) / total
+    squares = np.bincount(column, own * (X.data - mean[column]) ** 2, X.shape[1]) + np.maximum(zeros, 0.0) * mean**2
+    return mean, np.sqrt(squares / total)
 
 
 def solve_psd(A, b):

@@ -15,7 +15,7 @@ __all__ = ["bend", "check_l1_ratio", "lasso_minimum", "squares", "strengths", "s
 # Added to the unit diagonal of a scaled system, so that steps along directions without curvature stay finite; later
 # sweeps continue from where they end.
 PROXIMAL = 1e-10
-# Gradients below this fraction of the largest one count as zero.
+# Gradients below this fraction of the largest one, or of the slope of the penalty, count as zero.
 RELATIVE_TOL = 1e-13
 WHOLE = 0.9  # step lengths of at least this are rounded up to one
 ROUNDING = 4.0 * np.finfo(float).eps
@@ -102,8 +102,7 @@ def lasso_minimum(system, force, z, up, down=None):
     up = np.broadcast_to(up, z.shape) / unit
     down = up if down is None else np.broadcast_to(down, z.shape) / unit
     x, pull = z * unit, force / unit
-    tol = RELATIVE_TOL * (np.abs(pull) + np.where(np.isfinite(up), up, 0.0)).max(axis=1, initial=0.0, keepdims=True)
-    tol += ROUNDING * np.abs(x).max(axis=1, initial=0.0, keepdims=True)
+    tol = _rounding(x, pull, up)
     careful = np.zeros(Q, dtype=bool)  # systems in which zeros are activated one at a time
     open_ = np.arange(Q)
     for _ in range(MAX_ROUNDS if Q else 0):
@@ -129,14 +128,27 @@ def lasso_minimum(system, force, z, up, down=None):
         step = _solve_active(A_, slope, side != 0)
         new, change, stuck = _descend(A_, x_, f, step, side, up_, down_)
         x[open_], pull[open_] = new, f - change
-        # If not even a single activation lowers the value, or nothing changes beyond round-off, the system is solved.
+        # If not even a single activation lowers the value, or nothing changes beyond round-off and no entry has come to
+        # zero, the system is solved.
         still = np.abs(new - x_).max(axis=1) <= ROUNDING * np.abs(x_).max(axis=1)
+        still &= ((new == 0) <= (x_ == 0)).all(axis=1)
         done = (stuck & careful[open_]) | (still & ~stuck)
         careful[open_] = stuck
         open_ = open_[~done]
         if not len(open_):
             break
     return np.where(scale > 0, x / unit, np.where(up + down > 0, 0.0, z))
+
+
+def _rounding(x, pull, up):
+    """Size (Q, p) below which subgradients of scaled systems are round-off.
+
+    The pulls of all entries are on one scale, the square root of the value. The slopes of the penalty are not: that of
+    a column with hardly any curvature is huge, and says nothing about the other columns.
+    """
+    tol = RELATIVE_TOL * np.abs(pull).max(axis=1, initial=0.0, keepdims=True)
+    tol = tol + ROUNDING * np.abs(x).max(axis=1, initial=0.0, keepdims=True)
+    return tol + RELATIVE_TOL * np.where(np.isfinite(up), up, 0.0)
 
 
 def _solve_active(A, slope, active):
@@ -176,13 +188,13 @@ def _descend(A, x, f, step, side, up, down):
         points = xq + t[:, None] * dq
         order = crossing[np.argsort(-xq[crossing] / dq[crossing])]
         points[np.arange(len(order)), order] = 0.0
-        values = -t * linear + t**2 * quadratic + _penalty(points, up[q], down[q])
+        values = -t * linear + t**2 * quadratic + _penalty_change(xq, points, up[q], down[q])
         clamped = np.where(passing[q], 0.0, target[q])
         move = clamped - xq
         A_move = A[q] @ move
-        value = -f[q] @ move + 0.5 * (move @ A_move) + _penalty(clamped, up[q], down[q])
-        here, best = _penalty(xq, up[q], down[q]), int(values.argmin())
-        if min(value, values[best]) >= here:
+        value = -f[q] @ move + 0.5 * (move @ A_move) + _penalty_change(xq, clamped, up[q], down[q])
+        best = int(values.argmin())
+        if min(value, values[best]) >= 0.0:
             stuck[q], new[q], product[q] = True, xq, 0.0
         elif value <= values[best]:
             new[q], product[q] = clamped, A_move
@@ -192,10 +204,17 @@ def _descend(A, x, f, step, side, up, down):
     return new, product, stuck
 
 
-def _penalty(x, up, down):
-    """Penalty (...) of x (..., p); only the slope on the side of x counts, so the other one may be infinite."""
-    slope = np.where(x > 0, up, np.where(x < 0, down, 0.0))
-    return (slope * np.abs(x)).sum(axis=-1)
+def _penalty_change(old, new, up, down):
+    """Penalty (...) of `new` (..., p) minus that of `old` (p,), entry by entry.
+
+    The difference of two sums would drown what an entry gains that is next to zero already, and it would never get
+    there. Only the slope on the side of an entry counts, so the other one may be infinite.
+    """
+
+    def of(x):
+        return np.where(x > 0, up, np.where(x < 0, down, 0.0)) * np.abs(x)
+
+    return (of(new) - of(old)).sum(axis=-1)
 
 
 def _times(A, x):

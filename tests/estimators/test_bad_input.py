@@ -409,7 +409,7 @@ def test_time_stamps_and_values_far_from_zero():
 
 
 def test_sparse_columns_far_from_zero_are_refused():
-    with pytest.raises(ValueError, match="X is sparse .* not centred"):
+    with pytest.raises(ValueError, match="X is sparse, .* not centred"):
         HMERegressor(depth=0).fit(sp.csr_array(1e8 + X), Y)
 
 
@@ -435,3 +435,68 @@ def test_y_of_one_column_keeps_its_shape():
     model, plain = HMERegressor(depth=1).fit(X, Y[:, None]), HMERegressor(depth=1).fit(X, Y)
     np.testing.assert_array_equal(model.predict(X), plain.predict(X)[:, None])
     np.testing.assert_array_equal(model.log_likelihood(X, Y[:, None]), plain.log_likelihood(X, Y))
+
+
+# Columns that are no numbers -----------------------------------------------------------------------------------------
+
+
+COLUMNS = {
+    "dates": (lambda pd: pd.date_range("2020", periods=N), "'odd' (dates, dtype datetime64", "days since the first"),
+    "zones": (lambda pd: pd.date_range("2020", periods=N, tz="UTC"), "'odd' (dates, dtype datetime64", "days since"),
+    "periods": (lambda pd: pd.period_range("2020", periods=N), "'odd' (dates, dtype period", "days since the first"),
+    "spans": (lambda pd: pd.to_timedelta(np.arange(N), unit="D"), "'odd' (durations, dtype timedelta64", "days"),
+    "text": (lambda pd: ["a", "b"] * (N // 2), "'odd' (text, dtype", "OneHotEncoder"),
+    "mixed": (lambda pd: [1, "b"] * (N // 2), "'odd' (text, dtype object)", "OneHotEncoder"),
+    "categories": (lambda pd: pd.Categorical(["a", "b"] * (N // 2)), "'odd' (categories, dtype category)", "OneHot"),
+    "complex": (lambda pd: [1j] * N, "'odd' (complex numbers, dtype complex128)", "real and imaginary"),
+    "lists": (lambda pd: [[1]] * N, "'odd' (objects, dtype object)", "turn objects into numbers"),
+    "gaps": (lambda pd: [1.0, NAN] * (N // 2), "NaN, in column 'odd'", "SimpleImputer"),
+    "infinite": (lambda pd: [1.0, np.inf] * (N // 2), "infinity", "in column 'odd'"),
+}
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_columns_without_numbers_are_named(kind):
+    pd = pytest.importorskip("pandas")
+    make, *words = COLUMNS[kind]
+    table = pd.DataFrame(X, columns=["a", "b"]).assign(odd=make(pd))
+    model = HMERegressor(n_experts=2).fit(table.assign(odd=X[:, 0]), Y)
+    for call in (lambda: HMERegressor(n_experts=2).fit(table, Y), lambda: model.predict(table)):
+        with pytest.raises((ValueError, TypeError)) as caught:
+            call()
+        assert all(word.lower() in str(caught.value).lower() for word in words) and "np." not in str(caught.value)
+    with pytest.raises(ValueError, match="Here the gate sees all columns of X; give gate_features too"):
+        HMERegressor(n_experts=2, expert_features=["a"]).fit(table, Y)
+    with pytest.raises(ValueError, match="expert_features selects columns that .*'odd'|expert_features.*Complex"):
+        HMERegressor(n_experts=2, expert_features=["odd"], gate_features=["a"]).fit(table, Y)
+
+
+def test_tables_of_nothing_but_dates_or_text_are_refused():
+    for table, words in (
+        (np.array([["2020-01-01"]] * N, dtype="datetime64[D]"), r"0 \(dates, dtype datetime64\[D\]\)"),
+        (np.array([["a", "1.5"]] * N), r"0 \(text, dtype <U3\).*convert string to float: 'a'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            HMERegressor().fit(table, Y)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"expert": LinearExpert(alpha=-1.0)}, r"^expert__alpha must be a finite number >= 0, got -1\.0"),
+        ({"expert": LinearExpert(l1_ratio=2.0)}, "^expert__l1_ratio must be"),
+        ({"gate": SoftmaxGate(alpha=NAN)}, "^gate__alpha must be"),
+        ({"expert": TreeExpert(max_depth=0)}, "^expert__max_depth must be"),
+    ],
+    ids=["alpha", "ratio", "gate", "tree"],
+)
+def test_parameters_of_families_are_named_as_in_set_params(settings, message):
+    with pytest.raises(ValueError, match=message):
+        HMERegressor(n_experts=2, **settings).fit(X, Y)
+
+
+@pytest.mark.parametrize("alpha, words", [(0.0, "Use gate__alpha > 0"), (1e-6, "gate__alpha = 1e-06 lets them")])
+def test_advice_about_alpha_applies(alpha, words):
+    with pytest.warns(Warning, match=words):
+        y = np.where(X[:, 0] > 0, 5.0, -5.0) + 0.1 * RNG.normal(size=N)
+        HMERegressor(n_experts=2, gate=SoftmaxGate(alpha)).fit(X, y)

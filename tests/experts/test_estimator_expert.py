@@ -334,12 +334,11 @@ class Odd(RegressorMixin, BaseEstimator):
         return np.where(np.arange(len(X)) % 2, self.answer, self.mean_)
 
 
-def test_predictions_that_are_not_finite_or_explode():
-    for answer in (np.nan, np.inf, -np.inf, 1e300):
-        model = HMERegressor(n_experts=2, expert=EstimatorExpert(Odd(answer)), max_iter=5).fit(X, Y)
-        farthest = np.abs(model.predict(X) - Y.mean()).max()
-        assert farthest <= 10 * np.abs(Y - Y.mean()).max() * (1 + 1e-12)
-        assert np.isfinite(model.lower_bounds_).all() and np.isfinite(model.experts_.scale).all()
+def test_predictions_that_explode_are_clipped():
+    model = HMERegressor(n_experts=2, expert=EstimatorExpert(Odd(1e300)), max_iter=5).fit(X, Y)
+    farthest = np.abs(model.predict(X) - Y.mean()).max()
+    assert farthest <= 10 * np.abs(Y - Y.mean()).max() * (1 + 1e-12)
+    assert np.isfinite(model.lower_bounds_).all() and np.isfinite(model.experts_.scale).all()
 
 
 def test_an_estimator_that_always_fails_is_named():
@@ -706,7 +705,9 @@ def test_estimators_alone_may_see_text_and_gaps():
     assert np.isfinite(model.log_likelihood(table, y)).all() and model.responsibilities(table, y).shape == (120, 2)
     with pytest.raises(ValueError, match="the gate sees all columns of X; give gate_features too"):
         HMERegressor(n_experts=2, expert=pipe).fit(table, y)
-    with pytest.raises(ValueError, match="X contains NaN: the gate sees all columns of X; give gate_features too"):
+    with pytest.raises(
+        ValueError, match="X contains NaN, in column 'a'.*the gate sees all columns of X; give gate_features"
+    ):
         HMERegressor(n_experts=2, expert=HistGradientBoostingRegressor()).fit(table[["a"]], y)
 
 

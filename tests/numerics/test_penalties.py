@@ -91,6 +91,31 @@ def test_column_without_curvature_goes_to_zero_or_stays():
     np.testing.assert_allclose(z, [[0.25, 0.0, 3.0]])
 
 
+def test_column_of_next_to_no_curvature_leaves_the_others_alone():
+    rng = np.random.default_rng(0)
+    A, c = quadratic(rng, 2, 5, 40)
+    lasso = np.full(5, 0.1 * np.abs(c).max())
+    unit = np.array([1.0, 1.0, 1e-16, 1.0, 1e-9])  # what round-off leaves of a constant column, and a rare level
+    z = penalties.lasso_minimum(A * unit * unit[:, None], c * unit, np.zeros((2, 5)), lasso)
+    for q in range(2):
+        kept = np.ix_([0, 1, 3], [0, 1, 3])
+        twin = descent(A[q][kept], c[q, [0, 1, 3]], lasso[[0, 1, 3]], np.zeros(3, dtype=bool))
+        np.testing.assert_allclose(z[q, [0, 1, 3]], twin, atol=1e-8 * np.abs(twin).max())
+        assert (z[q, [2, 4]] == 0).all()
+
+
+def test_entries_next_to_zero_get_there():
+    """What an entry of 1e-18 gains is below the round-off of the whole penalty."""
+    rng = np.random.default_rng(0)
+    A, c = quadratic(rng, 3, 6, 40)
+    lasso = np.full(6, 0.5 * np.abs(c).max())
+    z = penalties.lasso_minimum(A, c, np.zeros((3, 6)), lasso)
+    near = np.where(z == 0, 1e-18 * rng.choice([-1.0, 1.0], z.shape), z)
+    assert (z == 0).any() and (z != 0).any()
+    again = penalties.lasso_minimum(A, c - np.einsum("qij,qj->qi", A, near), near, lasso)
+    np.testing.assert_array_equal(again == 0, z == 0)
+
+
 def test_subgradient_is_the_smallest():
     force, z = np.array([2.0, -0.5, 0.3, -4.0, 1.0]), np.array([1.0, -1.0, 0.0, 0.0, 0.0])
     np.testing.assert_allclose(penalties.subgradient(force, z, 1.0), [1.0, 0.5, 0.0, -3.0, 0.0])
@@ -312,6 +337,19 @@ def test_subgradient_conditions_of_nodes_with_more_slots(n_experts):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("shape", ["(. . .)", "((. . .) .)", "(. . . .)"])
+@pytest.mark.parametrize("ratio", [1.0, slow_case(0.5)])
+def test_fits_of_wide_nodes_end_where_the_subgradient_is_zero(shape, ratio):
+    rng = np.random.default_rng(2)  # two regimes: some leaves starve
+    X = rng.normal(size=(300, 6))
+    y = np.where(X[:, 0] > 0, 2 * X[:, 1] + 1, -2 * X[:, 2]) + 0.2 * rng.normal(size=300)
+    model = HMERegressor(
+        tree=shape, expert=LinearExpert(2.0, ratio), gate=SoftmaxGate(1.0, ratio), tol=1e-9, max_iter=3000
+    )
+    model.fit(X, y)
+    assert model.converged_ and model.history_.gradient[-1] <= 1e-4
+
+
 def test_wide_and_sparse_gates_have_zeros(monkeypatch):
     model, X, y = fitted("linear", n_experts=4)
     exact, coef = model.lower_bounds_[-1], model.gate_.coef

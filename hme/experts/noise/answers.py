@@ -44,8 +44,8 @@ class Answers(ABC):
         """The method of an estimator that makes its predictions."""
 
     @abstractmethod
-    def usable(self, values, estimator):
-        """Raw predictions (n, any) of one estimator as finite ones, (n, T) or (n, C)."""
+    def usable(self, answer, n_rows, estimator):
+        """What one estimator answered as finite numbers (n, T) or probabilities (n, C); refused if it is neither."""
 
     @abstractmethod
     def is_alike(self, y):

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.dummy import DummyClassifier
 
+from ...model.parts import codes_of, probabilities_of
 from .answers import Answers
 
 __all__ = ["Classes", "ClassifierParams", "ClassifierReport", "Share"]
@@ -19,6 +20,7 @@ class Share(NamedTuple):
 class ClassifierParams(NamedTuple):
     estimator: np.ndarray  # (K, cv + 1), see `EstimatorParams`
     failed: np.ndarray
+    noted: np.ndarray
     share: np.ndarray  # (K,), see `Share`
 
 
@@ -56,14 +58,10 @@ class Classes(Answers):
         """The method of an estimator that makes its predictions."""
         return estimator.predict_proba
 
-    def usable(self, values, estimator):
-        """Probabilities (n, C) of all classes, finite and normalised, from the predictions of an estimator."""
-        if values.shape[1] < len(self.constant):  # some classes did not occur in the fit
-            values, seen = np.zeros((len(values), len(self.constant))), values
-            values[:, np.asarray(estimator.classes_, dtype=int)] = seen
-        values = np.where(np.isfinite(values), np.maximum(values, 0.0), 0.0)
-        total = values.sum(axis=1, keepdims=True)
-        return np.where(total > 0, values / np.where(total > 0, total, 1.0), self.constant)
+    def usable(self, answer, n_rows, estimator):
+        """Probabilities (n, C) of all classes from the answer of an estimator."""
+        codes = codes_of(estimator, len(self.constant), "an expert")
+        return probabilities_of(answer, n_rows, len(self.constant), estimator, "an expert", codes)
 
     def is_alike(self, y):
         """Whether all targets are of one class, which many classifiers refuse."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.dummy import DummyRegressor
 
+from ...model.parts import numbers_of
 from ...numerics.coordinates import by_output
 from .answers import Answers
 from .base import own_targets, single, targets
@@ -27,6 +28,7 @@ class EstimatorParams(NamedTuple):
 
     estimator: np.ndarray  # (K, cv + 1) of objects: for each fold the fit without it, and last the fit to all rows
     failed: np.ndarray  # (K,) of int, number of fits that raised an error and were replaced
+    noted: np.ndarray  # (K,) of str, what the estimators warned of in these fits; "" for nothing
     variance: np.ndarray  # (K, T), see `Noise`
     df: np.ndarray  # (K, T), see `Noise`
 
@@ -75,11 +77,11 @@ class Numbers(Answers):
         """The method of an estimator that makes its predictions."""
         return estimator.predict
 
-    def usable(self, values, estimator):
-        """Predictions (n, T) of an estimator, made finite and clipped."""
+    def usable(self, answer, n_rows, estimator):
+        """Predictions (n, T) of an estimator, clipped."""
+        values = numbers_of(answer, n_rows, len(self.constant), estimator, "an expert")
         if (np.abs(values - self.constant) <= self.reach).all():  # the usual case
             return values
-        values = np.where(np.isfinite(values), values, self.constant)
         return np.clip(values, self.constant - self.reach, self.constant + self.reach)
 
     def is_alike(self, y):
