@@ -54,6 +54,7 @@ class FittedExpert(RefitExpert):
             frozen=self.frozen,
             cross_fitted=not self.frozen and self.cv not in (None, 1),
             fixed=self._fixed,
+            dispersion=True,
         )
 
     @property
