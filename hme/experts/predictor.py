@@ -12,6 +12,7 @@ from ..numerics.coordinates import Coordinates, by_output
 from ..numerics.divergence import lost_directions, running_away
 from ..numerics.kernels import linear_scores, solve_psd
 from ..numerics.multinomial import second_moment
+from ..numerics.rank import rank_of
 from .base import AdditiveExpert, shrinks_to_pooled
 from .noise.base import targets
 from .noise.sums import summed
@@ -83,6 +84,7 @@ class PredictorExpert(AdditiveExpert):
         if self.lasso_ is not None and self.constraints_.nonnegative and self._to_pooled:
             raise ValueError("shrink_to='global' cannot be combined with nonnegative if l1_ratio > 0; use 'zero'.")
         self.moment_ = second_moment(rows.X, rows.weight)
+        self.rank_ = rank_of(self.moment_)
 
     def check_together(self, response):
         """Raise an error if hyper-parameters of the coefficients cannot be combined with those of the response."""
@@ -278,8 +280,13 @@ class PredictorExpert(AdditiveExpert):
 
     def n_parameters(self, params):
         K, T, p = params.coef.shape
-        n_scalars = self.response_.n_parameters(params)
-        if self.lasso_ is None:
+        n_scalars, lasso = self.response_.n_parameters(params), self.lasso_ is not None
+        if self.rank_ < p:
+            return n_scalars + sum(
+                self.constraints_.n_independent(params.coef[:, t], self.moment_, self.center_[:, t] if lasso else None)
+                for t in range(T)
+            )
+        if not lasso:
             return T * self.constraints_.n_free((K, p)) + n_scalars
         return n_scalars + sum(self.constraints_.n_moved(params.coef[:, t], self.center_[:, t]) for t in range(T))
 

@@ -8,6 +8,7 @@ from ..model.traits import GateTraits
 from ..model.wording import linear_terms
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
+from ..numerics.rank import rank_of
 from .base import Question
 from .hierarchy import NodeGate
 
@@ -73,6 +74,7 @@ class SoftmaxGate(NodeGate):
         bound = super().bind(rows, design)
         bound.penalty_, bound.lasso_ = penalties.strengths(self.alpha, self.l1_ratio, design)
         bound.moment_ = multinomial.second_moment(rows.Z, rows.weight)
+        bound.rank_ = rank_of(bound.moment_)
         return bound
 
     def start(self, used, n_columns):
@@ -101,9 +103,11 @@ class SoftmaxGate(NodeGate):
         return multinomial.pulls(params.coef, stats, self.penalty_, self.lasso_)[params.used].ravel()
 
     def n_parameters(self, params):
-        if self.lasso_ is not None:
-            return multinomial.n_moved(params.coef, params.used)
-        return int((params.used.sum(axis=1) - 1).sum()) * params.coef.shape[2]
+        if self.lasso_ is None:
+            return int((params.used.sum(axis=1) - 1).sum()) * self.rank_
+        if self.rank_ < params.coef.shape[2]:
+            return multinomial.n_independent(params.coef, self.moment_, params.used)
+        return multinomial.n_moved(params.coef, params.used)
 
     # -- what users are shown ------------------------------------------------------------------------------------------
 

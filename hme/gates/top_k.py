@@ -263,9 +263,7 @@ class TopKGate(Gate):
 
     def n_parameters(self, params):
         # A bias is set by the loads, not by the likelihood.
-        if self.node_.lasso_ is not None:
-            return multinomial.n_moved(params.coef[None])
-        return (len(params.coef) - 1) * params.coef.shape[1]
+        return self.node_.n_parameters(self.to_dense(params))
 
     # -- information ---------------------------------------------------------------------------------------------------
 

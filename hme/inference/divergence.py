@@ -13,8 +13,9 @@ __all__ = ["Lost", "lost_directions"]
 # MOVING although there is little information, or which are STEEP.
 MOVING, ONE_ROW = 0.05, 1.0
 # Where it does not say so, they do if they are FAR from zero and a Newton step goes further than TAIL although the rows
-# know less than one row could: along an exponential tail all steps are one.
-FAR, TAIL = 2.0, 0.3
+# know less than one row could, and less than SHARE of what they know in other directions: an exponential tail, along
+# which all steps are one.
+FAR, TAIL, SHARE = 2.0, 0.3, 1e-3
 # Information of so many rows, of such as the node or expert has, is none.
 LEAST_ROWS = 1e-2
 KEPT = 1e-9  # share of the largest second moment from which a direction changes the linear predictors at all
@@ -98,7 +99,8 @@ def _split(information, gradient, metric, theta, rows, logarithmic, flagged):
     step = np.abs(np.divide(directions.T @ gradient, size, out=np.zeros_like(size), where=sure))
     distance = np.abs(directions.T @ theta)
     none = np.abs(size) < LEAST_ROWS * largest / rows[0]
-    grows = logarithmic & (distance > FAR) & (np.abs(size) < ONE_ROW) & ((step > TAIL) | none)
+    tail = (step > TAIL) & (np.abs(size) < min(ONE_ROW, SHARE * largest))
+    grows = logarithmic & (distance > FAR) & (tail | none)
     if flagged:
         grows |= ((step > MOVING) & (size < MOVING * rows[1])) | (size < ONE_ROW) | (distance > STEEP)
     lost = none | grows
