@@ -63,7 +63,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     on_empty : {"warn", "reseed", "raise"}, default="warn"
         What to do about an expert that ends with less than a thousandth of an equal share of the weight.
     warm_start : bool, default=False
-        Start from the parameters, and the standardisation, of the last fit.
+        Start from the parameters, and the standardisation, of the last fit. There is no other start then: `start`,
+        `n_init` and `n_finalists` count for the first fit alone, and a later one with ``n_init > 1`` says so.
     callback : callable or None, default=None
         ``callback(sweep, objective, params)``, called after every accepted sweep; a true value stops the current start.
         With ``n_jobs`` above 1 it is called in the worker processes.
@@ -197,7 +198,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         y : array-like of shape (n,)
             Class labels, at least two classes.
         sample_weight : array-like of shape (n,) or None
-            Not negative; a weight of 2 is the same as the row twice.
+            Not negative; a weight of 2 is the same as the row twice. Penalties and priors are measured in rows, so that
+            weights which add up to hardly more than the parameters leave nothing but these; `fit` says so.
         groups : array-like of shape (n,) or None
             Rows of one value come from the same expert (repeated measurements), eq. (group). The gate's columns and the
             weights must be constant inside a group, which counts once.

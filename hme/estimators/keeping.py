@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..fitting import restarts
+from .cautions import cautions
 from .settings import algorithms
 from .starting import Earlier
 
@@ -28,7 +29,7 @@ def keep(model, given, bound, begun, fits):
     best = max(fits, key=lambda fit: fit.objective)
     if model.on_empty == "reseed" and best.reason not in ("interrupted", "callback"):
         best = restarts.feed(mixture, bound.rows, best, begun.options)
-    model.boundary_ = _report_troubles(model, mixture, best)
+    model.boundary_ = _report_troubles(model, mixture, best, bound.rows)
     model.model_, model.columns_, model.tree_, model.params_ = mixture, bound.columns, bound.tree, best.params
     model.target_ = given.target
     model.row_arguments_ = tuple(sorted(name for name, values in given.arguments.items() if values is not None))
@@ -51,7 +52,7 @@ def keep(model, given, bound, begun, fits):
     model._earlier = Earlier(bound.structure, begun.fitted_on, reached)
 
 
-def _report_troubles(model, mixture, best):
+def _report_troubles(model, mixture, best, rows):
     """Give one warning, with every cause and its next step; return what is at a boundary."""
     starving, names = restarts.starving(best).tolist(), mixture.expert.names
     starving = [names[k] for k in starving] if names else starving
@@ -64,7 +65,8 @@ def _report_troubles(model, mixture, best):
     if starving:
         advice = "n_init > 1" if model.on_empty == "reseed" else "n_init > 1 or on_empty='reseed'"
         causes.append(restarts.STARVED.format(starving, advice))
-    if causes or boundary:
-        message = f"{type(model).__name__}: " + "; ".join(causes + boundary) + "."
-        warnings.warn(message, ConvergenceWarning, stacklevel=4)
+    about_input = cautions(model, mixture, best.params, rows)
+    if causes or boundary or about_input:
+        message = f"{type(model).__name__}: " + "; ".join(causes + boundary + about_input) + "."
+        warnings.warn(message, ConvergenceWarning if causes or boundary else UserWarning, stacklevel=4)
     return boundary

@@ -65,7 +65,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     on_empty : {"warn", "reseed", "raise"}, default="warn"
         What to do about an expert that ends with less than a thousandth of an equal share of the weight.
     warm_start : bool, default=False
-        Start from the parameters, and the standardisation, of the last fit.
+        Start from the parameters, and the standardisation, of the last fit. There is no other start then: `start`,
+        `n_init` and `n_finalists` count for the first fit alone, and a later one with ``n_init > 1`` says so.
     callback : callable or None, default=None
         ``callback(sweep, objective, params)``, called after every accepted sweep; a true value stops the current start.
         With ``n_jobs`` above 1 it is called in the worker processes.
@@ -145,7 +146,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         X : array-like or sparse matrix of shape (n, p)
         y : array-like of shape (n,) or (n, T)
         sample_weight : array-like of shape (n,) or None
-            Not negative; a weight of 2 is the same as the row twice.
+            Not negative; a weight of 2 is the same as the row twice. Penalties and priors are measured in rows, so that
+            weights which add up to hardly more than the parameters leave nothing but these; `fit` says so.
         offset : array-like of shape (n,), float or None
             Known part of every expert's linear predictor, such as the logarithm of an exposure.
         trials : array-like of shape (n,), float or None
