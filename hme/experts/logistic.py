@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..model.traits import Traits
+from ..model.wording import linear_text
 from ..numerics import multinomial, penalties, statistics
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from ..numerics.rank import rank_of
@@ -190,8 +191,7 @@ class LogisticExpert(AdditiveExpert):
         lines = []
         for coef, intercept in zip(*report, strict=True):
             if len(coef) == 1:
-                terms = [f"{b:+.4g} {name}" for b, name in zip(coef[0], feature_names, strict=True) if b != 0]
-                lines.append(f"log-odds({target}) = {intercept[0]:.4g} {' '.join(terms)}")
+                lines.append(f"log-odds({target}) = {linear_text(intercept[0], coef[0], feature_names)}")
             else:
                 lines.append(f"multinomial logit of {len(coef)} classes, intercepts {intercept.round(2).tolist()}")
         return lines

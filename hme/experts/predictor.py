@@ -5,6 +5,7 @@ from copy import copy
 
 import numpy as np
 
+from ..model.wording import linear_text
 from ..numerics import penalties, statistics
 from ..numerics.checks import check_choice
 from ..numerics.constraints import Constraints
@@ -369,8 +370,7 @@ class PredictorExpert(AdditiveExpert):
             if np.ndim(intercept):
                 line = f"{len(intercept)} linear outputs"
             else:
-                terms = [f"{b:+.4g} {name}" for b, name in zip(coef, feature_names, strict=True) if b != 0]
-                line = f"{self.response().left_side(target)} = {' '.join([f'{intercept:.4g}', *terms])}"
+                line = f"{self.response().left_side(target)} = {linear_text(intercept, coef, feature_names)}"
             described = self.response().describe(*scalars)
             lines.append(f"{line},  {described}" if described else line)
         return lines

@@ -295,7 +295,7 @@ def rules(classifier, names):
         return [type(last).__name__]
     if first is not None and len(first):
         try:
-            names = first.get_feature_names_out(names)
+            names = first.get_feature_names_out(np.array(names, dtype=object))
         except (AttributeError, ValueError):  # a step that gives its columns no names
             names = [f"column {j}" for j in range(last.n_features_in_)]
     return _rules_below(last, names, 0)

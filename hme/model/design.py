@@ -26,10 +26,13 @@ class Design:
         Factors on the ridge strength of each design column; zero for the intercept.
     names : sequence of str or None
         Names of the columns, for constraints that refer to them by name.
+    mean : ndarray of shape (p,)
+        Means of the columns; `center` is zero where they are sparse.
     """
 
-    def __init__(self, center, scale, standardize, names=None):
+    def __init__(self, center, scale, standardize, names=None, mean=None):
         self.center, self.scale, self.names = center, scale, names
+        self.mean = center if mean is None else mean
         self.penalty_scale = np.append(np.ones_like(scale) if standardize else scale**-2.0, 0.0)
 
     @classmethod
@@ -55,7 +58,7 @@ class Design:
                 )
         scale = np.where(scale > 1e-12 * size, scale, np.where(size > 0, size, 1.0))
         center = np.zeros_like(mean) if sp.issparse(X) else mean
-        return cls(center, scale, standardize, names)
+        return cls(center, scale, standardize, names, mean)
 
     def intercept(self):
         """The design with the intercept as its only column."""
