@@ -9,6 +9,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from ..numerics.checks import check_choice
 from . import summary
+from .products import made_of_others
 
 __all__ = ["MarginalEffects", "average_effects", "contrasts", "split_effects"]
 
@@ -29,6 +30,8 @@ class MarginalEffects(NamedTuple):
     estimate, standard_error : ndarray of shape (J, 3, T)
         The total effect, the part through the gate and the part within experts.
     level : float
+    remarks : list of str
+        Columns that cannot change on their own, because others are made of them.
     """
 
     columns: tuple
@@ -37,6 +40,7 @@ class MarginalEffects(NamedTuple):
     estimate: np.ndarray
     standard_error: np.ndarray
     level: float
+    remarks: list
 
     @property
     def z(self):
@@ -101,7 +105,9 @@ def average_effects(covariance, model, X, columns, kind, sample_weight, level, *
     if not found:
         raise ValueError(f"columns = {columns!r} names no column.")
     columns, changes = zip(*found, strict=True)
-    return MarginalEffects(columns, changes, model.target_.labels, np.stack(values), np.stack(errors), level)
+    remarks = [made.sentence() for made in made_of_others(X, model.input_names()) if made.concerns(columns)]
+    found = columns, changes, model.target_.labels, np.stack(values), np.stack(errors)
+    return MarginalEffects(*found, level, remarks)
 
 
 def split_effects(mixture, params, after, before, weight):

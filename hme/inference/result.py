@@ -48,7 +48,9 @@ class Inference:
         Distance of the parameters from the maximum, in standard errors, by a quadratic approximation with the same
         gradient and information, eq. (standard-distance).
     log_likelihood, weight, aic, bic : float
-        Of the data given; with groups the weight counts groups, and `grouped` is True.
+        Of the data given; with groups `weight` and `bic` count groups, and `grouped` is True.
+    row_weight, bic_of_rows : float
+        The same, counting rows.
     n_parameters : int
         Nan, as the criteria are, where parameters cannot be counted, such as those of a classifier as gate.
     n_clusters : int or None
@@ -89,7 +91,9 @@ class Inference:
         self.log_likelihood, self.weight, self.row_weight, self.grouped = size
         self.n_parameters = getattr(model, "n_parameters_", np.nan)
         self.aic = -2.0 * self.log_likelihood + 2.0 * self.n_parameters
-        self.bic = -2.0 * self.log_likelihood + np.log(self.weight) * self.n_parameters
+        self.bic, self.bic_of_rows = (
+            -2.0 * self.log_likelihood + np.log(n) * self.n_parameters for n in (self.weight, self.row_weight)
+        )
         dispersed = model.model_.expert.traits.dispersion and model.task == "regression"
         found = covariances(layout, seen, kind, size, dispersed, lost)
         self.parameter_covariance, observed, self._eigenvalues = found

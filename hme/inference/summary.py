@@ -68,6 +68,9 @@ def _head(inference):
         ("covariance", _covariance(inference)),
         ("condition number", _number(inference.condition_number, ".2g")),
     ]
+    if inference.grouped:
+        rows[5] = "BIC of groups", rows[5][1]
+        rows[6:6] = [("rows", f"{inference.row_weight:g}"), ("BIC of rows", _number(inference.bic_of_rows, ".6g"))]
     title = f"{type(model).__name__}: {experts}"
     if model.n_experts_ > 1:
         title += f" under {gate.name}, {model.tree_.to_text()}"
@@ -233,4 +236,5 @@ def effect_table(effects):
         lines.append((name if part == "total" else "", part, float(effects.estimate[at]), *cells))
     columns = ["", "part", "effect", *_headings(effects.level)]
     title = "Average marginal effects on the mean"
-    return Table(columns, lines, title, formats=["", "", ".4g", *FORMATS], align="lrrrrrrr")
+    notes = [f"* {remark[:1].upper()}{remark[1:]}." for remark in effects.remarks]
+    return Table(columns, lines, title, notes, ["", "", ".4g", *FORMATS], "lrrrrrrr")
