@@ -1,5 +1,7 @@
 """A fitted tree as text: the question of each gate, the equation of each expert."""
 
+import re
+
 import numpy as np
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
@@ -76,7 +78,7 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
     branching = [len(leaves)] if gate.tree is None else gate.tree.branching
     questions = gate.questions(model.gate_, branching, names, model.columns_.gate.design.scale, max_terms)
     if gate.tree is None:
-        return "\n".join(_asked("gate", questions[0], leaves))
+        return "\n".join(_asked("gate", _named(questions[0], model.model_.expert.names), leaves))
     return "\n".join(_branch(gate.tree, questions, 0, leaves))
 
 
@@ -172,6 +174,17 @@ def _branch(tree, questions, m, leaves):
     children = tree.children[m][tree.used[m]]
     below = [leaves[~child] if child < 0 else _branch(tree, questions, child, leaves) for child in children]
     return _asked(f"gate {m}", questions[m], below)
+
+
+def _named(question, names):
+    """A question whose details name the leaves, where they have names."""
+    if not names:
+        return question
+
+    def called(match):
+        return f"leaf {match.group(1)} {names[int(match.group(1))]} ("
+
+    return question._replace(details=[re.sub(r"\bleaf (\d+) \(", called, line) for line in question.details])
 
 
 def _asked(gate, question, below):

@@ -80,7 +80,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     Attributes
     ----------
     experts_, gate_ : NamedTuple of arrays
-        Coefficients in the units of X, first axis the expert or gating node.
+        Coefficients in the units of X, first axis the expert or gating node. `experts_` of a list of
+        experts is a dict by their names. ``to_frame()`` shows either as a data frame, with the names of experts,
+        classes and columns; a score in `gate_` is of the branch in its row, as in `export_text` and `summary`.
     tree_ : Tree
     n_experts_ : int
     params_ : Params

@@ -7,6 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..fitting import restarts
 from .cautions import cautions
+from .legends import add_legends
 from .settings import algorithms
 from .starting import Earlier
 
@@ -50,6 +51,7 @@ def keep(model, given, bound, begun, fits):
     model.restart_params_ = None if mixture.refitted else [fit.params for fit in fits]
     reached = best.objective if best.converged else -np.inf
     model._earlier = Earlier(bound.structure, begun.fitted_on, reached)
+    add_legends(model)
 
 
 def _report_troubles(model, mixture, best, rows):

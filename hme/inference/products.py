@@ -25,9 +25,9 @@ class Made(NamedTuple):
         both = [*self.of, self.column]
         names = f"{', '.join(both[:-1])} and {both[-1]}"
         return (
-            f"column {self.column} is {self.how} of {' and '.join(self.of)}: the effects of {names} are those of a change of "
-            "one of them with the others as they are, which no row can make. Let expert_features and gate_features "
-            "make such columns, and effects take them together"
+            f"column {self.column} is {self.how} of {' and '.join(self.of)}: the effects of {names} are those of a "
+            "change of one of them with the others as they are, which no row can make. Let expert_features and "
+            "gate_features make such columns, and effects take them together"
         )
 
     def concerns(self, columns):

@@ -7,7 +7,7 @@ from ..numerics.checks import check_real
 from . import delta, effects, hypotheses, summary
 from .covariance import covariances
 from .free import DIVERGES
-from .reported import name_of
+from .reported import labels_by_name, name_of
 
 __all__ = ["Inference", "check_level"]
 
@@ -109,7 +109,10 @@ class Inference:
     def _report(self, lost):
         """Everything about the reported coordinates."""
         layout = self.layout
-        self.labels, self.estimate = list(layout.labels), np.asarray(layout.estimate, dtype=float)
+        model, self.estimate = self.model, np.asarray(layout.estimate, dtype=float)
+        classes = model.classes_ if model.task == "classification" else None
+        whole = model.model_.gate.tree is None
+        self.labels = labels_by_name(layout.labels, model.model_.expert.names, classes, whole)
         self.names = [name_of(label) for label in self.labels]
         self.notes = [layout.notes.get(i, "") for i in range(len(self.labels))]
         for i, first in layout.tied.items():

@@ -1,8 +1,10 @@
 """Text in which gates and experts are shown: linear terms and trees."""
 
+import re
+
 import numpy as np
 
-__all__ = ["DIGITS", "Terms", "cut", "indented", "linear_parts", "linear_text", "number", "strongest"]
+__all__ = ["DIGITS", "Terms", "by_name", "cut", "indented", "linear_parts", "linear_text", "number", "strongest"]
 
 DIGITS = 4  # significant digits of slopes
 # A column whose mean is more standard deviations from zero than FAR is written less a number near it, and the slope of
@@ -130,6 +132,15 @@ def _digits(terms, j):
 
 def _centred(name, center):
     return f"({name} {'-' if center > 0 else '+'} {abs(center):.15g})" if center else str(name)
+
+
+def by_name(sentence, names):
+    """A sentence about experts or leaves by their numbers, such as "expert(s) [0, 2]", with their names instead."""
+
+    def called(match):
+        return f"{match.group(1)}(s) {', '.join(names[int(i)] for i in match.group(2).split(','))}"
+
+    return re.sub(r"(expert|leaf)\(s\) \[([\d, ]+)\]", called, sentence)
 
 
 def indented(notes, branches):

@@ -112,3 +112,81 @@ def test_pickles_carry_a_version(make, monkeypatch):
         pickle.loads(stored)
     with pytest.warns(UserWarning, match="stored by hme without a version"):
         make().__setstate__({"depth": 1})
+
+
+# -- names -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def named():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(200, 2)), columns=["dose", "age"])
+    return pd, table, np.abs(table.dose) + 0.1 * rng.normal(size=200)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_frames_of_experts_and_gate(named):
+    pd, table, y = named
+    model = HMERegressor(tree="(. (. . .))", max_iter=5).fit(table, y)
+    frame = model.experts_.to_frame()
+    np.testing.assert_array_equal(frame[["dose", "age"]], model.experts_.coef)
+    np.testing.assert_array_equal(frame["(intercept)"], model.experts_.intercept)
+    assert list(frame.index) == [0, 1, 2, 3] and frame.index.name == "expert" and "variance" in frame
+    gate = model.gate_.to_frame()
+    assert list(gate.index) == [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)] and gate.index.names == ["node", "branch"]
+    assert gate.loc[(1, 2), "age"] == model.gate_.coef[1, 2, 1]
+    again = pickle.loads(pickle.dumps(model))
+    pd.testing.assert_frame_equal(again.experts_.to_frame(), frame)
+    pd.testing.assert_frame_equal(again.gate_.to_frame(), gate)
+
+    classes = np.array(["low", "middle", "high"])[np.digitize(y, [0.5, 1.0])]
+    model = HMEClassifier(n_experts=2, max_iter=5).fit(table, classes)
+    frame = model.experts_.to_frame()
+    assert frame.index.names == ["expert", "class"] and frame.loc[(1, "low"), "dose"] == model.experts_.coef[1, 1, 0]
+    model = HMEClassifier(n_experts=2, max_iter=5).fit(table, classes == "low")
+    assert list(model.experts_.to_frame().index) == [(0, True), (1, True)]
+    both = HMERegressor(n_experts=2, expert=LinearExpert(covariance="full"), max_iter=5).fit(table, np.c_[y, table.age])
+    frame = both.experts_.to_frame()
+    assert frame.loc[(1, 0), "covariance(1)"] == both.experts_.covariance[1, 0, 1]
+
+    experts = [("line", LinearExpert()), ("rest", BackgroundExpert()), ("any", LinearRegression())]
+    for gate, column in (
+        ("constant", "proportion"),
+        ("gaussian", "mean(dose)"),
+        ("top_k", "dose"),
+        ("tree", "estimator"),
+    ):
+        model = HMERegressor(n_experts=3, expert=experts, gate=gate, max_iter=3).fit(table, y)
+        frame = model.experts_.to_frame()
+        assert (
+            list(frame.index) == ["line", "rest", "any"] and frame.loc["line", "dose"] == model.experts_["line"].coef[0]
+        )
+        assert np.isnan(frame.loc["rest", "dose"]) and list(model.gate_.to_frame().index) == ["line", "rest", "any"]
+        assert column in model.gate_.to_frame()
+        pickle.loads(pickle.dumps(model)).experts_.to_frame()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_experts_and_classes_have_their_names_everywhere(named):
+    _, table, y = named
+    experts = [("low", LinearExpert(alpha=0.1)), ("high", LinearExpert(alpha=0.2)), ("rest", BackgroundExpert())]
+    for gate in ("constant", "gaussian", "top_k", "softmax"):
+        model = HMERegressor(n_experts=3, expert=experts, gate=gate, max_iter=20).fit(table, y)
+        result = infer(model, table, y)
+        text = str(result.summary())
+        assert "expert high" in text and "expert 1" not in text and "expert 2" not in text
+        if gate != "softmax":
+            assert "gate 0 [high]: (intercept)" in result.names and result.wald_test("dose", experts="low").df == 1
+        if gate == "gaussian":
+            assert "gate high: mean(dose)" in result.names
+    tree = HMERegressor(n_experts=3, expert=experts, gate="tree", max_iter=3).fit(table, y)
+    from hme import export_text
+
+    assert "leaf 0 low (0." in export_text(tree) or "leaf 1 high (" in export_text(tree)
+    classes = np.array(["low", "middle", "high"])[np.digitize(y, [0.5, 1.0])]
+    model = HMEClassifier(n_experts=2, max_iter=20).fit(table, classes)
+    result = infer(model, table, classes)
+    assert "expert 0 [low]: dose" in result.names
+    assert "class low against class high" in str(result.summary())
+    assert set(result.to_frame().loc["expert"].index.get_level_values("part")) == {"low", "middle"}
