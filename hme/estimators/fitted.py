@@ -270,7 +270,8 @@ class FittedMixture:
         X, y, sample_weight
             The rows that the model was fitted to.
         **options
-            Of `hme.inference.infer`: ``cov_type``, ``clusters``, ``level``, and the row arguments of `fit`.
+            Of `hme.inference.infer`: ``cov_type``, ``clusters``, ``weights``, ``correction``, ``level``, and the row
+            arguments of `fit`.
 
         Returns
         -------

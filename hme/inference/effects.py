@@ -103,7 +103,8 @@ def average_effects(covariance, model, X, columns, kind, sample_weight, level, *
         values.append(value)
         errors.append(error)
     if not found:
-        raise ValueError(f"columns = {columns!r} names no column.")
+        none = "X has no column of more than one value" if columns is None else f"columns = {columns!r} names no column"
+        raise ValueError(f"{none}: there is no effect to take.")
     columns, changes = zip(*found, strict=True)
     remarks = [made.sentence() for made in made_of_others(X, model.input_names()) if made.concerns(columns)]
     found = columns, changes, model.target_.labels, np.stack(values), np.stack(errors)
@@ -175,7 +176,8 @@ def _column_numbers(columns, names):
         elif isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < len(names):
             numbers.append(int(column))
         else:
-            raise ValueError(f"columns names {column!r}; X has {names}, numbers 0 to {len(names) - 1}.")
+            wrong = column.item() if isinstance(column, np.generic) else column
+            raise ValueError(f"columns names {wrong!r}; X has {names}, numbers 0 to {len(names) - 1}.")
     return numbers
 
 

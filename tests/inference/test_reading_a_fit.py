@@ -10,7 +10,8 @@ from sklearn.linear_model import LinearRegression
 
 from hme import HMEClassifier, HMERegressor, HMETransformer
 from hme.estimators import storing
-from hme.experts import BackgroundExpert, LinearExpert, PoissonExpert
+from hme.experts import BackgroundExpert, EstimatorExpert, LinearExpert, PoissonExpert
+from hme.gates import EstimatorGate
 from hme.inference import infer
 from hme.inference.products import made_of_others
 
@@ -121,8 +122,8 @@ def test_pickles_carry_a_version(make, monkeypatch):
 def named():
     pd = pytest.importorskip("pandas")
     rng = np.random.default_rng(0)
-    table = pd.DataFrame(rng.normal(size=(200, 2)), columns=["dose", "age"])
-    return pd, table, np.abs(table.dose) + 0.1 * rng.normal(size=200)
+    table = pd.DataFrame(rng.normal(size=(120, 2)), columns=["dose", "age"])
+    return pd, table, np.abs(table.dose) + 0.1 * rng.normal(size=len(table))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -150,7 +151,11 @@ def test_frames_of_experts_and_gate(named):
     frame = both.experts_.to_frame()
     assert frame.loc[(1, 0), "covariance(1)"] == both.experts_.covariance[1, 0, 1]
 
-    experts = [("line", LinearExpert()), ("rest", BackgroundExpert()), ("any", LinearRegression())]
+    experts = [
+        ("line", LinearExpert()),
+        ("rest", BackgroundExpert()),
+        ("any", EstimatorExpert(LinearRegression(), cv=1)),
+    ]
     for gate, column in (
         ("constant", "proportion"),
         ("gaussian", "mean(dose)"),
