@@ -68,8 +68,10 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
     check_int(digits, "digits", 1, 17)
     names = _names(model, feature_names)
     given = getattr(model, "feature_names_in_", names)
+    rest = ("+offset" if "offset" in model.row_arguments_ else "", "")
     expert_names, names = (
-        Terms.of(side.features.renamed(given, names), side.design, digits) for side in model.columns_[:2]
+        Terms.of(side.features.renamed(given, names), side.design, digits, own)
+        for side, own in zip(model.columns_[:2], rest, strict=True)
     )
     leaves = _leaves(model, expert_names, target, max_terms)
     if model.n_experts_ == 1:

@@ -134,3 +134,13 @@ def test_one_sign_in_text_summary_and_attributes():
     np.testing.assert_allclose(model.gate_.coef[0, 1] - model.gate_.coef[0, 0], summary[1:], rtol=1e-9)
     log_odds = np.log(model.gate_proba(Z)[:, 1] / model.gate_proba(Z)[:, 0])
     np.testing.assert_allclose(summary[0] + Z @ summary[1:], log_odds, atol=1e-6)
+
+
+def test_an_offset_is_part_of_the_equation():
+    offset = RNG.uniform(0, 1, N)
+    y = RNG.poisson(np.exp(offset + 0.3 * X[:, 3]))
+    model = HMERegressor(n_experts=2, expert="poisson", max_iter=5).fit(X, y, offset=offset)
+    lines = re.findall(r"log\(y\) = (.*) \+offset", export_text(model))
+    printed = np.exp(np.stack([value(line) for line in lines], axis=1) + offset[:, None])
+    np.testing.assert_allclose(printed, model.predict_experts(X, offset=offset), rtol=5e-3)
+    assert "offset" not in export_text(model).splitlines()[0]

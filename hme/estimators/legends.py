@@ -1,5 +1,7 @@
 """The attributes that report a fit get the names of experts, classes and columns."""
 
+import numpy as np
+
 from ..model.frames import Legend, with_legend
 
 __all__ = ["add_legends"]
@@ -16,7 +18,7 @@ def add_legends(model):
     K, gate, names = model.n_experts_, model.model_.gate, model.model_.expert.names
     experts = tuple(names or range(K))
     columns = [tuple(_names(side.design)) for side in model.columns_[:2]]
-    parts = tuple(model.target_.labels)
+    parts = tuple(np.asarray(model.target_.labels).tolist())
     if model.task == "classification":
         legend = Legend(("expert", "class"), experts, parts[1:] if len(parts) == 2 else parts, columns[0], parts)
     elif model.target_.n_outputs > 1:

@@ -99,10 +99,11 @@ def _split(information, gradient, metric, theta, rows, logarithmic, flagged):
     step = np.abs(np.divide(directions.T @ gradient, size, out=np.zeros_like(size), where=sure))
     distance = np.abs(directions.T @ theta)
     none = np.abs(size) < LEAST_ROWS * largest / rows[0]
-    tail = (step > TAIL) & (np.abs(size) < min(ONE_ROW, SHARE * largest))
+    one_row = ONE_ROW * rows[1] / rows[0]  # whatever the scale of the weights
+    tail = (step > TAIL) & (np.abs(size) < min(one_row, SHARE * largest))
     grows = logarithmic & (distance > FAR) & (tail | none)
     if flagged:
-        grows |= ((step > MOVING) & (size < MOVING * rows[1])) | (size < ONE_ROW) | (distance > STEEP)
+        grows |= ((step > MOVING) & (size < MOVING * rows[1])) | (size < one_row) | (distance > STEEP)
     lost = none | grows
     if not lost.any():
         return None

@@ -23,22 +23,23 @@ class Terms(np.ndarray):
         which are subtracted where they are shown, 0 for the others.
     digits : int
         Significant digits of slopes.
+    rest : str
+        What stands behind the terms of an equation, such as an offset.
     """
 
-    def __new__(cls, names, scale=None, mean=None, center=None, digits=DIGITS):
+    def __new__(cls, names, scale=None, mean=None, center=None, digits=DIGITS, rest=""):
         terms = np.asarray(names, dtype=object).view(cls)
-        terms.scale, terms.mean, terms.center, terms.digits = scale, mean, center, digits
+        terms.scale, terms.mean, terms.center, terms.digits, terms.rest = scale, mean, center, digits, rest
         return terms
 
     def __array_finalize__(self, other):
         self.scale = self.mean = self.center = None  # an array of other names
-        self.digits = getattr(other, "digits", DIGITS)
+        self.digits, self.rest = getattr(other, "digits", DIGITS), getattr(other, "rest", "")
 
     @classmethod
-    def of(cls, names, design, digits=None):
+    def of(cls, names, design, digits=DIGITS, rest=""):
         """The terms of the columns of a `Design`."""
-        center = _round_center(design.mean, design.scale)
-        return cls(names, design.scale, design.mean, center, DIGITS if digits is None else digits)
+        return cls(names, design.scale, design.mean, _round_center(design.mean, design.scale), digits, rest)
 
     @classmethod
     def plain(cls, names):
@@ -48,12 +49,12 @@ class Terms(np.ndarray):
     @classmethod
     def _unknown(cls, names):
         zeros = np.zeros(len(names))
-        return cls(names, None, zeros, zeros, getattr(names, "digits", DIGITS))
+        return cls(names, None, zeros, zeros, getattr(names, "digits", DIGITS), getattr(names, "rest", ""))
 
     def pick(self, index):
         """Some of the terms."""
         parts = (None if values is None else values[index] for values in (self.scale, self.mean, self.center))
-        return type(self)(self[index], *parts, self.digits)
+        return type(self)(self[index], *parts, self.digits, self.rest)
 
 
 def _round_center(mean, scale):
@@ -108,7 +109,8 @@ def cut(coef, intercept, terms, max_terms=None):
 def linear_text(intercept, slope, names):
     """A linear predictor such as "1.5 +2 a -0.3 (year - 2005)", whose numbers give its value."""
     constant, parts = linear_parts(intercept, slope, names)
-    return " ".join([constant, *parts])
+    rest = getattr(names, "rest", "")
+    return " ".join([constant, *parts, *([rest] if rest else [])])
 
 
 def linear_parts(intercept, slope, names, sign=1.0):

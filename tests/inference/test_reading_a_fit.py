@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression
 
 from hme import HMEClassifier, HMERegressor, HMETransformer
 from hme.estimators import storing
-from hme.experts import BackgroundExpert, EstimatorExpert, LinearExpert, PoissonExpert
+from hme.experts import BackgroundExpert, LinearExpert, PoissonExpert, StudentExpert
 from hme.gates import EstimatorGate
 from hme.inference import infer
 from hme.inference.products import made_of_others
@@ -151,25 +151,17 @@ def test_frames_of_experts_and_gate(named):
     frame = both.experts_.to_frame()
     assert frame.loc[(1, 0), "covariance(1)"] == both.experts_.covariance[1, 0, 1]
 
-    experts = [
-        ("line", LinearExpert()),
-        ("rest", BackgroundExpert()),
-        ("any", EstimatorExpert(LinearRegression(), cv=1)),
-    ]
-    for gate, column in (
-        ("constant", "proportion"),
-        ("gaussian", "mean(dose)"),
-        ("top_k", "dose"),
-        ("tree", "estimator"),
-    ):
-        model = HMERegressor(n_experts=3, expert=experts, gate=gate, max_iter=3).fit(table, y)
-        frame = model.experts_.to_frame()
-        assert (
-            list(frame.index) == ["line", "rest", "any"] and frame.loc["line", "dose"] == model.experts_["line"].coef[0]
-        )
-        assert np.isnan(frame.loc["rest", "dose"]) and list(model.gate_.to_frame().index) == ["line", "rest", "any"]
-        assert column in model.gate_.to_frame()
-        pickle.loads(pickle.dumps(model)).experts_.to_frame()
+    experts = [("line", LinearExpert()), ("robust", StudentExpert(df=5.0))]
+    for gate, column in (("constant", "proportion"), ("gaussian", "mean(dose)"), ("top_k", "dose")):
+        model = HMERegressor(n_experts=2, expert=experts, gate=gate, max_iter=2).fit(table, y)
+        assert list(model.gate_.to_frame().index) == ["line", "robust"] and column in model.gate_.to_frame()
+    frame = model.experts_.to_frame()
+    assert list(frame.index) == ["line", "robust"] and frame.loc["line", "dose"] == model.experts_["line"].coef[0]
+    assert np.isnan(frame.loc["robust", "variance"]) and pickle.loads(pickle.dumps(model)).experts_.to_frame().equals(
+        frame
+    )
+    tree = HMERegressor(n_experts=2, expert="tree", gate=EstimatorGate(cv=1), max_iter=1).fit(table, y)
+    assert "estimator" in tree.experts_.to_frame() and "estimator" in tree.gate_.to_frame()
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -185,7 +177,7 @@ def test_experts_and_classes_have_their_names_everywhere(named):
             assert "gate 0 [high]: (intercept)" in result.names and result.wald_test("dose", experts="low").df == 1
         if gate == "gaussian":
             assert "gate high: mean(dose)" in result.names
-    tree = HMERegressor(n_experts=3, expert=experts, gate="tree", max_iter=3).fit(table, y)
+    tree = HMERegressor(n_experts=3, expert=experts, gate=EstimatorGate(cv=1), max_iter=3).fit(table, y)
     from hme import export_text
 
     assert "leaf 0 low (0." in export_text(tree) or "leaf 1 high (" in export_text(tree)
