@@ -134,14 +134,19 @@ class Layout:
     def n_coefficients(self):
         moved = np.zeros(self.n_free, dtype=bool)
         for side in self.sides:
-            moved[self.coefficients_of(side, np.arange(side.shape[0]))[1]] = True
+            block = self._rows_of(side, np.arange(side.shape[0]))
+            moved[block.indices[block.data != 0]] = True
         return int(moved.sum())
+
+    def _rows_of(self, side, units):
+        """The rows of the map from free to raw coordinates that are the coefficients of some units, sparse."""
+        _, S, p = side.shape
+        return self._free[side.raw + np.add.outer(np.asarray(units) * side.width, np.arange(S * p)).ravel()]
 
     def coefficients_of(self, side, units):
         """Derivatives (U, S, p, f) of the coefficients of some units by the f free coordinates, and their numbers."""
         _, S, p = side.shape
-        rows = side.raw + np.add.outer(np.asarray(units) * side.width, np.arange(S * p)).ravel()
-        block = self._free[rows]
+        block = self._rows_of(side, units)
         columns = np.unique(block.indices[block.data != 0])
         return block[:, columns].toarray().reshape(len(units), S, p, len(columns)), columns
 

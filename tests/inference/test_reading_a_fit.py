@@ -1,13 +1,16 @@
 """Criteria that say what they count, effects that say what they hold fixed, names, and stored models."""
 
 import pickle
+import tomllib
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LinearRegression
 
+import hme
 from hme import HMEClassifier, HMERegressor, HMETransformer
 from hme.estimators import storing
 from hme.experts import BackgroundExpert, LinearExpert, PoissonExpert, StudentExpert
@@ -98,6 +101,11 @@ def test_the_members_of_a_list_are_parameters():
     assert clone(model).set_params(expert__line__alpha=2.0).get_params()["expert__line__alpha"] == 2.0
     assert "expert__line" not in model.get_params(deep=False)
     assert HMERegressor(expert=[("a", 3)]).get_params()["depth"] == "auto"  # refused in fit
+
+
+def test_one_version():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == hme.__version__
 
 
 @pytest.mark.parametrize("make", [HMERegressor, HMEClassifier, HMETransformer], ids=lambda make: make.__name__)
