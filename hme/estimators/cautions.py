@@ -35,10 +35,13 @@ def cautions(model, mixture, params, rows):
         )
     total, size = float(rows.weight.sum()), _n_parameters(mixture, params, rows)
     if total < FEW_A_PARAMETER * size and total < FEW_A_ROW * rows.n_rows:
+        weights = (
+            "sample_weight" if getattr(model, "class_weight", None) is None else "sample_weight times class_weight"
+        )
         found.append(
-            f"sample_weight adds up to {total:.3g}, for {rows.n_rows} rows and {size} parameters. A weight says how "
-            "many rows a row stands for, so that penalties and priors outweigh these rows: multiply the weights until "
-            "they add up to the number of rows"
+            f"{weights} adds up to {total:.3g}, for {rows.n_rows} rows and {size} parameters. A weight says how many rows "
+            "a row stands for, so that penalties and priors outweigh these rows: multiply the weights until they add up "
+            "to the number of rows"
         )
     return found
 

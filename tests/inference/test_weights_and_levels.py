@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from hme import HMEClassifier, HMERegressor
 from hme.experts import (
@@ -221,3 +222,17 @@ def test_a_level_that_goes_to_one_expert(gate):
             for r, t in ((result, term), (expected, other))
         ]
         np.testing.assert_allclose(result.standard_error[pick[0]], expected.standard_error[pick[1]], rtol=0.02)
+
+
+def test_levels_under_weights_of_any_scale_and_in_sparse_tables():
+    rng, level, X = levels()
+    y = rng.poisson(np.exp(0.2 + 0.3 * X[:, 3])) * (level != 2)
+    model = HMERegressor(depth=0, expert=PoissonExpert(alpha=0.0))
+    expected = infer(quietly(model, X, y), X, y, cov_type="robust").standard_error
+    assert np.isinf(expected).tolist() == [False, False, True, False, False]
+    for weight in (np.full(400, 1 / 400), np.full(400, 50.0)):
+        result = infer(quietly(model, X, y, sample_weight=weight), X, y, weight, weights="probability")
+        np.testing.assert_allclose(result.standard_error, expected, rtol=1e-5)
+    table = sp.csr_matrix(X)
+    result = infer(quietly(model, table, y), table, y, cov_type="robust")
+    np.testing.assert_allclose(result.standard_error, expected, rtol=1e-5)
