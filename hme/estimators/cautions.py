@@ -39,9 +39,9 @@ def cautions(model, mixture, params, rows):
             "sample_weight" if getattr(model, "class_weight", None) is None else "sample_weight times class_weight"
         )
         found.append(
-            f"{weights} adds up to {total:.3g}, for {rows.n_rows} rows and {size} parameters. A weight says how many rows "
-            "a row stands for, so that penalties and priors outweigh these rows: multiply the weights until they add up "
-            "to the number of rows"
+            f"{weights} adds up to {total:.3g}, for {rows.n_rows} rows and {size} parameters. A weight says how many "
+            "rows a row stands for, so that penalties and priors outweigh these rows: multiply the weights until they "
+            "add up to the number of rows"
         )
     return found
 
