@@ -1,23 +1,29 @@
 """A fitted tree as text: the question of each gate, the equation of each expert."""
 
+import re
+
 import numpy as np
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from .model.wording import indented, linear_terms, strongest
+from .model.wording import DIGITS, Terms, cut, indented, linear_text
 from .numerics.checks import check_int
 
 __all__ = ["export_text"]
 
 
-def export_text(model, feature_names=None, target="y", max_terms=5):
+def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
     """Write a fitted tree as indented text.
 
-    A gate with two branches is a soft question. In one feature it reads ``x < 27.3 +/- 1.2``: at 27.3 both branches
+    A gate with two branches is a soft question. In one feature it reads ``x > 27.3 +/- 1.2``: at 27.3 both branches
     have the same probability, and beyond 1.2 to either side one of them has more than 0.9. In several features it reads
-    ``0.83 a -1.2 b > 3.1``, and the left side less the right side is the log-odds of "yes". A gate with more branches
-    has a linear score for each of them; the softmax of the scores gives their probabilities. If the gate is a decision
-    tree, its rules are shown, each with the expert that most of its rows go to and their share.
+    ``0.83 a -1.2 b > 3.1``, and the left side less the right side is the log-odds of "yes", the second branch, against
+    "no", the first one, as in `summary`. A gate with more branches has a linear score for each of them; the softmax of
+    the scores gives their probabilities. If the gate is a decision tree, its rules are shown, each with the expert that
+    most of its rows go to and their share.
+
+    The numbers give what the model predicts: a column that is far from zero is written less a round number near its
+    mean, as in ``112.3 +0.8 (year - 2005)``, and constants have as many digits as the largest effect needs.
 
     Parameters
     ----------
@@ -29,7 +35,9 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
         Name of the target.
     max_terms : int or None, default=5
         Most terms of a gate or an equation: the largest coefficients of standardised columns. The number of those left
-        out is shown. None shows all.
+        out is shown, and they are in the constant, at the means of their columns. None shows all.
+    digits : int, default=4
+        Significant digits of slopes.
 
     Returns
     -------
@@ -50,16 +58,21 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     >>> X = rng.uniform(-1, 1, (300, 1))
     >>> y = np.where(X[:, 0] < 0, 2.0 - X[:, 0], 3.0 * X[:, 0]) + 0.1 * rng.standard_normal(300)
     >>> print(export_text(HMERegressor(depth=1).fit(X, y), ["time"], "level"))
-    gate 0: time < 0.012... +/- 0.09...
-    |-- yes: leaf 0 (load 0.45): level = 2.01... -0.98... time,  noise 0.099...
-    |-- no: leaf 1 (load 0.55): level = 0.003... +2.98... time,  noise 0.11...
+    gate 0: time > 0.012... +/- 0.09...
+    |-- no: leaf 0 (load 0.45): level = 2.01... -0.98... time,  noise 0.099...
+    |-- yes: leaf 1 (load 0.55): level = 0.003... +2.98... time,  noise 0.11...
     """
     check_is_fitted(model)
     if max_terms is not None:
         check_int(max_terms, "max_terms")
+    check_int(digits, "digits", 1, 17)
     names = _names(model, feature_names)
     given = getattr(model, "feature_names_in_", names)
-    expert_names, names = (side.features.renamed(given, names) for side in model.columns_[:2])
+    rest = ("+offset" if "offset" in model.row_arguments_ else "", "")
+    expert_names, names = (
+        Terms.of(side.features.renamed(given, names), side.design, digits, own)
+        for side, own in zip(model.columns_[:2], rest, strict=True)
+    )
     leaves = _leaves(model, expert_names, target, max_terms)
     if model.n_experts_ == 1:
         return "\n".join(leaves[0])
@@ -67,7 +80,7 @@ def export_text(model, feature_names=None, target="y", max_terms=5):
     branching = [len(leaves)] if gate.tree is None else gate.tree.branching
     questions = gate.questions(model.gate_, branching, names, model.columns_.gate.design.scale, max_terms)
     if gate.tree is None:
-        return "\n".join(_asked("gate", questions[0], leaves))
+        return "\n".join(_asked("gate", _named(questions[0], model.model_.expert.names), leaves))
     return "\n".join(_branch(gate.tree, questions, 0, leaves))
 
 
@@ -112,7 +125,6 @@ def _with_axis(field):
 def _equations(model, k, names, target, max_terms):
     """Expert k in words, in one line or in one for each class or output."""
     family, report = model.model_.expert.family(k), _report_of(model, k)
-    scale = model.columns_.expert.design.scale
     scores = family.class_scores(report)
     if scores is not None:
         coef, intercept, classes = scores[0][0], scores[1][0], model.classes_
@@ -121,16 +133,16 @@ def _equations(model, k, names, target, max_terms):
             return [f"{target} is " + ", ".join(f"{c} ({share:.2f})" for c, share in shares)]
         if len(classes) > 2:
             lines = zip(classes, coef, intercept, strict=True)
-            lines = [f"{c}: {b:.4g}{linear_terms(a, names, scale, max_terms)}" for c, a, b in lines]
+            lines = [f"{c}: {_linear(a, b, names, max_terms)}" for c, a, b in lines]
             return [f"{target} by the softmax of", *lines]
     if "coef" not in report._fields or report.coef.shape[-1:] != (len(names),) or report.coef.ndim > 3:
         return family.equations(report, names, target)
     if model.task == "classification" and len(model.classes_) == 2:  # the second class is what has an equation
         target = f"{target} = {model.classes_[1]}"
     if report.coef.ndim == 2 or report.coef.shape[1] == 1:
-        return [_equation(family, report, names, scale, target, max_terms)]
+        return [_equation(family, report, names, target, max_terms)]
     outputs = [_output(report, t) for t in range(report.coef.shape[1])]
-    lines = [_equation(family, part, names, scale, f"{target}[{t}]", max_terms) for t, part in enumerate(outputs)]
+    lines = [_equation(family, part, names, f"{target}[{t}]", max_terms) for t, part in enumerate(outputs)]
     return [f"{len(outputs)} outputs", *lines]
 
 
@@ -140,12 +152,20 @@ def _output(report, t):
     return type(report)(*(field[:, t] if np.shape(field)[1:2] == (n_outputs,) else field for field in report))
 
 
-def _equation(family, report, names, scale, target, max_terms):
+def _equation(family, report, names, target, max_terms):
     """The family's own equation in the strongest terms, with the number of those left out."""
-    shown = strongest(report.coef * scale, max_terms)
-    (equation,) = family.equations(report._replace(coef=report.coef[..., shown]), names[shown], target)
-    left_out = np.count_nonzero(report.coef.any(axis=tuple(range(report.coef.ndim - 1)))) - len(shown)
-    return f"{equation}  ({left_out} weaker terms)" if left_out else equation
+    constant = report.intercept if "intercept" in report._fields else np.zeros(report.coef.shape[:-1])
+    coef, constant, names, n_left_out = cut(report.coef, constant, names, max_terms)
+    short = report._replace(coef=coef)
+    if "intercept" in report._fields:
+        short = short._replace(intercept=constant)
+    (equation,) = family.equations(short, names, target)
+    return f"{equation}  ({n_left_out} weaker terms)" if n_left_out else equation
+
+
+def _linear(slope, constant, names, max_terms):
+    slope, constant, names, n_left_out = cut(slope, constant, names, max_terms)
+    return f"{linear_text(constant, slope, names)}{' ...' if n_left_out else ''}"
 
 
 # -- gates -------------------------------------------------------------------------------------------------------------
@@ -156,6 +176,17 @@ def _branch(tree, questions, m, leaves):
     children = tree.children[m][tree.used[m]]
     below = [leaves[~child] if child < 0 else _branch(tree, questions, child, leaves) for child in children]
     return _asked(f"gate {m}", questions[m], below)
+
+
+def _named(question, names):
+    """A question whose details name the leaves, where they have names."""
+    if not names:
+        return question
+
+    def called(match):
+        return f"leaf {match.group(1)} {names[int(match.group(1))]} ("
+
+    return question._replace(details=[re.sub(r"\bleaf (\d+) \(", called, line) for line in question.details])
 
 
 def _asked(gate, question, below):

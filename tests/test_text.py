@@ -44,17 +44,17 @@ def equations(text, pattern=r"leaf \d+ \(load [\d.]+\): [^=]*= (.*?)(?:,  noise|
 
 def test_gate_of_one_feature_gives_the_place_of_even_odds_and_of_nine_to_one(motorcycle):
     model = HMERegressor(depth=1).fit(*motorcycle)
-    middle, width = re.search(rf"gate 0: x0 < ({NUMBER}) \+/- ({NUMBER})\n", export_text(model)).groups()
+    middle, width = re.search(rf"gate 0: x0 > ({NUMBER}) \+/- ({NUMBER})\n", export_text(model)).groups()
     middle, width = float(middle), float(width)
-    prior = model.gate_proba([[middle], [middle - width], [middle + width]])[:, 0]
-    np.testing.assert_allclose(prior, [0.5, 0.9, 0.1], atol=0.01)
+    prior = model.gate_proba([[middle], [middle - width], [middle + width]])[:, 1]
+    np.testing.assert_allclose(prior, [0.5, 0.1, 0.9], atol=0.01)
 
 
 def test_gate_of_several_features_gives_the_log_odds(regimes):
     X, y = regimes
     model = HMERegressor(depth=1).fit(X, y)
     left, right = re.search(r"gate 0: (.*) > (.*)\n", export_text(model)).groups()
-    np.testing.assert_allclose(expit(linear(left, X) - float(right)), model.gate_proba(X)[:, 0], atol=0.02)
+    np.testing.assert_allclose(expit(linear(left, X) - float(right)), model.gate_proba(X)[:, 1], atol=0.005)
 
 
 def test_gate_of_many_branches_gives_a_score_for_each(regimes):

@@ -102,11 +102,12 @@ def entries_of(model, experts, gate):
     else:
         for k in range(model.n_experts_):
             yield from _of_report("expert", k, pick(experts, k), columns[0], parts)
-    axes = _axes(model)
+    axes, experts_by_name = _axes(model), model.model_.expert.names
     for place in range(axes[0]):
         index = (place,) if len(axes) == 1 else (place, slice(model.tree_.branching[place]))
         own = (field[index[: _common(field, axes)]] if _common(field, axes) else None for field in gate)
-        yield from _of_report("gate", place, type(gate)(*own), columns[1])
+        name = experts_by_name[place] if experts_by_name and len(axes) == 1 else place
+        yield from _of_report("gate", name, type(gate)(*own), columns[1])
     whole = (None if _common(field, axes) else field for field in gate)
     yield from _of_report("gate", "", type(gate)(*whole), columns[1])
 

@@ -8,11 +8,12 @@ from ..registry import make_expert, make_gate
 from .fitted import FittedMixture
 from .keeping import restored
 from .row_arguments import label_factors
+from .storing import Versioned
 
 __all__ = ["BaseHME"]
 
 
-class BaseHME(FittedMixture, BaseEstimator):
+class BaseHME(FittedMixture, Versioned, BaseEstimator):
     """What the regressor and the classifier share.
 
     Both fit in four steps: `binding.bind`, `starting.start`, the run of EM from every start, and `keeping.keep`. What
@@ -76,6 +77,29 @@ class BaseHME(FittedMixture, BaseEstimator):
         self.verbose = verbose
 
     # -- hyper-parameters --------------------------------------------------------------------------------------------
+
+    def get_params(self, deep=True):
+        """Hyper-parameters.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether those of the experts and the gate are among them, as ``expert__alpha``; of a list of experts every
+            member, ``expert__line``, and its own, ``expert__line__alpha``.
+
+        Returns
+        -------
+        dict
+        """
+        params = super().get_params(deep=deep)
+        if deep and isinstance(self.expert, list | tuple):
+            try:
+                family = make_expert(self.expert, self.task)
+            except (TypeError, ValueError):  # refused in fit
+                return params
+            own = family.get_params(deep=True)
+            params |= {f"expert__{name}": value for name, value in own.items() if name != "experts"}
+        return params
 
     def set_params(self, **params):
         """Set hyper-parameters, also those of the experts and the gate.

@@ -6,11 +6,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..inference import comparison
 from ..inference.infer import infer
+from ..numerics.checks import check_choice
 from ..registry import check_target
 from .reading import check_range, given_arguments, tables_like
 from .row_arguments import ONE_WEIGHT, check_constant, check_group_columns, group_codes, in_groups, with_labels
 
 __all__ = ["FittedMixture"]
+
+COUNTS = ("groups", "rows")
 
 
 class FittedMixture:
@@ -175,24 +178,26 @@ class FittedMixture:
         except NotImplementedError as error:
             raise AttributeError(str(error)) from error
 
-    def bic(self, X, y, sample_weight=None, **rows):
-        """Bayesian information criterion, ``-2 log-likelihood + n_parameters_ log(weight)``; less is better, eq. (bic).
+    def bic(self, X, y, sample_weight=None, *, count="groups", **rows):
+        """Bayesian information criterion, ``-2 log-likelihood + n_parameters_ log(n)``; less is better, eq. (bic).
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, p)
         y : array-like of shape (n,) or (n, T)
         sample_weight : array-like of shape (n,) or None
+        count : {"groups", "rows"}, default="groups"
+            What n counts where there are groups: "groups", which are what is independent, or "rows", as in flexmix.
+            Without groups n is the weight of the rows in either case.
         **rows
-            Row arguments of `log_likelihood`: `groups`, for a regressor also `offset` and `trials`. With groups the
-            criterion counts groups.
+            Row arguments of `log_likelihood`: `groups`, for a regressor also `offset` and `trials`.
 
         Returns
         -------
         float
         """
-        log_likelihood, weight = self._information(X, y, sample_weight, **rows)
-        return -2.0 * log_likelihood + self.n_parameters_ * np.log(weight)
+        log_likelihood, n = self._information(X, y, sample_weight, count, **rows)
+        return -2.0 * log_likelihood + self.n_parameters_ * np.log(n)
 
     def aic(self, X, y, sample_weight=None, **rows):
         """Akaike's information criterion, ``-2 log-likelihood + 2 n_parameters_``; less is better, eq. (bic).
@@ -208,12 +213,12 @@ class FittedMixture:
         """
         return -2.0 * self._information(X, y, sample_weight, **rows)[0] + 2.0 * self.n_parameters_
 
-    def aicc(self, X, y, sample_weight=None, **rows):
+    def aicc(self, X, y, sample_weight=None, *, count="groups", **rows):
         """Akaike's criterion corrected for small samples, eq. (aicc); less is better.
 
         Parameters
         ----------
-        X, y, sample_weight, **rows
+        X, y, sample_weight, count, **rows
             As for `bic`.
 
         Returns
@@ -225,30 +230,37 @@ class FittedMixture:
         ValueError
             If there are no more than ``n_parameters_ + 1`` rows, or groups.
         """
-        log_likelihood, weight = self._information(X, y, sample_weight, **rows)
-        return comparison.aicc(log_likelihood, self.n_parameters_, weight)
+        log_likelihood, n = self._information(X, y, sample_weight, count, **rows)
+        return comparison.aicc(log_likelihood, self.n_parameters_, n)
 
-    def icl(self, X, y, sample_weight=None, **rows):
+    def icl(self, X, y, sample_weight=None, *, hard=False, count="groups", **rows):
         """Integrated completed likelihood: `bic` and twice the entropy of the responsibilities, eq. (icl).
 
         Less is better; experts that share rows without telling them apart cost more than by `bic`.
 
         Parameters
         ----------
-        X, y, sample_weight, **rows
+        X, y, sample_weight
+            As for `bic`.
+        hard : bool, default=False
+            Give each row to its most probable expert instead of taking the mean over all of them, eq. (hard-icl).
+            With ``count="rows"`` that is flexmix's ICL.
+        count, **rows
             As for `bic`.
 
         Returns
         -------
         float
         """
+        check_choice(hard, "hard", (False, True))
+        check_choice(count, "count", COUNTS)
         seen, _ = self.observed_rows(X, y, sample_weight, **rows)
         weight = seen.heads().weight
         posteriors = (self.model_.posterior(self.params_, block) for _, block in seen.blocks())
         log_density, resp = zip(*posteriors, strict=True)
-        log_likelihood = float(weight @ np.concatenate(log_density))
-        bic = -2.0 * log_likelihood + self.n_parameters_ * np.log(weight.sum())
-        return comparison.icl(bic, np.concatenate(resp), weight)
+        log_likelihood, n = float(weight @ np.concatenate(log_density)), weight if count == "groups" else seen.weight
+        bic = -2.0 * log_likelihood + self.n_parameters_ * np.log(n.sum())
+        return comparison.icl(bic, np.concatenate(resp), weight, hard)
 
     def summary(self, X, y, sample_weight=None, **options):
         """Estimates with their standard errors, z, p and intervals: a table for every gating node and expert.
@@ -258,7 +270,8 @@ class FittedMixture:
         X, y, sample_weight
             The rows that the model was fitted to.
         **options
-            Of `hme.inference.infer`: ``cov_type``, ``clusters``, ``level``, and the row arguments of `fit`.
+            Of `hme.inference.infer`: ``cov_type``, ``clusters``, ``weights``, ``correction``, ``level``, and the row
+            arguments of `fit`.
 
         Returns
         -------
@@ -268,8 +281,10 @@ class FittedMixture:
         """
         return infer(self, X, y, sample_weight, **options).summary()
 
-    def _information(self, X, y, sample_weight, **arguments):
-        """The log-likelihood, and the weight that it is summed over: of groups, or of rows."""
+    def _information(self, X, y, sample_weight, count="groups", **arguments):
+        """The log-likelihood, and the weight of groups or of rows."""
+        check_choice(count, "count", COUNTS)
         rows, _ = self.observed_rows(X, y, sample_weight, **arguments)
         weight = rows.heads().weight
-        return float(weight @ self.model_.evidence(self.params_, rows)), float(weight.sum())
+        n = weight if count == "groups" else rows.weight
+        return float(weight @ self.model_.evidence(self.params_, rows)), float(n.sum())

@@ -13,7 +13,9 @@ from ..model.mixture import Mixture
 from ..model.tiny import in_words, tiny
 from ..model.tree import Tree
 from .binding import rebound
+from .cautions import cautions
 from .interrupts import is_one_of_many
+from .legends import add_legends
 from .settings import algorithms, preferred
 from .starting import Earlier
 
@@ -105,6 +107,7 @@ def _keep(model, given, bound, begun, outcome, fitted, index):
     fits = [fit._replace(stats=None) for fit in outcome.fits]
     model._restarted = Kept(bound.mixture, bound.tree, bound.kept, fits)
     model._earlier = Earlier(bound.structure, begun.fitted_on, _reached(best), bound.asked, fitted.kept)
+    add_legends(model)
 
 
 def _set_fit(model, mixture, tree, columns, fit):
@@ -134,6 +137,7 @@ def restored(model, number):
     marked = (one._replace(kept=i == number) for i, one in enumerate(model.restarts_))
     other.restarts_ = ends.Restarts(marked)
     other._earlier = model._earlier._replace(reached=_reached(fits[number]), kept=started)
+    add_legends(other)
     return other
 
 
@@ -159,9 +163,10 @@ def _report_troubles(model, bound, fitted):
     if small:
         advice = "" if model.on_empty == "drop" else " or on_empty='drop'"  # else a label keeps them
         causes.append(f"{in_words(small)}. Use fewer experts{advice}")
-    if causes or boundary:
-        message = f"{type(model).__name__}: " + "; ".join(causes + boundary) + "."
-        warnings.warn(message, ConvergenceWarning, stacklevel=5)
+    about_input = cautions(model, mixture, best.params, fitted.rows)
+    if causes or boundary or about_input:
+        message = f"{type(model).__name__}: " + "; ".join(causes + boundary + about_input) + "."
+        warnings.warn(message, ConvergenceWarning if causes or boundary else UserWarning, stacklevel=5)
     return boundary
 
 

@@ -78,7 +78,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         and without `tiny_` ones, as flexmix's minprior does, until there are none; the tree loses their leaves, and
         `n_experts_`, `tree_` and `dropped_` say so.
     warm_start : bool, default=False
-        Start from the parameters, and the standardisation, of the last fit.
+        Start from the parameters, and the standardisation, of the last fit. There is no other start then: `start`,
+        `n_init` and `n_finalists` count for the first fit alone, and a later one with ``n_init > 1`` says so.
     callback : callable or None, default=None
         ``callback(sweep, objective, params)``, called after every accepted sweep with a copy of the parameters; a true
         value stops the current start.
@@ -93,7 +94,9 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     Attributes
     ----------
     experts_, gate_ : NamedTuple of arrays
-        Coefficients in the units of X (and y), first axis the expert or gating node.
+        Coefficients in the units of X (and y), first axis the expert or gating node. `experts_` of a list of
+        experts is a dict by their names. ``to_frame()`` shows either as a data frame, with the names of experts,
+        classes and columns; a score in `gate_` is of the branch in its row, as in `export_text` and `summary`.
     tree_ : Tree
     n_experts_ : int
     params_ : Params
@@ -165,7 +168,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         X : array-like or sparse matrix of shape (n, p)
         y : array-like of shape (n,) or (n, T)
         sample_weight : array-like of shape (n,) or None
-            Not negative; a weight of 2 is the same as the row twice.
+            Not negative; a weight of 2 is the same as the row twice. Penalties and priors are measured in rows, so that
+            weights which add up to hardly more than the parameters leave nothing but these; `fit` says so.
         offset : array-like of shape (n,), float or None
             Known part of every expert's linear predictor, such as the logarithm of an exposure.
         trials : array-like of shape (n,), float or None

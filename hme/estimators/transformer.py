@@ -14,13 +14,14 @@ from ..numerics.checks import check_choice
 from .base import BaseHME
 from .reading import as_table
 from .regressor import HMERegressor
+from .storing import Versioned
 
 __all__ = ["HMETransformer"]
 
 OUTPUTS = ("gate", "weighted", "experts", "mean")
 
 
-class HMETransformer(TransformerMixin, BaseEstimator):
+class HMETransformer(TransformerMixin, Versioned, BaseEstimator):
     """A mixture as a layer: its gate's probabilities and its experts' outputs as columns, eq. (layer).
 
     In a pipeline, layers of mixtures can be stacked: the next one sees which regime a row is in and what each expert

@@ -136,3 +136,6 @@ class BinomialResponse(Response):
         # Where all probabilities are near 0 or near 1, this difference is the number of successes or of failures.
         information = stats.gram[:, 0, -1, -1]
         return (information - np.abs(stats.cross[:, 0, -1]) < FEW) & (stats.weight > 1.0)
+
+    def left_side(self, target):
+        return f"logit({target} / trials)"

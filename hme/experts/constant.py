@@ -43,6 +43,7 @@ class ConstantExpert(AdditiveExpert):
         exact=True,
         additive=True,
         smooth=True,
+        dispersion=True,
     )
     adjustable = frozenset({"variance_prior", "variance_floor"})
 

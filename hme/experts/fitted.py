@@ -14,6 +14,7 @@ from ..model.traits import Traits
 from ..numerics import statistics
 from ..numerics.checks import check_choice, check_int, check_real, check_real_or
 from ..numerics.coordinates import Coordinates
+from ..numerics.rank import n_aliased
 from .base import RefitExpert
 from .laplace import LaplaceExpert
 from .noise.base import own_targets
@@ -58,6 +59,7 @@ class FittedExpert(RefitExpert):
             frozen=self.frozen,
             cross_fitted=not self.frozen and self.cv not in (None, 1),
             fixed=self._fixed,
+            dispersion=True,
         )
 
     @property
@@ -89,6 +91,8 @@ class FittedExpert(RefitExpert):
         self._check(task)
         bound = super().bind(rows, design)
         bound.estimator_ = self._template(task)
+        bound.n_columns_ = rows.X.shape[1] - 1
+        bound.n_aliased_ = n_aliased(rows.X, rows.weight) if not self.frozen else 0
         bound.answers_ = self._answers(task, rows, design)
         known = len(getattr(bound.estimator_, "classes_", bound.answers_.constant))
         if self.frozen and task == "classification" and known != len(bound.answers_.constant):
@@ -330,7 +334,10 @@ class FittedExpert(RefitExpert):
 
     def n_parameters(self, params):
         learned, n_outputs = [] if self.frozen else params.estimator[:, -1], len(self.answers_.constant)
-        return sum(size_of(estimator, n_outputs) for estimator in learned) + self.answers_.n_parameters(params)
+        columns = self.n_columns_, self.n_aliased_
+        return sum(size_of(estimator, n_outputs, *columns) for estimator in learned) + self.answers_.n_parameters(
+            params
+        )
 
     def at_floor(self, params):
         return self.answers_.at_floor(params)

@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from ..model.traits import Traits
-from ..model.wording import runaway
+from ..model.wording import linear_text, runaway
 from ..numerics import multinomial, penalties, statistics
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from ..numerics.kernels import solve_psd
+from ..numerics.rank import rank_of
 from .base import AdditiveExpert, shrinks_to_pooled
 
 __all__ = ["LogisticExpert"]
@@ -84,6 +85,7 @@ class LogisticExpert(AdditiveExpert):
         bound.penalty_ = penalty * (2.0 if bound.n_classes_ == 2 else 1.0)
         bound.lasso_ = lasso
         bound.moment_ = multinomial.second_moment(rows.X, rows.weight)
+        bound.rank_ = rank_of(bound.moment_)
         bound.center_ = np.zeros((1, bound.n_classes_, rows.X.shape[1]))
         frequency = np.bincount(rows.y, rows.weight) / rows.weight.sum()
         params = LogisticParams(np.zeros_like(bound.center_))
@@ -130,8 +132,10 @@ class LogisticExpert(AdditiveExpert):
     def n_parameters(self, params):
         K, C, p = params.coef.shape
         if self.lasso_ is None:
-            return K * (C - 1) * p
+            return K * (C - 1) * self.rank_
         distance = params.coef - self.center_
+        if self.rank_ < p:
+            return multinomial.n_independent(distance, self.moment_, center=self.center_)
         tied = (distance == 0).any(axis=0) & (self.center_[0] != 0)  # equal to the nonzero center of all experts
         return multinomial.n_moved(distance) + int(np.minimum(tied[:, :-1].sum(axis=0), C - 1).sum())
 
@@ -198,8 +202,7 @@ class LogisticExpert(AdditiveExpert):
         lines = []
         for coef, intercept in zip(*report, strict=True):
             if len(coef) == 1:
-                terms = [f"{b:+.4g} {name}" for b, name in zip(coef[0], feature_names, strict=True) if b != 0]
-                lines.append(f"log-odds({target}) = {intercept[0]:.4g} {' '.join(terms)}")
+                lines.append(f"log-odds({target}) = {linear_text(intercept[0], coef[0], feature_names)}")
             else:
                 lines.append(f"multinomial logit of {len(coef)} classes, intercepts {intercept.round(2).tolist()}")
         return lines

@@ -1,7 +1,5 @@
 """Experts of different families in one mixture: a name and a family for every leaf."""
 
-import re
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +7,7 @@ from sklearn.base import clone
 
 from ..distributions import join
 from ..model.traits import together
+from ..model.wording import by_name
 from ..numerics.kernels import log_normalize
 from .base import Expert
 
@@ -339,7 +338,7 @@ class MixedExpert(Expert):
         for g, leaves, part in self._groups(params):
             for sentence in self.families_[g].warnings(part, stats[g]):
                 names = [repr(self.names[k]) for k in leaves]
-                found.append(re.sub(r"expert\(s\) \[([\d, ]+)\]", partial(_called, names), sentence))
+                found.append(by_name(sentence, names))
         return found
 
     def report(self, params, design):
@@ -357,11 +356,6 @@ def _normalized(resp, possible):
     total = resp.sum(axis=1, keepdims=True)
     alike = possible / possible.sum(axis=1, keepdims=True)
     return np.where(total > 1e-12, resp / np.where(total > 0, total, 1.0), alike)
-
-
-def _called(names, match):
-    """Replace the numbers of experts in a message by their names."""
-    return "expert(s) " + ", ".join(names[int(i)] for i in match.group(1).split(","))
 
 
 def _is_list_of_pairs(experts):

@@ -6,7 +6,7 @@ from copy import copy
 import numpy as np
 from sklearn.base import clone
 
-from ..model.wording import runaway
+from ..model.wording import linear_text, runaway
 from ..numerics import penalties, statistics
 from ..numerics.checks import check_choice
 from ..numerics.constraints import Constraints
@@ -14,6 +14,7 @@ from ..numerics.coordinates import Coordinates, by_output
 from ..numerics.divergence import lost_directions, running_away
 from ..numerics.kernels import linear_scores, solve_psd
 from ..numerics.multinomial import second_moment
+from ..numerics.rank import rank_of
 from .base import AdditiveExpert, shrinks_to_pooled
 from .noise.base import targets
 from .noise.sums import summed
@@ -92,6 +93,7 @@ class PredictorExpert(AdditiveExpert):
         if self.lasso_ is not None and self.constraints_.nonnegative and self._to_pooled:
             raise ValueError("shrink_to='global' cannot be combined with nonnegative if l1_ratio > 0; use 'zero'.")
         self.moment_ = second_moment(rows.X, rows.weight)
+        self.rank_ = rank_of(self.moment_)
 
     def check_together(self, response):
         """Raise an error if hyper-parameters of the coefficients cannot be combined with those of the response."""
@@ -287,8 +289,13 @@ class PredictorExpert(AdditiveExpert):
 
     def n_parameters(self, params):
         K, T, p = params.coef.shape
-        n_scalars = self.response_.n_parameters(params)
-        if self.lasso_ is None:
+        n_scalars, lasso = self.response_.n_parameters(params), self.lasso_ is not None
+        if self.rank_ < p:
+            return n_scalars + sum(
+                self.constraints_.n_independent(params.coef[:, t], self.moment_, self.center_[:, t] if lasso else None)
+                for t in range(T)
+            )
+        if not lasso:
             return T * self.constraints_.n_free((K, p)) + n_scalars
         return n_scalars + sum(self.constraints_.n_moved(params.coef[:, t], self.center_[:, t]) for t in range(T))
 
@@ -382,8 +389,7 @@ class PredictorExpert(AdditiveExpert):
             if np.ndim(intercept):
                 line = f"{len(intercept)} linear outputs"
             else:
-                terms = [f"{b:+.4g} {name}" for b, name in zip(coef, feature_names, strict=True) if b != 0]
-                line = f"{self.response().left_side(target)} = {' '.join([f'{intercept:.4g}', *terms])}"
+                line = f"{self.response().left_side(target)} = {linear_text(intercept, coef, feature_names)}"
             described = self.response().describe(*scalars)
             lines.append(f"{line},  {described}" if described else line)
         return lines

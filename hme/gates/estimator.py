@@ -17,6 +17,7 @@ from ..model.refits import STEP, fit_to, resample, seeded, weight_name
 from ..model.traits import GateTraits
 from ..model.wording import indented
 from ..numerics.checks import check_int, check_real
+from ..numerics.rank import n_aliased
 from .base import Question, RefitGate
 
 __all__ = ["EstimatorGate"]
@@ -146,7 +147,9 @@ class EstimatorGate(RefitGate):
                 )
             if self.frozen and not self._has("classes_"):
                 raise ValueError(f"gate's estimator = {self.estimator!r} is frozen but not fitted.")
-        return super().bind(rows, design)
+        bound = super().bind(rows, design)
+        bound.n_columns_, bound.n_aliased_ = rows.Z.shape[1] - 1, 0 if self.frozen else n_aliased(rows.Z, rows.weight)
+        return bound
 
     def _has(self, name):
         return hasattr(self.estimator, name)
@@ -235,7 +238,9 @@ class EstimatorGate(RefitGate):
         if hasattr(last, "tree_"):
             return last.get_n_leaves() * (K - 1)
         if hasattr(last, "coef_"):
-            return (K - 1) * (last.coef_.shape[-1] + 1)
+            own = last.coef_.shape[-1]
+            linear = own == self.n_columns_ and getattr(last, "fit_intercept", False)
+            return (K - 1) * (own + 1 - (self.n_aliased_ if linear else 0))
         raise NotImplementedError(f"The parameters of {type(last).__name__} cannot be counted.")
 
     def report(self, params, design):
@@ -317,7 +322,7 @@ def rules(classifier, names):
         return [type(last).__name__]
     if first is not None and len(first):
         try:
-            names = first.get_feature_names_out(names)
+            names = first.get_feature_names_out(np.array(names, dtype=object))
         except (AttributeError, ValueError):  # a step that gives its columns no names
             names = [f"column {j}" for j in range(last.n_features_in_)]
     return _rules_below(last, names, 0)

@@ -21,6 +21,7 @@ from ..numerics.coordinates import (
     symmetric_basis,
 )
 from ..numerics.kernels import clip_spectrum, log_normalize, moments, weighted_cross, weighted_gram, whitener
+from ..numerics.rank import n_distinct, rank_of
 from .base import Gate, Question
 from .constant import proportion_coordinates, proportion_derivatives
 
@@ -101,6 +102,9 @@ class GaussianGate(Gate):
         columns = _columns(rows)
         bound.center_, std = moments(columns, rows.weight)
         bound.flat_ = flat = std == 0
+        centred = np.where(flat, 0.0, columns - bound.center_)
+        covariance = weighted_gram(centred, rows.weight[:, None])[0]
+        bound.n_columns_ = n_distinct(covariance) if self.covariance_type == "diag" else rank_of(covariance)
         bound.spread_ = np.where(flat, 1.0, std**2)
         count, share = (0.0, 1.0) if self.covariance_prior is None else self.covariance_prior
         # In the log-density of a constant column nothing but log-variances is left, so these must not differ: its floor
@@ -216,7 +220,7 @@ class GaussianGate(Gate):
         return np.concatenate([logits, *(part.ravel() for part in parts)])
 
     def n_parameters(self, params):
-        K, q = params.mean.shape
+        K, q = len(params.mean), self.n_columns_
         each = q if self.covariance_type == "diag" else q * (q + 1) // 2
         return K - 1 + K * q + (1 if self.covariance_type == "tied" else K) * each
 

@@ -3,15 +3,17 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from ..model.traits import GateTraits
-from ..model.wording import linear_terms, runaway
+from ..model.wording import Terms, cut, linear_parts, linear_text, number, runaway
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
+from ..numerics.rank import rank_of
 from .base import Question
 from .hierarchy import NodeGate
 
-__all__ = ["SoftmaxGate"]
+__all__ = ["SoftmaxGate", "score_texts"]
 
 SURE = np.log(9.0)  # log-odds at which a branch has 90 % of a row
 # A node whose log-odds move less than this over a standard deviation does not look at x.
@@ -73,6 +75,7 @@ class SoftmaxGate(NodeGate):
         bound = super().bind(rows, design)
         bound.penalty_, bound.lasso_ = penalties.strengths(self.alpha, self.l1_ratio, design)
         bound.moment_ = multinomial.second_moment(rows.Z, rows.weight)
+        bound.rank_ = rank_of(bound.moment_)
         return bound
 
     def start(self, used, n_columns):
@@ -101,9 +104,11 @@ class SoftmaxGate(NodeGate):
         return multinomial.pulls(params.coef, stats, self.penalty_, self.lasso_)[params.used].ravel()
 
     def n_parameters(self, params):
-        if self.lasso_ is not None:
-            return multinomial.n_moved(params.coef, params.used)
-        return int((params.used.sum(axis=1) - 1).sum()) * params.coef.shape[2]
+        if self.lasso_ is None:
+            return int((params.used.sum(axis=1) - 1).sum()) * self.rank_
+        if self.rank_ < params.coef.shape[2]:
+            return multinomial.n_independent(params.coef, self.moment_, params.used)
+        return multinomial.n_moved(params.coef, params.used)
 
     # -- what users are shown ------------------------------------------------------------------------------------------
 
@@ -123,11 +128,10 @@ class SoftmaxGate(NodeGate):
         found = []
         for coef, intercept, n_branches in zip(report.coef, report.intercept, branching, strict=True):
             if n_branches == 2:
-                text = log_odds_question(coef[0] - coef[1], intercept[0] - intercept[1], names, scale, max_terms)
-                found.append(Question(text, ["yes", "no"]))
+                text = log_odds_question(coef[1] - coef[0], intercept[1] - intercept[0], names, scale, max_terms)
+                found.append(Question(text, ["no", "yes"]))
                 continue
-            scores = zip(coef[:n_branches], intercept[:n_branches], strict=True)
-            answers = [f"{c:.3g}{linear_terms(b, names, scale, max_terms)}" for b, c in scores]
+            answers = score_texts(coef[:n_branches], intercept[:n_branches], names, max_terms)
             found.append(Question("softmax of the scores", answers))
         return found
 
@@ -156,10 +160,23 @@ class SoftmaxGate(NodeGate):
 
 
 def log_odds_question(slope, intercept, names, scale, max_terms):
-    """When the log-odds of the first of two branches are positive, in words."""
+    """When the log-odds of the second of two branches are positive, in words."""
     if np.abs(slope * scale).max(initial=0.0) < FLAT:
-        return f"yes for {1.0 / (1.0 + np.exp(-intercept)):.2f} of every row"
+        return f"yes for {expit(intercept):.2f} of every row"
+    names = Terms.plain(names)
     if len(slope) > 1:
-        return f"{linear_terms(slope, names, scale, max_terms).lstrip(' +')} > {-intercept:.3g}"
-    sign = ">" if slope[0] > 0 else "<"
-    return f"{names[0]} {sign} {-intercept / slope[0]:.4g} +/- {SURE / abs(slope[0]):.2g}"
+        slope, intercept, names, n_left_out = cut(slope, intercept, names, max_terms)
+        threshold, (first, *more) = linear_parts(intercept, slope, names, -1.0)
+        return f"{' '.join([first.lstrip('+'), *more])}{' ...' if n_left_out else ''} > {threshold}"
+    place, width = -intercept / slope[0], SURE / abs(slope[0])
+    shown = number(place, names.digits, width), number(width, max(names.digits - 1, 1))
+    return f"{names[0]} {'>' if slope[0] > 0 else '<'} {shown[0]} +/- {shown[1]}"
+
+
+def score_texts(coef, intercept, names, max_terms):
+    """Linear scores (K, p) and (K,) as text."""
+    texts = []
+    for slope, constant in zip(coef, intercept, strict=True):
+        slope, constant, terms, n_left_out = cut(slope, constant, Terms.plain(names), max_terms)
+        texts.append(f"{linear_text(constant, slope, terms)}{' ...' if n_left_out else ''}")
+    return texts

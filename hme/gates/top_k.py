@@ -14,10 +14,10 @@ from ..numerics.checks import check_int, check_real
 from ..numerics.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
 from . import stages
 from .balance import balancing_bias, excess
-from .base import Gate
+from .base import Gate, Question
 from .constant import proportion_derivatives
 from .routing import curvature_bound, restricted, row_scores, scattered, top_k
-from .softmax import SoftmaxGate
+from .softmax import SoftmaxGate, score_texts
 
 __all__ = ["TopKGate"]
 
@@ -268,9 +268,7 @@ class TopKGate(Gate):
 
     def n_parameters(self, params):
         # A bias is set by the loads, not by the likelihood.
-        if self.node_.lasso_ is not None:
-            return multinomial.n_moved(params.coef[None])
-        return (len(params.coef) - 1) * params.coef.shape[1]
+        return self.node_.n_parameters(self.to_dense(params))
 
     # -- information ---------------------------------------------------------------------------------------------------
 
@@ -310,6 +308,12 @@ class TopKGate(Gate):
 
     def report(self, params, design):
         return TopKReport(*design.to_user_units(params.coef), params.bias)
+
+    def questions(self, report, branching, names, scale, max_terms=None):
+        answers = score_texts(report.coef, report.intercept, names, max_terms)
+        if report.bias.any():
+            answers = [f"{text}, bias {bias:+.3g}" for text, bias in zip(answers, report.bias, strict=True)]
+        return [Question(f"softmax of the {self.k} largest of the scores", answers)]
 
     def column_strength(self, report, design):
         return np.abs(report.coef * design.scale).sum(axis=0)

@@ -156,7 +156,7 @@ def aicc(log_likelihood, n_parameters, n):
     return float(-2.0 * log_likelihood + 2.0 * n_parameters * n / (n - n_parameters - 1.0))
 
 
-def icl(bic, resp, weight=None):
+def icl(bic, resp, weight=None, hard=False):
     """Integrated completed likelihood: BIC and twice the entropy of the responsibilities, eq. (icl); less is better.
 
     Parameters
@@ -166,6 +166,8 @@ def icl(bic, resp, weight=None):
     resp : array-like of shape (n, K)
         Responsibilities, one row for each group where there are groups.
     weight : array-like of shape (n,) or None
+    hard : bool, default=False
+        Whether each row is given to its most probable expert, eq. (hard-icl).
 
     Returns
     -------
@@ -185,7 +187,7 @@ def icl(bic, resp, weight=None):
     101.386
     """
     resp = np.asarray(resp, dtype=float)
-    entropy = -xlogy(resp, resp).sum(axis=1)
+    entropy = -np.log(resp.max(axis=1)) if hard else -xlogy(resp, resp).sum(axis=1)
     return float(bic + 2.0 * (entropy.sum() if weight is None else np.asarray(weight, dtype=float) @ entropy))
 
 

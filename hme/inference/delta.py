@@ -44,15 +44,26 @@ class ParameterCovariance(NamedTuple):
         A square root of their covariance.
     loose : ndarray of shape (F, m)
         Directions that the data do not determine, as long as a conditional standard error.
+    lost : ndarray of shape (F, l) or None
+        Directions that the rows say nothing about, as long as the standard errors that the information alone would give
+        them. Coefficients along them have no standard error; all else takes them as fixed.
     """
 
     move: object
     root: np.ndarray
     loose: np.ndarray
+    lost: np.ndarray | None = None
 
     @classmethod
-    def of(cls, move, information):
+    def of(cls, move, information, lost=None):
         """From the information matrix (F, F) of the objective, eq. (observed-covariance).
+
+        Parameters
+        ----------
+        move : callable
+        information : ndarray of shape (F, F)
+        lost : hme.inference.divergence.Lost or None
+            Directions that are left out.
 
         Returns
         -------
@@ -60,6 +71,9 @@ class ParameterCovariance(NamedTuple):
         eigenvalues : ndarray of shape (F,)
             Of the information scaled to a diagonal of ones, eq. (scaled-information), in ascending order.
         """
+        if lost is not None:
+            inner, values = cls.of(move, lost.kept.T @ information @ lost.kept)
+            return cls(move, lost.kept @ inner.root, lost.kept @ inner.loose, lost.directions), values
         diagonal = np.diagonal(information)
         unit = np.where(diagonal > 0, np.abs(diagonal), 1.0) ** -0.5
         if not len(unit):
@@ -85,7 +99,15 @@ class ParameterCovariance(NamedTuple):
         """Standard errors of linear functions (P, F) of the coordinates."""
         along, across = ((jacobian @ directions) ** 2 for directions in (self.root, self.loose))
         terms = (np.abs(jacobian) @ np.abs(self.loose)).max(axis=1, initial=0.0)
-        return self._errors(along.sum(axis=1), across.sum(axis=1), terms)
+        errors = self._errors(along.sum(axis=1), across.sum(axis=1), terms)
+        return np.where(self.along_lost(jacobian), np.inf, errors)
+
+    def along_lost(self, jacobian):
+        """Which linear functions (P, F) of the coordinates move most along the lost directions, (P,) of bool."""
+        if self.lost is None:
+            return np.zeros(len(jacobian), dtype=bool)
+        own, others = (((jacobian @ directions) ** 2).sum(axis=1) for directions in (self.lost, self.root))
+        return own > others
 
     def errors(self, function):
         """Value of a function of the parameters, any array, and its standard errors in the same shape, eq. (delta)."""

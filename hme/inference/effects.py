@@ -9,6 +9,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from ..numerics.checks import check_choice
 from . import summary
+from .products import made_of_others
 
 __all__ = ["MarginalEffects", "average_effects", "contrasts", "split_effects"]
 
@@ -29,6 +30,8 @@ class MarginalEffects(NamedTuple):
     estimate, standard_error : ndarray of shape (J, 3, T)
         The total effect, the part through the gate and the part within experts.
     level : float
+    remarks : list of str
+        Columns that cannot change on their own, because others are made of them.
     """
 
     columns: tuple
@@ -37,6 +40,7 @@ class MarginalEffects(NamedTuple):
     estimate: np.ndarray
     standard_error: np.ndarray
     level: float
+    remarks: list
 
     @property
     def z(self):
@@ -99,9 +103,12 @@ def average_effects(covariance, model, X, columns, kind, sample_weight, level, *
         values.append(value)
         errors.append(error)
     if not found:
-        raise ValueError(f"columns = {columns!r} names no column.")
+        none = "X has no column of more than one value" if columns is None else f"columns = {columns!r} names no column"
+        raise ValueError(f"{none}: there is no effect to take.")
     columns, changes = zip(*found, strict=True)
-    return MarginalEffects(columns, changes, model.target_.labels, np.stack(values), np.stack(errors), level)
+    remarks = [made.sentence() for made in made_of_others(X, model.input_names()) if made.concerns(columns)]
+    found = columns, changes, model.target_.labels, np.stack(values), np.stack(errors)
+    return MarginalEffects(*found, level, remarks)
 
 
 def split_effects(mixture, params, after, before, weight):
@@ -169,7 +176,8 @@ def _column_numbers(columns, names):
         elif isinstance(column, int | np.integer) and not isinstance(column, bool) and 0 <= column < len(names):
             numbers.append(int(column))
         else:
-            raise ValueError(f"columns names {column!r}; X has {names}, numbers 0 to {len(names) - 1}.")
+            wrong = column.item() if isinstance(column, np.generic) else column
+            raise ValueError(f"columns names {wrong!r}; X has {names}, numbers 0 to {len(names) - 1}.")
     return numbers
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["NO_ROWS", "free_map"]
+__all__ = ["DIVERGES", "NO_ROWS", "diverging_units", "free_map"]
 
 FLAT = 1e-20  # information on a design column, relative to the intercept's, below which it is constant
 IDLE = 1e-10  # share of the load of all leaves below which a leaf has no rows
@@ -12,12 +12,23 @@ FIXED, BOUND, ZERO, DRAWN = "fixed", "at its bound", "zero by the lasso", "at th
 DIVERGES, CONSTANT, NO_ROWS = "grows without bound", "its column is constant", "no rows to estimate it"
 
 
-def free_map(side, gate, stats):
-    """The map (raw, free) of a side, sparse, and why raw coordinates (Q, D) are held, "" where they are not."""
+def diverging_units(sides, stats):
+    """Iterate over (kind, number, unit) of the nodes or experts whose coefficients grow without bound."""
+    for side in sides:
+        if side.kind != "leaf" and side.shape[1] and side.shape[2]:
+            for unit in side.family.diverging(side.params, side.statistics(stats)):
+                yield side.kind, side.number, int(unit)
+
+
+def free_map(side, gate, stats, hold=True):
+    """The map (raw, free) of a side, sparse, and why raw coordinates (Q, D) are held, "" where they are not.
+
+    With `hold` all coefficients of a node or expert are held where some of them grow without bound.
+    """
     Q, S, p = side.shape
     own, size = side.coordinates, S * p
     idle = stats.load <= IDLE * stats.load.sum()
-    coef_why, alive = _held_coefficients(side, gate, stats, idle)
+    coef_why, alive = _held_coefficients(side, gate, stats, idle, hold)
     if own.contrast:
         columns = _contrast_columns(own, coef_why, alive)
     elif own.constraints:
@@ -47,7 +58,7 @@ def _column(place):
     return np.atleast_1d(place), np.ones(1)
 
 
-def _held_coefficients(side, gate, stats, idle):
+def _held_coefficients(side, gate, stats, idle, hold):
     """Why coefficients (Q, S, p) are held whatever the others do, and which slots (Q, S) have rows."""
     Q, S, p = side.shape
     own = side.coordinates
@@ -56,7 +67,8 @@ def _held_coefficients(side, gate, stats, idle):
     if side.kind != "leaf":
         seen = side.statistics(stats)
         why[:, :, _constant_columns(side.family.column_information(seen), p)] = CONSTANT
-        why[side.family.diverging(side.params, seen)] = DIVERGES
+        if hold:
+            why[side.family.diverging(side.params, seen)] = DIVERGES
     if side.kind == "gate":
         alive &= gate.branch_load(np.where(idle, 0.0, 1.0)) > 0
         why[~alive] = NO_ROWS

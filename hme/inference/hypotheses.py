@@ -51,7 +51,7 @@ def find(labels, fixed, terms, side=None, experts=None):
         ]
         if not matching:
             allowed = list(dict.fromkeys(label.term for label in labels if side in (None, label.side)))
-            raise ValueError(f"terms names {term!r}; the model has {allowed}.")
+            raise ValueError(f"terms names {str(term)!r}; the model has {allowed}.")
         found += matching
     if not found:
         raise ValueError("terms is empty; name at least one column.")

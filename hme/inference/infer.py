@@ -5,6 +5,8 @@ import numpy as np
 from ..numerics.checks import check_choice
 from . import information
 from .comparison import check_mixture
+from .covariance import Kind, Size
+from .divergence import lost_directions
 from .result import Inference, check_level
 
 __all__ = ["Inference", "infer"]
@@ -18,8 +20,10 @@ def infer(
     y,
     sample_weight=None,
     *,
-    cov_type="observed",
+    cov_type=None,
     clusters=None,
+    weights="frequency",
+    correction=None,
     level=0.95,
     offset=None,
     trials=None,
@@ -35,12 +39,26 @@ def infer(
     X, y, sample_weight, offset, trials, groups, labels
         The data that it was fitted to. For other data it is not at a maximum, and `remarks` say how far it is from
         one.
-    cov_type : {"observed", "robust", "cluster"}, default="observed"
+    cov_type : {"observed", "robust", "cluster"} or None, default=None
         "observed" inverts the observed information of the penalised likelihood, eq. (observed-covariance). "robust" is
         the sandwich estimator, which is valid where the density is misspecified, eq. (sandwich); with groups its units
-        are the groups. "cluster" first adds the scores of the rows of each cluster, eq. (cluster-sandwich).
+        are the groups. "cluster" first adds the scores of the rows of each cluster, eq. (cluster-sandwich). None is
+        "robust" for probability weights and "observed" otherwise.
     clusters : array-like of shape (n,) or None
         The cluster of each row, for "cluster"; None stands for `groups`.
+    weights : {"frequency", "probability", "precision"}, default="frequency"
+        What `sample_weight` means for the errors; the estimates are the same. "frequency": a row of weight 2 is two
+        rows, as `fit` takes it (statsmodels' `freq_weights`, Stata's fweights). "probability": one row that was drawn
+        with a probability proportional to the inverse of its weight; errors are sandwiches that do not depend on the
+        scale of the weights, eq. (weighted-meat) (statsmodels' `var_weights` with HC0, Stata's pweights). "precision":
+        one row whose variance is proportional to the inverse of its weight, eq. (precision-covariance) (statsmodels'
+        `var_weights`, Stata's aweights).
+    correction : {"none", "units", "parameters"} or None, default=None
+        Small-sample factor on the covariance, eq. (small-sample), for n units and d coefficients of columns and
+        intercepts. For "observed" and "robust": "none" is 1 (HC0), "units" n / (n - 1), "parameters" n / (n - d)
+        (HC1). For "cluster" with C clusters: "none" is 1, "units" C / (C - 1), as Stata has it for maximum likelihood,
+        "parameters" C / (C - 1) (n - 1) / (n - d), as statsmodels has it. None is "units" for "cluster" and "none"
+        otherwise.
     level : float, default=0.95
         Coverage of the intervals.
 
@@ -51,8 +69,8 @@ def infer(
     Raises
     ------
     ValueError
-        For "cluster" without clusters, for clusters without "cluster", and for models without any parameter that has a
-        standard error.
+        For "cluster" without clusters, for clusters without "cluster", for "observed" with probability weights, and for
+        models without any parameter that has a standard error.
 
     References
     ----------
@@ -73,28 +91,48 @@ def infer(
     ('expert 0: x0', True)
     """
     check_mixture(model)
-    check_choice(cov_type, "cov_type", COV_TYPES)
-    if cov_type != "cluster" and clusters is not None:
-        raise ValueError(f"clusters are given, but cov_type = {cov_type!r}; they are for cov_type='cluster'.")
-    if cov_type == "cluster" and clusters is None and groups is None:
-        raise ValueError("cov_type='cluster' needs clusters, an array with the cluster of each row.")
+    kind = _covariance_kind(cov_type, clusters, groups, weights, correction)
     level = check_level(level)
     arguments = {"offset": offset, "trials": trials, "groups": groups}
     rows, order = model.observed_rows(X, y, sample_weight, labels=labels, **arguments)
     codes = None
-    if cov_type == "cluster":
+    if kind.cov_type == "cluster":
         codes = rows.group if clusters is None else _in_order(clusters, order, np.shape(y)[0])
-    mixture, params = model.model_, model.params_
+    mixture, params, repeats = model.model_, model.params_, rows.weight
     log_likelihood = float(rows.heads().weight @ mixture.evidence(params, rows))
-    weight = float(rows.heads().weight.sum())
+    size = Size(log_likelihood, float(rows.heads().weight.sum()), float(rows.weight.sum()), rows.group is not None)
     rows = rows._replace(weight=rows.weight * model.class_factors(np.asarray(y))[order])
-    layout = information.Layout.of(mixture, params, model.columns_, mixture.e_step(params, rows)[1])
+    stats = mixture.e_step(params, rows)[1]
+    layout = information.Layout.of(mixture, params, model.columns_, stats, hold=False)
     if not layout.labels:
         why = "; ".join(layout.remarks) or "it has no parameters"
         raise ValueError(f"nothing of this model has a standard error ({why}); use a bootstrap.")
-    seen = information.observe(mixture, params, rows, layout, codes)
-    size = log_likelihood, weight, rows.group is not None
-    return Inference(model, layout, seen, cov_type, level, size)
+    repeats = repeats if weights == "frequency" else np.ones(rows.n_rows)
+    seen = information.observe(mixture, params, rows, layout, codes, repeats)
+    lost, vague = lost_directions(layout, -(seen.hessian + seen.penalty), seen.gradient, rows)
+    if vague:  # nothing is known but whose coefficients diverge: hold all of these
+        layout, lost = information.Layout.of(mixture, params, model.columns_, stats), None
+        seen = information.observe(mixture, params, rows, layout, codes, repeats)
+    return Inference(model, layout, seen, kind, level, size, lost)
+
+
+def _covariance_kind(cov_type, clusters, groups, weights, correction):
+    """What is asked of the covariance, checked."""
+    check_choice(weights, "weights", ("frequency", "probability", "precision"))
+    check_choice(cov_type, "cov_type", (None, *COV_TYPES))
+    check_choice(correction, "correction", (None, "none", "units", "parameters"))
+    if cov_type is None:
+        cov_type = "robust" if weights == "probability" else "observed"
+    if weights == "probability" and cov_type == "observed":
+        raise ValueError(
+            "cov_type='observed' does not go with weights='probability': the inverse information would take the "
+            "weights for numbers of rows. Use cov_type='robust' or 'cluster'."
+        )
+    if cov_type != "cluster" and clusters is not None:
+        raise ValueError(f"clusters are given, but cov_type = {cov_type!r}; they are for cov_type='cluster'.")
+    if cov_type == "cluster" and clusters is None and groups is None:
+        raise ValueError("cov_type='cluster' needs clusters, an array with the cluster of each row.")
+    return Kind(cov_type, weights, correction or ("units" if cov_type == "cluster" else "none"))
 
 
 def _in_order(clusters, order, n_rows):

@@ -23,13 +23,14 @@ class Information(NamedTuple):
     gradient: np.ndarray  # (F,) of the penalised log-likelihood
     score: np.ndarray  # (F,) of the log-likelihood
     weight: float  # of the rows, or of their groups
+    size: float  # number of rows or groups, however they are weighted
     n_clusters: Any = None  # None without clusters
 
 
 # -- information -----------------------------------------------------------------------------------------------------
 
 
-def observe(mixture, params, rows, layout, clusters=None):
+def observe(mixture, params, rows, layout, clusters=None, repeats=None):
     """Scores and the exact Hessian of the log-likelihood of rows, by Louis' identity, eq. (louis).
 
     Parameters
@@ -43,6 +44,8 @@ def observe(mixture, params, rows, layout, clusters=None):
     clusters : array-like of shape (n,) or None, default=None
         Rows of one cluster may be dependent: their scores are summed before products are taken. Rows of a group are
         one unit in any case.
+    repeats : ndarray of shape (n,) or None, default=None
+        How many independent units each row stands for, eq. (weighted-meat); None stands for its weight.
 
     Returns
     -------
@@ -86,7 +89,8 @@ def observe(mixture, params, rows, layout, clusters=None):
         rows = rows._replace(weight=np.ones(rows.n_rows))
     codes, n_clusters = _cluster_codes(clusters, rows)
     size = sum(int(side.widths().sum()) for side in layout.sides)
-    hessian, outer, score, total = np.zeros((size, size)), np.zeros((size, size)), np.zeros(size), 0.0
+    hessian, outer, score, total = np.zeros((size, size)), np.zeros((size, size)), np.zeros(size), np.zeros(2)
+    meat = outer if repeats is None else np.zeros((size, size))
     to_free = (layout._computed @ layout._free).tocsr()
     sums = None if codes is None else np.zeros((n_clusters, layout.n_free))
     for index, block in rows.blocks(_block_rows(layout)):
@@ -97,8 +101,12 @@ def observe(mixture, params, rows, layout, clusters=None):
         own = _block_scores(layout, block, heads, resp, weight, hessian)
         root = own * np.sqrt(weight)[:, None]
         outer += root.T @ root  # a product of a matrix with itself takes half the time
+        if repeats is not None:
+            own_repeats = repeats[index] if block.group is None else repeats[index][block.firsts()]
+            whole = own * (weight / np.sqrt(own_repeats))[:, None]
+            meat += whole.T @ whole
         score += weight @ own
-        total += heads.weight.sum()
+        total += heads.weight.sum(), heads.n_rows
         if codes is not None:
             inside = codes[index] if block.group is None else codes[index][block.firsts()]
             first, inverse = np.unique(inside, return_inverse=True)
@@ -107,8 +115,8 @@ def observe(mixture, params, rows, layout, clusters=None):
     hessian = _project(hessian - outer, to_free) + layout.bent(score)
     gradient, penalty = layout.prior()
     score = to_free.T @ score
-    meat = _project(outer, to_free) if codes is None else sums.T @ sums
-    return Information(hessian, penalty, meat, score + gradient, score, float(total), n_clusters)
+    meat = _project(meat, to_free) if codes is None else sums.T @ sums
+    return Information(hessian, penalty, meat, score + gradient, score, *map(float, total), n_clusters)
 
 
 def combined(parts):
@@ -148,6 +156,7 @@ def combined(parts):
         gradient=first.gradient - first.score + score,
         score=score,
         weight=sum(part.weight for part in parts),
+        size=sum(part.size for part in parts),
         n_clusters=clusters,
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..model.mixture import Params
-from .free import free_map
+from .free import diverging_units, free_map
 from .reported import INTERCEPT, Label, computed_map, reported_map, through_scalars
 from .sides import fixed_parts, sides_of
 
@@ -41,6 +41,11 @@ class Layout:
         Reported coordinates that equal an earlier one by construction.
     remarks : list of str
         Which parts of the model are taken as fixed.
+    n_coefficients : int
+        How many of the free coordinates move coefficients of columns or intercepts.
+    diverging : frozenset of (str, Any, int)
+        Kind and number of the side, and number of the node or expert, whose coefficients grow without bound and are not
+        held for it.
 
     Examples
     --------
@@ -64,13 +69,14 @@ class Layout:
     array([0.341, 0.113, 0.577])
     """
 
-    def __init__(self, mixture, params, columns, stats):
+    def __init__(self, mixture, params, columns, stats, hold=True):
         self.mixture, self.params, self.columns = mixture, params, columns
         self.sides, self.n_leaves = sides_of(mixture, params, columns), len(stats.load)
+        self.diverging = frozenset() if hold else frozenset(diverging_units(self.sides, stats))
         free, shown, labels, estimates, reasons, order = [], [], [], [np.zeros(0)], [], []
         for side in self.sides:
             design = columns.expert.design if side.kind == "expert" else columns.gate.design
-            own, why = free_map(side, mixture.gate, stats)
+            own, why = free_map(side, mixture.gate, stats, hold)
             free.append(own)
             rows, names, estimate, reason = reported_map(side, design, why, mixture.expert.names)
             shown.append(rows)
@@ -103,7 +109,7 @@ class Layout:
         return notes, tied
 
     @classmethod
-    def of(cls, mixture, params, columns, stats):
+    def of(cls, mixture, params, columns, stats, hold=True):
         """The layout of a mixture at its parameters.
 
         Parameters
@@ -114,12 +120,35 @@ class Layout:
         columns : Columns
         stats : Statistics
             Of a sweep over the training rows at these parameters.
+        hold : bool, default=True
+            Whether all coefficients of a node or expert are held where some of them grow without bound; else they
+            are free, and `diverging` says whose they are.
 
         Returns
         -------
         Layout
         """
-        return cls(mixture, params, columns, stats)
+        return cls(mixture, params, columns, stats, hold)
+
+    @property
+    def n_coefficients(self):
+        moved = np.zeros(self.n_free, dtype=bool)
+        for side in self.sides:
+            block = self._rows_of(side, np.arange(side.shape[0]))
+            moved[block.indices[block.data != 0]] = True
+        return int(moved.sum())
+
+    def _rows_of(self, side, units):
+        """The rows of the map from free to raw coordinates that are the coefficients of some units, sparse."""
+        _, S, p = side.shape
+        return self._free[side.raw + np.add.outer(np.asarray(units) * side.width, np.arange(S * p)).ravel()]
+
+    def coefficients_of(self, side, units):
+        """Derivatives (U, S, p, f) of the coefficients of some units by the f free coordinates, and their numbers."""
+        _, S, p = side.shape
+        block = self._rows_of(side, units)
+        columns = np.unique(block.indices[block.data != 0])
+        return block[:, columns].toarray().reshape(len(units), S, p, len(columns)), columns
 
     def move(self, delta):
         """Parameters displaced by `delta` (n_free,) along the free coordinates.

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from .free import NO_ROWS
 
-__all__ = ["INTERCEPT", "Label", "computed_map", "name_of", "reported_map", "through_scalars"]
+__all__ = ["INTERCEPT", "Label", "computed_map", "labels_by_name", "name_of", "reported_map", "through_scalars"]
 
 INTERCEPT = "(intercept)"
 
@@ -19,6 +19,35 @@ class Label(NamedTuple):
     index: Any  # number of the leaf or node; of experts in a list the name
     part: str  # number of the class, output or branch; "" where there is but one
     term: str  # name of the column, "(intercept)", "log(variance)", ...
+
+
+def labels_by_name(labels, experts, classes, leaf_gate):
+    """Labels whose experts and classes have their names.
+
+    Parameters
+    ----------
+    labels : list of Label
+        With numbers.
+    experts : list of str or None
+        Names of the experts in a list.
+    classes : sequence or None
+        Of a classifier.
+    leaf_gate : bool
+        Whether the gate acts on leaves, so that its parts are experts, and not branches.
+    """
+
+    def expert(number):
+        return experts[int(number)] if experts and str(number).isdigit() else number
+
+    def named(label):
+        if label.side == "expert":
+            known = classes is not None and label.part.isdigit()
+            return label._replace(part=str(classes[int(label.part)])) if known else label
+        if not leaf_gate:
+            return label
+        return label._replace(index=expert(label.index) if not label.part else label.index, part=expert(label.part))
+
+    return list(map(named, labels))
 
 
 def name_of(label):

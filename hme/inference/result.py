@@ -5,7 +5,9 @@ from scipy.stats import chi2, norm
 
 from ..numerics.checks import check_real
 from . import delta, effects, hypotheses, summary
-from .reported import name_of
+from .covariance import covariances
+from .free import DIVERGES
+from .reported import labels_by_name, name_of
 
 __all__ = ["Inference", "check_level"]
 
@@ -46,13 +48,16 @@ class Inference:
         Distance of the parameters from the maximum, in standard errors, by a quadratic approximation with the same
         gradient and information, eq. (standard-distance).
     log_likelihood, weight, aic, bic : float
-        Of the data given; with groups the weight counts groups, and `grouped` is True.
+        Of the data given; with groups `weight` and `bic` count groups, and `grouped` is True.
+    row_weight, bic_of_rows : float
+        The same, counting rows.
     n_parameters : int
         Nan, as the criteria are, where parameters cannot be counted, such as those of a classifier as gate.
     n_clusters : int or None
     parameter_covariance : hme.inference.ParameterCovariance
         Of the free coordinates.
-    cov_type, level
+    cov_type, weights, correction, level
+        As for `infer`.
 
     Examples
     --------
@@ -78,36 +83,36 @@ class Inference:
       log(variance)    -1.559       0.112                 -1.778      -1.34
     """
 
-    def __init__(self, model, layout, seen, cov_type, level, size):
-        self.model, self.layout = model, layout
-        self.cov_type, self.level = cov_type, level
+    def __init__(self, model, layout, seen, kind, level, size, lost=None):
+        self.model, self.layout, self.level = model, layout, level
+        self.cov_type, self.weights, self.correction = kind
         self.hessian, self.penalty, self.meat, self.gradient = seen.hessian, seen.penalty, seen.meat, seen.gradient
-        self.n_clusters = seen.n_clusters if cov_type == "cluster" else None
-        self.log_likelihood, self.weight, self.grouped = size
+        self.n_clusters = seen.n_clusters if self.cov_type == "cluster" else None
+        self.log_likelihood, self.weight, self.row_weight, self.grouped = size
         self.n_parameters = getattr(model, "n_parameters_", np.nan)
         self.aic = -2.0 * self.log_likelihood + 2.0 * self.n_parameters
-        self.bic = -2.0 * self.log_likelihood + np.log(self.weight) * self.n_parameters
-        observed, self._eigenvalues = delta.ParameterCovariance.of(layout.move, -(seen.hessian + seen.penalty))
-        self.parameter_covariance = observed if cov_type == "observed" else observed.sandwich(self._scaled_meat())
+        self.bic, self.bic_of_rows = (
+            -2.0 * self.log_likelihood + np.log(n) * self.n_parameters for n in (self.weight, self.row_weight)
+        )
+        dispersed = model.model_.expert.traits.dispersion and model.task == "regression"
+        found = covariances(layout, seen, kind, size, dispersed, lost)
+        self.parameter_covariance, observed, self._eigenvalues = found
         least, largest = self._eigenvalues.min(initial=1.0), self._eigenvalues.max(initial=1.0)
         self.condition_number = float(largest / least) if least > 0 else np.inf
         self.effective_df = 0.0 - float((observed.root * (seen.hessian @ observed.root)).sum())
-        self.distance = float(np.linalg.norm(observed.root.T @ seen.gradient))
+        unit = 1.0 if self.weights == "frequency" else seen.size / size.weight  # whatever the scale of the weights
+        self.distance = float(np.linalg.norm(observed.root.T @ seen.gradient) * np.sqrt(unit))
         self._saddle = bool(least < -delta.SINGULAR * largest)
-        self._report()
+        self._report(lost)
         self.remarks = self._remarks()
 
-    def _scaled_meat(self):
-        if self.cov_type == "robust":
-            return self.meat
-        if self.n_clusters < 2:
-            raise ValueError(f"clusters has {self.n_clusters} cluster(s); a covariance takes at least two.")
-        return self.meat * (self.n_clusters / (self.n_clusters - 1.0))
-
-    def _report(self):
+    def _report(self, lost):
         """Everything about the reported coordinates."""
         layout = self.layout
-        self.labels, self.estimate = list(layout.labels), np.asarray(layout.estimate, dtype=float)
+        model, self.estimate = self.model, np.asarray(layout.estimate, dtype=float)
+        classes = model.classes_ if model.task == "classification" else None
+        whole = model.model_.gate.tree is None
+        self.labels = labels_by_name(layout.labels, model.model_.expert.names, classes, whole)
         self.names = [name_of(label) for label in self.labels]
         self.notes = [layout.notes.get(i, "") for i in range(len(self.labels))]
         for i, first in layout.tied.items():
@@ -116,8 +121,12 @@ class Inference:
         self._held = ~layout.jacobian.any(axis=1)  # no free coordinate moves them
         self._fixed = self._held & np.array([note.startswith("fixed") for note in self.notes], dtype=bool)
         error[self._held & ~self._fixed] = np.inf
+        along = self.parameter_covariance.along_lost(layout.jacobian)
+        grows = along & (layout.jacobian @ lost.directions[:, lost.grows]).any(axis=1) if along.any() else along
         for i in np.flatnonzero(np.isinf(error)):
-            self.notes[i] = (self._held[i] and self.notes[i]) or (SADDLE if self._saddle else UNDETERMINED)
+            unknown = DIVERGES if grows[i] else SADDLE if self._saddle and not along[i] else UNDETERMINED
+            self.notes[i] = (self._held[i] and self.notes[i]) or unknown
+        self._taken = (self._held & ~self._fixed) | along  # without a standard error, and taken as fixed by all else
         self.standard_error = error
         half = layout.jacobian @ self.parameter_covariance.root
         self.covariance = half @ half.T
@@ -155,7 +164,7 @@ class Inference:
                 f"the information is nearly singular (condition number {self.condition_number:.2g}): some columns are "
                 "nearly collinear, and their coefficients have large errors"
             )
-        held = int((self._held & ~self._fixed).sum())
+        held = int(self._taken.sum())
         if held:
             yield (
                 f"{held} coordinate(s) have no standard error (see their notes): all other errors, bands and effects "
@@ -177,6 +186,16 @@ class Inference:
             yield (
                 "the fit maximises the classification likelihood, while errors are those of the likelihood of the "
                 "mixture: they do not allow for the bias of hard assignments"
+            )
+        if self.weights == "probability":
+            yield (
+                "with probability weights the likelihood is a pseudo-likelihood: its criteria, and ratios of it, do "
+                "not have their usual meaning"
+            )
+        if self.weights == "precision" and self.model.n_experts_ > 1:
+            yield (
+                "precision weights have entered the fit as numbers of rows: they have not made the responsibilities of "
+                "precise rows more certain"
             )
         if getattr(self.model, "class_weight", None) is not None:
             yield "classes are weighted: only robust and cluster errors allow for it"

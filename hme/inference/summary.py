@@ -43,7 +43,7 @@ class Summary:
 def summarize(inference):
     """The `Summary` of an `Inference`."""
     model, blocks = inference.model, {}
-    for i, label in enumerate(inference.labels):
+    for i, label in enumerate(inference.layout.labels):  # by numbers
         blocks.setdefault((label.side, label.index, label.part), []).append(i)
     order = {"gate": 0, "expert": 1}
     keys = sorted(blocks, key=lambda key: order.get(key[0], 2))
@@ -69,6 +69,9 @@ def _head(inference):
         ("covariance", _covariance(inference)),
         ("condition number", _number(inference.condition_number, ".2g")),
     ]
+    if inference.grouped:
+        rows[5] = "BIC of groups", rows[5][1]
+        rows[6:6] = [("rows", f"{inference.row_weight:g}"), ("BIC of rows", _number(inference.bic_of_rows, ".6g"))]
     title = f"{type(model).__name__}: {experts}"
     if model.n_experts_ > 1:
         title += f" under {gate.name}, {model.tree_.to_text()}"
@@ -137,12 +140,9 @@ def _number(value, form):
 
 def _title(model, side, index, part):
     """Title of a table."""
+    names = model.model_.expert.names or list(range(model.n_experts_))
     if side == "expert":
-        load = ""
-        names = model.model_.expert.names
-        k = names.index(index) if names and index in names else index
-        if isinstance(k, int | np.integer):
-            load = f", load {model.load_[k]:.2f}"
+        load = f", load {model.load_[names.index(index)]:.2f}" if index in names else ""
         what = ": between outputs" if not part and model.target_.n_outputs > 1 else ""
         if part:
             what = f": output {part}"
@@ -152,15 +152,15 @@ def _title(model, side, index, part):
     tree = model.model_.gate.tree
     if tree is not None:
         first = int(np.flatnonzero(tree.children[index])[0])
-        ends = [f"branch {b} ({_leaves(tree, index, b)})" for b in (int(part), first)]
+        ends = [f"branch {b} ({_leaves(tree, index, b, names)})" for b in (int(part), first)]
         return f"Gating node {index}: log-odds of {ends[0]} against {ends[1]}"
     if part:
-        return f"Gate: log-odds of expert {part} against expert 0"
-    return f"Gate: columns of expert {index}"
+        return f"Gate: log-odds of expert {names[int(part)]} against expert {names[0]}"
+    return f"Gate: columns of expert {names[int(index)]}"
 
 
-def _leaves(tree, node, branch):
-    leaves = np.flatnonzero(tree.paths[node, branch])
+def _leaves(tree, node, branch, names):
+    leaves = [names[leaf] for leaf in np.flatnonzero(tree.paths[node, branch])]
     return f"expert {leaves[0]}" if len(leaves) == 1 else f"experts {', '.join(map(str, leaves))}"
 
 
@@ -235,4 +235,5 @@ def effect_table(effects):
         lines.append((name if part == "total" else "", part, float(effects.estimate[at]), *cells))
     columns = ["", "part", "effect", *_headings(effects.level)]
     title = "Average marginal effects on the mean"
-    return Table(columns, lines, title, formats=["", "", ".4g", *FORMATS], align="lrrrrrrr")
+    notes = [f"* {remark[:1].upper()}{remark[1:]}." for remark in effects.remarks]
+    return Table(columns, lines, title, notes, ["", "", ".4g", *FORMATS], "lrrrrrrr")

@@ -29,10 +29,13 @@ class Design:
         Factors on the ridge strength of each design column; zero for the intercept.
     names : sequence of str or None
         Names of the columns, for constraints that refer to them by name.
+    mean : ndarray of shape (p,)
+        Means of the columns; `center` is zero where they are sparse.
     """
 
-    def __init__(self, center, scale, standardize, names=None):
+    def __init__(self, center, scale, standardize, names=None, mean=None):
         self.center, self.scale, self.names = center, scale, names
+        self.mean = center if mean is None else mean
         self.constant = np.zeros(len(scale), dtype=bool)
         self.penalty_scale = np.append(np.ones_like(scale) if standardize else scale**-2.0, 0.0)
 
@@ -55,8 +58,11 @@ class Design:
                     f"X is sparse, and the means of {columns_named(far, names)} are more than {FARTHEST:g} standard "
                     "deviations from zero; sparse columns are not centred. Use X.toarray() or subtract the means."
                 )
-            mean = np.where(constant, mean, 0.0)
-        design = cls(mean, np.where(constant, np.where(largest > 0, largest, 1.0), std), standardize, names)
+            center = np.where(constant, mean, 0.0)
+        else:
+            center = mean
+        scale = np.where(constant, np.where(largest > 0, largest, 1.0), std)
+        design = cls(center, scale, standardize, names, mean)
         design.constant = constant
         return design
 

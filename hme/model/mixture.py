@@ -6,6 +6,7 @@ import numpy as np
 
 from ..numerics.kernels import log_normalize
 from .rows import BLOCK_ROWS
+from .wording import by_name
 
 __all__ = ["Mixture", "Params", "Statistics", "starving"]
 
@@ -274,4 +275,7 @@ class Mixture:
 
     def warnings(self, params, stats):
         """Warnings about parameters at a boundary, a list of sentences."""
-        return self.gate.warnings(params.gate, stats.gate) + self.expert.warnings(params.experts, stats.experts)
+        found, names = self.gate.warnings(params.gate, stats.gate), self.expert.names
+        if names:
+            found = [by_name(sentence, list(map(repr, names))) for sentence in found]
+        return found + self.expert.warnings(params.experts, stats.experts)

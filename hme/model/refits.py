@@ -92,15 +92,22 @@ def rows_of(X, index):
     return X if len(index) == X.shape[0] and (np.diff(index) == 1).all() else _safe_indexing(X, index)
 
 
-def size_of(estimator, n_outputs):
-    """Number of free parameters of a fitted estimator, as far as it can be determined; else 0."""
+def size_of(estimator, n_outputs, n_columns=0, n_aliased=0):
+    """Number of free parameters of a fitted estimator, as far as it can be determined; else 0.
+
+    Of linear models of `n_columns` columns, `n_aliased` of these are combinations of others and of the intercept.
+    """
     if isinstance(estimator, Pipeline):
-        return size_of(estimator[-1], n_outputs)
+        return size_of(estimator[-1], n_outputs, n_columns, n_aliased)
     if hasattr(estimator, "get_n_leaves"):
         per_leaf = len(estimator.classes_) - 1 if hasattr(estimator, "classes_") else n_outputs
         return int(estimator.get_n_leaves()) * per_leaf
     try:
-        return sum(np.size(getattr(estimator, name)) for name in ("coef_", "intercept_") if hasattr(estimator, name))
+        size = sum(np.size(getattr(estimator, name)) for name in ("coef_", "intercept_") if hasattr(estimator, name))
+        shape = np.shape(getattr(estimator, "coef_", 0.0))
+        if n_aliased and shape[-1:] == (n_columns,) and getattr(estimator, "fit_intercept", True):
+            size -= n_aliased * int(np.prod(shape[:-1]))
+        return size
     except (AttributeError, TypeError, ValueError):
         return 0
 

@@ -5,6 +5,8 @@ from functools import cache
 
 import numpy as np
 
+from .wording import linear_text
+
 __all__ = ["in_user_units", "in_words", "named", "one_by_one"]
 
 
@@ -78,14 +80,9 @@ def in_words(fields, feature_names, target):
     if "coef" in fields and "intercept" in fields:
         coef, intercept = np.asarray(fields.pop("coef")), np.asarray(fields.pop("intercept"))
         predictors = zip(coef.reshape(-1, coef.shape[-1]), intercept.ravel(), strict=True)
-        said.append("; ".join(_predictor(*one, feature_names) for one in predictors))
+        said.append("; ".join(linear_text(b, a, feature_names) for a, b in predictors))
     said += [f"{name} {_short(value)}" for name, value in fields.items()]
     return f"{target}: {',  '.join(said)}"
-
-
-def _predictor(coef, intercept, feature_names):
-    terms = [f"{b:+.4g} {name}" for b, name in zip(coef, feature_names, strict=True) if b != 0]
-    return " ".join([f"{intercept:.4g}", *terms])
 
 
 def _short(value):

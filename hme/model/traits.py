@@ -46,6 +46,8 @@ class Traits:
     start_share : float
         Responsibility for every row that the family is given at a start, instead of a region of its own; 0 means that
         it starts with a region.
+    dispersion : bool
+        Whether the noise of numbers has a free scale, which takes up the unit of weights that are precisions.
     """
 
     tasks: tuple[str, ...] = ("regression",)
@@ -65,6 +67,7 @@ class Traits:
     sees_table: bool = False
     fixed: str = ""
     start_share: float = 0.0
+    dispersion: bool = False
 
 
 def together(members: list[Traits]) -> Traits:
@@ -83,7 +86,7 @@ def together(members: list[Traits]) -> Traits:
         domain=" or ".join(dict.fromkeys(traits.domain for traits in members)),
         row_arguments=tuple(sorted({argument for traits in members for argument in traits.row_arguments})),
         **{name: every(name) for name in ("positive", "sparse_input", "multioutput", "exact", "additive")},
-        **{name: some(name) for name in ("smooth", "refitted", "cross_fitted", "sees_table")},
+        **{name: some(name) for name in ("smooth", "refitted", "cross_fitted", "sees_table", "dispersion")},
     )
 
 

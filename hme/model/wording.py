@@ -1,8 +1,90 @@
 """Text in which gates and experts are shown: linear terms and trees."""
 
+import re
+
 import numpy as np
 
-__all__ = ["columns_named", "indented", "linear_terms", "runaway", "strongest"]
+__all__ = [
+    "DIGITS",
+    "Terms",
+    "by_name",
+    "columns_named",
+    "cut",
+    "indented",
+    "linear_parts",
+    "linear_text",
+    "number",
+    "runaway",
+    "strongest",
+]
+
+DIGITS = 4  # significant digits of slopes
+# A column whose mean is more standard deviations from zero than FAR is written less a number near it, and the slope of
+# one beyond NEAR has one more digit, since errors of the slope are multiplied by the column.
+NEAR, FAR = 3.0, 10.0
+FLAT = 1e-12  # share of a number below which a change of it is rounding
+
+
+class Terms(np.ndarray):
+    """Names of columns, an array of str, that know how the numbers beside them are to be written.
+
+    Attributes
+    ----------
+    scale, mean, center : ndarray of shape (p,) or None
+        Standard deviations and means of the columns; and round numbers near the means of those that are far from zero,
+        which are subtracted where they are shown, 0 for the others.
+    digits : int
+        Significant digits of slopes.
+    rest : str
+        What stands behind the terms of an equation, such as an offset.
+    """
+
+    def __new__(cls, names, scale=None, mean=None, center=None, digits=DIGITS, rest=""):
+        terms = np.asarray(names, dtype=object).view(cls)
+        terms.scale, terms.mean, terms.center, terms.digits, terms.rest = scale, mean, center, digits, rest
+        return terms
+
+    def __array_finalize__(self, other):
+        self.scale = self.mean = self.center = None  # an array of other names
+        self.digits, self.rest = getattr(other, "digits", DIGITS), getattr(other, "rest", "")
+
+    @classmethod
+    def of(cls, names, design, digits=DIGITS, rest=""):
+        """The terms of the columns of a `Design`."""
+        return cls(names, design.scale, design.mean, _round_center(design.mean, design.scale), digits, rest)
+
+    @classmethod
+    def plain(cls, names):
+        """Terms as they are, or of names alone."""
+        return names if isinstance(names, cls) and names.scale is not None else cls._unknown(names)
+
+    @classmethod
+    def _unknown(cls, names):
+        zeros = np.zeros(len(names))
+        return cls(names, None, zeros, zeros, getattr(names, "digits", DIGITS), getattr(names, "rest", ""))
+
+    def pick(self, index):
+        """Some of the terms."""
+        parts = (None if values is None else values[index] for values in (self.scale, self.mean, self.center))
+        return type(self)(self[index], *parts, self.digits, self.rest)
+
+
+def _round_center(mean, scale):
+    """Round numbers near means (p,) that are far from zero, at most a standard deviation away; 0 for the others."""
+    size = np.where(scale > 0, scale, 1.0)
+    step = np.floor(np.log10(2.0 * size))
+    # Division by an exact power of ten gives the very double that a decimal is read as.
+    fine, coarse = 10.0 ** np.maximum(-step, 0.0), 10.0 ** np.maximum(step, 0.0)
+    rounded = np.rint(mean * fine / coarse) * coarse / fine
+    return np.where((np.abs(mean) > FAR * size) & (size > FLAT * np.abs(mean)), rounded, 0.0)
+
+
+def number(value, digits=DIGITS, unit=None):
+    """A number with so many significant digits, and so many of `unit`, the size of the least that matters of it."""
+    if unit is not None and np.isfinite(value) and 0 < unit < abs(value):
+        more = int(np.floor(np.log10(abs(value))) - np.floor(np.log10(unit)))
+        digits = max(digits, digits - 1 + more)
+    return f"{value:.{min(digits, 17)}g}"
 
 
 def strongest(coef, max_terms=None):
@@ -27,14 +109,67 @@ def runaway(alpha, parameter):
     return f"are as large as {parameter} = {alpha:g} lets them grow. Raise it"
 
 
-def linear_terms(slope, names, scale, max_terms=None):
-    """Slopes (p,) as text such as " +2 a -0.3 b".
+def cut(coef, intercept, terms, max_terms=None):
+    """The strongest terms of a linear predictor.
 
-    With `max_terms` the slopes that are largest per standard deviation (`scale`) are shown, and "..." for the others.
+    Parameters
+    ----------
+    coef : ndarray of shape (..., p)
+    intercept : ndarray of shape (...)
+    terms : Terms
+    max_terms : int or None
+        Those are shown whose slopes are largest per standard deviation.
+
+    Returns
+    -------
+    coef, intercept, terms
+        Of the terms that are shown; the others are in the intercept, at the means of their columns.
+    n_left_out : int
     """
-    shown = strongest(slope * scale, max_terms)
-    rest = " ..." if len(shown) < np.count_nonzero(slope) else ""
-    return "".join(f" {slope[j]:+.3g} {names[j]}" for j in shown) + rest
+    shown = strongest(coef if terms.scale is None else coef * terms.scale, max_terms)
+    rest = np.setdiff1d(np.flatnonzero(coef.any(axis=tuple(range(coef.ndim - 1)))), shown)
+    if len(rest):
+        intercept = intercept + coef[..., rest] @ terms.mean[rest]
+    return coef[..., shown], intercept, terms.pick(shown), len(rest)
+
+
+def linear_text(intercept, slope, names):
+    """A linear predictor such as "1.5 +2 a -0.3 (year - 2005)", whose numbers give its value."""
+    constant, parts = linear_parts(intercept, slope, names)
+    rest = getattr(names, "rest", "")
+    return " ".join([constant, *parts, *([rest] if rest else [])])
+
+
+def linear_parts(intercept, slope, names, sign=1.0):
+    """The constant of a linear predictor, times a sign, and its terms, as text.
+
+    The constant has as many digits as the largest effect of a column needs.
+    """
+    terms, slope = Terms.plain(names), np.asarray(slope, dtype=float)
+    used = np.flatnonzero(slope)
+    unit = None if terms.scale is None or not len(used) else float(np.abs(slope * terms.scale).max())
+    constant = sign * (float(intercept) + float(slope[used] @ terms.center[used]))
+    parts = [f"{slope[j]:+.{_digits(terms, j)}g} {_centred(terms[j], terms.center[j])}" for j in used]
+    return number(constant + 0.0, terms.digits, unit), parts
+
+
+def _digits(terms, j):
+    """Digits of the slope of a column."""
+    far = terms.scale is not None and abs(terms.mean[j] - terms.center[j]) > NEAR * terms.scale[j]
+    return min(terms.digits + far, 17)
+
+
+def _centred(name, center):
+    return f"({name} {'-' if center > 0 else '+'} {abs(center):.15g})" if center else str(name)
+
+
+def by_name(sentence, names):
+    """A sentence about experts or leaves by their numbers, such as "expert(s) [0, 2]", with their names instead."""
+
+    def called(match):
+        return f"{match.group(1)}(s) {', '.join(names[int(i)] for i in match.group(2).split(','))}"
+
+    return re.sub(r"(expert|leaf)\(s\) \[([\d, ]+)\]", called, sentence)
 
 
 def indented(notes, branches):

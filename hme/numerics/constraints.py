@@ -15,6 +15,7 @@ from scipy.optimize import lsq_linear
 
 from .kernels import NULL_EIGENVALUE, solve_psd
 from .penalties import lasso_minimum, subgradient
+from .rank import n_independent, rank_of_directions
 
 __all__ = ["INTERCEPT", "Constraints"]
 
@@ -241,6 +242,28 @@ class Constraints:
             column = self.space(K).first[:, 1]
         moved = (distance != 0) | (column == p - 1)
         return int(moved.sum()) + len(set(column[~moved & (origin != 0)].tolist()))
+
+    def n_independent(self, coef, moment, target=None):
+        """`n_free`, or with the target of a lasso `n_moved`, where some columns are combinations of others.
+
+        `moment` (p, p) holds the second moments of the design columns.
+        """
+        K, p = coef.shape
+        if not self and target is None:
+            return n_independent(moment, np.ones((K, p), dtype=bool))
+        if self and target is None:
+            return rank_of_directions(moment, self.space(K).A)
+        target = np.broadcast_to(target, coef.shape)
+        if not self:
+            own = (coef != target) | (np.arange(p) == p - 1)
+            return n_independent(moment, own, (~own & (target != 0)).any(axis=0))
+        space = self.space(K)
+        distance, origin, _, _ = self._distances(coef, target, np.zeros(p))
+        column = space.first[:, 1]
+        moved = (distance != 0) | (column == p - 1)
+        resting = ~moved & (origin != 0)
+        together = [space.A[:, :, resting & (column == j)].sum(axis=2, keepdims=True) for j in set(column[resting])]
+        return rank_of_directions(moment, np.concatenate([space.A[:, :, moved], *together], axis=2))
 
     def gradient(self, gradient, coef, target=0.0, lasso=None):
         """The gradient (K, p) with respect to the free parameters; zero where a bound is active.

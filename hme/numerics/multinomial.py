@@ -13,6 +13,7 @@ import numpy as np
 
 from .kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
 from .penalties import lasso_minimum, subgradient, whole
+from .rank import n_independent as independent_of
 
 __all__ = [
     "LogitStatistics",
@@ -22,6 +23,7 @@ __all__ = [
     "hessian",
     "log_probability",
     "majorised",
+    "n_independent",
     "n_moved",
     "newton_step",
     "objective_gradient",
@@ -236,6 +238,25 @@ def n_moved(z, used=None):
     free = np.maximum(used.sum(axis=1) - 1, 0)
     slopes = ((z[..., :-1] != 0) & used[:, :, None]).sum(axis=1)
     return int(np.minimum(slopes, free[:, None]).sum() + free.sum())
+
+
+def n_independent(z, moment, used=None, center=None):
+    """`n_moved` where some columns are combinations of others; `moment` (p, p) holds their second moments.
+
+    A nonzero `center` (1, C, p) at which some coefficients rest counts once.
+    """
+    used = np.ones(z.shape[:2], dtype=bool) if used is None else used
+    moved, C = (z != 0) & used[:, :, None], z.shape[1]
+    free, total = np.maximum(used.sum(axis=1) - 1, 0), 0
+    # Of the slots of a column one less than there are can move against each other.
+    count = np.minimum(moved.sum(axis=1), free[:, None])
+    count[:, -1] = free
+    resting = np.zeros(z.shape[1:], dtype=bool) if center is None else (z == 0).any(axis=0) & (center[0] != 0)
+    tied = np.minimum(resting.sum(axis=0), C - 1)
+    tied[-1] = 0
+    for level in range(1, C):
+        total += independent_of(moment, count[free >= level] >= level, tied >= level)
+    return total
 
 
 def subgradient_of(coef, stats, penalty, lasso, center=0.0):

@@ -43,7 +43,9 @@ class DispersedResponse(Response):
     `prior`, `floor` and `shared` are the hyper-parameters of the dispersion.
     """
 
-    traits = Traits(row_arguments=("offset",), sparse_input=True, exact=True, additive=True, smooth=True)
+    traits = Traits(
+        row_arguments=("offset",), sparse_input=True, exact=True, additive=True, smooth=True, dispersion=True
+    )
     links = ("log", "inverse")
     Params, Report = GLMParams, GLMReport
     ceiling = np.inf  # largest dispersion

@@ -56,7 +56,13 @@ class GaussianNoise(Response):
     """
 
     traits = Traits(
-        row_arguments=("offset",), sparse_input=True, multioutput=True, exact=True, additive=True, smooth=True
+        row_arguments=("offset",),
+        sparse_input=True,
+        multioutput=True,
+        exact=True,
+        additive=True,
+        smooth=True,
+        dispersion=True,
     )
     Params, Report = LinearParams, LinearReport
     quadratic = parameter_free = True

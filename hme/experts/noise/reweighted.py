@@ -29,7 +29,9 @@ class ReweightedNoise(Response):
     that fit, so that outliers do not affect them.
     """
 
-    traits = Traits(row_arguments=("offset",), sparse_input=True, exact=True, additive=True, smooth=True)
+    traits = Traits(
+        row_arguments=("offset",), sparse_input=True, exact=True, additive=True, smooth=True, dispersion=True
+    )
     quadratic = True
     own_scalars = ()  # scalars besides the variance
 
