@@ -8,13 +8,19 @@ from ..model.design import LARGEST
 from ..model.features import Tables
 from .row_arguments import NEUTRAL, row_argument
 
-__all__ = ["as_table", "check_range", "given_arguments", "tables_like"]
+__all__ = ["as_table", "check_range", "given_arguments", "row_names", "tables_like"]
 
 
 def as_table(X):
     """X as an array, a data frame or sparse rows."""
     table = X if hasattr(X, "shape") else np.asarray(X)
     return table.tocsr() if sp.issparse(table) else table
+
+
+def row_names(X):
+    """Names of the rows of a data frame, else None."""
+    index = getattr(X, "index", None)  # of a list it is a method
+    return None if callable(index) else index
 
 
 def tables_like(model, X):
