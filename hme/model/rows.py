@@ -104,7 +104,9 @@ def _n_different(rows):
     keys = [c @ rng.standard_normal((c.shape[1], 2)) if sp.issparse(c) else c for c in columns]
     keys += [a.reshape(rows.n_rows, -1) for a in (rows.y, rows.offset, rows.trials) if a is not None]
     codes = np.unique(np.concatenate(keys, axis=1), axis=0, return_inverse=True)[1].ravel()
-    tables = [np.asarray(t, dtype=object) for t in (rows.table, rows.gate_table) if t is not None and not sp.issparse(t)]
+    tables = [
+        np.asarray(t, dtype=object) for t in (rows.table, rows.gate_table) if t is not None and not sp.issparse(t)
+    ]
     if not tables:
         return int(codes.max()) + 1
     return len({tuple(row) for row in np.concatenate([codes[:, None], *tables], axis=1).tolist()})

@@ -1,0 +1,225 @@
+"""Level sets of densities of many rows at once: where a density is above the level that leaves a given probability.
+
+Everything here is a function of arrays and of two callables, `log_density(rows, y)` and `below(rows, y, upper)`, the
+probability of less than the lower (`upper` False) or of no more than the upper end of an interval.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logit
+
+from ..distributions.roots import sign_changes
+
+__all__ = ["Curve", "edges_at", "level_edges", "turning_points"]
+
+GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
+SECTIONS = 34  # golden sections: the place to half the digits, the density to all of them
+NEAR = 3.0  # difference of logarithms within which an extremum may lie on the other side of the level than its points
+STEPS, PROBABILITY, EDGE = 60, 1e-11, 1e-13  # of the search for a level; what is small enough there, and at an edge
+FARTHEST = 4.0  # step of the logarithm of a level
+SLOPE = 1e-6  # of the interval, for a difference
+
+
+class Curve(NamedTuple):
+    """Densities of n rows at points between which they rise or fall: x and log_density, (n, P), x ascending."""
+
+    x: np.ndarray
+    log_density: np.ndarray
+
+    def take(self, rows):
+        return Curve(self.x[rows], self.log_density[rows])
+
+    def with_points(self, rows, x, log_density):
+        """With more points (m,) of some rows."""
+        if not len(rows):
+            return self
+        order = np.argsort(rows, kind="stable")
+        rows, x, log_density = rows[order], x[order], log_density[order]
+        count = np.bincount(rows, minlength=len(self.x))
+        place = np.arange(len(rows)) - np.repeat(np.cumsum(count) - count, count)
+        both = []
+        for own, more in zip(self, (x, log_density), strict=True):
+            added = np.repeat(own[:, :1], count.max(), axis=1)
+            added[rows, place] = more
+            both.append(np.concatenate([own, added], axis=1))
+        order = np.argsort(both[0], axis=1, kind="stable")
+        return Curve(*(np.take_along_axis(values, order, axis=1) for values in both))
+
+
+def first_level(curve, wanted):
+    """Logarithms (n,) of levels above which there is about the share `wanted` (n,) of what the points tell."""
+    x, log_density = curve
+    top = np.max(log_density, axis=1, keepdims=True, where=np.isfinite(log_density), initial=-np.inf)
+    log_density = np.minimum(log_density, top)  # poles
+    height = np.exp(log_density - top)
+    fall, length = np.diff(log_density, axis=1), np.diff(x, axis=1)
+    with np.errstate(all="ignore"):  # between points the logarithm is taken to be linear
+        mass = length * np.where(np.abs(fall) > 1e-3, np.diff(height, axis=1) / fall, height[:, 1:])
+    mass = np.where(np.isfinite(mass), mass, 0.0)
+    upper, lower = (pick(height[:, :-1], height[:, 1:]) for pick in (np.maximum, np.minimum))
+    order = np.argsort(-(upper + lower), axis=1, kind="stable")
+    total = np.cumsum(np.take_along_axis(mass, order, axis=1), axis=1)
+    target = wanted[:, None] * total[:, -1:]
+    place = (total < target).sum(axis=1, keepdims=True).clip(0, mass.shape[1] - 1)
+    cell = np.take_along_axis(order, place, axis=1)
+    upper, lower, own = (np.take_along_axis(values, cell, axis=1) for values in (upper, lower, mass))
+    with np.errstate(all="ignore"):
+        share = np.clip((target - np.take_along_axis(total, place, axis=1) + own) / own, 0.0, 1.0)
+        level = np.log(upper - np.where(np.isfinite(share), share, 0.5) * (upper - lower)) + top
+    return np.where(np.isfinite(level), level, top - 1.0)[:, 0]
+
+
+def turning_points(curve, log_density, level=None):
+    """The curve with its local maxima and minima, all or those that are near the levels (n,)."""
+    x, f = curve
+    found = []
+    for sign in (1.0, -1.0):
+        # A run of equal neighbours counts once, with the points on both of its sides.
+        left, right = np.diff(x, axis=1)[:, :-1] > 0, np.diff(x, axis=1)[:, 1:] > 0
+        middle = sign * f[:, 1:-1]
+        turns = (middle >= sign * f[:, :-2]) & (middle >= sign * f[:, 2:]) & (left | right) & np.isfinite(middle)
+        if level is not None:  # a maximum above the level, or a minimum below it, adds no edge
+            short = sign * (level[:, None] - f[:, 1:-1])
+            turns &= (short > 0) & (short < NEAR)
+        row, place = np.nonzero(turns)
+        place = place + 1
+        here = x[row, place]
+        a, b = x[row, np.maximum(place - 1, 0)], x[row, np.minimum(place + 1, x.shape[1] - 1)]
+        # neighbours that differ
+        a = np.where(a < here, a, x[row, np.maximum(place - 2, 0)])
+        b = np.where(b > here, b, x[row, np.minimum(place + 2, x.shape[1] - 1)])
+        found.append((row, _golden(lambda r, y, sign=sign: sign * log_density(r, y), row, a, b)))
+    row, place = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return curve.with_points(row, place, log_density(row, place)) if len(row) else curve
+
+
+def _golden(function, rows, a, b):
+    """Maxima (m,) of a function between a and b (m,), by golden sections.
+
+    `scipy.optimize.elementwise.find_minimum` takes up to a third longer.
+    """
+    if not len(rows):
+        return a
+    c, d = b - GOLDEN * (b - a), a + GOLDEN * (b - a)
+    fc, fd = function(rows, c), function(rows, d)
+    for _ in range(SECTIONS):
+        left = fc > fd
+        a, b = np.where(left, a, c), np.where(left, d, b)
+        c, d = np.where(left, b - GOLDEN * (b - a), d), np.where(left, c, a + GOLDEN * (b - a))
+        value = function(rows, np.where(left, c, d))
+        fc, fd = np.where(left, value, fd), np.where(left, fc, value)
+    return 0.5 * (a + b)
+
+
+class Edges(NamedTuple):
+    """Ends of level sets: row, whether it is the upper end of an interval, and place, (m,), ascending in every row."""
+
+    row: np.ndarray
+    upper: np.ndarray
+    place: np.ndarray
+
+    def intervals(self, n_rows):
+        """A list of the intervals (m, 2) of every row."""
+        return [part.reshape(-1, 2) for part in np.split(self.place, np.searchsorted(self.row, np.arange(1, n_rows)))]
+
+
+def edges_at(curve, log_density, level, error=EDGE):
+    """The `Edges` of where densities are above levels (n,), and their slopes (m,) there; infinite at ends and jumps."""
+    x, f = curve
+    change = np.diff(np.pad(f >= level[:, None], ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    row, j = np.nonzero(change)  # at place j: between points j - 1 and j
+    last = x.shape[1] - 1
+    left, right = np.maximum(j - 1, 0), np.minimum(j, last)
+    a, b = x[row, left], x[row, right]
+    place, slope = np.where(j > last, a, b), np.full(len(row), np.inf)
+    inner = np.flatnonzero((j > 0) & (j <= last) & (a < b))
+    if len(inner):
+        r, a, b = row[inner], a[inner], b[inner]
+        fa, fb = f[r, left[inner]] - level[r], f[r, right[inner]] - level[r]
+        clipped = np.clip(fa, -1e3, 1e3), np.clip(fb, -1e3, 1e3)  # zeros and poles
+
+        def above(active, y):
+            return np.clip(log_density(r[active], y) - level[r[active]], -1e3, 1e3)
+
+        found = sign_changes(above, a, b, *clipped, error, 0.0)[2]
+        step = np.where(b - found > found - a, 1.0, -1.0) * SLOPE * (b - a)
+        everything = np.arange(len(inner))
+        with np.errstate(all="ignore"):
+            slope[inner] = (above(everything, found + step) - above(everything, found)) / step
+        place[inner] = found
+    return Edges(row, change[row, j] < 0, place), slope
+
+
+class Found(NamedTuple):
+    """What `level_edges` finds: the edges of most rows; brackets of the levels (n,); the rows that have no such level."""
+
+    edges: Edges
+    low: np.ndarray
+    high: np.ndarray
+    flat: np.ndarray
+    curve: Curve
+
+
+def level_edges(curve, log_density, below, wanted, thorough=False, settle=False):
+    """The sets where densities are above the levels that leave `wanted` (n,).
+
+    Newton's steps on the logarithm of the level, whose derivative follows from the slopes at the edges, and halvings
+    where these fail. Where the density is flat at the level no level leaves just as much as is wanted.
+
+    Parameters
+    ----------
+    curve : Curve
+    log_density, below : callable
+    wanted : ndarray of shape (n,)
+    thorough : bool
+        Whether to look for all local maxima and minima, not only for those that are near a first guess of the level.
+    settle : bool
+        Whether to take, where no level leaves just as much, the set that leaves more.
+    """
+    level = first_level(curve, wanted)
+    curve = turning_points(curve, log_density, None if thorough else level)
+    low, high = np.full(len(wanted), -np.inf), np.full(len(wanted), np.inf)
+    active, parts, gaps = np.arange(len(wanted)), [], np.ones(1)
+    for step in range(STEPS):
+        error = max(EDGE, min(1e-4, 1e-2 * np.abs(gaps).min()))
+        edges, mass, change = _mass_above(curve.take(active), log_density, below, active, level[active], error)
+        gaps, at = mass - wanted[active], level[active]
+        sure = ~(np.abs(gaps) <= 4.0 * error * np.abs(change))  # in spite of the errors of the edges
+        low[active] = np.where(sure & (gaps >= 0), np.maximum(low[active], at), low[active])
+        high[active] = np.where(sure & (gaps <= 0), np.minimum(high[active], at), high[active])
+        exact = (np.abs(gaps) <= PROBABILITY) & (error <= 1e-11)
+        kept = exact[edges.row]
+        parts.append(Edges(active[edges.row[kept]], edges.upper[kept], edges.place[kept]))
+        done = exact | (high[active] - low[active] <= 1e-14 * np.maximum(1.0, np.abs(at)))
+        level[active] = _next_level(at, mass, wanted[active], change, low[active], high[active], step)
+        active, gaps = active[~done], gaps[~done]
+        if not len(active):
+            break
+    edges = Edges(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+    flat = np.setdiff1d(np.arange(len(wanted)), edges.row)
+    if settle and len(flat):
+        more = edges_at(curve.take(flat), lambda r, y: log_density(flat[r], y), low[flat])[0]
+        parts = [edges, more._replace(row=flat[more.row])]
+        edges, flat = Edges(*(np.concatenate(values) for values in zip(*parts, strict=True))), flat[:0]
+    order = np.argsort(edges.row, kind="stable")
+    return Found(Edges(*(values[order] for values in edges)), low, high, flat, curve)
+
+
+def _mass_above(curve, log_density, below, rows, level, error):
+    """Edges of some rows, the probability (m,) above their levels, and its derivative."""
+    edges, slope = edges_at(curve, lambda r, y: log_density(rows[r], y), level, error)
+    signs = np.where(edges.upper, 1.0, -1.0)
+    mass = np.bincount(edges.row, signs * below(rows[edges.row], edges.place, edges.upper), len(rows))
+    with np.errstate(all="ignore"):
+        terms = signs * np.exp(level[edges.row]) / slope
+    return edges, mass, np.bincount(edges.row, np.where(slope == 0, 0.0, terms), len(rows))
+
+
+def _next_level(level, mass, wanted, change, low, high, step):
+    """By Newton's rule for the logit of the probability above."""
+    with np.errstate(all="ignore"):
+        new = level - (logit(mass) - logit(wanted)) * mass * (1.0 - mass) / change
+        new = np.clip(new, level - FARTHEST, level + FARTHEST)
+        half = np.where(np.isinf(high), level + 1.0, np.where(np.isinf(low), level - 1.0, 0.5 * low + 0.5 * high))
+    return np.where((new > low) & (new < high) & (step % 6 < 5), new, half)
