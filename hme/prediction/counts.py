@@ -3,7 +3,7 @@
 import numpy as np
 
 from .blocks import cdf_of, pdf_of
-from .levels import Curve, level_edges, turning_points
+from .levels import Curve, distinct, level_edges, turning_points
 from .quantiles import ULPS
 
 __all__ = ["CountRegions"]
@@ -55,7 +55,7 @@ class CountRegions:
             points += [(mode[:, :, None] + sign * step).reshape(len(self), -1) for sign in (-1.0, 1.0)]
         atoms = self.components.atoms
         points += [np.tile(np.floor(atoms) + k, (len(self), 1)) for k in (-1.0, 0.0, 1.0)]
-        x = np.sort(np.clip(np.floor(np.concatenate(points, axis=1)), first[:, None], last[:, None]), axis=1)
+        x = distinct(np.clip(np.floor(np.concatenate(points, axis=1)), first[:, None], last[:, None]))
         return Curve(x, self._log_density_of_all(x))
 
     def _log_mass(self, rows, y):

@@ -11,12 +11,13 @@ from scipy.special import logit
 
 from ..distributions.roots import sign_changes
 
-__all__ = ["Curve", "edges_at", "level_edges", "turning_points"]
+__all__ = ["Curve", "distinct", "edges_at", "level_edges", "turning_points"]
 
 GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
-SECTIONS = 34  # golden sections: the place to half the digits, the density to all of them
+SECTIONS, FIRST_SECTIONS = 34, 14  # golden sections: all digits of a density; enough to tell on which side it is
 NEAR = 3.0  # difference of logarithms within which an extremum may lie on the other side of the level than its points
-STEPS, PROBABILITY, EDGE = 60, 1e-11, 1e-13  # of the search for a level; what is small enough there, and at an edge
+STEPS, FIRST_STEPS = 60, 24  # of the search for a level
+PROBABILITY, NEARLY, EDGE = 1e-11, 1e-5, 1e-10  # what is small enough, what is closed by a last step, and what is small at an edge
 FARTHEST = 4.0  # step of the logarithm of a level
 SLOPE = 1e-6  # of the interval, for a difference
 
@@ -47,6 +48,17 @@ class Curve(NamedTuple):
         return Curve(*(np.take_along_axis(values, order, axis=1) for values in both))
 
 
+def distinct(x):
+    """Points (n, P) in ascending order; those that are there twice come again at the end, as the last one."""
+    x = np.sort(x, axis=1)
+    again = np.diff(x, axis=1, prepend=-np.inf) <= 4.0 * np.spacing(np.abs(x))
+    if not again.any():
+        return x
+    x = np.sort(np.where(again, np.inf, x), axis=1)
+    last = np.max(x, axis=1, keepdims=True, where=np.isfinite(x), initial=-np.inf)
+    return np.minimum(x, last)[:, : x.shape[1] - int(again.sum(axis=1).min())]
+
+
 def first_level(curve, wanted):
     """Logarithms (n,) of levels above which there is about the share `wanted` (n,) of what the points tell."""
     x, log_density = curve
@@ -73,28 +85,21 @@ def first_level(curve, wanted):
 def turning_points(curve, log_density, level=None):
     """The curve with its local maxima and minima, all or those that are near the levels (n,)."""
     x, f = curve
-    found = []
+    found, sections = [], SECTIONS if level is None else FIRST_SECTIONS
     for sign in (1.0, -1.0):
-        # A run of equal neighbours counts once, with the points on both of its sides.
-        left, right = np.diff(x, axis=1)[:, :-1] > 0, np.diff(x, axis=1)[:, 1:] > 0
-        middle = sign * f[:, 1:-1]
-        turns = (middle >= sign * f[:, :-2]) & (middle >= sign * f[:, 2:]) & (left | right) & np.isfinite(middle)
-        if level is not None:  # a maximum above the level, or a minimum below it, adds no edge
+        middle, apart = sign * f[:, 1:-1], x[:, 2:] > x[:, 1:-1]
+        turns = (middle >= sign * f[:, :-2]) & (middle >= sign * f[:, 2:]) & apart & np.isfinite(middle)
+        if level is not None:  # a maximum far above the level, or a minimum far below it, adds no edge
             short = sign * (level[:, None] - f[:, 1:-1])
-            turns &= (short > 0) & (short < NEAR)
+            turns &= (short > -1.0) & (short < NEAR)
         row, place = np.nonzero(turns)
-        place = place + 1
-        here = x[row, place]
-        a, b = x[row, np.maximum(place - 1, 0)], x[row, np.minimum(place + 1, x.shape[1] - 1)]
-        # neighbours that differ
-        a = np.where(a < here, a, x[row, np.maximum(place - 2, 0)])
-        b = np.where(b > here, b, x[row, np.minimum(place + 2, x.shape[1] - 1)])
-        found.append((row, _golden(lambda r, y, sign=sign: sign * log_density(r, y), row, a, b)))
+        a, b = x[row, place], x[row, place + 2]
+        found.append((row, _golden(lambda r, y, sign=sign: sign * log_density(r, y), row, a, b, sections)))
     row, place = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return curve.with_points(row, place, log_density(row, place)) if len(row) else curve
 
 
-def _golden(function, rows, a, b):
+def _golden(function, rows, a, b, sections):
     """Maxima (m,) of a function between a and b (m,), by golden sections.
 
     `scipy.optimize.elementwise.find_minimum` takes up to a third longer.
@@ -103,7 +108,7 @@ def _golden(function, rows, a, b):
         return a
     c, d = b - GOLDEN * (b - a), a + GOLDEN * (b - a)
     fc, fd = function(rows, c), function(rows, d)
-    for _ in range(SECTIONS):
+    for _ in range(sections):
         left = fc > fd
         a, b = np.where(left, a, c), np.where(left, d, b)
         c, d = np.where(left, b - GOLDEN * (b - a), d), np.where(left, c, a + GOLDEN * (b - a))
@@ -181,14 +186,16 @@ def level_edges(curve, log_density, below, wanted, thorough=False, settle=False)
     curve = turning_points(curve, log_density, None if thorough else level)
     low, high = np.full(len(wanted), -np.inf), np.full(len(wanted), np.inf)
     active, parts, gaps = np.arange(len(wanted)), [], np.ones(1)
-    for step in range(STEPS):
+    for step in range(STEPS if thorough or settle else FIRST_STEPS):
         error = max(EDGE, min(1e-4, 1e-2 * np.abs(gaps).min()))
-        edges, mass, change = _mass_above(curve.take(active), log_density, below, active, level[active], error)
-        gaps, at = mass - wanted[active], level[active]
+        some, at = curve.take(active), level[active]
+        edges, slope = edges_at(some, lambda r, y, own=active: log_density(own[r], y), at, error)
+        mass, change = _mass_of(edges, slope, at, lambda r, y, upper, own=active: below(own[r], y, upper))
+        gaps = mass - wanted[active]
+        edges, exact = _closed(edges, slope, gaps, change, lambda r, y, upper, own=active: below(own[r], y, upper))
         sure = ~(np.abs(gaps) <= 4.0 * error * np.abs(change))  # in spite of the errors of the edges
         low[active] = np.where(sure & (gaps >= 0), np.maximum(low[active], at), low[active])
         high[active] = np.where(sure & (gaps <= 0), np.minimum(high[active], at), high[active])
-        exact = (np.abs(gaps) <= PROBABILITY) & (error <= 1e-11)
         kept = exact[edges.row]
         parts.append(Edges(active[edges.row[kept]], edges.upper[kept], edges.place[kept]))
         done = exact | (high[active] - low[active] <= 1e-14 * np.maximum(1.0, np.abs(at)))
@@ -206,14 +213,34 @@ def level_edges(curve, log_density, below, wanted, thorough=False, settle=False)
     return Found(Edges(*(values[order] for values in edges)), low, high, flat, curve)
 
 
-def _mass_above(curve, log_density, below, rows, level, error):
-    """Edges of some rows, the probability (m,) above their levels, and its derivative."""
-    edges, slope = edges_at(curve, lambda r, y: log_density(rows[r], y), level, error)
+def _mass_of(edges, slope, level, below):
+    """The probability (n,) between edges, and its derivative with respect to the logarithm of the level."""
     signs = np.where(edges.upper, 1.0, -1.0)
-    mass = np.bincount(edges.row, signs * below(rows[edges.row], edges.place, edges.upper), len(rows))
+    mass = np.bincount(edges.row, signs * below(edges.row, edges.place, edges.upper), len(level))
     with np.errstate(all="ignore"):
         terms = signs * np.exp(level[edges.row]) / slope
-    return edges, mass, np.bincount(edges.row, np.where(slope == 0, 0.0, terms), len(rows))
+    return mass, np.bincount(edges.row, np.where(slope == 0, 0.0, terms), len(level))
+
+
+def _closed(edges, slope, gap, change, below):
+    """Edges moved along their slopes to where the gap is closed, and the rows (n,) of bool where it then is."""
+    exact = np.abs(gap) <= PROBABILITY
+    near = np.flatnonzero(~exact & (np.abs(gap) <= NEARLY))
+    own = np.isin(edges.row, near)
+    if not own.any():
+        return edges, exact
+    row, upper, place = (values[own] for values in edges)
+    with np.errstate(all="ignore"):
+        step = -(gap / change)[row] / slope[own]
+    moved = np.where(np.isfinite(step), place + step, place)
+    ascending = np.bincount(row, np.append((np.diff(moved) < 0) & (np.diff(row) == 0), False), len(gap)) == 0
+    signs = np.where(upper, 1.0, -1.0)
+    both = [np.bincount(row, signs * below(row, values, upper), len(gap)) for values in (place, moved)]
+    closed = np.zeros(len(gap), dtype=bool)
+    closed[near] = (np.abs(gap + both[1] - both[0]) <= PROBABILITY)[near] & ascending[near]
+    out = edges.place.copy()
+    out[own] = np.where(closed[row], moved, place)
+    return edges._replace(place=out), exact | closed
 
 
 def _next_level(level, mass, wanted, change, low, high, step):

@@ -5,7 +5,7 @@ import numpy as np
 from ..distributions import join
 from .blocks import BLOCK, cdf_of, pdf_of
 from .counts import CountRegions
-from .levels import Curve, edges_at, level_edges, turning_points
+from .levels import Curve, distinct, edges_at, level_edges, turning_points
 from .quantiles import ULPS
 
 __all__ = ["Regions"]
@@ -48,7 +48,7 @@ class Regions(CountRegions):
             pieces = pieces[:, :, pieces.shape[2] // 2 % THIN :: THIN]
         points = np.concatenate([pieces, self.components.kinks(), self.components.mode()[:, :, None]], axis=2)
         first = points[np.arange(len(self)), used.argmax(axis=1), :1]
-        x = np.sort(np.where(used[:, :, None], points, first[:, :, None]).reshape(len(self), -1), axis=1)
+        x = distinct(np.where(used[:, :, None], points, first[:, :, None]).reshape(len(self), -1))
         return Curve(x, self._log_density_of_all(x))
 
     def _log_density_of_all(self, x):
