@@ -177,8 +177,8 @@ class Classes:
         if self.without_weight(y).any():
             others = plain(np.delete(self.classes, self.weighted))
             raise ValueError(
-                f"y holds classes whose rows all had weight zero in the fit, {others}: the model gives them probability "
-                "zero. Leave their rows out, or give them weight zero here too."
+                f"y holds classes whose rows all had weight zero in the fit, {others}: the model gives them "
+                "probability zero. Leave their rows out, or give them weight zero here too."
             )
 
     def as_given(self, values, absent=0.0):

@@ -11,7 +11,8 @@ __all__ = ["CountRegions"]
 MANY = 1024  # counts that are gone through one by one; of more the probabilities are like a density
 Z = np.array([-8.0, -6.0, -5.0, *np.linspace(-4.0, 4.0, 17), 5.0, 6.0, 8.0])  # distances from the mean
 OCTAVES = 2.0 ** np.arange(64)
-NEXT = np.array([-2.0, -1.0, 0.0, 1.0])  # counts around an end that are decided one by one
+NEXT = np.array([-1.0, 0.0])  # counts at an end that are decided one by one
+MOST = 1 << 22  # counts that are gone through where there are points between them
 
 
 class CountRegions:
@@ -69,14 +70,23 @@ class CountRegions:
         """Probability (m,) of less than the ends of runs of counts, of which the outer ones count in part."""
         y = np.where(upper, y, y - 1.0)
         k = np.floor(y)
-        here, there = (self._blockwise(cdf_of, rows, v) for v in (k, k + 1.0))
-        return here + (y - k) * (there - here)
+        return self._blockwise(cdf_of, rows, k) + (y - k) * self._blockwise(pdf_of, rows, k + 1.0)
 
     def _count_region(self, coverage):
         """Runs of the counts with the largest probabilities, as many as it takes."""
         tail = min(1e-3 * (1.0 - coverage), 1e-6)
         first, last = self.icdf(tail), self.iccdf(tail)
+        modes, heavy = self.components.mode(), self.weights > 1e-3 * tail
+        first = np.minimum(first, np.where(heavy, modes, np.inf).min(axis=1))
+        last = np.maximum(last, np.where(heavy, modes, -np.inf).max(axis=1))
         far = self.components.on_lattice & (last - first > MANY)
+        if len(self._points_between()) and far.any():
+            if (last - first > MOST).any():
+                raise ValueError(
+                    f"The region is one of more than {MOST} counts of {self.components!r} and of points between them. "
+                    'Take a smaller coverage, or method="equal_tailed".'
+                )
+            far[:] = False
         regions = np.empty(len(self), dtype=object)
         for some, regions_of in ((~far, CountRegions._enumerated), (far, CountRegions._searched)):
             rows = np.flatnonzero(some)
@@ -86,6 +96,10 @@ class CountRegions:
                     regions[i] = region
         return list(regions)
 
+    def _points_between(self):
+        """Points that have probability and are no whole numbers."""
+        return self.components.atoms[self.components.atoms != np.floor(self.components.atoms)]
+
     def _enumerated(self, first, last, coverage):
         """By the probabilities of all counts."""
         atoms, n = self.components.atoms, len(self)
@@ -93,8 +107,7 @@ class CountRegions:
         if self.components.on_lattice:
             first = np.floor(first)
             counts = first[:, None] + np.arange(int((last - first).max()) + 1)
-            odd = atoms[atoms != np.floor(atoms)]
-            points = np.sort(np.concatenate([counts, np.tile(odd, (n, 1))], axis=1), axis=1)
+            points = np.sort(np.concatenate([counts, np.tile(self._points_between(), (n, 1))], axis=1), axis=1)
         mass = np.exp(self._log_density_of_all(points))
         order = np.argsort(-mass, axis=1, kind="stable")
         total = np.cumsum(np.take_along_axis(mass, order, axis=1), axis=1)
@@ -109,23 +122,24 @@ class CountRegions:
         found = level_edges(self._count_curve(first, last), self._log_mass, self._mass_below, wanted, settle=True)
         ends = found.edges.place.reshape(-1, 2)
         rows = found.edges.row[::2]
-        inner = np.stack([np.ceil(ends[:, 0]) + 2.0, np.floor(ends[:, 1]) - 2.0], axis=1)
+        inner = np.stack([np.ceil(ends[:, 0]) + 1.0, np.floor(ends[:, 1]) - 1.0], axis=1)
         inside = inner[:, 0] <= inner[:, 1]
         mass = np.zeros(len(rows))
         low, high = inner[inside].T
         mass[inside] = self._blockwise(cdf_of, rows[inside], high) - self._blockwise(cdf_of, rows[inside], low - 1.0)
         near = np.concatenate([np.ceil(ends[:, :1]) + NEXT, np.floor(ends[:, 1:]) - NEXT], axis=1)
         own = self._blockwise(pdf_of, np.repeat(rows, near.shape[1]), near.ravel()).reshape(near.shape)
-        parts = np.split(np.arange(len(rows)), np.searchsorted(rows, np.arange(1, len(self))))
-        odd = self.components.atoms[self.components.atoms != np.floor(self.components.atoms)]
-        outside = [(atom, self._blockwise(pdf_of, None, np.full(len(self), atom))) for atom in odd.tolist()]
-        return [
-            _settled(
-                inner[p][inside[p]], mass[p].sum(), near[p].ravel(), own[p].ravel(), coverage,
-                [(atom, m[i]) for atom, m in outside],
-            )
-            for i, p in enumerate(parts)
-        ]  # fmt: skip
+        # What is inside a neighbouring run is not one that is to be decided.
+        same = np.append(rows[1:] == rows[:-1], False) & np.append(inside[1:], False)
+        own[near >= np.where(same, np.append(inner[1:, 0], np.inf), np.inf)[:, None]] = 0.0
+        same = np.append(False, rows[1:] == rows[:-1]) & np.append(False, inside[:-1])
+        own[near <= np.where(same, np.append(-np.inf, inner[:-1, 1]), -np.inf)[:, None]] = 0.0
+        regions = []
+        for part in np.split(np.arange(len(rows)), np.searchsorted(rows, np.arange(1, len(self)))):
+            runs = inner[part][inside[part]].tolist()
+            undecided = dict(zip(near[part].ravel().tolist(), own[part].ravel().tolist(), strict=True))
+            regions.append(_settled(runs, mass[part].sum(), undecided, coverage * (1.0 - ULPS)))
+        return regions
 
 
 def _runs(points, kept, there):
@@ -138,17 +152,13 @@ def _runs(points, kept, there):
     return regions
 
 
-def _settled(inner, mass, counts, own, coverage, atoms):
-    """Runs of one row: the inner ones, and as many of the counts around their ends as it takes."""
-    wanted, runs = coverage * (1.0 - ULPS), inner.tolist()
-    candidates = {c: m for c, m in zip(counts.tolist(), own.tolist(), strict=True) if m > 0}
-    candidates = {c: m for c, m in candidates.items() if not any(low <= c <= high for low, high in runs)}
-    candidates |= {a: m for a, m in atoms if m > 0 and not any(low <= a <= high for low, high in runs)}
-    for count in sorted(candidates, key=lambda c: (-candidates[c], c)):
-        if mass >= wanted:
+def _settled(runs, mass, undecided, wanted):
+    """Runs of one row: those whose probability is `mass`, and as many other counts {count: probability} as it takes."""
+    for count, own in sorted(undecided.items(), key=lambda item: (-item[1], item[0])):
+        if mass >= wanted or own == 0:
             break
         runs.append([count, count])
-        mass += candidates[count]
+        mass += own
     runs.sort()
     merged = runs[:1]
     for low, high in runs[1:]:

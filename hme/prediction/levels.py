@@ -17,7 +17,12 @@ GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
 SECTIONS, FIRST_SECTIONS = 34, 14  # golden sections: all digits of a density; enough to tell on which side it is
 NEAR = 3.0  # difference of logarithms within which an extremum may lie on the other side of the level than its points
 STEPS, FIRST_STEPS = 60, 24  # of the search for a level
-PROBABILITY, NEARLY, EDGE = 1e-11, 1e-5, 1e-10  # what is small enough, what is closed by a last step, and what is small at an edge
+PROBABILITY, NEARLY, EDGE = (
+    1e-11,
+    1e-5,
+    1e-10,
+)  # what is small enough, what is closed by a last step, and what is small at an edge
+ALIKE = 1e-8  # difference of the logarithms of the density at the edges
 FARTHEST = 4.0  # step of the logarithm of a level
 SLOPE = 1e-6  # of the interval, for a difference
 
@@ -59,16 +64,21 @@ def distinct(x):
     return np.minimum(x, last)[:, : x.shape[1] - int(again.sum(axis=1).min())]
 
 
-def first_level(curve, wanted):
+def first_level(curve, below, wanted):
     """Logarithms (n,) of levels above which there is about the share `wanted` (n,) of what the points tell."""
     x, log_density = curve
     top = np.max(log_density, axis=1, keepdims=True, where=np.isfinite(log_density), initial=-np.inf)
-    log_density = np.minimum(log_density, top)  # poles
+    poles = np.flatnonzero((log_density == np.inf).any(axis=1))
+    log_density = np.minimum(log_density, top)
     height = np.exp(log_density - top)
     fall, length = np.diff(log_density, axis=1), np.diff(x, axis=1)
     with np.errstate(all="ignore"):  # between points the logarithm is taken to be linear
         mass = length * np.where(np.abs(fall) > 1e-3, np.diff(height, axis=1) / fall, height[:, 1:])
     mass = np.where(np.isfinite(mass), mass, 0.0)
+    if len(poles):
+        rows = np.repeat(poles, x.shape[1])
+        values = below(rows, x[poles].ravel(), np.ones(len(rows), dtype=bool)).reshape(len(poles), -1)
+        mass[poles] = np.maximum(np.diff(values, axis=1), 0.0)
     upper, lower = (pick(height[:, :-1], height[:, 1:]) for pick in (np.maximum, np.minimum))
     order = np.argsort(-(upper + lower), axis=1, kind="stable")
     total = np.cumsum(np.take_along_axis(mass, order, axis=1), axis=1)
@@ -79,6 +89,8 @@ def first_level(curve, wanted):
     with np.errstate(all="ignore"):
         share = np.clip((target - np.take_along_axis(total, place, axis=1) + own) / own, 0.0, 1.0)
         level = np.log(upper - np.where(np.isfinite(share), share, 0.5) * (upper - lower)) + top
+    at_pole = np.isin(np.arange(len(x)), poles)[:, None]
+    level = np.where(at_pole, 0.5 * (np.log(upper) + np.log(lower)) + top, level)
     return np.where(np.isfinite(level), level, top - 1.0)[:, 0]
 
 
@@ -148,7 +160,8 @@ def edges_at(curve, log_density, level, error=EDGE):
             return np.clip(log_density(r[active], y) - level[r[active]], -1e3, 1e3)
 
         found = sign_changes(above, a, b, *clipped, error, 0.0)[2]
-        step = np.where(b - found > found - a, 1.0, -1.0) * SLOPE * (b - a)
+        step = SLOPE * np.where(found - a < b - found, np.maximum(found - a, 0.0), found - b)
+        step = np.where(step == 0, np.where(found < b, 1.0, -1.0) * SLOPE * (b - a), step)
         everything = np.arange(len(inner))
         with np.errstate(all="ignore"):
             slope[inner] = (above(everything, found + step) - above(everything, found)) / step
@@ -157,7 +170,7 @@ def edges_at(curve, log_density, level, error=EDGE):
 
 
 class Found(NamedTuple):
-    """What `level_edges` finds: the edges of most rows; brackets of the levels (n,); the rows that have no such level."""
+    """What `level_edges` finds: edges of most rows; brackets of the levels (n,); rows that have no such level."""
 
     edges: Edges
     low: np.ndarray
@@ -182,17 +195,21 @@ def level_edges(curve, log_density, below, wanted, thorough=False, settle=False)
     settle : bool
         Whether to take, where no level leaves just as much, the set that leaves more.
     """
-    level = first_level(curve, wanted)
+    level = first_level(curve, below, wanted)
     curve = turning_points(curve, log_density, None if thorough else level)
     low, high = np.full(len(wanted), -np.inf), np.full(len(wanted), np.inf)
     active, parts, gaps = np.arange(len(wanted)), [], np.ones(1)
     for step in range(STEPS if thorough or settle else FIRST_STEPS):
-        error = max(EDGE, min(1e-4, 1e-2 * np.abs(gaps).min()))
+        error = max(EDGE, min(1e-4, 1e-4 * np.abs(gaps).min()))
         some, at = curve.take(active), level[active]
         edges, slope = edges_at(some, lambda r, y, own=active: log_density(own[r], y), at, error)
-        mass, change = _mass_of(edges, slope, at, lambda r, y, upper, own=active: below(own[r], y, upper))
+        terms = below(active[edges.row], edges.place, edges.upper)
+        mass, change = _mass_of(edges, slope, at, terms)
         gaps = mass - wanted[active]
-        edges, exact = _closed(edges, slope, gaps, change, lambda r, y, upper, own=active: below(own[r], y, upper))
+        closing = np.where(error <= ALIKE, gaps, np.inf)
+        edges, exact = _closed(
+            edges, slope, gaps, change, terms, lambda r, y, upper, own=active: below(own[r], y, upper)
+        )
         sure = ~(np.abs(gaps) <= 4.0 * error * np.abs(change))  # in spite of the errors of the edges
         low[active] = np.where(sure & (gaps >= 0), np.maximum(low[active], at), low[active])
         high[active] = np.where(sure & (gaps <= 0), np.minimum(high[active], at), high[active])
@@ -213,16 +230,16 @@ def level_edges(curve, log_density, below, wanted, thorough=False, settle=False)
     return Found(Edges(*(values[order] for values in edges)), low, high, flat, curve)
 
 
-def _mass_of(edges, slope, level, below):
-    """The probability (n,) between edges, and its derivative with respect to the logarithm of the level."""
+def _mass_of(edges, slope, level, terms):
+    """Probabilities (n,) between edges, from those below them, and the derivatives by the logarithms of the levels."""
     signs = np.where(edges.upper, 1.0, -1.0)
-    mass = np.bincount(edges.row, signs * below(edges.row, edges.place, edges.upper), len(level))
+    mass = np.bincount(edges.row, signs * terms, len(level))
     with np.errstate(all="ignore"):
-        terms = signs * np.exp(level[edges.row]) / slope
-    return mass, np.bincount(edges.row, np.where(slope == 0, 0.0, terms), len(level))
+        rates = signs * np.exp(level[edges.row]) / slope
+    return mass, np.bincount(edges.row, np.where(slope == 0, 0.0, rates), len(level))
 
 
-def _closed(edges, slope, gap, change, below):
+def _closed(edges, slope, gap, change, terms, below):
     """Edges moved along their slopes to where the gap is closed, and the rows (n,) of bool where it then is."""
     exact = np.abs(gap) <= PROBABILITY
     near = np.flatnonzero(~exact & (np.abs(gap) <= NEARLY))
@@ -234,10 +251,9 @@ def _closed(edges, slope, gap, change, below):
         step = -(gap / change)[row] / slope[own]
     moved = np.where(np.isfinite(step), place + step, place)
     ascending = np.bincount(row, np.append((np.diff(moved) < 0) & (np.diff(row) == 0), False), len(gap)) == 0
-    signs = np.where(upper, 1.0, -1.0)
-    both = [np.bincount(row, signs * below(row, values, upper), len(gap)) for values in (place, moved)]
+    more = np.bincount(row, np.where(upper, 1.0, -1.0) * (below(row, moved, upper) - terms[own]), len(gap))
     closed = np.zeros(len(gap), dtype=bool)
-    closed[near] = (np.abs(gap + both[1] - both[0]) <= PROBABILITY)[near] & ascending[near]
+    closed[near] = (np.abs(gap + more) <= PROBABILITY)[near] & ascending[near]
     out = edges.place.copy()
     out[own] = np.where(closed[row], moved, place)
     return edges._replace(place=out), exact | closed

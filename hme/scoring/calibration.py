@@ -30,8 +30,8 @@ def _pit_range(dist, y):
 def pit(dist, y, random_state=None):
     """Probability integral transform of observed targets, (n,) or (n, T), eq. (pit): uniform if the model is right.
 
-    Where y has atoms (counts, classes, a point mass), a value is drawn uniformly between the probabilities of being below y and
-    of being at most y. Of classes the order is that of their codes; the transform is uniform in any order.
+    Where y has atoms (counts, classes, a point mass), a value is drawn uniformly between the probabilities of being
+    below y and of being at most y. Of classes the order is that of their codes; the transform is uniform in any order.
 
     Parameters
     ----------

@@ -111,7 +111,7 @@ class DistributionScorer:
     def _evaluate(self, estimator, X, y, sample_weight, rows):
         if not hasattr(estimator, "predict_dist"):
             raise TypeError(
-                f"{self} needs an estimator with predict_dist, such as HMERegressor or HMEClassifier, or a pipeline that ends in one; "
+                f"{self} needs an estimator with predict_dist, such as those of hme, or a pipeline that ends in one; "
                 f"got {type(estimator).__name__}."
             )
         dist = estimator.predict_dist(X, **rows)
