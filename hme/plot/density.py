@@ -5,7 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from ..numerics.checks import check_int
-from .picture import pyplot, subject_of, target_label
+from .picture import name_of, pyplot, subject_of, target_label
 
 __all__ = ["DensityDisplay"]
 
@@ -141,7 +141,7 @@ class DensityDisplay:
         dist = subject.ask("predict_dist", grid, **subject.neutral())
         of = _of_classes if subject.model.task == "classification" else _of_numbers
         points, density, quantiles, target, classes = of(dist, y, output, levels, n_points)
-        name = getattr(y, "name", None) if classes is not None else target_label(subject.model, y, output)
+        name = name_of(y) if classes is not None else target_label(subject.model, y, output)
         display = cls(
             x,
             points,

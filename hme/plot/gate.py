@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .picture import colors_of, expert_labels, legend_of, pyplot, subject_of, value_range
+from .picture import colors_of, expert_labels, legend_of, name_of, pyplot, subject_of, value_range
 
 __all__ = ["GateDisplay"]
 
@@ -137,7 +137,7 @@ class GateDisplay:
             feature_names=feature_names or [subject.names[j] for j in pair],
             expert_names=expert_labels(subject.model, prior.shape[2]),
             classes=None if y is None or subject.model.task == "regression" else subject.model.classes_,
-            target_name=getattr(y, "name", None),
+            target_name=name_of(y),
         )
         return display.plot(ax=ax, image_kwargs=image_kwargs, scatter_kwargs=scatter_kwargs)
 

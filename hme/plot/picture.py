@@ -19,6 +19,7 @@ __all__ = [
     "curves",
     "expert_labels",
     "legend_of",
+    "name_of",
     "pyplot",
     "subject_of",
     "target_label",
@@ -252,13 +253,17 @@ def target_of(model, y, output):
 
 def target_label(model, y, output):
     """Label of the vertical axis: the name of y where it has one."""
-    name, columns = getattr(y, "name", None), getattr(y, "columns", None)
-    name = "y" if name is None else str(name)
+    name = name_of(y) or "y"
     if model.task == "classification":
         return f"P({model.classes_[class_number(model, output)]})"
-    if columns is not None:
-        return str(columns[output or 0])
+    if np.ndim(y) == 2 and hasattr(y, "iloc"):
+        return str(y.columns[output or 0])
     return name if output is None or np.ndim(y) == 1 else f"{name}[{output}]"
+
+
+def name_of(y):
+    """The name of a series; None where it has none, or y is no series."""
+    return str(y.name) if np.ndim(y) == 1 and hasattr(y, "iloc") and y.name is not None else None
 
 
 def expert_labels(model, n_experts):

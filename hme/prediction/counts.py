@@ -11,7 +11,7 @@ __all__ = ["CountRegions"]
 MANY = 1024  # counts that are gone through one by one; of more the probabilities are like a density
 Z = np.array([-8.0, -6.0, -5.0, *np.linspace(-4.0, 4.0, 17), 5.0, 6.0, 8.0])  # distances from the mean
 OCTAVES = 2.0 ** np.arange(64)
-NEXT = np.array([-1.0, 0.0])  # counts at an end that are decided one by one
+NEXT = np.array([-2.0, -1.0, 0.0])  # counts at an end that are decided one by one
 MOST = 1 << 22  # counts that are gone through where there are points between them
 
 
@@ -134,10 +134,15 @@ class CountRegions:
         own[near >= np.where(same, np.append(inner[1:, 0], np.inf), np.inf)[:, None]] = 0.0
         same = np.append(False, rows[1:] == rows[:-1]) & np.append(False, inside[:-1])
         own[near <= np.where(same, np.append(-np.inf, inner[:-1, 1]), -np.inf)[:, None]] = 0.0
+        # Towards the inside probabilities rise, but for rounding.
+        m = len(NEXT)
+        risen = np.concatenate([np.maximum.accumulate(own[:, k : k + m], axis=1) for k in (0, m)], axis=1)
+        rank = np.where(own > 0, risen * (1.0 + ULPS * np.tile(np.arange(m), 2)), 0.0)
         regions = []
         for part in np.split(np.arange(len(rows)), np.searchsorted(rows, np.arange(1, len(self)))):
             runs = inner[part][inside[part]].tolist()
-            undecided = dict(zip(near[part].ravel().tolist(), own[part].ravel().tolist(), strict=True))
+            values = (a[part].ravel().tolist() for a in (near, own, rank))
+            undecided = {count: (key, mass) for count, mass, key in zip(*values, strict=True)}
             regions.append(_settled(runs, mass[part].sum(), undecided, coverage * (1.0 - ULPS)))
         return regions
 
@@ -153,8 +158,8 @@ def _runs(points, kept, there):
 
 
 def _settled(runs, mass, undecided, wanted):
-    """Runs of one row: those whose probability is `mass`, and as many other counts {count: probability} as it takes."""
-    for count, own in sorted(undecided.items(), key=lambda item: (-item[1], item[0])):
+    """Runs of one row: those that hold `mass`, and as many of the counts {count: (rank, probability)} as it takes."""
+    for count, (_, own) in sorted(undecided.items(), key=lambda item: (-item[1][0], item[0])):
         if mass >= wanted or own == 0:
             break
         runs.append([count, count])

@@ -4,6 +4,7 @@ Everything here is a function of arrays and of two callables, `log_density(rows,
 probability of less than the lower (`upper` False) or of no more than the upper end of an interval.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -202,14 +203,12 @@ def level_edges(curve, log_density, below, wanted, thorough=False, settle=False)
     for step in range(STEPS if thorough or settle else FIRST_STEPS):
         error = max(EDGE, min(1e-4, 1e-4 * np.abs(gaps).min()))
         some, at = curve.take(active), level[active]
-        edges, slope = edges_at(some, lambda r, y, own=active: log_density(own[r], y), at, error)
+        edges, slope = edges_at(some, partial(_of_rows, log_density, active), at, error)
         terms = below(active[edges.row], edges.place, edges.upper)
         mass, change = _mass_of(edges, slope, at, terms)
         gaps = mass - wanted[active]
         closing = np.where(error <= ALIKE, gaps, np.inf)
-        edges, exact = _closed(
-            edges, slope, gaps, change, terms, lambda r, y, upper, own=active: below(own[r], y, upper)
-        )
+        edges, exact = _closed(edges, slope, closing, change, terms, partial(_of_rows, below, active))
         sure = ~(np.abs(gaps) <= 4.0 * error * np.abs(change))  # in spite of the errors of the edges
         low[active] = np.where(sure & (gaps >= 0), np.maximum(low[active], at), low[active])
         high[active] = np.where(sure & (gaps <= 0), np.minimum(high[active], at), high[active])
@@ -223,11 +222,16 @@ def level_edges(curve, log_density, below, wanted, thorough=False, settle=False)
     edges = Edges(*(np.concatenate(values) for values in zip(*parts, strict=True)))
     flat = np.setdiff1d(np.arange(len(wanted)), edges.row)
     if settle and len(flat):
-        more = edges_at(curve.take(flat), lambda r, y: log_density(flat[r], y), low[flat])[0]
+        more = edges_at(curve.take(flat), partial(_of_rows, log_density, flat), low[flat])[0]
         parts = [edges, more._replace(row=flat[more.row])]
         edges, flat = Edges(*(np.concatenate(values) for values in zip(*parts, strict=True))), flat[:0]
     order = np.argsort(edges.row, kind="stable")
     return Found(Edges(*(values[order] for values in edges)), low, high, flat, curve)
+
+
+def _of_rows(function, rows, index, *arguments):
+    """A function of some of the rows, by their numbers among these."""
+    return function(rows[index], *arguments)
 
 
 def _mass_of(edges, slope, level, terms):
