@@ -127,7 +127,7 @@ def _equations(model, k, names, target, max_terms):
     family, report = model.model_.expert.family(k), _report_of(model, k)
     scores = family.class_scores(report)
     if scores is not None:
-        coef, intercept, classes = scores[0][0], scores[1][0], model.classes_
+        coef, intercept, classes = scores[0][0], scores[1][0], model.target_.labels
         if not coef.any():
             shares = zip(classes, softmax(intercept), strict=True)
             return [f"{target} is " + ", ".join(f"{c} ({share:.2f})" for c, share in shares)]
@@ -137,8 +137,8 @@ def _equations(model, k, names, target, max_terms):
             return [f"{target} by the softmax of", *lines]
     if "coef" not in report._fields or report.coef.shape[-1:] != (len(names),) or report.coef.ndim > 3:
         return family.equations(report, names, target)
-    if model.task == "classification" and len(model.classes_) == 2:  # the second class is what has an equation
-        target = f"{target} = {model.classes_[1]}"
+    if model.task == "classification" and len(model.target_.labels) == 2:  # the second class is what has an equation
+        target = f"{target} = {model.target_.labels[1]}"
     if report.coef.ndim == 2 or report.coef.shape[1] == 1:
         return [_equation(family, report, names, target, max_terms)]
     outputs = [_output(report, t) for t in range(report.coef.shape[1])]

@@ -351,7 +351,7 @@ def _one_draw(model, X, y, weight, rows, draw, reference, refits, statistic, see
             again = refit(model, X, y, draw(rng), rows, int(rng.integers(2**31 - 1)), **one_start(start))
     except REFIT_ERRORS as error:
         return Draw(("failed",), f"{type(error).__name__}: {error}")
-    if is_classifier(model) and not np.array_equal(again.classes_, model.classes_):
+    if is_classifier(model) and again.target_.labels != model.target_.labels:
         return Draw(("failed",), "a class has no row in the draw")
     resp = again.responsibilities(X, y, **without_labels(rows))
     bound = model.model_

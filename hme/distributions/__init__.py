@@ -8,6 +8,7 @@ by column, as those of `numerics.kernels`.
 
 from .base import Distribution
 from .binomial import Binomial
+from .categorical import Categorical
 from .composite import Composite, join
 from .gamma import Gamma
 from .hyperbolic import Hyperbolic
@@ -25,6 +26,7 @@ from .zero_truncated import ZeroTruncated
 
 __all__ = [
     "Binomial",
+    "Categorical",
     "Composite",
     "Distribution",
     "FromScipy",

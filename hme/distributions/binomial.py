@@ -8,6 +8,8 @@ from .counts import Counts, beta_below
 
 __all__ = ["Binomial", "log_mass"]
 
+LARGEST = 1e15  # trials that are drawn as such
+
 
 def log_mass(y, log_odds, trials):
     """Log-probability of y successes, whose log-odds are given, out of a number of trials, eq. (binomial)."""
@@ -49,4 +51,9 @@ class Binomial(Counts):
     def sample(self, rng):
         trials = self._full(self.trials)
         # Trials need not be whole numbers where a user says so; draws are.
-        return rng.binomial(np.rint(trials).astype(np.int64), self._full(expit(self.eta))).astype(float)
+        large, share = trials > LARGEST, self._full(expit(self.eta))
+        draws = rng.binomial(np.rint(np.where(large, 1.0, trials)).astype(np.int64), share).astype(float)
+        if not large.any():
+            return draws
+        spread = np.sqrt(self.variance()) * rng.standard_normal(self.shape)  # as good as a double, there
+        return np.where(large, np.clip(np.rint(self.mean() + spread), 0.0, trials), draws)

@@ -145,6 +145,7 @@ def _tree(model, expert, rows):
         model.tree,
         rows_per_leaf=10 * rows.X.shape[1],
         weight=rows.weight.sum(),
+        n_rows=rows.n_different,
     )
     expert.check_leaves(tree.n_leaves)
     return tree

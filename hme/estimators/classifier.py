@@ -4,10 +4,12 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 
+from ..prediction import ClassDistribution, predictive_distribution
 from .base import BaseHME
 from .binding import bind
 from .inputs import read, unchanged_on_error
 from .keeping import keep
+from .reading import row_names
 from .starting import start
 
 __all__ = ["HMEClassifier"]
@@ -222,7 +224,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         ----------
         X : array-like or sparse matrix of shape (n, p)
         y : array-like of shape (n,)
-            Class labels, at least two classes.
+            Class labels, of at least two classes in rows of positive weight. A class whose rows all have weight zero
+            stays in `classes_`, with probability zero.
         sample_weight : array-like of shape (n,) or None
             Not negative; a weight of 2 is the same as the row twice. Penalties and priors are measured in rows, so that
             weights which add up to hardly more than the parameters leave nothing but these; `fit` says so.
@@ -313,7 +316,30 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         """
         rows = self.rows(X)
         probability = self.model_.mean(self.params_, rows)
-        return probability / probability.sum(axis=1, keepdims=True)
+        return self.target_.as_given(probability / probability.sum(axis=1, keepdims=True))
+
+    def predict_dist(self, X):
+        """Distribution of the class given x, for all rows at once, eq. (mixture).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+
+        Returns
+        -------
+        ClassDistribution
+            With ``probabilities, pmf, entropy, mode, sample``, ..., and the experts' own in ``components, weights``.
+
+        Raises
+        ------
+        ValueError
+            If X is not a table such as the model was fitted to.
+        NotFittedError
+            If the model is not fitted.
+        """
+        dist = predictive_distribution(self.model_, self.params_, self.rows(X), index=row_names(X))
+        components = dist.components.among(self.target_.weighted, len(self.classes_))
+        return ClassDistribution(dist.weights, components, self.classes_, dist.index)
 
     def predict_log_proba(self, X):
         """Logarithm of the probability of every class.
@@ -338,10 +364,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         """
 
         def log_probability(block):
-            codes = (np.full(block.n_rows, c) for c in range(len(self.classes_)))
+            codes = (np.full(block.n_rows, c) for c in range(len(self.target_.labels)))
             return np.stack([self.model_.posterior(self.params_, block._replace(y=y))[0] for y in codes], axis=1)
 
-        return self.rows(X).blockwise(log_probability)
+        return self.target_.as_given(self.rows(X).blockwise(log_probability), -np.inf)
 
     def predict_experts(self, X):
         """Class probabilities of every expert.
@@ -362,7 +388,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         NotFittedError
             If the model is not fitted.
         """
-        return self.rows(X).blockwise(lambda block: self.model_.expert.predict(self.params_.experts, block))
+        proba = self.rows(X).blockwise(lambda block: self.model_.expert.predict(self.params_.experts, block))
+        return self.target_.as_given(proba)
 
     def responsibilities(self, X, y, *, groups=None):
         """Posterior of every expert, having seen y, eqs. (responsibility), (group).

@@ -61,6 +61,12 @@ class FittedMixture:
         order : ndarray of int
             The number of each row in the user's table.
         """
+        rows, order = self._observed(X, y, sample_weight, groups=groups, labels=labels, **arguments)
+        self.target_.check_weighted(rows.y)
+        return rows, order
+
+    def _observed(self, X, y, sample_weight=None, *, groups=None, labels=None, **arguments):
+        """`observed_rows`, also of targets that had no weight in the fit."""
         rows, y = self.rows(X, **arguments), self.target_.encode(y)
         n = rows.n_rows
         if len(y) != n:
@@ -82,6 +88,17 @@ class FittedMixture:
         if not kept.any():
             raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")
         return (rows, order) if kept.all() else (rows[kept], order[kept])
+
+    def _weighed(self, X, y, *arguments, **rows):
+        """`observed_rows` for densities: a target that had no weight in the fit is excluded under every expert."""
+        rows, order = self._observed(X, y, *arguments, **rows)
+        excluded = self.target_.without_weight(rows.y)
+        if not excluded.any():
+            return rows, order
+        label = np.zeros((rows.n_rows, self.n_experts_)) if rows.log_label is None else rows.log_label
+        impossible = rows.spread(rows.pooled(excluded.astype(int)) > 0)[:, None]
+        y = np.where(excluded, 0, rows.y)
+        return rows._replace(y=y, log_label=np.where(impossible, -np.inf, label)), order
 
     def class_factors(self, y):
         """Factors on the weights of rows, by their classes.
@@ -156,7 +173,7 @@ class FittedMixture:
 
     def _responsibilities(self, X, y, **arguments):
         """Responsibilities of every row, (n, K), in the order of the user's table."""
-        rows, order = self.observed_rows(X, y, **arguments)
+        rows, order = self._weighed(X, y, **arguments)
         resp = rows.blockwise(
             lambda block: block.spread(np.ascontiguousarray(self.model_.posterior(self.params_, block)[1]))
         )
@@ -165,7 +182,7 @@ class FittedMixture:
         return unsorted
 
     def _log_likelihood(self, X, y, **arguments):
-        rows, _ = self.observed_rows(X, y, **arguments)
+        rows, _ = self._weighed(X, y, **arguments)
         return self.model_.evidence(self.params_, rows)
 
     # -- criteria ------------------------------------------------------------------------------------------------------
@@ -254,7 +271,7 @@ class FittedMixture:
         """
         check_choice(hard, "hard", (False, True))
         check_choice(count, "count", COUNTS)
-        seen, _ = self.observed_rows(X, y, sample_weight, **rows)
+        seen, _ = self._weighed(X, y, sample_weight, **rows)
         weight = seen.heads().weight
         posteriors = (self.model_.posterior(self.params_, block) for _, block in seen.blocks())
         log_density, resp = zip(*posteriors, strict=True)
@@ -284,7 +301,7 @@ class FittedMixture:
     def _information(self, X, y, sample_weight, count="groups", **arguments):
         """The log-likelihood, and the weight of groups or of rows."""
         check_choice(count, "count", COUNTS)
-        rows, _ = self.observed_rows(X, y, sample_weight, **arguments)
+        rows, _ = self._weighed(X, y, sample_weight, **arguments)
         weight = rows.heads().weight
         n = weight if count == "groups" else rows.weight
         return float(weight @ self.model_.evidence(self.params_, rows)), float(n.sum())

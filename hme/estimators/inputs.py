@@ -70,7 +70,7 @@ def read(model, X, y, sample_weight, groups, labels, **arguments):
     codes = group_codes(groups, len(y))
     if codes is not None:
         check_constant("sample_weight" if (factors == 1.0).all() else "class_weight", weight, codes, ONE_WEIGHT)
-    kept = weight > 0
+    kept, every = weight > 0, y
     if not kept.any():
         raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")
     if not kept.all():  # rows without weight must not influence anything
@@ -79,7 +79,7 @@ def read(model, X, y, sample_weight, groups, labels, **arguments):
         y, weight = y[kept], weight[kept]
         arguments = {name: None if values is None else values[kept] for name, values in arguments.items()}
         codes = None if codes is None else codes[kept]
-    target, y = target.fit(y, expert)
+    target, y = target.fit(y, expert, every)
     return Given(expert, gate, views, tables, target, y, weight, arguments, codes, kept, labels)
 
 

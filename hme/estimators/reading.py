@@ -9,7 +9,7 @@ from ..model.design import LARGEST
 from ..model.features import Tables
 from .row_arguments import NEUTRAL, row_argument
 
-__all__ = ["NotNumbers", "as_table", "check_range", "given_arguments", "numbers_of", "tables_like"]
+__all__ = ["NotNumbers", "as_table", "check_range", "given_arguments", "numbers_of", "row_names", "tables_like"]
 
 
 class NotNumbers(ValueError, TypeError):
@@ -42,6 +42,12 @@ def numbers_of(model, table, *y, **checks):
             raise NotNumbers(f"{reason}: {what}.") from error
         quoted = f" ({reason})" if "float" in reason and "DType" not in reason else ""
         raise NotNumbers(f"{what}{quoted}.") from error
+
+
+def row_names(X):
+    """Names of the rows of a data frame, else None."""
+    index = getattr(X, "index", None)  # of a list it is a method
+    return None if callable(index) else index
 
 
 def tables_like(model, X):

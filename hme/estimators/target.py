@@ -8,7 +8,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from ..model.design import LARGEST
 
-__all__ = ["TARGETS", "Classes", "Outputs"]
+__all__ = ["TARGETS", "Classes", "Outputs", "plain"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Outputs:
         """Refuse validated targets of a wrong type; there are none among numbers."""
 
     @classmethod
-    def fit(cls, y, expert):
-        """The target, and y as experts see it, (n, T), from validated y."""
+    def fit(cls, y, expert, every):
+        """The target, and y as experts see it, (n, T), from validated y of the rows that have weight."""
         Y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
         size = np.abs(Y).max()
         if size > LARGEST or 0 < size < 1.0 / LARGEST:
@@ -70,6 +70,13 @@ class Outputs:
             raise ValueError(f"y has values of a size beyond {LARGEST:g}, whose squares are out of range.")
         return Y
 
+    def without_weight(self, y):
+        """Which encoded targets the model gives no probability because they had no weight in the fit: none."""
+        return np.zeros(len(y), dtype=bool)
+
+    def check_weighted(self, y):
+        """Refuse targets that had no weight in the fit; there are none among numbers."""
+
     def as_given(self, values):
         """Values (..., T) in the shape of the user's y."""
         return values[..., 0] if self.flat else values
@@ -79,9 +86,15 @@ class Outputs:
 class Classes:
     """The classes that a classifier was fitted to.
 
+    A class whose rows all have weight zero is among them, with probability zero. Experts know of the others only, whose
+    numbers are the codes of y.
+
     Attributes
     ----------
     classes : ndarray of shape (C,)
+        All classes of y.
+    weighted : ndarray of int of shape (c,)
+        Which of them have rows of positive weight.
     n_outputs : int
         1.
     flat : bool
@@ -89,6 +102,7 @@ class Classes:
     """
 
     classes: np.ndarray
+    weighted: np.ndarray
     n_outputs = 1
     flat = False
 
@@ -108,45 +122,77 @@ class Classes:
             raise TypeError("y holds labels of different types, which cannot be sorted; use one type.") from None
 
     @classmethod
-    def fit(cls, y, expert):
-        """The target, and the number of each row's class, (n,), from validated y."""
-        classes, codes = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(f"y has one class only, {classes[0]!r}; a classifier needs at least two classes.")
+    def fit(cls, y, expert, every):
+        """The target, and the code of each row's class, (n,), from validated y: of rows with weight, and of `every`."""
+        classes, (known, codes) = np.unique(every), np.unique(y, return_inverse=True)
+        labels = plain(known)
+        if len(known) < 2:
+            others = [label for label in plain(classes) if label not in labels]
+            named = f", the rows of {others} have weight zero" if others else ""
+            raise ValueError(f"y has one class only, {labels[0]!r}{named}; a classifier needs at least two classes.")
         for member in expert.members:
-            known = member.known_classes
+            frozen = member.known_classes
             # Probabilities are taken by position.
-            if known is not None and not any(np.array_equal(known, c) for c in (classes, np.arange(len(classes)))):
+            if frozen is not None and not any(np.array_equal(frozen, c) for c in (known, np.arange(len(known)))):
                 raise ValueError(
-                    f"expert {member!r} is frozen and knows the classes {np.asarray(known).tolist()}, y has "
-                    f"{classes.tolist()}."
+                    f"expert {member!r} is frozen and knows the classes {np.asarray(frozen).tolist()}, y has "
+                    f"{labels}" + (" in rows of positive weight." if len(known) < len(classes) else ".")
                 )
-        return cls(classes), codes
+        return cls(classes, np.searchsorted(classes, known)), codes
 
     def check_continues(self, earlier):
         """Refuse a warm start from a fit to other classes."""
-        if not np.array_equal(self.classes, earlier.classes):
-            raise ValueError(f"warm_start: y has the classes {self.classes}, the earlier fit {earlier.classes}.")
+        if self.labels != earlier.labels:
+            raise ValueError(
+                f"warm_start: y has rows of positive weight of the classes {list(self.labels)}, the earlier fit of "
+                f"{list(earlier.labels)}. Use warm_start=False."
+            )
 
     # -- for a fitted model --------------------------------------------------------------------------------------------
 
     @property
     def labels(self):
-        """The classes."""
-        return tuple(self.classes)
+        """The classes that experts know of, in their order."""
+        return tuple(plain(self.classes[self.weighted]))
 
     def encode(self, y):
-        """The number of each row's class, (n,)."""
+        """The code of each row's class, (n,); -1 of a class that had no weight in the fit."""
         y = column_or_1d(y)
-        codes = np.searchsorted(self.classes, y).clip(0, len(self.classes) - 1)
-        unknown = self.classes[codes] != y
+        numbers = np.searchsorted(self.classes, y).clip(0, len(self.classes) - 1)
+        unknown = self.classes[numbers] != y
         if np.any(unknown):
-            raise ValueError(f"y holds {y[unknown][0]!r}, which is not among the fitted classes {self.classes}.")
-        return codes
+            raise ValueError(
+                f"y holds {plain(y[unknown][:1])[0]!r}, which is not among the fitted classes {plain(self.classes)}."
+            )
+        codes = np.full(len(self.classes), -1)
+        codes[self.weighted] = np.arange(len(self.weighted))
+        return codes[numbers]
 
-    def as_given(self, values):
-        """Values (..., C) as they are."""
-        return values
+    def without_weight(self, y):
+        """Which encoded targets the model gives no probability because they had no weight in the fit, (n,) of bool."""
+        return y < 0
+
+    def check_weighted(self, y):
+        """Refuse encoded targets of classes that had no weight in the fit."""
+        if self.without_weight(y).any():
+            others = plain(np.delete(self.classes, self.weighted))
+            raise ValueError(
+                f"y holds classes whose rows all had weight zero in the fit, {others}: the model gives them "
+                "probability zero. Leave their rows out, or give them weight zero here too."
+            )
+
+    def as_given(self, values, absent=0.0):
+        """Values (..., c) of the classes that experts know of as (..., C) of all; `absent` for the others."""
+        if len(self.weighted) == len(self.classes):
+            return values
+        out = np.full((*values.shape[:-1], len(self.classes)), absent)
+        out[..., self.weighted] = values
+        return out
+
+
+def plain(values):
+    """Labels as Python's own text and numbers, which read as the user wrote them."""
+    return values.tolist() if values.dtype.kind in "biufSUO" else list(values)
 
 
 TARGETS = {"regression": Outputs, "classification": Classes}

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from ..distributions import Categorical
 from ..model import reports
 from ..model.refits import Refitted
 from ..model.traits import Traits, described
@@ -114,6 +115,8 @@ class Expert(BaseEstimator, ABC):
 
     def predict_dist(self, params, rows):
         """p_k(y | x) of all rows and experts as an object of `hme.distributions`; ``rows.y`` is not used."""
+        if self.traits.tasks == ("classification",):
+            return Categorical.of(self.predict(params, rows))
         raise NotImplementedError(
             f"{type(self).__name__} has no distribution of numbers: `predict_dist` is not defined."
         )

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..distributions import Categorical
 from ..model.traits import Traits
 from ..model.wording import linear_text, runaway
 from ..numerics import multinomial, penalties, statistics
@@ -100,6 +101,9 @@ class LogisticExpert(AdditiveExpert):
 
     def predict(self, params, rows):
         return np.exp(multinomial.log_probability(params.coef, rows.X))
+
+    def predict_dist(self, params, rows):
+        return Categorical(multinomial.log_probability(params.coef, rows.X))
 
     def log_prob(self, params, rows):
         return self.evaluate(params, rows)[0]

@@ -147,7 +147,8 @@ def _title(model, side, index, part):
         if part:
             what = f": output {part}"
             if model.task == "classification":
-                what = f": log-odds of class {model.classes_[int(part)]} against class {model.classes_[0]}"
+                classes = model.target_.labels
+                what = f": log-odds of class {classes[int(part)]} against class {classes[0]}"
         return f"Expert {index}{what}{load}"
     tree = model.model_.gate.tree
     if tree is not None:

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
 
 __all__ = ["BLOCK_ROWS", "Rows"]
@@ -63,6 +64,17 @@ class Rows(NamedTuple):
         """Apply a function to each block of rows and concatenate the results along the first axis."""
         return np.concatenate([function(block) for _, block in self.blocks()])
 
+    def n_different(self, enough):
+        """Number of rows whose content differs, or of groups where these are fewer; counted up to `enough` or more."""
+        n_heads = self.n_rows if self.group is None else len(self.firsts())
+        size, found = 2 * enough, 0
+        while n_heads >= enough > found:
+            found = _n_different(self[:size])
+            if size >= self.n_rows:
+                break
+            size *= 8
+        return min(found, n_heads) if n_heads >= enough else n_heads
+
     # -- groups ------------------------------------------------------------------------------------------------------
 
     def firsts(self):
@@ -82,3 +94,19 @@ class Rows(NamedTuple):
         if self.group is None:
             return values
         return values[np.cumsum(np.diff(self.group, prepend=self.group[0]) != 0)]
+
+
+def _n_different(rows):
+    """Number of rows whose content differs, whichever side sees it."""
+    columns = [rows.X] if rows.Z is rows.X else [rows.X, rows.Z]
+    # Of sparse columns two projections, which are the same for equal rows and, next to certainly, for no others.
+    rng = np.random.default_rng(0)
+    keys = [c @ rng.standard_normal((c.shape[1], 2)) if sp.issparse(c) else c for c in columns]
+    keys += [a.reshape(rows.n_rows, -1) for a in (rows.y, rows.offset, rows.trials) if a is not None]
+    codes = np.unique(np.concatenate(keys, axis=1), axis=0, return_inverse=True)[1].ravel()
+    tables = [
+        np.asarray(t, dtype=object) for t in (rows.table, rows.gate_table) if t is not None and not sp.issparse(t)
+    ]
+    if not tables:
+        return int(codes.max()) + 1
+    return len({tuple(row) for row in np.concatenate([codes[:, None], *tables], axis=1).tolist()})

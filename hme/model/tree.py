@@ -15,6 +15,7 @@ from ..numerics.checks import check_int
 __all__ = ["Tree"]
 
 MAX_AUTO_DEPTH = 5
+MOST_LEAVES = 1 << 16  # of any tree: the paths alone of a larger one would not fit in memory
 
 
 class Tree:
@@ -72,11 +73,10 @@ class Tree:
     @classmethod
     def complete(cls, depth, branching=2):
         """Complete tree; `branching` is an int or one int per level, from the root down."""
-        levels = [branching] * depth if np.ndim(branching) == 0 else list(branching)
-        if len(levels) != depth:
-            raise ValueError(f"branching has {len(levels)} levels, but depth = {depth}; give one int per level.")
+        levels = _levels(depth, branching)
         if any(b != int(b) or b < 2 for b in levels):
             raise ValueError(f"branching = {branching!r} must be at least 2 at every level.")
+        _check_size(_n_leaves(levels), f"depth = {depth!r} with branching = {branching!r}")
         nested = None
         for b in reversed(levels):
             nested = (nested,) * int(b)
@@ -87,6 +87,7 @@ class Tree:
         """One gating node above `n_experts` leaves (no node at all for one expert)."""
         if n_experts < 1:
             raise ValueError(f"n_experts = {n_experts!r} must be at least 1.")
+        _check_size(n_experts, f"n_experts = {n_experts!r}")
         return cls.from_nested((None,) * n_experts if n_experts > 1 else None)
 
     @classmethod
@@ -97,6 +98,7 @@ class Tree:
             if isinstance(item, (tuple, list)):
                 forks.append(item)
                 queue.extend(item)
+                _check_size(len(queue) - len(forks), "tree")
         if any(len(fork) < 2 for fork in forks):
             raise ValueError(f"tree = {nested!r} has a gating node with fewer than two branches.")
         width = max((len(fork) for fork in forks), default=2)
@@ -131,36 +133,43 @@ class Tree:
         return cls.from_nested(stack[0][0])
 
     @classmethod
-    def from_parameters(cls, depth, branching, n_experts, tree, *, rows_per_leaf, weight):
-        """Tree from an estimator's parameters; ``depth="auto"`` has at least `rows_per_leaf` of `weight` per leaf."""
+    def from_parameters(cls, depth, branching, n_experts, tree, *, rows_per_leaf, weight, n_rows):
+        """Tree from an estimator's parameters, with no more leaves than rows.
+
+        Parameters
+        ----------
+        depth, branching, n_experts, tree
+            Of the estimator.
+        rows_per_leaf, weight : float
+            ``depth="auto"`` has at least `rows_per_leaf` of `weight` per leaf.
+        n_rows : callable
+            ``n_rows(enough)`` counts what may have an expert of its own: rows or groups that differ. It may stop at
+            `enough`.
+        """
         if tree is not None or n_experts is not None:
-            if tree is not None and n_experts is not None:
-                raise ValueError(
-                    f"tree = {tree!r} and n_experts = {n_experts!r} both define the tree; give only one of them."
-                )
-            if not _is_auto(depth) or np.ndim(branching) or branching != 2:
-                raise ValueError(
-                    f"depth = {depth!r} and branching = {branching!r} are for complete trees; leave them at their "
-                    "defaults when tree or n_experts is given."
-                )
-        if isinstance(tree, Tree):
-            return tree
+            _check_alone(depth, branching, n_experts, tree)
+        if isinstance(tree, Tree | str | tuple | list):
+            made = tree if isinstance(tree, Tree) else cls.from_text(tree) if isinstance(tree, str) else None
+            made = cls.from_nested(tree) if made is None else made
+            _check_rows(made.n_leaves, n_rows, "tree")
+            return made
         if tree is not None:
-            if not isinstance(tree, str | tuple | list):
-                raise TypeError(f"tree = {tree!r} must be a Tree, its text such as '((. .) .)', or nested tuples.")
-            return cls.from_text(tree) if isinstance(tree, str) else cls.from_nested(tree)
+            raise TypeError(f"tree = {tree!r} must be a Tree, its text such as '((. .) .)', or nested tuples.")
         if n_experts is not None:
-            return cls.flat(check_int(n_experts, "n_experts"))
+            _check_rows(check_int(n_experts, "n_experts"), n_rows, f"n_experts = {n_experts!r}")
+            return cls.flat(n_experts)
         if np.ndim(branching) and not len(branching):
             raise ValueError(f"branching = {branching!r} must be an integer >= 2 or one for every level.")
         for level in np.atleast_1d(np.asarray(branching, dtype=object)):
             check_int(level, "branching", 2)
-        if not _is_auto(depth):
-            return cls.complete(check_int(depth, "depth", 0), branching)
-        if np.ndim(branching):
-            return cls.complete(len(branching), branching)
-        most = max(weight / rows_per_leaf, 1.0)
-        return cls.complete(min(MAX_AUTO_DEPTH, int(np.log(most) / np.log(branching) + 1e-9)), branching)
+        if _is_auto(depth) and not np.ndim(branching):
+            most = min(weight / rows_per_leaf, n_rows(branching**MAX_AUTO_DEPTH))
+            depth = min(MAX_AUTO_DEPTH, int(np.log(max(most, 1.0)) / np.log(branching) + 1e-9))
+        else:
+            depth = len(branching) if _is_auto(depth) else check_int(depth, "depth", 0)
+            named = f"depth = {depth!r} with branching = {branching!r}"
+            _check_rows(_n_leaves(_levels(depth, branching)), n_rows, named)
+        return cls.complete(depth, branching)
 
     # -- shape -------------------------------------------------------------------------------------------------------
 
@@ -335,6 +344,56 @@ class Tree:
 
     def __hash__(self):
         return hash((self.children.shape, self.children.tobytes()))
+
+
+def _check_alone(depth, branching, n_experts, tree):
+    """Refuse parameters of several kinds of trees."""
+    if tree is not None and n_experts is not None:
+        raise ValueError(f"tree = {tree!r} and n_experts = {n_experts!r} both define the tree; give only one of them.")
+    if not _is_auto(depth) or np.ndim(branching) or branching != 2:
+        raise ValueError(
+            f"depth = {depth!r} and branching = {branching!r} are for complete trees; leave them at their defaults "
+            "when tree or n_experts is given."
+        )
+
+
+def _levels(depth, branching):
+    """Branches of the nodes of every level of a complete tree; of no more levels than any tree can have."""
+    if np.ndim(branching) == 0:
+        return [branching] * min(depth, MOST_LEAVES)
+    levels = list(branching)
+    if len(levels) != depth:
+        raise ValueError(f"branching has {len(levels)} levels, but depth = {depth}; give one int per level.")
+    return levels
+
+
+def _n_leaves(levels):
+    """Number of leaves of a complete tree; infinite where it is beyond all bounds."""
+    n_leaves = 1
+    for branches in levels:
+        n_leaves *= int(branches)
+        if n_leaves > 1 << 60:
+            return np.inf
+    return n_leaves
+
+
+def _check_size(n_leaves, named):
+    """Refuse trees that would not fit in memory."""
+    if n_leaves > MOST_LEAVES:
+        raise ValueError(f"{named} has {_many(n_leaves)} leaves; a tree has at most {MOST_LEAVES}.")
+
+
+def _check_rows(n_leaves, n_rows, named):
+    """Refuse trees of more leaves than there are rows, or groups, that differ."""
+    if n_leaves > 1 and n_leaves > (most := n_rows(n_leaves)):
+        raise ValueError(
+            f"{named} makes {_many(n_leaves)} leaves, each with an expert of its own, more than there are different "
+            f"rows of positive weight, or groups, n_samples = {most}. Use a smaller tree."
+        )
+
+
+def _many(n_leaves):
+    return f"{n_leaves}" if np.isfinite(n_leaves) else "more than 2**60"
 
 
 def _is_auto(depth):

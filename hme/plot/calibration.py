@@ -5,7 +5,7 @@ from scipy.stats import binom
 
 from ..numerics.checks import check_int, check_real
 from ..scoring import pit
-from .picture import pyplot
+from .picture import pyplot, subject_of
 
 __all__ = ["PITDisplay"]
 
@@ -66,16 +66,16 @@ class PITDisplay:
 
         Parameters
         ----------
-        model : HMERegressor
-            A fitted one.
+        model : HMERegressor or HMEClassifier
+            A fitted one, or a pipeline that ends in one.
         X : array-like of shape (n, p)
             Rows, preferably ones that the model has not seen.
         y : array-like of shape (n,) or (n, T)
-            Several outputs are pooled.
+            Numbers or classes; several outputs are pooled.
         n_bins, coverage
             See the class.
         random_state : int, RandomState instance or None, default=0
-            For the random transform of counts.
+            For the random transform of counts and classes.
         ax, bar_kwargs, band_kwargs
             See `plot`.
         **rows
@@ -85,9 +85,8 @@ class PITDisplay:
         -------
         PITDisplay
         """
-        if not hasattr(model, "predict_dist"):
-            raise TypeError(f"model = {model!r} has no predict_dist; give an HMERegressor.")
-        values = pit(model.predict_dist(X, **rows), y, random_state).ravel()
+        subject = subject_of(model, X)
+        values = pit(subject.ask("predict_dist", subject.seen(X), **rows), y, random_state).ravel()
         return cls(values, n_bins=n_bins, coverage=coverage).plot(ax=ax, bar_kwargs=bar_kwargs, band_kwargs=band_kwargs)
 
     def plot(self, ax=None, *, bar_kwargs=None, band_kwargs=None):

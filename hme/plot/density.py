@@ -5,17 +5,18 @@ from numbers import Integral
 import numpy as np
 
 from ..numerics.checks import check_int
-from .picture import along, as_seen, as_text, feature_label, neutral_arguments, pyplot, quietly, target_label
+from .picture import as_text, name_of, pyplot, subject_of, target_label
 
 __all__ = ["DensityDisplay"]
 
 REACH = 0.001  # level of the quantiles that bound the range of y where no rows are drawn
 MARGIN = 0.05  # of the range of y, beyond the rows
-MOST_COUNTS = 2000  # values of a count that are drawn
+MOST_COUNTS = 2000  # values of a count that are drawn one by one
+SPREAD = 0.35  # of the points of a class
 
 
 class DensityDisplay:
-    """The predictive density of y along one feature, as a heat map; for counts the probabilities.
+    """The predictive density of y along one feature, as a heat map; for counts and classes the probabilities.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ class DensityDisplay:
         Rows to draw as points.
     feature_name, target_name : str
         Labels of the axes.
+    classes : ndarray of shape (m,) or None, default=None
+        Where y is one of these, `y` and `data_y` hold their places.
 
     Attributes
     ----------
@@ -58,7 +61,18 @@ class DensityDisplay:
     """
 
     def __init__(
-        self, x, y, density, quantiles, levels, *, data_x=None, data_y=None, feature_name="x", target_name="y"
+        self,
+        x,
+        y,
+        density,
+        quantiles,
+        levels,
+        *,
+        data_x=None,
+        data_y=None,
+        feature_name="x",
+        target_name="y",
+        classes=None,
     ):
         self.x = x
         self.y = y
@@ -69,6 +83,7 @@ class DensityDisplay:
         self.data_y = data_y
         self.feature_name = feature_name
         self.target_name = target_name
+        self.classes = classes
 
     @classmethod
     def from_estimator(
@@ -93,24 +108,26 @@ class DensityDisplay:
 
         Parameters
         ----------
-        model : HMERegressor
-            A fitted one.
-        X : array-like of shape (N, p)
-            Rows that give the range of the feature and the medians of the others.
+        model : HMERegressor or HMEClassifier
+            A fitted one, or a pipeline that ends in one.
+        X : data frame or array-like of shape (N, p)
+            Rows that give the range of the feature and the point at which the others are held, in the columns that the
+            model, or the pipeline, takes.
         y : array-like of shape (N,) or (N, T) or None, default=None
             With it the rows are drawn as points, and give the range of the target.
         feature : int or str or None, default=None
             The feature of the horizontal axis; needed where X has several.
-        values : array-like of shape (p,) or None, default=None
-            Values of the other features; their medians by default.
+        values : dict, array-like of shape (p,) or None, default=None
+            Values at which the other features are held: of some of them by name, or of all. By default those of the
+            row of X that is nearest to the middle of the table.
         output : int or None, default=None
             Number of an output, needed where there are several.
         levels : sequence of float, default=(0.05, 0.5, 0.95)
-            Quantiles to draw as lines.
+            Quantiles to draw as lines; of classes there are none.
         n_points : int, default=200
-            Points along each side; counts have one for every value.
+            Points along each side; counts have one for every value where these are not too many.
         feature_name, target_name : str or None, default=None
-            Labels of the axes; by default the names from the fit.
+            Labels of the axes; by default the names of the column and of y.
         ax, map_kwargs, line_kwargs, scatter_kwargs
             See `plot`.
 
@@ -118,37 +135,24 @@ class DensityDisplay:
         -------
         DensityDisplay
         """
-        if not hasattr(model, "predict_dist"):
-            raise TypeError(f"model = {model!r} has no predict_dist; give an HMERegressor.")
         check_int(n_points, "n_points", minimum=2)
-        table, j, x, grid = along(model, X, feature, values, n_points)
-        dist = quietly(lambda rows: model.predict_dist(rows, **neutral_arguments(model)), as_seen(model, grid))
-        target = None if y is None else np.asarray(y)
-        if dist.n_outputs > 1:
-            if not isinstance(output, Integral) or not 0 <= output < dist.n_outputs:
-                raise ValueError(f"output = {output!r} must be a number from 0 to {dist.n_outputs - 1}.")
-            dist, target = dist.marginal(output), None if target is None else target[:, output]
-        elif output not in (None, 0):
-            raise ValueError(f"output = {output!r}, but y has one output.")
-        quantiles = dist.icdf(np.asarray(levels, dtype=float))
-        ends = dist.icdf([REACH, 1.0 - REACH]) if target is None else target
-        low, high = ends.min(), ends.max()
-        if dist.discrete:
-            points = np.arange(np.floor(low), min(np.ceil(high), low + MOST_COUNTS) + 1.0)
-        else:
-            low, high = low - MARGIN * (high - low), high + MARGIN * (high - low)
-            points = np.linspace(low, high, n_points)
-        density = (dist.pmf if dist.discrete else dist.pdf)(points[None]).T
+        subject = subject_of(model, X)
+        j, x, grid = subject.along(feature, values, n_points)
+        dist = subject.ask("predict_dist", grid, **subject.neutral())
+        of = _of_classes if subject.model.task == "classification" else _of_numbers
+        points, density, quantiles, target, classes = of(dist, y, output, levels, n_points)
+        name = name_of(y) if classes is not None else target_label(subject.model, y, output)
         display = cls(
             x,
             points,
             density,
             quantiles,
-            tuple(levels),
-            data_x=None if target is None else table[:, j],
+            tuple(levels) if quantiles.shape[1] else (),
+            data_x=None if target is None else subject.numbers(j),
             data_y=target,
-            feature_name=feature_name or feature_label(model, j),
-            target_name=target_name or target_label(model, output),
+            feature_name=feature_name or subject.names[j],
+            target_name=target_name or name or "class",
+            classes=classes,
         )
         return display.plot(ax=ax, map_kwargs=map_kwargs, line_kwargs=line_kwargs, scatter_kwargs=scatter_kwargs)
 
@@ -172,23 +176,61 @@ class DensityDisplay:
         if ax is None:
             ax = pyplot().subplots(layout="constrained")[1]
         # A density may peak without bound where an expert is nearly certain; the rest must stay visible.
-        top = np.quantile(self.density, 0.995) or 1.0
+        top = (np.quantile(self.density, 0.995) or 1.0) if self.classes is None else 1.0
         style = {"cmap": "Blues", "norm": PowerNorm(0.5, 0.0, top), "shading": "nearest"} | (map_kwargs or {})
         self.map_ = ax.pcolormesh(self.x, self.y, self.density, **style)
         self.points_, self.quantiles_ = None, []
         if self.data_y is not None:
             style = {"s": 6, "c": "black", "lw": 0.0, "alpha": 0.35} | (scatter_kwargs or {})
-            self.points_ = ax.scatter(self.data_x, self.data_y, **style)
+            self.points_ = ax.scatter(self.data_x, self._places(), **style)
         for level, line in zip(self.levels, self.quantiles.T, strict=True):
             style = {"color": "C3", "lw": 1.0, "ls": "-" if level == 0.5 else "--"} | (line_kwargs or {})
             self.quantiles_ += ax.plot(self.x, line, label=f"{level:g}", **style)
-        ax.set(
-            xlabel=as_text(self.feature_name),
-            ylabel=as_text(self.target_name),
-            xlim=(self.x[0], self.x[-1]),
-            ylim=(self.y[0], self.y[-1]),
-        )
+        ends = (self.y[0], self.y[-1]) if self.classes is None else (-0.5, len(self.y) - 0.5)
+        labels = {"xlabel": as_text(self.feature_name), "ylabel": as_text(self.target_name)}
+        ax.set(**labels, xlim=(self.x[0], self.x[-1]), ylim=ends)
+        if self.classes is not None:
+            ax.set_yticks(self.y, [as_text(c) for c in self.classes])
+            ax.figure.colorbar(self.map_, ax=ax, label="probability")
         if self.quantiles_:
             ax.legend(title="quantile", loc="best", frameon=False)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _places(self):
+        """Heights of the points; those of a class are spread over most of its row."""
+        if self.classes is None:
+            return self.data_y
+        return self.data_y + SPREAD * np.random.default_rng(0).uniform(-1.0, 1.0, len(self.data_y))
+
+
+def _of_classes(dist, y, output, levels, n_points):
+    """Places of the classes, probabilities (C, n), no quantiles, codes of the rows and the classes."""
+    if output is not None:
+        raise ValueError(f"output = {output!r}, but the display shows all classes.")
+    codes = None if y is None else dist.encode(np.asarray(y))
+    return np.arange(len(dist.classes)), dist.probabilities().T, np.empty((len(dist), 0)), codes, dist.classes
+
+
+def _of_numbers(dist, y, output, levels, n_points):
+    """Values of y, density (m, n), quantiles (n, q), the rows' targets, and None."""
+    target = None if y is None else np.asarray(y)
+    if dist.n_outputs > 1:
+        if not isinstance(output, Integral) or not 0 <= output < dist.n_outputs:
+            raise ValueError(f"output = {output!r} must be a number from 0 to {dist.n_outputs - 1}.")
+        dist, target = dist.marginal(output), None if target is None else target[:, output]
+    elif output not in (None, 0):
+        raise ValueError(f"output = {output!r}, but y has one output.")
+    quantiles = dist.icdf(np.asarray(levels, dtype=float))
+    ends = dist.icdf([REACH, 1.0 - REACH]) if target is None else target
+    low, high = ends.min(), ends.max()
+    if dist.discrete:
+        low, high = np.floor(low), np.ceil(high)
+        every = high - low <= MOST_COUNTS
+        points = np.arange(low, high + 1.0) if every else np.unique(np.rint(np.linspace(low, high, n_points)))
+    else:
+        room = MARGIN * (high - low)
+        first, last = (end.min() if k == 0 else end.max() for k, end in enumerate(dist.support()))
+        points = np.linspace(max(low - room, min(first, low)), min(high + room, max(last, high)), n_points)
+    density = (dist.pmf if dist.discrete else dist.pdf)(points[None]).T
+    return points, density, quantiles, target, None

@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from .picture import along, as_text, colors_of, curves, feature_label, pyplot, target_label, target_of
+from .picture import (
+    as_text,
+    colors_of,
+    curves,
+    expert_labels,
+    legend_of,
+    pyplot,
+    subject_of,
+    target_label,
+    target_of,
+)
 
 __all__ = ["ExpertsDisplay"]
 
@@ -11,7 +21,7 @@ class ExpertsDisplay:
     """Experts, mean and gate along one feature.
 
     Upper part: the data, each expert's line with its prior as opacity, and the mean with a band of two standard
-    deviations. Lower part: the priors of all experts, stacked.
+    deviations, as far as y can be there. Lower part: the priors of all experts, stacked.
 
     Parameters
     ----------
@@ -23,12 +33,14 @@ class ExpertsDisplay:
         Mean of each expert; for a classifier its probability of one class.
     mean : ndarray of shape (n,)
         Mean of the mixture.
-    std : ndarray of shape (n,) or None, default=None
-        Standard deviation of the mixture; without it there is no band.
+    band : pair of ndarray of shape (n,) or None, default=None
+        Lower and upper end of the band around the mean; without it there is none.
     data_x, data_y : ndarray of shape (N,) or None, default=None
         Rows to draw as points.
     feature_name, target_name : str
         Labels of the axes.
+    expert_names : sequence of str of length K or None, default=None
+        Names of the experts in the legend, by default their numbers.
 
     Attributes
     ----------
@@ -38,6 +50,8 @@ class ExpertsDisplay:
     band_ : matplotlib PolyCollection or None
     experts_ : list of matplotlib LineCollection
     points_ : matplotlib PathCollection or None
+    legend_ : matplotlib Legend
+        Of the experts' colours.
 
     See Also
     --------
@@ -54,17 +68,29 @@ class ExpertsDisplay:
     """
 
     def __init__(
-        self, x, prior, experts, mean, std=None, *, data_x=None, data_y=None, feature_name="x", target_name="y"
+        self,
+        x,
+        prior,
+        experts,
+        mean,
+        band=None,
+        *,
+        data_x=None,
+        data_y=None,
+        feature_name="x",
+        target_name="y",
+        expert_names=None,
     ):
         self.x = x
         self.prior = prior
         self.experts = experts
         self.mean = mean
-        self.std = std
+        self.band = band
         self.data_x = data_x
         self.data_y = data_y
         self.feature_name = feature_name
         self.target_name = target_name
+        self.expert_names = expert_names
 
     @classmethod
     def from_estimator(
@@ -91,22 +117,24 @@ class ExpertsDisplay:
         Parameters
         ----------
         model : HMERegressor or HMEClassifier
-            A fitted one.
-        X : array-like of shape (N, p)
-            Rows that give the range of the feature and the medians of the others.
+            A fitted one, or a pipeline that ends in one.
+        X : data frame or array-like of shape (N, p)
+            Rows that give the range of the feature and the point at which the others are held, in the columns that the
+            model, or the pipeline, takes.
         y : array-like of shape (N,) or (N, T) or None, default=None
             With it the rows are drawn as points.
         feature : int or str or None, default=None
             The feature of the horizontal axis; needed where X has several.
-        values : array-like of shape (p,) or None, default=None
-            Values of the other features; their medians by default.
+        values : dict, array-like of shape (p,) or None, default=None
+            Values at which the other features are held: of some of them by name, or of all. By default those of the
+            row of X that is nearest to the middle of the table.
         output : int or str or None, default=None
             A number of an output, needed where there are several; for a classifier the class whose probability to
             draw, by default the last one.
         n_points : int, default=400
             Points of the curves.
         feature_name, target_name : str or None, default=None
-            Labels of the axes; by default the names from the fit.
+            Labels of the axes; by default the names of the column and of y.
         ax, mean_kwargs, band_kwargs, experts_kwargs, scatter_kwargs, gate_kwargs
             See `plot`.
 
@@ -114,16 +142,18 @@ class ExpertsDisplay:
         -------
         ExpertsDisplay
         """
-        table, j, x, grid = along(model, X, feature, values, n_points)
-        columns = curves(model, grid, output)
-        target = None if y is None else target_of(model, y, output)
+        subject = subject_of(model, X)
+        j, x, grid = subject.along(feature, values, n_points)
+        columns = curves(subject, grid, output)
+        target = None if y is None else target_of(subject.model, y, output)
         display = cls(
             x,
             *columns,
-            data_x=None if y is None else table[:, j],
+            data_x=None if y is None else subject.numbers(j),
             data_y=target,
-            feature_name=feature_name or feature_label(model, j),
-            target_name=target_name or target_label(model, output),
+            feature_name=feature_name or subject.names[j],
+            target_name=target_name or target_label(subject.model, y, output),
+            expert_names=expert_labels(subject.model, columns[0].shape[1]),
         )
         return display.plot(
             ax=ax,
@@ -163,6 +193,10 @@ class ExpertsDisplay:
         if len(axes) == 2:
             axes[1].stackplot(self.x, self.prior.T, **{"colors": colors, "alpha": 0.8, "lw": 0.0} | (gate_kwargs or {}))
             axes[1].set(ylim=(0.0, 1.0), xlim=(self.x[0], self.x[-1]), ylabel="prior")
+        labels = self.expert_names or [str(k) for k in range(len(colors))]
+        self.legend_ = legend_of(
+            axes[-1], labels, colors, self.prior.mean(axis=0), "expert", loc="center left", bbox_to_anchor=(1.0, 0.5)
+        )
         axes[-1].set_xlabel(as_text(self.feature_name))
         self.axes_, self.figure_ = axes, axes[0].figure
         return self
@@ -174,9 +208,9 @@ class ExpertsDisplay:
         if self.data_y is not None:
             style = {"s": 12, "c": "0.45", "lw": 0.0, "zorder": 1} | (scatter_kwargs or {})
             self.points_ = ax.scatter(self.data_x, self.data_y, **style)
-        if self.std is not None:
+        if self.band is not None:
             style = {"color": "0.5", "alpha": 0.2, "lw": 0.0, "label": "mean +/- 2 std"} | (band_kwargs or {})
-            self.band_ = ax.fill_between(self.x, self.mean - 2 * self.std, self.mean + 2 * self.std, **style)
+            self.band_ = ax.fill_between(self.x, *self.band, **style)
         (self.mean_,) = ax.plot(
             self.x, self.mean, **{"color": "black", "lw": 1.5, "label": "mean", "zorder": 3} | (mean_kwargs or {})
         )
@@ -190,4 +224,5 @@ class ExpertsDisplay:
             # Limits ignore the lines, which may leave the plot where their expert's prior is small.
             self.experts_.append(ax.add_collection(lines, autolim=False))
         ax.set(ylabel=as_text(self.target_name), xlim=(self.x[0], self.x[-1]))
-        ax.legend(loc="best", frameon=False)
+        # With one Axes it holds both legends.
+        ax.add_artist(ax.legend(loc="best", frameon=False))

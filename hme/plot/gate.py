@@ -2,21 +2,11 @@
 
 import numpy as np
 
-from .picture import (
-    as_seen,
-    as_text,
-    codes_of,
-    colors_of,
-    dense_table,
-    feature_label,
-    feature_pair,
-    held_values,
-    pyplot,
-    quietly,
-    value_range,
-)
+from .picture import as_text, colors_of, expert_labels, legend_of, name_of, pyplot, subject_of, value_range
 
 __all__ = ["GateDisplay"]
+
+MARKERS = "osD^v<>Ph*"
 
 
 class GateDisplay:
@@ -31,16 +21,25 @@ class GateDisplay:
     data : ndarray of shape (N, 2) or None, default=None
         Rows to draw as points.
     data_color : ndarray of shape (N,) or None, default=None
-        Values that colour the points.
+        Values, or classes, that colour the points.
     feature_names : pair of str
         Labels of the axes.
+    expert_names : sequence of str of length K or None, default=None
+        Names of the experts in the map and its legend, by default their numbers.
+    classes : ndarray of shape (C,) or None, default=None
+        The classes of `data_color`; None where it holds numbers.
+    target_name : str or None, default=None
+        What `data_color` is.
 
     Attributes
     ----------
     figure_ : matplotlib Figure
     ax_ : matplotlib Axes
     image_ : matplotlib AxesImage
-    points_ : matplotlib PathCollection or None
+    points_ : list of matplotlib PathCollection
+        The points, or those of every class.
+    legend_ : matplotlib Legend
+        Of the experts' colours.
 
     See Also
     --------
@@ -57,13 +56,28 @@ class GateDisplay:
     (200, 200, 4)
     """
 
-    def __init__(self, x0, x1, prior, *, data=None, data_color=None, feature_names=("x0", "x1")):
+    def __init__(
+        self,
+        x0,
+        x1,
+        prior,
+        *,
+        data=None,
+        data_color=None,
+        feature_names=("x0", "x1"),
+        expert_names=None,
+        classes=None,
+        target_name=None,
+    ):
         self.x0 = x0
         self.x1 = x1
         self.prior = prior
         self.data = data
         self.data_color = data_color
         self.feature_names = feature_names
+        self.expert_names = expert_names
+        self.classes = classes
+        self.target_name = target_name
 
     @classmethod
     def from_estimator(
@@ -85,19 +99,21 @@ class GateDisplay:
         Parameters
         ----------
         model : HMERegressor or HMEClassifier
-            A fitted one.
-        X : array-like of shape (N, p)
-            Rows that give the ranges of both features and the medians of the others; drawn as points.
+            A fitted one, or a pipeline that ends in one.
+        X : data frame or array-like of shape (N, p)
+            Rows that give the ranges of both features and the point at which the others are held, in the columns that
+            the model, or the pipeline, takes; drawn as points.
         y : array-like of shape (N,) or None, default=None
             Colours the points: by value, or by class.
         features : pair of int or str or None, default=None
             The features of the map; needed where X does not have exactly two.
-        values : array-like of shape (p,) or None, default=None
-            Values of the other features; their medians by default.
+        values : dict, array-like of shape (p,) or None, default=None
+            Values at which the other features are held: of some of them by name, or of all. By default those of the
+            row of X that is nearest to the middle of the table.
         n_points : int, default=200
             Points along each side.
         feature_names : pair of str or None, default=None
-            Labels of the axes; by default the names from the fit.
+            Labels of the axes; by default the names of the column and of y.
         ax, image_kwargs, scatter_kwargs
             See `plot`.
 
@@ -105,15 +121,24 @@ class GateDisplay:
         -------
         GateDisplay
         """
-        table = dense_table(model, X)
-        pair = feature_pair(model, features)
-        x0, x1 = (value_range(table[:, j], n_points, margin=0.04) for j in pair)
-        grid = np.tile(held_values(model, table, values), (n_points * n_points, 1))
-        grid[:, pair[0]], grid[:, pair[1]] = np.tile(x0, n_points), np.repeat(x1, n_points)
-        prior = quietly(model.gate_proba, as_seen(model, grid)).reshape(n_points, n_points, -1)
-        names = feature_names or [feature_label(model, j) for j in pair]
-        color = None if y is None else codes_of(model, y)
-        display = cls(x0, x1, prior, data=table[:, pair], data_color=color, feature_names=names)
+        subject = subject_of(model, X)
+        pair = subject.pair(features)
+        data = np.stack([subject.numbers(j) for j in pair], axis=1)
+        x0, x1 = (value_range(column, n_points, margin=0.04) for column in data.T)
+        columns = {pair[0]: np.tile(x0, n_points), pair[1]: np.repeat(x1, n_points)}
+        grid = subject.grid(values, n_points * n_points, columns)
+        prior = subject.ask("gate_proba", grid).reshape(n_points, n_points, -1)
+        display = cls(
+            x0,
+            x1,
+            prior,
+            data=data,
+            data_color=None if y is None else np.asarray(y),
+            feature_names=feature_names or [subject.names[j] for j in pair],
+            expert_names=expert_labels(subject.model, prior.shape[2]),
+            classes=None if y is None or subject.model.task == "regression" else subject.model.classes_,
+            target_name=name_of(y),
+        )
         return display.plot(ax=ax, image_kwargs=image_kwargs, scatter_kwargs=scatter_kwargs)
 
     def plot(self, ax=None, *, image_kwargs=None, scatter_kwargs=None):
@@ -141,20 +166,40 @@ class GateDisplay:
         self.image_ = ax.imshow(
             image, **{"origin": "lower", "extent": extent, "aspect": "auto", "alpha": 0.7} | (image_kwargs or {})
         )
-        self.points_ = None
-        if self.data is not None:
-            color = {"c": "0.3"} if self.data_color is None else {"c": self.data_color, "cmap": "gray"}
-            style = {"s": 14, "edgecolors": "black", "linewidths": 0.4} | color | (scatter_kwargs or {})
-            self.points_ = ax.scatter(*self.data.T, **style)
+        labels = self.expert_names or [str(k) for k in range(n_experts)]
+        self._plot_points(ax, scatter_kwargs)
         for k in np.unique(leaf):
             where = leaf == k
             rows, columns = np.nonzero(where & (self.prior[..., k] >= np.median(self.prior[..., k][where])))
-            ax.text(self.x0[columns].mean(), self.x1[rows].mean(), str(k), weight="bold", ha="center", va="center")
-        ax.set(
-            xlabel=as_text(self.feature_names[0]),
-            ylabel=as_text(self.feature_names[1]),
-            xlim=extent[:2],
-            ylim=extent[2:],
-        )
+            center = self.x0[columns].mean(), self.x1[rows].mean()
+            ax.text(*center, as_text(labels[k]), weight="bold", ha="center", va="center")
+        size = self.prior.mean(axis=(0, 1))
+        place = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        self.legend_ = legend_of(ax, labels, colors_of(n_experts), size, "expert", **place)
+        if self.classes is not None:  # below the experts
+            ax.add_artist(self.legend_).set_clip_path(None)
+            style = {"loc": "lower left", "bbox_to_anchor": (1.0, 0.0), "frameon": False, "fontsize": "small"}
+            ax.legend(handles=self.points_, title=as_text(self.target_name or "class"), **style)
+        x, y = map(as_text, self.feature_names)
+        ax.set(xlabel=x, ylabel=y, xlim=extent[:2], ylim=extent[2:])
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _plot_points(self, ax, scatter_kwargs):
+        """The rows: those of every class in a grey and a shape of their own, else coloured by y."""
+        self.points_ = []
+        if self.data is None:
+            return
+        style = {"s": 14, "edgecolors": "black", "linewidths": 0.4}
+        if self.classes is None:
+            color = {"c": "0.3"} if self.data_color is None else {"c": self.data_color, "cmap": "gray"}
+            self.points_.append(ax.scatter(*self.data.T, **style | color | (scatter_kwargs or {})))
+            if self.data_color is not None:
+                label = as_text(self.target_name or "y")
+                ax.figure.colorbar(self.points_[0], ax=ax, label=label, location="bottom", shrink=0.6)
+            return
+        for c, label in enumerate(self.classes.tolist()):
+            own = self.data[self.data_color == label]
+            grey = f"{c / max(len(self.classes) - 1, 1):.2f}"
+            shape = {"c": grey, "marker": MARKERS[c % len(MARKERS)], "label": as_text(label)}
+            self.points_.append(ax.scatter(*own.T, **style | shape | (scatter_kwargs or {})))

@@ -4,8 +4,9 @@ Method names are those of scipy.stats' new infrastructure. Whatever goes over pa
 blocks that stay in cache.
 """
 
+from .classes import ClassDistribution
 from .distribution import PredictiveDistribution
 from .of_mixture import predictive_distribution
 from .outputs import OutputsDistribution
 
-__all__ = ["OutputsDistribution", "PredictiveDistribution", "predictive_distribution"]
+__all__ = ["ClassDistribution", "OutputsDistribution", "PredictiveDistribution", "predictive_distribution"]

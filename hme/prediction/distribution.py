@@ -361,7 +361,7 @@ class PredictiveDistribution(RankedScore, Regions):
         if method == "equal_tailed":
             tail = 0.5 * (1.0 - coverage)
             return np.stack([self.icdf(tail), self.iccdf(tail)], axis=1)
-        out, size = [], max(BLOCK // (64 * self.weights.shape[1]), 1)
+        out, size = [], max(BLOCK // self.weights.shape[1], 1)
         with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
             for start in range(0, len(self), size):
                 part = self[start : start + size]

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .blocks import BLOCK, both_tails_of, cdf_of, distance_of, excess_of, shortfall_of
+from .blocks import BLOCK, both_tails_of, cdf_of, distance_of, excess_of, sf_of, shortfall_of
+from .sums import long_sums
 
 __all__ = ["RankedScore"]
 
 GAUSS, GAUSS_WEIGHTS = np.polynomial.legendre.leggauss(8)
 TAIL = 1e-17  # probability at which sums over counts end
-MOST, HEAVIEST = 1 << 15, 1e-4  # length of a sum that ends earlier, in a tail like a power; probability beyond, at most
-LONGEST = 1e10  # sum over counts
+MANY = 512  # counts that are gone through one by one
 
 
 class RankedScore:
@@ -121,49 +121,67 @@ class RankedScore:
         """Sums over counts, eq. (crps-counts)."""
         grid = y.reshape(len(self), -1)
         out = np.empty(grid.shape)
-        size = max(BLOCK // (64 * self.weights.shape[1]), 1)
+        size = max(BLOCK // (4 * self.weights.shape[1]), 1)
         for start in range(0, len(self), size):
             part = slice(start, start + size)
             out[part] = self[np.arange(len(self))[part]]._count_crps_block(grid[part])
         return out.reshape(y.shape)
 
     def _count_crps_block(self, y):
-        points, heavy = self._points()
-        low, out = points[:, :1], np.zeros(y.shape)
-        out += np.maximum(low - y, 0.0)  # nothing is below
-        for start, end, F in self._steps(points, 4096 if len(heavy) else 64):
+        with np.errstate(invalid="ignore"):
+            low, high = self.icdf(TAIL), self.iccdf(TAIL)
+        points, out = np.stack([low, np.maximum(high, low)], axis=1), np.zeros(y.shape)
+        far = self.components.on_lattice & (high - low > MANY)
+        for rows, score in (
+            (np.flatnonzero(~far), RankedScore._stepwise_crps),
+            (np.flatnonzero(far), RankedScore._long_crps),
+        ):
+            if len(rows):
+                out[rows] = score(self[rows], points[rows], y[rows])
+        out += np.maximum(points[:, :1] - y, 0.0)  # nothing is below
+        return out + np.maximum(y - points[:, 1:], 0.0)
+
+    def _stepwise_crps(self, points, y):
+        """What is between the first and last points, step by step."""
+        out = np.zeros(y.shape)
+        for start, end, F in self._steps(points):
             for j in range(y.shape[1]):
                 at = y[:, [j]]
                 below = np.clip(at, start, end) - start  # where the step lies below y
                 out[:, j] += (F**2 * below + (1.0 - F) ** 2 * (end - start - below)).sum(axis=1)
-        out += np.maximum(y - points[:, -1:], 0.0)
-        if len(heavy):
-            out[heavy] += self[heavy]._power_tail(points[heavy], y[heavy])
         return out
 
-    def _points(self):
-        """First and last point (n, 2) of sums, and the rows where there is more beyond than next to nothing."""
-        with np.errstate(invalid="ignore"):
-            low, high = self.icdf(TAIL), self.iccdf(TAIL)
-        heavy = np.zeros(len(self), dtype=bool)
-        far = np.flatnonzero(high - low > MOST) if self.components.on_lattice else []
-        if len(far):
-            earlier = self[far].iccdf(HEAVIEST)
-            heavy[far] = (earlier - low[far] <= MOST) & (high[far] - earlier > 100.0 * (earlier - low[far]))
-            high[heavy] = np.floor(low[heavy]) + MOST
-        if (high - low > LONGEST).any():
-            raise ValueError(f"crps of counts is a sum over more than {LONGEST:g} counts of {self.components!r}.")
-        return np.stack([low, np.maximum(high, low)], axis=1), np.flatnonzero(heavy)
+    def _long_crps(self, points, y):
+        """The same for many counts, without going through them."""
+        low, high = np.floor(points[:, 0]), np.ceil(points[:, 1])
+        atoms = self.components.atoms
+        cells = np.unique(np.floor(atoms[atoms != np.floor(atoms)]))  # with a step inside
+        out = np.zeros(y.shape)
+        for j in range(y.shape[1]):
+            at = np.floor(np.clip(y[:, j], low, high))
+            out[:, j] = long_sums(self._square_below, low, at) + long_sums(self._square_above, at + 1.0, high)
+            out[:, j] += np.where(at < high, self._cell(at, y[:, j]), 0.0)
+            for cell in cells:
+                inside = (cell >= low) & (cell < high) & (at != cell)
+                plain = np.where(
+                    cell < at, self._square_below(None, 0 * at + cell), self._square_above(None, 0 * at + cell)
+                )
+                out[:, j] += np.where(inside, self._cell(0 * at + cell, y[:, j]) - plain, 0.0)
+        return out
 
-    def _power_tail(self, points, y):
-        """What is left of the score beyond the last point, where the probability of more is like a power."""
-        low, last = points[:, :1], points[:, 1:]
-        length = last - low
-        tail, further = self.ccdf(last), self.ccdf(last + length)
-        power = np.log2(tail / further)
-        beyond = np.maximum((y - low) / length, 1.0)  # of y
-        below = tail * length * (1.0 - beyond ** (1.0 - power)) / (power - 1.0)  # integral of the tail up to y
-        return tail**2 * length / (2.0 * power - 1.0) - 2.0 * below
+    def _square_below(self, rows, k):
+        return self._blockwise(cdf_of, rows, k) ** 2
+
+    def _square_above(self, rows, k):
+        return self._blockwise(sf_of, rows, k) ** 2
+
+    def _cell(self, k, y):
+        """The score's integral (n,) from counts k to the next ones."""
+        atoms = np.tile(self.components.atoms, (len(self), 1))
+        edges = np.concatenate([k[:, None], y[:, None], atoms, k[:, None] + 1.0], axis=1)
+        edges = np.sort(np.clip(edges, k[:, None], k[:, None] + 1.0), axis=1)
+        below, above = (self._at(edges[:, :-1], of, 0.0, 0.0) for of in (cdf_of, sf_of))
+        return (np.where(edges[:, :-1] < y[:, None], below, above) ** 2 * np.diff(edges, axis=1)).sum(axis=1)
 
     def _steps(self, points, chunk=64):
         """Blocks (start, end, cdf), each (n, c), of the steps of the distribution functions."""

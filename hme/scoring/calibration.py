@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
-from .proper import average, central, check_share, target_of, weights_of
+from .proper import average, central, check_share, coded, need_numbers, target_of, weights_of
 
 __all__ = ["calibration_error", "coverage", "pit", "pit_distance"]
 
@@ -15,8 +15,10 @@ NARROW = 1e-6
 def _pit_range(dist, y):
     """F(y-) and F(y) of every row and output, (n, T), eq. (pit), between which the probability transform lies.
 
-    The limit from the left is the value at the next smaller double, the same where y has a density.
+    The limit from the left is the value at the next smaller double, the same where y has a density. F of classes is
+    that of their codes.
     """
+    dist, y = coded(dist, y)
     y = target_of(dist, y)
     high = np.asarray(dist.cdf(y))
     if high.shape != y.shape:
@@ -28,8 +30,8 @@ def _pit_range(dist, y):
 def pit(dist, y, random_state=None):
     """Probability integral transform of observed targets, (n,) or (n, T), eq. (pit): uniform if the model is right.
 
-    Where y has atoms (counts, a point mass), a value is drawn uniformly between the probabilities of being below y and
-    of being at most y.
+    Where y has atoms (counts, classes, a point mass), a value is drawn uniformly between the probabilities of being
+    below y and of being at most y. Of classes the order is that of their codes; the transform is uniform in any order.
 
     Parameters
     ----------
@@ -141,6 +143,7 @@ def coverage(dist, y, level=0.9, *, sample_weight=None):
     >>> round(coverage(model.predict_dist(X), y, 0.9), 2)
     0.97
     """
+    need_numbers(dist, "coverage")
     y = target_of(dist, y)
     low, high = central(dist, check_share(level, "level"))
     return average(((low <= y) & (y <= high)).astype(float), sample_weight)

@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.metrics import mean_pinball_loss
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import _check_sample_weight
 
 __all__ = [
@@ -10,9 +10,11 @@ __all__ = [
     "brier_score",
     "central",
     "check_share",
+    "coded",
     "crps",
     "interval_score",
     "log_score",
+    "need_numbers",
     "pinball",
     "target_of",
     "weights_of",
@@ -26,6 +28,26 @@ def target_of(dist, y):
     if y.shape not in ((len(y),), (len(y), n_outputs)) or (y.ndim == 1 and n_outputs > 1):
         raise ValueError(f"y has shape {y.shape}; each row must have a value of each of the {n_outputs} output(s).")
     return y
+
+
+def coded(dist, y):
+    """Of classes the distribution of their codes and the codes of y; else both as they are."""
+    if not _is_of_classes(dist):
+        return dist, y
+    return dist.codes(), dist.encode(column_or_1d(y))
+
+
+def need_numbers(dist, name):
+    """Refuse distributions of classes where a score needs distances."""
+    if _is_of_classes(dist):
+        raise TypeError(
+            f"{name} needs a y of numbers, and {dist!r} is one of classes. Use log_score, brier_score or the "
+            f"calibration of pit; where the order of the classes means something, {name}(dist.codes(), dist.encode(y))."
+        )
+
+
+def _is_of_classes(dist):
+    return getattr(dist, "classes", None) is not None
 
 
 def average(values, sample_weight):
@@ -63,6 +85,7 @@ def log_score(dist, y, *, sample_weight=None):
     Parameters
     ----------
     dist : predictive distribution of n rows
+        Of numbers or of classes.
     y : array-like of shape (n,) or (n, T)
         For several outputs the joint density is used.
     sample_weight : array-like of shape (n,) or None
@@ -88,6 +111,7 @@ def log_score(dist, y, *, sample_weight=None):
     >>> round(log_score(model.predict_dist(X), y), 2)
     -4.29
     """
+    dist, y = coded(dist, y)
     log_density = dist.logpmf if getattr(dist, "discrete", False) else dist.logpdf
     return average(log_density(target_of(dist, y)), sample_weight)
 
@@ -122,6 +146,7 @@ def crps(dist, y, *, sample_weight=None):
     >>> round(crps(model.predict_dist(X), y), 1)
     12.0
     """
+    need_numbers(dist, "crps")
     return average(dist.crps(target_of(dist, y)), sample_weight)
 
 
@@ -154,6 +179,7 @@ def pinball(dist, y, level=0.5, *, sample_weight=None):
     >>> round(pinball(model.predict_dist(X), y, 0.9), 1)
     3.7
     """
+    need_numbers(dist, "pinball")
     y, level = target_of(dist, y), check_share(level, "level")
     return float(mean_pinball_loss(y, dist.icdf(level), sample_weight=weights_of(sample_weight, y), alpha=level))
 
@@ -190,6 +216,7 @@ def interval_score(dist, y, coverage=0.9, *, sample_weight=None):
     >>> round(interval_score(model.predict_dist(X), y))
     96
     """
+    need_numbers(dist, "interval_score")
     y, coverage = target_of(dist, y), check_share(coverage, "coverage")
     low, high = central(dist, coverage)
     outside = np.maximum(low - y, 0.0) + np.maximum(y - high, 0.0)
@@ -201,9 +228,11 @@ def brier_score(probability, codes, *, sample_weight=None):
 
     Parameters
     ----------
-    probability : array-like of shape (n, C)
+    probability : ClassDistribution or array-like of shape (n, C)
+        As from ``predict_dist`` or ``predict_proba``.
     codes : array-like of shape (n,)
-        Number of each row's class from 0 to C - 1; -1 for a class that was not in the training data.
+        With a distribution the classes themselves; else the number of each row's class from 0 to C - 1, and -1 for a
+        class that was not in the training data.
     sample_weight : array-like of shape (n,) or None
 
     Returns
@@ -221,6 +250,8 @@ def brier_score(probability, codes, *, sample_weight=None):
     >>> round(brier_score([[0.9, 0.1], [0.4, 0.6]], [0, 0]), 2)
     0.37
     """
+    if _is_of_classes(probability):
+        probability, codes = probability.probabilities(), probability.encode(column_or_1d(codes))
     probability = check_array(probability, dtype=np.float64, input_name="probability")
     codes, last = np.asarray(codes), probability.shape[1] - 1
     check_consistent_length(probability, codes)

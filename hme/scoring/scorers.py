@@ -111,7 +111,7 @@ class DistributionScorer:
     def _evaluate(self, estimator, X, y, sample_weight, rows):
         if not hasattr(estimator, "predict_dist"):
             raise TypeError(
-                f"{self} needs an estimator with predict_dist, such as HMERegressor, or a pipeline that ends in one; "
+                f"{self} needs an estimator with predict_dist, such as those of hme, or a pipeline that ends in one; "
                 f"got {type(estimator).__name__}."
             )
         dist = estimator.predict_dist(X, **rows)
@@ -170,7 +170,8 @@ class LogScorer(DistributionScorer):
             codes = _class_codes(estimator, y)
             if (codes < 0).any():
                 odd = np.asarray(y)[codes < 0].tolist()[0]
-                raise ValueError(f"y holds {odd!r}, which is not among the fitted classes {estimator.classes_}.")
+                known = estimator.classes_.tolist()
+                raise ValueError(f"y holds {odd!r}, which is not among the fitted classes {known}.")
             return average(estimator.predict_log_proba(X)[np.arange(len(codes)), codes], sample_weight)
         if "groups" not in rows:
             return super()._evaluate(estimator, X, y, sample_weight, rows)

@@ -363,13 +363,53 @@ SMALL = [
 @pytest.mark.parametrize("start", representative(STARTS, every=6))
 @pytest.mark.parametrize("case, table, y", SMALL, ids=[case for case, *_ in SMALL])
 def test_degenerate_tables_are_fitted(case, table, y, start):
-    model = HMERegressor(n_experts=10, start=start, max_iter=50, random_state=0).fit(table, y)
-    assert model.n_experts_ == 10
+    few = min(10, len(np.unique(np.c_[table, y], axis=0)))
+    model = HMERegressor(n_experts=few, start=start, max_iter=50, random_state=0).fit(table, y)
+    assert model.n_experts_ == few
     assert np.isfinite(model.predict(table)).all()
     if len(table) > 1:
         labels = np.arange(len(table)) % 2
-        model = HMEClassifier(n_experts=10, start=start, max_iter=50, random_state=0).fit(table, labels)
+        few = min(10, len(np.unique(np.c_[table, labels], axis=0)))
+        model = HMEClassifier(n_experts=few, start=start, max_iter=50, random_state=0).fit(table, labels)
         np.testing.assert_allclose(model.predict_proba(table).sum(axis=1), 1.0)
+
+
+IMPOSSIBLE = [
+    {"depth": 20},
+    {"depth": 10**9},
+    {"n_experts": 10**6},
+    {"n_experts": N + 1},
+    {"branching": [10] * 30},
+    {"depth": 2, "branching": 10**6},
+    {"tree": Tree.flat(N + 1)},
+    {"tree": "(" + ". " * (N + 1) + ")"},
+    {"tree": (None,) * (N + 1)},
+]
+
+
+@pytest.mark.parametrize("shape", IMPOSSIBLE, ids=lambda shape: " ".join(shape))
+def test_a_tree_of_more_leaves_than_rows_is_refused_at_once(shape):
+    with pytest.raises(ValueError, match=f"{next(iter(shape))}.* leaves.* n_samples = {N}"):
+        HMERegressor(**shape).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore:HME:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("as_given", [np.asarray, sp.csr_array, lambda X: X.astype(object)])
+def test_leaves_are_as_many_as_rows_that_differ(as_given):
+    """Rows that are repeated, without weight, or of one group count once."""
+    twice, y = as_given(np.r_[X, X]), np.r_[Y, Y]
+    kept, groups = np.where(np.arange(2 * N) % N < 5, 1.0, 0.0), np.arange(2 * N) % 7
+    assert HMERegressor(n_experts=N, max_iter=2).fit(twice, y).n_experts_ == N
+    assert HMERegressor(n_experts=5, max_iter=2).fit(twice, y, kept).n_experts_ == 5
+    assert HMERegressor(n_experts=7, gate="constant", max_iter=2).fit(twice, y, groups=groups).n_experts_ == 7
+    for n_experts, rows in [(N + 1, {}), (6, {"sample_weight": kept}), (8, {"groups": groups})]:
+        with pytest.raises(ValueError, match=f"n_experts = {n_experts} .*n_samples = {n_experts - 1}"):
+            HMERegressor(n_experts=n_experts, gate="constant").fit(twice, y, **rows)
+
+
+@pytest.mark.filterwarnings("ignore:HME:sklearn.exceptions.ConvergenceWarning")
+def test_the_automatic_depth_has_no_more_leaves_than_rows():
+    assert HMERegressor().fit(X[:4], Y[:4], np.full(4, 1e6)).n_experts_ <= 4
 
 
 @pytest.mark.filterwarnings("ignore:HME:sklearn.exceptions.ConvergenceWarning")

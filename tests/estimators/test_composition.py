@@ -516,7 +516,7 @@ def test_verbose(model, y, capsys):
 
 
 def test_what_becomes_of_experts_without_weight():
-    table, y = X[:6], Y[:6]
+    table, y = X[:20], Y[:20]
     model = HMERegressor(n_experts=20)
     with pytest.warns(ConvergenceWarning, match=r"expert\(s\) \[.*\] hold next to no weight") as caught:
         warned = clone(model).fit(table, y)

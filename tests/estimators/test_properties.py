@@ -44,7 +44,7 @@ def column(kind, noise, rng):
 
 
 @st.composite
-def tables(draw, columns=COLUMNS, targets=TARGETS, repeats=True, max_rows=40, min_rows=2):
+def tables(draw, columns=COLUMNS, targets=TARGETS, repeats=True, max_rows=40, min_rows=4):
     """X, y, class codes and weights (None, whole, fractional or with zeros)."""
     rng = np.random.default_rng(draw(st.integers(0, 2**31)))
     n = draw(st.integers(min_rows, max_rows))
@@ -66,6 +66,9 @@ def tables(draw, columns=COLUMNS, targets=TARGETS, repeats=True, max_rows=40, mi
             "fractional": rng.uniform(0.05, 1.0, n),
             "zeros": rng.integers(0, 3, n).astype(float),
         }[weight]
+    kept = np.ones(n, dtype=bool) if weight is None else weight > 0
+    for target in (y, codes):  # as many rows that differ as any tree here has leaves
+        assume(len(np.unique(np.c_[X, target][kept], axis=0)) >= 4)
     return X, y, codes, weight
 
 

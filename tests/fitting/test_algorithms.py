@@ -120,7 +120,8 @@ def test_stochastic_em_leaves_a_poor_start_that_em_stays_at():
 
 @pytest.mark.parametrize("algorithm, settings", representative(product(
     ["hard", "stochastic", ("hard", "em"), ["stochastic", "hard", "em"]],
-    [{"n_init": 3, "n_finalists": 1, "start": "model_tree"}, {"tree": "((. .) .)"}, {"expert": "tree"}, {"gate": "tree"}, {"gate": "top_k"}],
+    [{"n_init": 3, "n_finalists": 1, "start": "model_tree"}, {"tree": "((. .) .)"}, {"expert": "tree"},
+     {"gate": "tree"}, {"gate": "top_k"}],
 ), every=9), ids=str)  # fmt: skip
 def test_algorithms_go_with_everything_else(algorithm, settings):
     settings = {"n_experts": None if "tree" in settings else 3, **settings}

@@ -102,3 +102,19 @@ def test_a_tree_without_leaves_has_no_node_of_one_branch(text, leaves, left):
         tree.without(range(tree.n_leaves))
     with pytest.raises(ValueError, match="must be some of the leaves"):
         tree.without([tree.n_leaves])
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: Tree.complete(60), lambda: Tree.complete(3, [99, 99, 99]), lambda: Tree.flat(10**9)]
+)
+def test_trees_beyond_memory_are_refused_at_once(make):
+    with pytest.raises(ValueError, match="at most 65536"):
+        make()
+
+
+def test_nested_tuples_that_share_their_parts_are_refused_too():
+    nested = 0
+    for _ in range(60):
+        nested = (nested, nested)
+    with pytest.raises(ValueError, match="at most 65536"):
+        Tree.from_nested(nested)

@@ -8,13 +8,18 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+from sklearn.compose import make_column_transformer  # noqa: E402
 from sklearn.datasets import load_diabetes, load_iris  # noqa: E402
 from sklearn.exceptions import NotFittedError  # noqa: E402
+from sklearn.linear_model import Ridge  # noqa: E402
+from sklearn.model_selection import GridSearchCV  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: E402
 
 from hme import HMEClassifier, HMERegressor  # noqa: E402
 from hme.datasets import load_motorcycle, make_inverse_problem  # noqa: E402
 from hme.plot import DensityDisplay, ExpertsDisplay, GateDisplay, PITDisplay  # noqa: E402
+from hme.plot.picture import subject_of  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +48,7 @@ def test_experts_display_holds_the_models_curves(motorcycle):
     mean, std = model.predict(grid, return_std=True)
     assert display.x[0] == X.min() and display.x[-1] == X.max()
     np.testing.assert_array_equal(display.mean, mean)
-    np.testing.assert_array_equal(display.std, std)
+    np.testing.assert_array_equal(display.band, [mean - 2 * std, mean + 2 * std])
     np.testing.assert_array_equal(display.prior, model.gate_proba(grid))
     np.testing.assert_array_equal(display.experts, model.predict_experts(grid))
     np.testing.assert_array_equal(display.points_.get_offsets(), np.column_stack([X[:, 0], y]))
@@ -94,23 +99,30 @@ def test_axes_of_the_caller(motorcycle):
     assert not plt.get_fignums()
 
 
-def test_other_features_are_held():
+def test_other_features_are_held_at_a_row():
     frame = load_diabetes(as_frame=True)
     model = HMERegressor(depth=1).fit(frame.data, frame.target)
     display = ExpertsDisplay.from_estimator(model, frame.data, frame.target, feature="bmi", n_points=5)
-    held = np.tile(frame.data.median(), (5, 1))
-    held[:, 2] = display.x
-    expected = model.predict(frame.data.iloc[:5].set_axis(range(5)) * 0 + held)
-    np.testing.assert_allclose(display.mean, expected)
-    assert display.axes_[1].get_xlabel() == "bmi"
+    assert display.axes_[1].get_xlabel() == "bmi" and display.axes_[0].get_ylabel() == "target"
+    distance = (frame.data - frame.data.median()).abs() / (frame.data.quantile(0.75) - frame.data.quantile(0.25))
+    distance["sex"] = frame.data.sex.map(1 - frame.data.sex.value_counts(normalize=True))
+    held = frame.data.iloc[np.full(5, distance.sum(axis=1).argmin())].assign(bmi=display.x)
+    np.testing.assert_allclose(display.mean, model.predict(held))
     other = ExpertsDisplay.from_estimator(model, frame.data, feature=2, values=np.full(10, 0.05), n_points=5)
-    assert not np.allclose(other.mean, display.mean)
+    np.testing.assert_allclose(
+        other.mean,
+        model.predict(
+            held * 0 + 0.05 * (held.columns != "bmi") + held.bmi.to_numpy()[:, None] * (held.columns == "bmi")
+        ),
+    )
+    named = ExpertsDisplay.from_estimator(model, frame.data, feature="bmi", values={"s5": 0.1}, n_points=5)
+    np.testing.assert_allclose(named.mean, model.predict(held.assign(s5=0.1)))
 
 
 def test_classifier_shows_one_class(iris):
     model, X, classes = iris
     display = ExpertsDisplay.from_estimator(model, X, classes, feature=2, output="versicolor", n_points=20)
-    grid = np.tile(np.median(X, axis=0), (20, 1))
+    grid = np.tile(subject_of(model, X).table[subject_of(model, X).typical()], (20, 1))
     grid[:, 2] = display.x
     np.testing.assert_allclose(display.mean, model.predict_proba(grid)[:, 1])
     np.testing.assert_array_equal(display.data_y, classes == "versicolor")
@@ -131,11 +143,15 @@ def test_gate_display_holds_the_priors(iris):
     model, X, classes = iris
     display = GateDisplay.from_estimator(model, X, classes, features=(2, 3), n_points=30)
     assert display.prior.shape == (30, 30, 2)
-    row = np.median(X, axis=0)
+    row = X[subject_of(model, X).typical()].copy()
     row[2], row[3] = display.x0[7], display.x1[11]
     np.testing.assert_allclose(display.prior[11, 7], model.gate_proba(row[None])[0])
     assert display.image_.get_array().shape == (30, 30, 4)
-    np.testing.assert_array_equal(display.points_.get_offsets(), X[:, 2:])
+    for points, name in zip(display.points_, model.classes_, strict=True):
+        np.testing.assert_array_equal(points.get_offsets(), X[classes == name, 2:])
+    texts = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert texts == ["setosa", "versicolor", "virginica"]
+    assert [text.get_text() for text in display.legend_.get_texts()] == ["0", "1"]
     assert display.ax_.get_xlabel() == "x2"
 
 
@@ -176,8 +192,8 @@ def test_gate_display_errors(iris, features, message):
 
 def test_model_errors(motorcycle):
     model, X, y = motorcycle
-    with pytest.raises(TypeError, match="of a pipeline give the last step"):
-        ExpertsDisplay.from_estimator(make_pipeline(model), X, y)
+    with pytest.raises(TypeError, match="must be an HMERegressor or HMEClassifier, or a pipeline"):
+        ExpertsDisplay.from_estimator(make_pipeline(Ridge()), X, y)
     with pytest.raises(NotFittedError):
         GateDisplay.from_estimator(HMERegressor(), X, y)
     with pytest.raises(ValueError, match="one value only"):
@@ -242,7 +258,8 @@ def test_density_display_of_several_outputs_names_one():
     with pytest.raises(ValueError, match="output = None must be a number from 0 to 1"):
         DensityDisplay.from_estimator(model, X, feature=0)
     display = DensityDisplay.from_estimator(model, X, X, feature=0, output=1)
-    marginal = model.predict_dist(np.column_stack([display.x, np.full(200, np.median(X[:, 1]))])).marginal(1)
+    held = X[subject_of(model, X).typical(), 1]
+    marginal = model.predict_dist(np.column_stack([display.x, np.full(200, held)])).marginal(1)
     np.testing.assert_allclose(display.density, marginal.pdf(display.y[None]).T)
 
 
@@ -259,8 +276,78 @@ def test_pit_display_is_flat_for_the_right_model_only():
     assert narrow.bars_[0].get_height() > high and narrow.bars_[4].get_height() < low
 
 
-@pytest.mark.parametrize("display", [DensityDisplay, PITDisplay])
-def test_displays_of_distributions_refuse_classifiers(display, iris):
-    model, X, y = iris
-    with pytest.raises(TypeError, match="has no predict_dist"):
-        display.from_estimator(model, X, y)
+# Tables with text, pipelines, names, classes -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def table():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"t": rng.normal(size=150), "g": rng.choice(["a", "b", "c"], 150, p=[0.2, 0.5, 0.3])})
+    return X, pd.Series(X.t * (X.g == "a") + 0.1 * rng.normal(size=150), name="yield")
+
+
+def test_tables_with_text_are_drawn_at_the_commonest_category(table):
+    X, y = table
+    gate = make_column_transformer((OneHotEncoder(), ["g"]))
+    model = HMERegressor(n_experts=2, expert_features=["t"], gate_features=gate).fit(X, y)
+    display = ExpertsDisplay.from_estimator(model, X, y, feature="t", n_points=9)
+    np.testing.assert_allclose(display.mean, model.predict(X.iloc[:9].assign(t=display.x, g="b")))
+    assert display.axes_[0].get_ylabel() == "yield"
+    other = ExpertsDisplay.from_estimator(model, X, y, feature="t", values={"g": "a"}, n_points=9)
+    np.testing.assert_allclose(other.mean, model.predict(X.iloc[:9].assign(t=other.x, g="a")))
+    for show in (DensityDisplay.from_estimator, PITDisplay.from_estimator):
+        assert show(model, X, y, **({"feature": "t"} if show == DensityDisplay.from_estimator else {}))
+    with pytest.raises(ValueError, match="feature 'g' does not hold numbers"):
+        ExpertsDisplay.from_estimator(model, X, y, feature="g")
+
+
+@pytest.mark.parametrize("searched", [False, True])
+def test_pipelines_are_drawn_along_the_columns_of_their_table(table, searched):
+    X, y = table
+    columns = make_column_transformer((OneHotEncoder(sparse_output=False), ["g"]), (StandardScaler(), ["t"]))
+    model = make_pipeline(columns, HMERegressor(n_experts=2))
+    model = GridSearchCV(model, {"hmeregressor__n_experts": [2]}, cv=2) if searched else model
+    model.fit(X, y)
+    display = ExpertsDisplay.from_estimator(model, X, y, feature="t", n_points=9)
+    np.testing.assert_allclose(display.mean, model.predict(X.iloc[:9].assign(t=display.x, g="b")))
+    density = DensityDisplay.from_estimator(model, X, y, feature="t", n_points=9)
+    assert density.ax_.get_ylabel() == "yield" and PITDisplay.from_estimator(model, X, y).values.shape == (150,)
+
+
+def test_dummies_are_held_at_a_category_that_there_is(table):
+    X, y = table
+    dummies = np.c_[X.t, X.g == "a", X.g == "b", X.g == "c"].astype(float)
+    model = HMERegressor(n_experts=2).fit(dummies, y)
+    display = ExpertsDisplay.from_estimator(model, dummies, y, feature=0, n_points=9)
+    np.testing.assert_allclose(display.mean, model.predict(np.c_[display.x, np.tile([0.0, 1.0, 0.0], (9, 1))]))
+
+
+def test_bands_stay_where_y_can_be():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 1, (200, 1))
+    y = rng.poisson(np.exp(X[:, 0]))
+    pairs = [("slow", "poisson"), ("fast", "negative_binomial")]
+    display = ExpertsDisplay.from_estimator(HMERegressor(n_experts=2, expert=pairs).fit(X, y), X, y)
+    assert display.band[0].min() == 0.0 and (display.band[1] > display.mean).all()
+    assert [text.get_text() for text in display.legend_.get_texts()] == ["slow", "fast"]
+
+
+def test_large_counts_are_drawn_as_a_whole():
+    X = np.linspace(0, 1, 60)[:, None]
+    y = np.random.default_rng(0).poisson(1e5 * (1 + X[:, 0]))
+    display = DensityDisplay.from_estimator(HMERegressor(depth=0, expert="poisson").fit(X, y), X, y, n_points=50)
+    assert display.y[0] == y.min() and display.y[-1] == y.max() and len(display.y) == 50
+
+
+def test_classes_have_a_density_and_a_transform(iris):
+    model, X, classes = iris
+    display = DensityDisplay.from_estimator(model, X, classes, feature=2, n_points=20)
+    grid = np.tile(X[subject_of(model, X).typical()], (20, 1))
+    grid[:, 2] = display.x
+    np.testing.assert_allclose(display.density, model.predict_proba(grid).T)
+    labels = [text.get_text() for text in display.ax_.get_yticklabels()]
+    assert labels == ["setosa", "versicolor", "virginica"] and not display.quantiles_
+    np.testing.assert_array_equal(display.data_y, np.searchsorted(model.classes_, classes))
+    values = PITDisplay.from_estimator(model, X, classes).values
+    assert values.shape == (150,) and ((values >= 0) & (values <= 1)).all()

@@ -115,3 +115,35 @@ def test_crps_of_large_counts_is_the_whole_sum():
     F = poisson.cdf(k, mean)
     whole = [((F - (k >= one)) ** 2).sum() for one in y]
     np.testing.assert_allclose(ours, whole, rtol=1e-11)
+
+
+@pytest.mark.parametrize("kind", ["poisson", "negative binomial", "binomial", "with points"])
+def test_crps_of_many_counts_is_the_sum_over_all_of_them(kind, monkeypatch):
+    import hme.prediction.ranked as room
+
+    rng = np.random.default_rng(2)
+    n, K = 3, 3
+    weights = rng.dirichlet(np.full(K, 0.7), n)
+    rate, dispersion = np.exp(rng.uniform(0, 7, (n, K))), np.exp(rng.normal(-2, 1.0, (n, K)))
+    some, negative = [0, 1], d.NegativeBinomial(rate, dispersion)
+    components = {
+        "poisson": d.Poisson(rate),
+        "negative binomial": negative,
+        "binomial": d.Binomial(np.full((n, K), 3000.0), rng.normal(0, 2, (n, K))),
+        "with points": d.join([(negative.columns(some), some), (d.PointMass([[50.5]], n_rows=n), [2])], [50.5]),
+    }[kind]
+    both = dist(components, weights)
+    y = np.c_[
+        both.median(), both.mean(), both.icdf(0.99) + 0.3, np.full(n, 50.7), np.full(n, -3.0), both.icdf(0.999) * 3
+    ]
+    monkeypatch.setattr(room, "MANY", 64)
+    few = both.crps(y)
+    monkeypatch.setattr(room, "MANY", 10**7)
+    np.testing.assert_allclose(few, both.crps(y), rtol=3e-9)
+
+
+def test_crps_of_huge_counts_is_that_of_the_normal():
+    for mean in (1e6, 1e12):
+        score = dist(d.Poisson(np.full((1, 1), mean)), np.ones((1, 1))).crps(mean + 2 * np.sqrt(mean))[0]
+        normal = dist(d.Normal(np.full((1, 1), mean), np.full((1, 1), np.sqrt(mean))), np.ones((1, 1)))
+        np.testing.assert_allclose(score, normal.crps(mean + 2 * np.sqrt(mean))[0], rtol=1.0 / np.sqrt(mean))

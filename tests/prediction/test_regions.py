@@ -78,3 +78,80 @@ def test_intervals_refuse():
             dist(NORMAL).interval(coverage)
     with pytest.raises(ValueError, match="method must be one of"):
         dist(NORMAL).interval(0.9, method="shortest")
+
+
+# Counts -----------------------------------------------------------------------------------------------------------
+
+
+def count_mixtures():
+    rng = np.random.default_rng(1)
+    n, K = 4, 4
+    weights = rng.dirichlet(np.full(K, 0.5), n)
+    rate, dispersion = np.exp(rng.uniform(0, 7, (n, K))), np.exp(rng.normal(-1, 1.5, (n, K)))
+    poisson, negative = d.Poisson(rate), d.NegativeBinomial(rate, dispersion)
+    first, last = [0, 1, 2], [3]
+    components = {
+        "poisson": poisson,
+        "negative binomial": negative,
+        "binomial": d.Binomial(np.full((n, K), 3000.0), rng.normal(0, 2, (n, K))),
+        "zero-truncated": d.ZeroTruncated(negative),
+        "zero-inflated": d.join(
+            [(poisson.columns(first), first), (d.PointMass(np.zeros((1, 1)), n_rows=n), last)], [0.0]
+        ),
+        "with a point inside": d.join(
+            [(negative.columns(first), first), (d.PointMass([[50.0]], n_rows=n), last)], [50.0]
+        ),
+    }
+    return weights, components
+
+
+@pytest.mark.parametrize("kind", count_mixtures()[1])
+def test_regions_of_many_counts_are_those_of_all_of_them(kind, monkeypatch):
+    import hme.prediction.counts as room
+
+    weights, components = count_mixtures()
+    both = dist(components[kind], weights)
+    for coverage in (0.3, 0.95):
+        monkeypatch.setattr(room, "MANY", 16)
+        found, modes = both.interval(coverage, method="highest_density"), both.mode()
+        monkeypatch.setattr(room, "MANY", 10**6)
+        for one, mode, region in zip(both, modes, found, strict=True):
+            counts = np.arange(one.icdf(1e-9)[0], one.iccdf(1e-9)[0] + 1)
+            mass = one.pmf(counts[None])[0]
+            smallest = int(np.searchsorted(np.cumsum(np.sort(mass)[::-1]), coverage * (1 - 1e-15))) + 1
+            inside = ((counts[:, None] >= region[:, 0]) & (counts[:, None] <= region[:, 1])).any(axis=1)
+            assert inside.sum() == smallest and mass[inside].sum() >= coverage * (1 - 1e-12)
+            assert one.pmf(mode)[0] == pytest.approx(mass.max(), rel=1e-12)
+
+
+def test_regions_of_huge_counts():
+    one = dist(d.Poisson(np.array([[3e7, 4e12]])), np.array([[0.5, 0.5]]))
+    region = one.interval(0.9, method="highest_density")[0]
+    assert region.shape == (2, 2) and probability_of(one, region - [0.5, 0.0]) == pytest.approx(0.9, abs=1e-3)
+    mass = one.pmf(region.reshape(1, -1))[0]
+    np.testing.assert_allclose(mass, mass[0], rtol=1e-2)
+    assert one.mode()[0] in (29_999_999.0, 30_000_000.0, 30_000_001.0)
+    geometric = dist(d.NegativeBinomial(np.array([[1e9]]), np.ones((1, 1))), np.ones((1, 1)))
+    ((low, high),) = geometric.interval(0.9, method="highest_density")[0]
+    assert low == 0.0 and high == pytest.approx(1e9 * np.log(10), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["normal", "gamma"])
+def test_regions_of_many_experts_have_all_their_peaks(kind):
+    """Against the level sets of a fine grid."""
+    rng = np.random.default_rng(0)
+    n, K = 3, 12
+    weights = rng.dirichlet(np.full(K, 0.7), n)
+    components = {
+        "normal": d.Normal(rng.normal(0, 10, (n, K)), np.exp(rng.normal(-0.5, 0.7, (n, K)))),
+        "gamma": d.Gamma(np.exp(rng.normal(2, 1, (n, K))), np.exp(rng.normal(-4, 1, (n, K)))),
+    }[kind]
+    both = dist(components, weights)
+    for one, region in zip(both, both.interval(0.8, method="highest_density"), strict=True):
+        y = np.linspace(*one.icdf([1e-7, 1 - 1e-7])[0], 100_001)
+        density = one.pdf(y[None])[0]
+        mass = np.sort(density)[::-1] * (y[1] - y[0])
+        level = np.sort(density)[::-1][np.searchsorted(np.cumsum(mass), 0.8)]
+        assert len(region) == np.sum(np.diff((density > level).astype(int), prepend=0) > 0)
+        np.testing.assert_allclose(one.pdf(region.reshape(1, -1))[0], level, rtol=5e-3)
+        assert probability_of(one, region) == pytest.approx(0.8, abs=1e-9)

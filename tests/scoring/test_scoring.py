@@ -428,10 +428,34 @@ def test_classes_that_were_not_seen():
     probability = classifier.predict_proba(X[:1])
     expected = -1.0 - (probability**2).sum()
     assert scoring.brier_scorer(classifier, X[:1], ["maybe"]) == pytest.approx(expected, rel=1e-12)
-    with pytest.raises(TypeError, match="predict_dist.*got HMEClassifier"):
-        scoring.crps_scorer(classifier, X, CLASSES)
     with pytest.raises(TypeError, match="predict_proba, got HMERegressor"):
         scoring.brier_scorer(HMERegressor(depth=1).fit(X, TARGET), X, TARGET)
+
+
+def test_scores_of_classes_work_or_say_that_they_need_numbers():
+    classifier = HMEClassifier(depth=1).fit(X, CLASSES)
+    dist, proba = classifier.predict_dist(X), classifier.predict_proba(X)
+    codes = np.searchsorted(classifier.classes_, CLASSES)
+    own = proba[np.arange(len(X)), codes]
+    np.testing.assert_allclose(scoring.log_score(dist, CLASSES), np.log(own).mean(), rtol=1e-12)
+    np.testing.assert_allclose(scoring.log_score_scorer(classifier, X, CLASSES), np.log(own).mean(), rtol=1e-12)
+    assert scoring.brier_score(dist, CLASSES) == pytest.approx(scoring.brier_score(proba, codes), rel=1e-12)
+    values, below = scoring.pit(dist, CLASSES, 0), np.cumsum(proba, axis=1)[np.arange(len(X)), codes]
+    assert (values <= below + 1e-12).all() and (values >= below - own - 1e-12).all()
+    levels = np.arange(1, 20) / 20
+    share = np.clip((levels - (below - own)[:, None]) / own[:, None], 0, 1).mean(axis=0)
+    expected = np.abs(share - levels).mean()
+    assert scoring.calibration_error(dist, CLASSES) == pytest.approx(expected, rel=1e-10)
+    assert scoring.calibration_scorer(classifier, X, CLASSES) == pytest.approx(-expected, rel=1e-10)
+    for name in ("crps", "pinball", "interval_score", "coverage"):
+        with pytest.raises(TypeError, match=f"{name} needs a y of numbers"):
+            getattr(scoring, name)(dist, CLASSES)
+    for scorer in (scoring.crps_scorer, scoring.interval_scorer):
+        with pytest.raises(TypeError, match="needs a y of numbers"):
+            scorer(classifier, X, CLASSES)
+    # of ordered classes the ranked probability score
+    ranked = ((np.cumsum(proba, axis=1) - (np.arange(proba.shape[1]) >= codes[:, None])) ** 2).sum(axis=1)
+    np.testing.assert_allclose(scoring.crps(dist.codes(), dist.encode(CLASSES)), ranked.mean(), rtol=1e-12)
 
 
 def test_scorers_are_copied_and_pickled():

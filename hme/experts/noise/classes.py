@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.dummy import DummyClassifier
 
+from ...distributions import Categorical
 from ...model.parts import codes_of, probabilities_of
 from .answers import Answers
 
@@ -92,6 +93,9 @@ class Classes(Answers):
 
     def mean(self, params, rows, prediction):
         return (1.0 - params.share[:, None]) * prediction + params.share[:, None] * self.constant
+
+    def predict_dist(self, params, rows, prediction):
+        return Categorical.of(self.mean(params, rows, prediction))
 
     def log_prior(self, params):
         return self.smoothing * np.log(params.share).sum()
