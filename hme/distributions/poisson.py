@@ -1,21 +1,32 @@
 """The Poisson distribution."""
 
+import numpy as np
 from scipy.special import gammainc, gammaincc, gammaln
 
-from .counts import RateCounts, poisson_draws
+from ..numerics.stirling import exp_rest, half_deviance, log_gamma_rest
+from .counts import MANY, RateCounts, poisson_draws
 
 __all__ = ["Poisson", "log_mass"]
 
 
 def log_mass(y, rate, log_rate):
-    """Log-probability of counts y, eq. (poisson); `log_rate` is the logarithm of `rate`."""
-    return y * log_rate - rate - gammaln(y + 1.0)
+    """Log-probability of counts y, eqs. (poisson), (saddle-point); `log_rate` is the logarithm of `rate`."""
+    out, many = y * log_rate - rate - gammaln(y + 1.0), y > MANY
+    if not np.any(many):
+        return out
+    y = np.where(many, y, 1.0)
+    constant = -log_gamma_rest(y) - 0.5 * np.log(2.0 * np.pi * y)
+    return np.where(many, constant - half_deviance(y, log_rate, rate - y), out)
 
 
 class Poisson(RateCounts):
     """Poisson distributions of given mean."""
 
     names, neutral, log_mass = ("rate",), (1.0,), staticmethod(log_mass)
+
+    @staticmethod
+    def beyond_one(rate):
+        return exp_rest(-rate)
 
     def _cdf(self, k):
         return gammaincc(k + 1.0, self.rate)

@@ -1,9 +1,10 @@
 """Binomial experts: successes out of a number of trials."""
 
 import numpy as np
+from scipy.special import expit
 
 from ..distributions import Binomial
-from ..distributions.binomial import log_mass
+from ..distributions.binomial import log_mass, shortage
 from ..model.traits import Traits
 from ..numerics.checks import check_int
 from ..numerics.coordinates import stacked
@@ -129,8 +130,8 @@ class BinomialResponse(Response):
         return stacked([work.score], [[-work.information]])
 
     def working(self, y, eta, params, rows):
-        share, trials = self.mean_of(eta), self.trials(rows)[:, None, None]
-        return Working(y - trials * share, trials * share * (1.0 - share))
+        trials = self.trials(rows)[:, None, None]
+        return Working(shortage(y, eta, trials), trials * expit(eta) * expit(-eta))
 
     def one_sided(self, stats):
         # Where all probabilities are near 0 or near 1, this difference is the number of successes or of failures.

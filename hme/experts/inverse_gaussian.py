@@ -96,4 +96,4 @@ class InverseGaussianResponse(PositiveResponse):
     power, Distribution, density = 3, InverseGaussian, staticmethod(log_density)
 
     def deviance(self, y, mean):
-        return (y / mean - 1.0) ** 2 / y
+        return ((y - mean) / mean) ** 2 / y

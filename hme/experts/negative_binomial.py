@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import digamma, polygamma
 
 from ..distributions import NegativeBinomial
+from ..distributions.counts import log_positive_mass
 from ..distributions.negative_binomial import log_mass
 from ..numerics.checks import check_choice
 from ..numerics.coordinates import ridge_derivatives, stacked
+from ..numerics.stirling import digamma_rest, log1p_rest, trigamma_rest
 from .noise.base import Scalar
 from .noise.counts import CountResponse
 from .predictor import PredictorExpert
@@ -17,7 +18,6 @@ __all__ = ["NegativeBinomialExpert"]
 
 LEAST, MOST = 1e-7, 1e4  # bounds of the dispersion; at the lower bound the distribution is practically Poisson
 POISSON = "the dispersion of expert(s) {} is at its lower bound: their counts are not overdispersed. Use PoissonExpert"
-LARGE = 50.0  # for larger sizes, differences of gamma functions lose digits and Stirling's series is accurate
 
 
 class NegativeBinomialExpert(PredictorExpert):
@@ -105,6 +105,13 @@ class NegativeBinomialResponse(CountResponse):
         super().check()
         check_choice(self.shared, "shared_dispersion", (True, False))
 
+    def bind(self, rows):
+        # What is left of the variance at the lower bound is negligible beside the mean, however large the counts.
+        bound = super().bind(rows)
+        least = LEAST / max(float(rows.y.max()), 1.0)
+        bound.scalars = (self.scalars[0]._replace(least=least),)
+        return bound
+
     def start_scalars(self, rows):
         mean = rows.weight @ self.interior(rows) / rows.weight.sum()
         variance = rows.weight @ (rows.y - mean) ** 2 / rows.weight.sum()
@@ -112,6 +119,12 @@ class NegativeBinomialResponse(CountResponse):
 
     def log_mass(self, y, eta, params):
         return log_mass(y, self.mean_of(eta), eta, params.dispersion)
+
+    def log_positive_mass(self, y, eta, params):
+        return log_positive_mass(NegativeBinomial, y, self.mean_of(eta), eta, params.dispersion)
+
+    def beyond_one(self, eta, params):
+        return NegativeBinomial.beyond_one(self.mean_of(eta), params.dispersion)
 
     def counts(self, eta, params):
         return NegativeBinomial(self.mean_of(eta), params.dispersion)
@@ -140,38 +153,8 @@ class NegativeBinomialResponse(CountResponse):
 
 
 def by_log_size(y, mean, size):
-    """First and second derivatives of the untruncated log-mass with respect to the log of the size 1 / dispersion."""
-    first, second = rising_derivatives(y, size)
-    total = mean + size
-    share = mean / total
-    first = first - np.log1p(mean / size) + share * (y / size + 1.0)
-    second = second + share * (1.0 / size - 1.0 / total) - share * y / size * (1.0 / size + 1.0 / total)
+    """First and second derivatives of the untruncated log-mass by the log of the size, eq. (size-derivatives)."""
+    end, v = size + y, (y - mean) / (size + mean)
+    first = log1p_rest(v) + (0.5 * y / (size * end) + (digamma_rest(end) - digamma_rest(size)))
+    second = v**2 / end + (trigamma_rest(end) - trigamma_rest(size) - 0.5 * y * (size + end) / (size * end) ** 2)
     return size * first, size * first + size**2 * second
-
-
-def rising_derivatives(y, size):
-    """First two derivatives, with respect to the size, of log(Gamma(size + y) / Gamma(size)) - y log(size)."""
-    small = np.minimum(size, LARGE)
-    exact = (
-        digamma(small + y) - digamma(small) - y / small,
-        polygamma(1, small + y) - polygamma(1, small) + y / small**2,
-    )
-    if np.all(size <= LARGE):
-        return exact
-    large = np.maximum(size, LARGE)
-    end = large + y
-    growth = np.log1p(y / large)
-    series = (
-        growth - y / large + 0.5 * y / (large * end) + stirling(end)[0] - stirling(large)[0],
-        y**2 / (large**2 * end) - 0.5 * y * (large + end) / (large * end) ** 2 + stirling(end)[1] - stirling(large)[1],
-    )
-    return tuple(np.where(size > LARGE, s, e) for s, e in zip(series, exact, strict=True))
-
-
-def stirling(z):
-    """First two derivatives of the remainder of Stirling's formula for log Gamma(z)."""
-    i, i2 = 1.0 / z, 1.0 / z**2
-    return (
-        -i2 * (1 / 12 - i2 * (1 / 120 - i2 * (1 / 252 - i2 / 240))),
-        i * i2 * (1 / 6 - i2 * (1 / 30 - i2 * (1 / 42 - i2 / 30))),
-    )

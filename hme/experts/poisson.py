@@ -1,6 +1,7 @@
 """Poisson experts: counts whose variance equals their mean, optionally truncated at zero."""
 
 from ..distributions import Poisson
+from ..distributions.counts import log_positive_mass
 from ..distributions.poisson import log_mass
 from ..numerics.coordinates import stacked
 from .noise.counts import CountResponse
@@ -78,6 +79,12 @@ class PoissonResponse(CountResponse):
 
     def log_mass(self, y, eta, params):
         return log_mass(y, self.mean_of(eta), eta)
+
+    def log_positive_mass(self, y, eta, params):
+        return log_positive_mass(Poisson, y, self.mean_of(eta), eta)
+
+    def beyond_one(self, eta, params):
+        return Poisson.beyond_one(self.mean_of(eta))
 
     def counts(self, eta, params):
         return Poisson(self.mean_of(eta))

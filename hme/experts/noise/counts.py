@@ -4,7 +4,8 @@ from abc import abstractmethod
 
 import numpy as np
 
-from ...distributions import ZeroTruncated, zero_truncated
+from ...distributions import ZeroTruncated
+from ...distributions.counts import truncated
 from ...model.traits import Traits
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced
@@ -14,9 +15,10 @@ from .sums import Working
 
 __all__ = ["FEW", "CountResponse"]
 
-# With zero truncation the information is a difference that suffers from cancellation where p0 is near one; it is kept
-# above this fraction of the untruncated information.
+# With zero truncation the information is a difference, which is rounding where p0 is one; it is kept above this
+# fraction of the untruncated information.
 LEAST_INFORMATION = 1e-3
+LARGEST_ETA = 350.0  # linear predictors are clipped to this size, so that squares of the mean are finite
 FEW = 0.01  # the intercept of an expert diverges if its rows have fewer events in total
 
 
@@ -72,6 +74,14 @@ class CountResponse(Response):
 
         return differenced(displaced, 1 + len(self.scalars))
 
+    def beyond_one(self, eta, params):
+        """E max(Y - 1, 0), the mean less the probability of more than zero; a difference, where the mean is small."""
+        return self.mean_of(eta) + np.expm1(self.log_mass(0.0, eta, params))
+
+    def log_positive_mass(self, y, eta, params):
+        """log p(y | y > 0), eq. (truncated)."""
+        return truncated(self.log_mass(y, eta, params), self.log_mass(0.0, eta, params))
+
     # -- the response ------------------------------------------------------------------------------------------------
 
     def check(self):
@@ -86,11 +96,11 @@ class CountResponse(Response):
     def start_scalars(self, rows):
         return {"dispersion": np.ones((1, rows.y.shape[1]))}
 
+    def mean_of(self, eta):
+        return np.exp(np.clip(eta, -LARGEST_ETA, LARGEST_ETA))
+
     def log_density(self, y, eta, params, rows):
-        log_mass = self.log_mass(y, eta, params)
-        if self.zero_truncated:
-            log_mass = zero_truncated.log_mass(log_mass, self.log_mass(0.0, eta, params))
-        return log_mass
+        return self.log_positive_mass(y, eta, params) if self.zero_truncated else self.log_mass(y, eta, params)
 
     def distribution(self, eta, params, rows):
         counts = self.counts(eta, params)
@@ -106,16 +116,18 @@ class CountResponse(Response):
         return np.exp(log_zero) / positive, positive
 
     def working(self, y, eta, params, rows):
-        mean = self.mean_of(eta)
+        mean, terms = self.mean_of(eta), self.scalar_terms(y, eta, params)
         ratio = mean / self.count_variance(mean, params)
-        score, information, terms = (y - mean) * ratio, mean * ratio, self.scalar_terms(y, eta, params)
         if not self.zero_truncated:
-            return Working(score, information * self.excess_information(y, mean, params), None, terms)
-        odds, positive = self.zero_odds(eta, params)
-        at_zero = -mean * ratio  # the score of a zero
-        shift = odds * at_zero
-        left = information / positive - odds * at_zero**2 - shift**2
-        return Working(score + shift, np.maximum(left, LEAST_INFORMATION * information), None, terms)
+            information = mean * ratio * self.excess_information(y, mean, params)
+            return Working((y - mean) * ratio, information, None, terms)
+        # Eq. (truncated), by what the truncated mean is beyond one: the terms of the score cancel where it is small.
+        log_zero = self.log_mass(0.0, eta, params)
+        positive = -np.expm1(log_zero)
+        beyond, zero = self.beyond_one(eta, params) / positive, np.exp(log_zero) * ratio
+        left = -np.expm1(log_zero + np.log(ratio)) - zero * beyond
+        information = mean * ratio / positive * np.maximum(left, LEAST_INFORMATION * positive)
+        return Working(((y - 1.0) - beyond) * ratio, information, None, terms)
 
     def scalar_terms(self, y, eta, params):
         """Slope, curvature and squared slope with respect to the logarithm of the scalar; see `Response.update`."""
