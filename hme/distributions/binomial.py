@@ -5,7 +5,7 @@ from scipy.special import expit, gammaln, log_expit
 
 from ..numerics.stirling import half_deviance, log_gamma_rest
 from .base import empty_for
-from .counts import MANY, Counts, beta_below
+from .counts import Counts, beta_below, with_many
 
 __all__ = ["Binomial", "log_mass", "shortage"]
 
@@ -15,11 +15,10 @@ def log_mass(y, log_odds, trials):
     out = np.multiply(y, log_odds, out=empty_for(y, log_odds, trials))
     out -= trials * np.logaddexp(0.0, log_odds)
     out += gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(trials - y + 1.0)
-    many = trials > MANY
-    return np.where(many, _of_many(y, log_odds, np.where(many, trials, MANY)), out) if np.any(many) else out
+    return with_many(out, _of_many, trials, y, log_odds)
 
 
-def _of_many(y, log_odds, trials):
+def _of_many(trials, y, log_odds):
     """`log_mass` by eq. (saddle-point), which has all digits where the trials are many."""
     left, excess = trials - y, -shortage(y, log_odds, trials)
     inside = (y > 0) & (left > 0)

@@ -7,7 +7,7 @@ from scipy.special import betainc, betaincc
 
 from .univariate import Univariate
 
-__all__ = ["MANY", "Counts", "RateCounts", "beta_below", "log_positive_mass", "poisson_draws", "truncated"]
+__all__ = ["MANY", "Counts", "RateCounts", "beta_below", "log_positive_mass", "poisson_draws", "truncated", "with_many"]
 
 MANY = 30.0  # of larger counts log-probabilities are differences of large numbers, which eq. (saddle-point) avoids
 
@@ -101,6 +101,25 @@ class RateCounts(Counts):
 
     def mode(self):
         return self._full(np.floor(np.maximum(self.rate * (1.0 - self.dispersion), 0.0)))
+
+
+def with_many(out, function, counts, *others):
+    """Log-probabilities `out` (n, ...), in which those of rows with more than `MANY` counts are replaced.
+
+    They are ``function(counts, *others)``, whose arguments broadcast to the shape of `out`.
+    """
+    counts = np.asarray(counts, dtype=float)
+    many = counts > MANY
+    if not many.any():
+        return out
+    if many.all():
+        return function(counts, *others)
+    if many.ndim < out.ndim or len(many) < len(out):
+        return np.where(many, function(np.where(many, counts, MANY), *others), out)
+    rows = np.flatnonzero(many.any(axis=tuple(range(1, many.ndim))))
+    few = [a[rows] if np.ndim(a) == out.ndim and len(a) == len(out) else a for a in others]
+    out[rows] = np.where(many[rows], function(np.where(many[rows], counts[rows], MANY), *few), out[rows])
+    return out
 
 
 def truncated(log_mass, log_zero):

@@ -5,7 +5,7 @@ from scipy.special import betainc, gammaln
 
 from ..numerics.stirling import exp_rest, half_deviance, log1p_rest, log_gamma_rest
 from .base import empty_for
-from .counts import MANY, RateCounts, beta_below, poisson_draws
+from .counts import RateCounts, beta_below, poisson_draws, with_many
 
 __all__ = ["NegativeBinomial", "log_mass", "log_rising"]
 
@@ -19,8 +19,7 @@ def log_mass(y, rate, log_rate, dispersion):
     out = out + y * log_rate
     out -= (y + size) * np.log1p(rate * dispersion)
     out -= gammaln(y + 1.0)
-    many = y > MANY
-    return np.where(many, _of_many(np.where(many, y, MANY), rate, log_rate, size), out) if np.any(many) else out
+    return with_many(out, _of_many, y, rate, log_rate, size)
 
 
 def _of_many(y, rate, log_rate, size):

@@ -4,19 +4,19 @@ import numpy as np
 from scipy.special import gammainc, gammaincc, gammaln
 
 from ..numerics.stirling import exp_rest, half_deviance, log_gamma_rest
-from .counts import MANY, RateCounts, poisson_draws
+from .counts import RateCounts, poisson_draws, with_many
 
 __all__ = ["Poisson", "log_mass"]
 
 
 def log_mass(y, rate, log_rate):
     """Log-probability of counts y, eqs. (poisson), (saddle-point); `log_rate` is the logarithm of `rate`."""
-    out, many = y * log_rate - rate - gammaln(y + 1.0), y > MANY
-    if not np.any(many):
-        return out
-    y = np.where(many, y, 1.0)
-    constant = -log_gamma_rest(y) - 0.5 * np.log(2.0 * np.pi * y)
-    return np.where(many, constant - half_deviance(y, log_rate, rate - y), out)
+    return with_many(np.asarray(y * log_rate - rate - gammaln(y + 1.0)), _of_many, y, rate, log_rate)
+
+
+def _of_many(y, rate, log_rate):
+    """`log_mass` by eq. (saddle-point), which has all digits where counts are large."""
+    return -half_deviance(y, log_rate, rate - y) - log_gamma_rest(y) - 0.5 * np.log(2.0 * np.pi * y)
 
 
 class Poisson(RateCounts):

@@ -5,18 +5,17 @@ from dataclasses import replace
 import numpy as np
 
 from ..distributions import NegativeBinomial
-from ..distributions.counts import log_positive_mass
-from ..distributions.negative_binomial import log_mass
 from ..numerics.checks import check_choice
 from ..numerics.coordinates import ridge_derivatives, stacked
-from ..numerics.stirling import digamma_rest, log1p_rest, trigamma_rest
+from ..numerics.stirling import digamma_rest, log_ratio_rest, trigamma_rest
 from .noise.base import Scalar
-from .noise.counts import CountResponse
+from .noise.counts import RateResponse
 from .predictor import PredictorExpert
 
 __all__ = ["NegativeBinomialExpert"]
 
-LEAST, MOST = 1e-7, 1e4  # bounds of the dispersion; at the lower bound the distribution is practically Poisson
+LEAST, MOST = 1e-7, 1e4  # bounds of the dispersion; at the lower bound the distribution is practically Poisson, since
+EXCESS = 1e-5  # it adds no more than this share to the variance
 POISSON = "the dispersion of expert(s) {} is at its lower bound: their counts are not overdispersed. Use PoissonExpert"
 
 
@@ -34,8 +33,8 @@ class NegativeBinomialExpert(PredictorExpert):
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
-        "global" if `l1_ratio` is 0 and "zero" otherwise.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
+        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
     zero_truncated : bool, default=False
         The distribution given that y is not zero: with a `PointMassExpert` it makes a hurdle model.
     shared_dispersion : bool, default=False
@@ -89,8 +88,10 @@ class NegativeBinomialExpert(PredictorExpert):
         return NegativeBinomialResponse(self.zero_truncated, self.shared_dispersion)
 
 
-class NegativeBinomialResponse(CountResponse):
+class NegativeBinomialResponse(RateResponse):
     """Negative binomial distribution with mean exp(eta) and size 1 / dispersion."""
+
+    Distribution = NegativeBinomial
 
     def __init__(self, zero_truncated=False, shared=False):
         super().__init__(zero_truncated)
@@ -106,28 +107,15 @@ class NegativeBinomialResponse(CountResponse):
         check_choice(self.shared, "shared_dispersion", (True, False))
 
     def bind(self, rows):
-        # What is left of the variance at the lower bound is negligible beside the mean, however large the counts.
+        # At the lower bound the variance is the mean, however large the counts.
         bound = super().bind(rows)
-        least = LEAST / max(float(rows.y.max()), 1.0)
-        bound.scalars = (self.scalars[0]._replace(least=least),)
+        bound.scalars = (self.scalars[0]._replace(least=min(LEAST, EXCESS / max(float(rows.y.max()), 1.0))),)
         return bound
 
     def start_scalars(self, rows):
         mean = rows.weight @ self.interior(rows) / rows.weight.sum()
         variance = rows.weight @ (rows.y - mean) ** 2 / rows.weight.sum()
         return {"dispersion": np.clip((variance - mean) / mean**2, 1e-2, 1e2)[None]}
-
-    def log_mass(self, y, eta, params):
-        return log_mass(y, self.mean_of(eta), eta, params.dispersion)
-
-    def log_positive_mass(self, y, eta, params):
-        return log_positive_mass(NegativeBinomial, y, self.mean_of(eta), eta, params.dispersion)
-
-    def beyond_one(self, eta, params):
-        return NegativeBinomial.beyond_one(self.mean_of(eta), params.dispersion)
-
-    def counts(self, eta, params):
-        return NegativeBinomial(self.mean_of(eta), params.dispersion)
 
     def count_variance(self, mean, params):
         return mean + params.dispersion * mean**2
@@ -154,7 +142,9 @@ class NegativeBinomialResponse(CountResponse):
 
 def by_log_size(y, mean, size):
     """First and second derivatives of the untruncated log-mass by the log of the size, eq. (size-derivatives)."""
-    end, v = size + y, (y - mean) / (size + mean)
-    first = log1p_rest(v) + (0.5 * y / (size * end) + (digamma_rest(end) - digamma_rest(size)))
-    second = v**2 / end + (trigamma_rest(end) - trigamma_rest(size) - 0.5 * y * (size + end) / (size * end) ** 2)
+    end, total = size + y, size + mean
+    first = log_ratio_rest(end, total, y - mean) + (0.5 * y / (size * end) + (digamma_rest(end) - digamma_rest(size)))
+    second = ((y - mean) / total) ** 2 / end + (
+        trigamma_rest(end) - trigamma_rest(size) - 0.5 * y * (size + end) / (size * end) ** 2
+    )
     return size * first, size * first + size**2 * second

@@ -7,7 +7,6 @@ small. The terms are subtracted here on paper, eqs. (stirling) and (saddle-point
 from math import factorial
 
 import numpy as np
-from numpy.polynomial.polynomial import polyval
 from scipy.special import digamma, gammaln, polygamma
 
 __all__ = [
@@ -21,42 +20,33 @@ __all__ = [
 ]
 
 FROM = 15.0  # the series of Stirling's formula have all digits from here on
-NEAR = 0.3  # beyond this, a difference of logarithm and argument keeps its digits
-# Coefficients of the series in powers of 1 / z^2, and of atanh(r) / r^3 - 1 / r^2 in powers of r^2.
+NEAR = 0.1  # beyond this, a difference of logarithm and argument loses one digit and no more
+# Coefficients of the series in powers of 1 / z^2, of atanh(r) / r^3 - 1 / r^2 in powers of r^2, and of the exponential.
 LOG_GAMMA = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360]
 DIGAMMA = [-1 / 12, 1 / 120, -1 / 252, 1 / 240, -1 / 132, 691 / 32760]
 TRIGAMMA = [1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730]
-ATANH = [1 / (2 * j + 3) for j in range(12)]
-EXP = [1 / factorial(j + 2) for j in range(12)]
+ATANH = [1 / (2 * j + 3) for j in range(6)]
+EXP = [1 / factorial(j + 2) for j in range(9)]
 
 
 def log1p_rest(u):
     """log(1 + u) - u, for u > -1."""
-    u = np.asarray(u, dtype=float)
-    near = np.abs(u) < NEAR
-    few = np.where(near, u, 0.0)
-    r = few / (2.0 + few)  # log(1 + u) = 2 atanh(r), and u = 2 r / (1 - r)
-    series = r * (2.0 * r**2 * polyval(r**2, ATANH) - few)
-    if near.all():
-        return series
     with np.errstate(divide="ignore"):
-        return np.where(near, series, np.log1p(u) - u)
+        return _where_near(u, _near_one, lambda: np.log1p(u) - u)
 
 
 def exp_rest(x):
     """exp(x) - 1 - x."""
-    x = np.asarray(x, dtype=float)
-    near = np.abs(x) < NEAR
-    few = np.where(near, x, 0.0)
-    series = few**2 * polyval(few, EXP)
-    return series if near.all() else np.where(near, series, np.expm1(x) - x)
+    return _where_near(x, lambda few: few**2 * _horner(few, EXP), lambda: np.expm1(x) - x)
 
 
-def log_ratio_rest(y, mean):
-    """log(y / mean) - (y / mean - 1) of positive numbers: minus half the unit deviance of the gamma distribution."""
-    u = (y - mean) / mean
-    near = np.abs(u) < NEAR
-    return np.where(near, log1p_rest(np.where(near, u, 0.0)), np.log(y) - np.log(mean) - u)
+def log_ratio_rest(y, mean, difference=None):
+    """log(y / mean) - (y / mean - 1) of positive numbers: minus half the unit deviance of the gamma distribution.
+
+    `difference` is y - mean, if it is known better than by subtraction.
+    """
+    u = (y - mean if difference is None else difference) / mean
+    return _where_near(u, _near_one, lambda: np.log(y / mean) - u)
 
 
 def half_deviance(y, log_mean, excess):
@@ -71,9 +61,36 @@ def half_deviance(y, log_mean, excess):
     excess : ndarray
         The mean minus y.
     """
-    w = excess / y
-    near = np.abs(w) < NEAR
-    return np.where(near, -y * log1p_rest(np.where(near, w, 0.0)), y * (np.log(y) - log_mean) + excess)
+    return _where_near(excess / y, lambda w: -y * _near_one(w), lambda: y * (np.log(y) - log_mean) + excess)
+
+
+def _where_near(u, near, far):
+    """near(u) where u is close to zero, and far() elsewhere."""
+    u = np.asarray(u, dtype=float)
+    close = np.abs(u) < NEAR
+    if close.all():
+        return near(u)
+    return np.where(close, near(np.where(close, u, 0.0)), far()) if close.any() else far()
+
+
+def _near_one(u):
+    """log(1 + u) - u for small u: log(1 + u) is 2 atanh(r), and u is 2 r / (1 - r)."""
+    r = u / (2.0 + u)
+    square = r * r
+    out = _horner(square, ATANH)
+    out *= 2.0 * square
+    out -= u
+    out *= r
+    return out
+
+
+def _horner(x, coefficients):
+    """A polynomial, from the coefficients of its rising powers."""
+    out = np.full_like(x, coefficients[-1])
+    for c in reversed(coefficients[:-1]):
+        out *= x
+        out += c
+    return out
 
 
 def log_gamma_rest(z):
@@ -96,5 +113,5 @@ def _rest(z, series, power, exact):
     z = np.asarray(z, dtype=float)
     large = z >= FROM
     inverse = 1.0 / np.where(large, z, FROM)
-    value = inverse**power * polyval(inverse**2, series)
+    value = inverse**power * _horner(inverse**2, series)
     return value if large.all() else np.where(large, value, exact(np.where(large, 1.0, z)))

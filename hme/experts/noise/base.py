@@ -174,7 +174,7 @@ class Response(ABC):
         return coef
 
     def pooled(self, expert, rows):
-        """The pooled fit, one expert for all rows; `expert` is bound without constraints and shrinks towards zero."""
+        """The pooled fit, one expert for all rows; `expert` is bound to shrink towards zero, within its constraints."""
         scalars = self.start_scalars(rows)
         if {"coef", *scalars} != set(self.Params._fields):
             raise TypeError(
@@ -188,7 +188,7 @@ class Response(ABC):
                 f"{type(self).__name__}.log_density returned shape {shape}; it must be (rows, experts, outputs) = "
                 f"{(few.n_rows, 1, rows.y.shape[1])}."
             )
-        return expert.converge(params, rows)
+        return expert.converge(params._replace(coef=expert.feasible(params.coef)), rows)
 
     def begin(self, expert, rows, resp):
         """Parameters from which the first of the `init_steps` starts, given responsibilities (n, K)."""
@@ -287,6 +287,11 @@ class Response(ABC):
         ]
         return np.concatenate([np.zeros(0), *parts])
 
+    def held(self, params):
+        """Parameters with scalars moved into their bounds."""
+        inside = {s.name: np.clip(getattr(params, s.name), s.least, s.most) for s in self.scalars}
+        return params._replace(**inside)
+
     def log_prior(self, params):
         """Log-density of the priors on the scalars."""
         return 0.0
@@ -299,8 +304,12 @@ class Response(ABC):
         """Number of free scalar parameters."""
         return sum(getattr(params, s.name)[: 1 if s.shared else None].size for s in self.scalars)
 
-    def warnings(self, params):
-        """Warnings about scalars at a bound, a list of sentences."""
+    def warnings(self, params, stats=None, square=None):
+        """Warnings about scalars at a bound, a list of sentences.
+
+        `stats` are sums over rows at the parameters, and `square` the squared residuals of a quadratic response; None
+        if they are not known.
+        """
         found = []
         for scalar in self.scalars:
             value = getattr(params, scalar.name)

@@ -5,7 +5,7 @@ from abc import abstractmethod
 import numpy as np
 
 from ...distributions import ZeroTruncated
-from ...distributions.counts import truncated
+from ...distributions.counts import log_positive_mass, truncated
 from ...model.traits import Traits
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced
@@ -13,7 +13,7 @@ from .base import Response
 from .dispersed import GLMParams, GLMReport
 from .sums import Working
 
-__all__ = ["FEW", "CountResponse"]
+__all__ = ["FEW", "CountResponse", "RateResponse"]
 
 # With zero truncation the information is a difference, which is rounding where p0 is one; it is kept above this
 # fraction of the untruncated information.
@@ -160,3 +160,24 @@ class CountResponse(Response):
         # For small means, gradient plus information of the intercept is the number of events.
         events = stats.cross[:, 0, -1] + stats.gram[:, 0, -1, -1]
         return (events < FEW) & (stats.weight > 1.0) & (not self.zero_truncated)
+
+
+class RateResponse(CountResponse):
+    """Counts whose distribution is one of `hme.distributions`, given by its mean and the scalars."""
+
+    Distribution = None  # a class of `RateCounts`
+
+    def _rest(self, params):
+        return [getattr(params, scalar.name) for scalar in self.scalars]
+
+    def log_mass(self, y, eta, params):
+        return self.Distribution.log_mass(y, self.mean_of(eta), eta, *self._rest(params))
+
+    def log_positive_mass(self, y, eta, params):
+        return log_positive_mass(self.Distribution, y, self.mean_of(eta), eta, *self._rest(params))
+
+    def beyond_one(self, eta, params):
+        return self.Distribution.beyond_one(self.mean_of(eta), *self._rest(params))
+
+    def counts(self, eta, params):
+        return self.Distribution(self.mean_of(eta), *self._rest(params))

@@ -7,9 +7,10 @@ import numpy as np
 from ...model.traits import Traits
 from ...numerics.coordinates import ridge_derivatives
 from .base import Response, Scalar, free_slope, own_targets, padded
+from .floor import Floor
 from .gaussian import GaussianNoise, LinearParams
 from .pooled import pooled_fit
-from .scale import Scale, check_scale, noise_floor
+from .scale import Scale, check_scale
 from .sums import Working
 from .variance import robust_variance
 
@@ -54,20 +55,22 @@ class ReweightedNoise(Response):
     def check(self):
         check_scale(self.prior, self.floor, self.shared)
 
-    def _with_scale(self, pooled, prior, shared):
-        self.scale_ = Scale(self.floor_, pooled, prior, shared)
+    def _with_scale(self, scale):
+        self.scale_, self.floor_, shared = scale, scale.floor, scale.shared
         self.scalars = (Scalar("variance", "log(scale)", self.floor_, shared=shared, power=0.5), *self.own_scalars)
 
     def bind(self, rows):
         bound = super().bind(rows)
-        scale = robust_variance(own_targets(rows), rows.weight)
-        bound.floor_ = noise_floor(self.floor, rows.y, scale)
+        y = own_targets(rows)
+        scale = robust_variance(y, rows.weight)
+        bound.limits_ = Floor(self.floor, rows, y, scale)
         bound.bind_variance(scale)
         return bound
 
     def pooled(self, expert, rows):
-        coef, square = pooled_fit(rows, expert.penalty_, expert.lasso_, expert.scale_penalty)
-        self._with_scale(square, None, False)
+        settings = dict(scaled=expert.scale_penalty, constraints=expert.constraints_)
+        coef, square = pooled_fit(rows, expert.penalty_, expert.lasso_, **settings)
+        self._with_scale(Scale(self.limits_.open(), square))
         params = self.wrap(coef, np.maximum(square, self.floor_)[None])
         for _ in range(POOLED_STEPS):
             last = params.variance
@@ -80,18 +83,22 @@ class ReweightedNoise(Response):
         bound = super().bind_pooled(pooled, residual)
         scale = robust_variance(*residual())
         bound.bind_variance(scale)
-        bound._with_scale(np.minimum(pooled.variance[0], scale), self.prior, self.shared)
+        bound._with_scale(Scale(self.limits_, np.minimum(pooled.variance[0], scale), self.prior, self.shared))
         return bound
 
     def begin(self, expert, rows, resp):
         # Start from a Gaussian fit: with weights from the pooled fit, the rows that the start has separated would count
         # as outliers.
-        noise = GaussianNoise(self.prior, self.floor, self.shared).with_scale(self.floor_, self.scale_.pooled)
+        noise = GaussianNoise(self.prior, self.floor, self.shared).with_scale(self.scale_)
         gaussian = expert.with_response(noise, LinearParams(expert.pooled_.coef, noise.scale_.start(1)))
         return self.wrap(*gaussian.steps(gaussian.start(resp.shape[1]), rows, resp))
 
     def start_target(self, rows):
         return own_targets(rows)
+
+    def squares(self, stats, square):
+        """What the squared scales are multiples of, sums over rows (K, T): the squared residuals by their weights."""
+        return square
 
     # -- density and working quantities ------------------------------------------------------------------------------
 
@@ -126,8 +133,9 @@ class ReweightedNoise(Response):
         """Derivatives of Q by the logarithms of the scalars besides the variance, a list of arrays (K, T)."""
         return []
 
-    def warnings(self, params):
-        return self.scale_.warnings(params.variance) + super().warnings(params)
+    def warnings(self, params, stats=None, square=None):
+        known = (None, None) if stats is None else (stats.weight, self.squares(stats, square))
+        return self.scale_.warnings(params.variance, *known) + super().warnings(params)
 
     def report(self, coef, intercept, params):
         return super().report(coef, intercept, params._replace(variance=np.sqrt(params.variance)))
