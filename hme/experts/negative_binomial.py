@@ -143,8 +143,6 @@ class NegativeBinomialResponse(RateResponse):
 def by_log_size(y, mean, size):
     """First and second derivatives of the untruncated log-mass by the log of the size, eq. (size-derivatives)."""
     end, total = size + y, size + mean
-    first = log_ratio_rest(end, total, y - mean) + (0.5 * y / (size * end) + (digamma_rest(end) - digamma_rest(size)))
-    second = ((y - mean) / total) ** 2 / end + (
-        trigamma_rest(end) - trigamma_rest(size) - 0.5 * y * (size + end) / (size * end) ** 2
-    )
-    return size * first, size * first + size**2 * second
+    rest = size * (log_ratio_rest(end, total, y - mean) + (digamma_rest(end) - digamma_rest(size)))
+    bend = ((y - mean) / total) ** 2 / end + (trigamma_rest(end) - trigamma_rest(size))
+    return rest + 0.5 * y / end, rest + size**2 * bend - 0.5 * size * y / end**2

@@ -18,6 +18,8 @@ from .noise.sums import summed
 
 __all__ = ["PredictorExpert"]
 
+CLOSER_STEPS = 4  # updates of one expert that is shrunk to the pooled fit, as multiples of those of a start
+
 
 class PredictorExpert(AdditiveExpert):
     """A family whose experts depend on x through linear predictors eta_k = b_k'x + offset, eq. (predictor).
@@ -71,7 +73,18 @@ class PredictorExpert(AdditiveExpert):
 
         bound.response_ = response.bind_pooled(pooled, residual)
         bound.pooled_ = bound.response_.held(pooled)
-        return bound
+        scale = bound.response_.scale_
+        return bound if scale is None or not scale.near_floor else bound._lowered(rows)
+
+    def _lowered(self, rows):
+        """The family with a floor below the noise of one expert, which may be closer than the pooled fit."""
+        response, one = self.response_, copy(self)
+        one.response_ = response.with_scale(response.scale_.opened())
+        one.constraints_, one.pooled_ = self.constraints_.alone(), one.response_.held(self.pooled_)
+        fitted = one.steps(one.start(1), rows, rows.weight[:, None], CLOSER_STEPS * response.init_steps)
+        self.response_ = response.with_scale(response.scale_.beside(fitted[1][0]))
+        self.pooled_ = self.response_.held(self.pooled_)
+        return self
 
     def _alone(self, response, rows):
         """The family of the pooled fit: one expert that shrinks towards zero, with a penalty of its own."""

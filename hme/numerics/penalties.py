@@ -10,7 +10,17 @@ import numpy as np
 
 from .checks import check_real
 
-__all__ = ["bend", "check_l1_ratio", "lasso_minimum", "light", "squares", "strengths", "subgradient", "whole"]
+__all__ = [
+    "MOST_FITTED",
+    "bend",
+    "check_l1_ratio",
+    "lasso_minimum",
+    "light",
+    "squares",
+    "strengths",
+    "subgradient",
+    "whole",
+]
 
 LIGHT = 0.1  # strength of the penalty of the fit to which slopes are shrunk,
 MOST_FITTED = 0.5  # or more, where that fit would have more degrees of freedom than this share of the rows

@@ -163,3 +163,15 @@ def test_local_variance():
         rows = Rows(columns[again], columns[again], y[again][:, None], np.ones(len(again)))
         assert local_variance(y[again], rows) == pytest.approx(value, rel=1e-12, abs=1e-15)
     assert 0 < SHARE < 1
+
+
+@pytest.mark.parametrize(
+    "expert", [LinearExpert(), LinearExpert(covariance="full"), StudentExpert(20.0), GaussianExpert("identity")]
+)
+def test_little_noise_is_found_with_the_default_penalty(expert):
+    rng, X = draw()
+    y = 3.0 * X[:, 0] + 1e-4 * rng.normal(size=500)
+    model = HMERegressor(depth=0, expert=expert).fit(X, y)
+    assert not any("floor" in sentence for sentence in model.boundary_)
+    assert np.std(y - model.predict(X)) < 2e-4
+    assert model.model_.expert.response_.floor_[0] <= 0.1 * variance_of(model) * 1.001

@@ -77,6 +77,7 @@ class Response(ABC):
     scalars = ()
     quadratic = parameter_free = full = False
     init_steps = 5
+    scale_ = None  # the `Scale` of a variance or dispersion that has a floor, then the first of the scalars
     largest_ = 1.0  # size of the largest target in the training data
     unit_ = 1.0  # typical size of a linear predictor
 
@@ -163,6 +164,10 @@ class Response(ABC):
             unit = np.sqrt(robust_variance(*residual()))
             bound.unit_ = np.where((unit > EXACT * self.unit_) & (unit < self.unit_), unit, self.unit_)
         return bound
+
+    def with_scale(self, scale):
+        """The response with another `Scale`, where it has one."""
+        raise NotImplementedError(f"{type(self).__name__} has no scale.")
 
     def start_coef(self, rows):
         """Coefficients (1, T, p) that predict the mean of all rows."""

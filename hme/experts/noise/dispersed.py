@@ -111,15 +111,16 @@ class DispersedResponse(Response):
         # A typical size of the linear predictor, which makes its gradient unit-free.
         bound.unit_ = {"identity": np.sqrt(dispersion), "inverse": 1.0 / center}.get(self.link, 1.0)
         # Until the pooled fit has said how large the noise is, its own variance is free.
-        return bound._with_scale(Scale(bound.limits_.open(), dispersion))
+        return bound.with_scale(Scale(bound.limits_.open(), dispersion))
 
-    def _with_scale(self, scale):
-        self.scale_, self.floor_, shared = scale, scale.floor, scale.shared
-        self.scalars = (Scalar("dispersion", "log(dispersion)", self.floor_, self.ceiling, shared),)
-        return self
+    def with_scale(self, scale):
+        bound = copy(self)
+        bound.scale_, bound.floor_ = scale, scale.floor
+        bound.scalars = (Scalar("dispersion", "log(dispersion)", scale.floor, self.ceiling, scale.shared),)
+        return bound
 
     def bind_pooled(self, pooled, residual):
-        return copy(self)._with_scale(Scale(self.limits_, pooled.dispersion[0], self.prior, self.shared))
+        return self.with_scale(Scale(self.limits_, pooled.dispersion[0], self.prior, self.shared))
 
     def start_scalars(self, rows):
         return {"dispersion": self.start_[None]}

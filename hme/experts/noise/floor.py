@@ -7,11 +7,13 @@ import scipy.sparse as sp
 from sklearn.tree import DecisionTreeRegressor
 
 from ...numerics.kernels import rounding_step
+from ...numerics.penalties import MOST_FITTED
 
 __all__ = ["Floor"]
 
 FRACTION = 1e-6  # of the variance of y: the automatic floor, where neither rounding nor a close fit says otherwise
 SHARE = 0.1  # of the noise that the data show, which the automatic floor never exceeds
+CLOSER = 1e-3  # share of its residual variance that the pooled fit may owe to its penalty
 ROUNDING = 1e-12  # residuals smaller than this fraction of the largest target are rounding errors
 SINGULAR = 1e-9  # outputs are functions of each other if the correlation of their residuals has a smaller eigenvalue
 # Of the trees that estimate the noise of rounded targets: number of leaves, their least share of the weight, and rows.
@@ -38,10 +40,13 @@ class Floor:
     ----------
     exact : ndarray of shape (T,)
         Variance below which residuals are rounding errors.
+    tells : bool
+        Whether there are so many rows that residuals of the pooled fit say how large the noise is.
     """
 
     def __init__(self, setting, rows, y, scale, unit=1.0):
         self.setting = setting
+        self.tells = rows.X.shape[1] <= MOST_FITTED * rows.weight.sum()
         self.exact = np.maximum((ROUNDING * np.abs(rows.y).max(axis=0)) ** 2 / unit, np.finfo(float).tiny)
         if setting != "auto":
             self.wanted = setting * scale
@@ -61,16 +66,23 @@ class Floor:
         free.setting, free.wanted = "open", self.exact
         return free
 
-    def below(self, pooled):
-        """The floor (T,) of a table whose pooled fit has this variance, (T,) or (T, T)."""
-        if self.setting != "auto":
-            return self.wanted
-        if pooled.ndim == 2:  # in the direction in which outputs vary least
-            pooled = np.diagonal(pooled) * max(least_correlated(pooled), SINGULAR)
-        return np.maximum(np.minimum(self.wanted, SHARE * pooled), self.exact)
+    def below(self, noise):
+        """The floor (T,) of a table with this noise variance, (T,) or (T, T)."""
+        if self.setting != "auto" or not self.tells:
+            return np.maximum(self.wanted, self.exact)
+        if noise.ndim == 2:  # in the direction in which outputs vary least
+            noise = np.diagonal(noise) * max(least_correlated(noise), SINGULAR)
+        return np.maximum(np.minimum(self.wanted, SHARE * noise), self.exact)
+
+    def is_near(self, noise):
+        """Whether a fit that is closer than one with this noise variance would lower the floor."""
+        noise = np.diagonal(noise) if noise.ndim == 2 else noise
+        return self.setting == "auto" and self.tells and bool((self.wanted > CLOSER * SHARE * noise).any())
 
     def is_exact(self, pooled):
-        """Whether the pooled fit leaves nothing but rounding errors: (T,), or one answer for covariances."""
+        """Whether the data have no noise but rounding errors: (T,), or one answer for covariances."""
+        if not self.tells:
+            return np.zeros(1, dtype=bool)
         if pooled.ndim == 2:
             return bool((np.diagonal(pooled) <= self.exact).any() or least_correlated(pooled) <= SINGULAR)
         return pooled <= self.exact

@@ -1,6 +1,7 @@
 """Robust noise distributions, fitted by iteratively reweighted least squares."""
 
 from abc import abstractmethod
+from copy import copy
 
 import numpy as np
 
@@ -55,9 +56,12 @@ class ReweightedNoise(Response):
     def check(self):
         check_scale(self.prior, self.floor, self.shared)
 
-    def _with_scale(self, scale):
-        self.scale_, self.floor_, shared = scale, scale.floor, scale.shared
-        self.scalars = (Scalar("variance", "log(scale)", self.floor_, shared=shared, power=0.5), *self.own_scalars)
+    def with_scale(self, scale):
+        bound = copy(self)
+        bound.scale_, bound.floor_ = scale, scale.floor
+        learned = Scalar("variance", "log(scale)", scale.floor, shared=scale.shared, power=0.5)
+        bound.scalars = (learned, *self.own_scalars)
+        return bound
 
     def bind(self, rows):
         bound = super().bind(rows)
@@ -70,8 +74,8 @@ class ReweightedNoise(Response):
     def pooled(self, expert, rows):
         settings = dict(scaled=expert.scale_penalty, constraints=expert.constraints_)
         coef, square = pooled_fit(rows, expert.penalty_, expert.lasso_, **settings)
-        self._with_scale(Scale(self.limits_.open(), square))
-        params = self.wrap(coef, np.maximum(square, self.floor_)[None])
+        noise = self.with_scale(Scale(self.limits_.open(), square))
+        expert, params = expert.with_response(noise), noise.wrap(coef, noise.scale_.start(1))
         for _ in range(POOLED_STEPS):
             last = params.variance
             params = expert.update(params, expert.gather(params, rows, rows.weight[:, None]), rows)
@@ -83,8 +87,7 @@ class ReweightedNoise(Response):
         bound = super().bind_pooled(pooled, residual)
         scale = robust_variance(*residual())
         bound.bind_variance(scale)
-        bound._with_scale(Scale(self.limits_, np.minimum(pooled.variance[0], scale), self.prior, self.shared))
-        return bound
+        return bound.with_scale(Scale(self.limits_, np.minimum(pooled.variance[0], scale), self.prior, self.shared))
 
     def begin(self, expert, rows, resp):
         # Start from a Gaussian fit: with weights from the pooled fit, the rows that the start has separated would count

@@ -12,6 +12,8 @@ from .base import common, numbers
 
 __all__ = ["Scale", "check_scale"]
 
+# Squared residuals are computed from those of the pooled fit: the digits of much smaller ones are lost.
+CANCELLED = 1e-9
 NOTHING = 1e-12  # squared residuals below this fraction of those of the pooled fit count as none
 
 
@@ -37,16 +39,36 @@ class Scale:
         The number of rows that the prior counts as, and their mean square as a fraction of the pooled variance.
     shared : bool
         Whether all experts share one variance.
+    alone : ndarray of shape (T,) or (T, T), or None
+        Variance of one expert that is shrunk to the pooled fit, if that may be much smaller.
     """
 
-    def __init__(self, limits, pooled, prior=None, shared=False):
+    def __init__(self, limits, pooled, prior=None, shared=False, alone=None):
         self.shared, self.full = shared, pooled.ndim == 2
+        self.given = limits, pooled, prior, shared
         self.floor, self.exact, self.noiseless = limits.below(pooled), limits.exact, limits.is_exact(pooled)
+        if alone is not None:
+            self.floor = np.minimum(self.floor, np.maximum(limits.below(alone), CANCELLED * self.diagonal(pooled)))
         self.pooled = self._clip(pooled)
         self.prior_rows, fraction = (0.0, 1.0) if prior is None else prior
         self.prior_variance = fraction * self.diagonal(self.pooled)
         prior_square = self.prior_rows * self.prior_variance
         self.prior_square = np.diag(prior_square) if self.full else prior_square
+
+    @property
+    def near_floor(self):
+        """Whether the floor depends on the variance `alone`."""
+        limits, pooled, *_ = self.given
+        return limits.is_near(pooled)
+
+    def opened(self):
+        """The same without a floor."""
+        limits, *rest = self.given
+        return Scale(limits.open(), *rest)
+
+    def beside(self, alone):
+        """The same with a floor below the variance of one expert."""
+        return Scale(*self.given, alone)
 
     def start(self, n_experts):
         """The pooled variance, repeated for every expert."""
