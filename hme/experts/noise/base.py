@@ -17,7 +17,7 @@ from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced, joined, log_scalars, ridge_derivatives
 from ...numerics.links import LINKS
 from .sums import Working
-from .variance import robust_variance
+from .variance import robust_variance, total_variance
 
 __all__ = ["CoefParams", "Response", "Scalar", "own_targets", "targets"]
 
@@ -79,7 +79,8 @@ class Response(ABC):
     init_steps = 5
     scale_ = None  # the `Scale` of a variance or dispersion that has a floor, then the first of the scalars
     largest_ = 1.0  # size of the largest target in the training data
-    unit_ = 1.0  # typical size of a linear predictor
+    unit_ = 1.0  # typical size of a linear predictor,
+    spread_ = 1.0  # and share of it by which linear predictors of the table differ, at most 1
 
     # -- what a family defines ---------------------------------------------------------------------------------------
 
@@ -147,6 +148,10 @@ class Response(ABC):
             bound.unit_ = unit = np.sqrt(robust_variance(self.start_target(rows), rows.weight))
             in_units = {s: unit**s.units if s.units else 1.0 for s in self.scalars}
             bound.scalars = tuple(s._replace(least=s.least * u, most=s.most * u) for s, u in in_units.items())
+        elif self.link != "identity":
+            eta = self.start_target(rows)
+            size = np.abs(rows.weight @ eta) / rows.weight.sum() if self.link == "inverse" else 1.0
+            bound.spread_ = np.minimum(np.sqrt(total_variance(eta, rows.weight)) / size, 1.0)
         return bound
 
     def bind_pooled(self, pooled, residual):
@@ -253,7 +258,7 @@ class Response(ABC):
 
         If `common` is True the typical size is the same for all experts.
         """
-        return force * (self.unit_ / self.scale(params))[..., None]
+        return force * (self.spread_ * self.unit_ / self.scale(params))[..., None]
 
     # -- scalars -----------------------------------------------------------------------------------------------------
 

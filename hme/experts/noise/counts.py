@@ -157,9 +157,9 @@ class CountResponse(Response):
         return first + odds * zero, second + odds_ * bend + odds_ * (1.0 + odds_) * square
 
     def one_sided(self, stats):
-        # For small means, gradient plus information of the intercept is the number of events.
+        # For small means, gradient plus information of the intercept is the number of events, beyond one if truncated.
         events = stats.cross[:, 0, -1] + stats.gram[:, 0, -1, -1]
-        return (events < FEW) & (stats.weight > 1.0) & (not self.zero_truncated)
+        return (events < FEW) & (stats.weight > 1.0)
 
 
 class RateResponse(CountResponse):
