@@ -1,12 +1,13 @@
 """The binomial distribution."""
 
 import numpy as np
-from scipy.special import expit, gammaln
+from scipy.special import expit, gammaln, log_expit
 
+from ..numerics.stirling import half_deviance, log_gamma_rest
 from .base import empty_for
-from .counts import Counts, beta_below
+from .counts import Counts, beta_below, with_many
 
-__all__ = ["Binomial", "log_mass"]
+__all__ = ["Binomial", "log_mass", "shortage"]
 
 LARGEST = 1e15  # trials that are drawn as such
 
@@ -16,7 +17,25 @@ def log_mass(y, log_odds, trials):
     out = np.multiply(y, log_odds, out=empty_for(y, log_odds, trials))
     out -= trials * np.logaddexp(0.0, log_odds)
     out += gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(trials - y + 1.0)
-    return out
+    return with_many(out, _of_many, trials, y, log_odds)
+
+
+def _of_many(trials, y, log_odds):
+    """`log_mass` by eq. (saddle-point), which has all digits where the trials are many."""
+    left, excess = trials - y, -shortage(y, log_odds, trials)
+    inside = (y > 0) & (left > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        apart = half_deviance(y, np.log(trials) + log_expit(log_odds), excess)
+        apart = apart + half_deviance(left, np.log(trials) + log_expit(-log_odds), -excess)
+        rest = log_gamma_rest(trials) - log_gamma_rest(y) - log_gamma_rest(left)
+        value = rest - apart + 0.5 * np.log(trials / y / left / (2.0 * np.pi))
+    return np.where(inside, value, trials * log_expit(np.where(y > 0, log_odds, np.negative(log_odds))))
+
+
+def shortage(y, log_odds, trials):
+    """Successes less their expected number; by failures where these are the smaller number."""
+    by_failures = trials * expit(-log_odds) - (trials - y)
+    return np.where(np.greater(log_odds, 0.0), by_failures, y - trials * expit(log_odds))
 
 
 class Binomial(Counts):

@@ -7,7 +7,9 @@ from scipy.special import betainc, betaincc
 
 from .univariate import Univariate
 
-__all__ = ["Counts", "RateCounts", "beta_below", "poisson_draws"]
+__all__ = ["MANY", "Counts", "RateCounts", "beta_below", "log_positive_mass", "poisson_draws", "truncated", "with_many"]
+
+MANY = 30.0  # of larger counts log-probabilities are differences of large numbers, which eq. (saddle-point) avoids
 
 
 class Counts(Univariate, ABC):
@@ -26,6 +28,21 @@ class Counts(Univariate, ABC):
     @abstractmethod
     def _sf(self, k):
         """Probability of more than k, for whole numbers k >= 0."""
+
+    # What `ZeroTruncated` asks for, of which differences may be left where the mean is small.
+
+    def _log_positive_mass(self, y):
+        """Log-probability of whole numbers y > 0 given that they are not zero."""
+        return truncated(self._log_mass(y), self._log_mass(np.zeros((1, 1))))
+
+    def _beyond_one(self):
+        """E max(Y - 1, 0): the mean less the probability of more than zero."""
+        return self.mean() + np.expm1(self._log_mass(np.zeros((1, 1))))
+
+    def _mean_of_pairs(self):
+        """E Y (Y - 1)."""
+        with np.errstate(invalid="ignore"):
+            return self.variance() + self.mean() * (self.mean() - 1.0)
 
     def support(self):
         return self._full(0.0), self._full(np.inf)
@@ -53,6 +70,22 @@ class RateCounts(Counts):
     def log_mass(y, rate, log_rate, *others):
         """Log-probability of counts y; `log_rate` is the logarithm of `rate`."""
 
+    @staticmethod
+    @abstractmethod
+    def beyond_one(rate, *others):
+        """E max(Y - 1, 0), the rate less the probability of more than zero, without a difference."""
+
+    def _beyond_one(self):
+        return self.beyond_one(*self._fields())
+
+    def _mean_of_pairs(self):
+        with np.errstate(over="ignore"):
+            return (1.0 + self.dispersion) * self.rate**2
+
+    def _log_positive_mass(self, y):
+        rate, *others = self._fields()
+        return log_positive_mass(self, y, rate, np.log(rate), *others)
+
     def _log_mass(self, y):
         rate, *others = self._fields()
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -63,10 +96,47 @@ class RateCounts(Counts):
         return self._full(self.rate)
 
     def variance(self):
-        return self._full(self.rate + self.dispersion * self.rate**2)
+        with np.errstate(over="ignore"):
+            return self._full(self.rate + self.dispersion * self.rate**2)
 
     def mode(self):
         return self._full(np.floor(np.maximum(self.rate * (1.0 - self.dispersion), 0.0)))
+
+
+def with_many(out, function, counts, *others):
+    """Log-probabilities `out` (n, ...), in which those of rows with more than `MANY` counts are replaced.
+
+    They are ``function(counts, *others)``, whose arguments broadcast to the shape of `out`.
+    """
+    counts = np.asarray(counts, dtype=float)
+    many = counts > MANY
+    if not many.any():
+        return out
+    if many.all():
+        return function(counts, *others)
+    if many.ndim < out.ndim or len(many) < len(out):
+        return np.where(many, function(np.where(many, counts, MANY), *others), out)
+    rows = np.flatnonzero(many.any(axis=tuple(range(1, many.ndim))))
+    few = [a[rows] if np.ndim(a) == out.ndim and len(a) == len(out) else a for a in others]
+    out[rows] = np.where(many[rows], function(np.where(many[rows], counts[rows], MANY), *few), out[rows])
+    return out
+
+
+def truncated(log_mass, log_zero):
+    """Log-probability of counts y > 0 given that they are not zero, from those of y and of zero, eq. (truncated)."""
+    return log_mass - np.log(-np.expm1(log_zero))
+
+
+def log_positive_mass(family, y, rate, log_rate, *others):
+    """`truncated` of a family of `RateCounts`, with all digits where the rate is small, eq. (truncated-small)."""
+    out = truncated(family.log_mass(y, rate, log_rate, *others), family.log_mass(0.0, rate, log_rate, *others))
+    small = (rate < 1.0) & (y <= MANY)
+    if not np.any(small):
+        return out
+    # The logarithm of the rate cancels: the probability of more than zero is the rate less what is beyond one.
+    few, rate, log_rate = np.where(small, y, 1.0), np.where(small, rate, 0.5), np.where(small, log_rate, 0.0)
+    rest = family.log_mass(few, rate, 0.0, *others) - np.log1p(-family.beyond_one(rate, *others) / rate)
+    return np.where(small, rest + (few - 1.0) * log_rate, out)
 
 
 def beta_below(a, b, x, rest):

@@ -1,18 +1,19 @@
 """The gamma distribution."""
 
 import numpy as np
-from scipy.special import betaln, gammainc, gammaincc, gammainccinv, gammaincinv, gammaln
+from scipy.special import betaln, gammainc, gammaincc, gammainccinv, gammaincinv
 
+from ..numerics.stirling import log_gamma_rest, log_ratio_rest
 from .univariate import Positive
 
 __all__ = ["Gamma", "log_density"]
 
 
 def log_density(y, mean, dispersion):
-    """Log-density at y > 0 of the gamma distribution of shape 1 / dispersion, eq. (gamma)."""
-    shape, ratio = 1.0 / dispersion, y / mean
-    out = shape * (np.log(ratio) - ratio)
-    out += shape * np.log(shape) - gammaln(shape)  # in differences, where the digits of a large shape are
+    """Log-density at y > 0 of the gamma distribution of shape 1 / dispersion, eqs. (gamma), (saddle-point)."""
+    shape = 1.0 / dispersion
+    out = shape * log_ratio_rest(y, mean)
+    out += 0.5 * np.log(shape / (2.0 * np.pi)) - log_gamma_rest(shape)
     out -= np.log(y)
     return out
 

@@ -12,8 +12,8 @@ __all__ = ["InverseGaussian", "log_density"]
 
 def log_density(y, mean, dispersion):
     """Log-density at y > 0 of the inverse Gaussian distribution of variance dispersion mean^3."""
-    out = np.divide(y, mean, out=empty_for(y, mean, dispersion))
-    out -= 1.0
+    out = np.subtract(y, mean, out=empty_for(y, mean, dispersion))  # exact where they are close
+    out /= mean
     np.square(out, out=out)
     out /= y
     out *= -0.5 / dispersion
@@ -29,8 +29,8 @@ class InverseGaussian(Positive):
 
     def _terms(self, y):
         """Standardised distances a and b, eq. (inverse-gaussian-cdf), and the second term of the tails."""
-        root, share = 1.0 / (np.sqrt(self.dispersion) * np.sqrt(y)), y / self.expected
-        a, b = root * (share - 1.0), root * (share + 1.0)
+        root = 1.0 / (np.sqrt(self.dispersion) * np.sqrt(y))
+        a, b = root * ((y - self.expected) / self.expected), root * (y / self.expected + 1.0)
         return a, 0.5 * np.exp(-0.5 * a**2) * erfcx(b / np.sqrt(2.0))
 
     def _cdf(self, y):

@@ -7,6 +7,7 @@ from scipy.optimize import elementwise
 from scipy.special import zeta
 from scipy.stats import rv_discrete, zipf
 
+from .counts import Counts
 from .roots import first_counts
 from .univariate import PIECES, RATIO, Univariate
 
@@ -125,6 +126,11 @@ class FromScipy(Univariate):
         return self._sum("sf", y)
 
     _log_mass, _cdf, _sf = logpdf, cdf, sf  # as counts have them, for `ZeroTruncated`
+    _log_positive_mass, _beyond_one, _mean_of_pairs = (
+        Counts._log_positive_mass,
+        Counts._beyond_one,
+        Counts._mean_of_pairs,
+    )
 
     def logcdf(self, y):
         return super().logcdf(y) if self._is_summed else self._ask("logcdf", y)

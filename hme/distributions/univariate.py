@@ -225,7 +225,8 @@ class Positive(Univariate, ABC):
         return self._full(self.expected)
 
     def variance(self):
-        return self._full(self.dispersion * self.expected**self.power)
+        with np.errstate(over="ignore"):
+            return self._full(self.dispersion * self.expected**self.power)
 
     def support(self):
         return self._full(0.0), self._full(np.inf)

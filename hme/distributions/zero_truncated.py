@@ -4,15 +4,10 @@ import numpy as np
 
 from .counts import Counts
 
-__all__ = ["ZeroTruncated", "log_mass"]
+__all__ = ["ZeroTruncated"]
 
 ROUNDS = 64  # of drawing again what is zero
 MOST = 10_000  # steps upwards from one
-
-
-def log_mass(before, zero):
-    """Log-probability of counts y > 0 from those of y and of zero before truncation, eq. (truncated)."""
-    return before - np.log(-np.expm1(zero))
 
 
 class ZeroTruncated(Counts):
@@ -53,7 +48,7 @@ class ZeroTruncated(Counts):
         return -np.expm1(self._log_zero())
 
     def _log_mass(self, y):
-        return np.where(y > 0, log_mass(self.distribution._log_mass(y), self._log_zero()), -np.inf)
+        return np.where(y > 0, self.distribution._log_positive_mass(np.where(y > 0, y, 1.0)), -np.inf)
 
     def _sf(self, k):
         return np.minimum(self.distribution._sf(k) / self._positive(), 1.0)
@@ -69,8 +64,9 @@ class ZeroTruncated(Counts):
     def variance(self):
         positive, variance = self._positive(), self.distribution.variance()
         exists = np.isfinite(variance)
-        mean = np.where(exists, self.distribution.mean(), 0.0)
-        return np.where(exists, np.maximum((variance + mean**2) / positive - (mean / positive) ** 2, 0.0), variance)
+        mean, pairs = (np.where(exists, a, 0.0) for a in (self.mean(), self.distribution._mean_of_pairs()))
+        beyond = np.where(exists, self.distribution._beyond_one(), 0.0) / positive
+        return np.where(exists, np.maximum(pairs / positive - mean * beyond, 0.0), variance)
 
     def has_mean(self):
         return self.distribution.has_mean()

@@ -1,9 +1,10 @@
 """Binomial experts: successes out of a number of trials."""
 
 import numpy as np
+from scipy.special import expit
 
 from ..distributions import Binomial
-from ..distributions.binomial import log_mass
+from ..distributions.binomial import log_mass, shortage
 from ..model.traits import Traits
 from ..numerics.checks import check_int
 from ..numerics.coordinates import stacked
@@ -34,8 +35,8 @@ class BinomialExpert(PredictorExpert):
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
-        "global" if `l1_ratio` is 0 and "zero" otherwise.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
+        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
     shared_coef : None, True or sequence of columns, default=None
         Columns, by name or number, whose coefficients are the same for all experts; "intercept" stands for the
         intercept. True means every slope.
@@ -129,8 +130,8 @@ class BinomialResponse(Response):
         return stacked([work.score], [[-work.information]])
 
     def working(self, y, eta, params, rows):
-        share, trials = self.mean_of(eta), self.trials(rows)[:, None, None]
-        return Working(y - trials * share, trials * share * (1.0 - share))
+        trials = self.trials(rows)[:, None, None]
+        return Working(shortage(y, eta, trials), trials * expit(eta) * expit(-eta))
 
     def one_sided(self, stats):
         # Where all probabilities are near 0 or near 1, this difference is the number of successes or of failures.

@@ -23,7 +23,7 @@ class ConstantExpert(AdditiveExpert):
         whose mean squared residual is this fraction of the variance of y. None means no prior. Used in regression only.
     variance_floor : "auto" or float, default="auto"
         Smallest variance, as a fraction of var(y). "auto" means 1e-6, raised to q^2 / 12 if y is rounded to multiples
-        of q. Used in regression only.
+        of q, but never to more than a tenth of what a tree leaves of it, eq. (rounding-floor). Used in regression only.
     shared_variance : bool, default=False
         Whether all experts share one noise variance. Used in regression only.
 

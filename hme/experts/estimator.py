@@ -43,7 +43,8 @@ class EstimatorExpert(FittedExpert):
         whose mean squared residual is this fraction of that of a pooled linear fit. None means no prior.
     variance_floor : "auto" or float, default="auto"
         Smallest noise variance (or squared scale), as a fraction of the variance of y, which for Student and Laplace
-        noise is computed from quartiles. "auto" means 1e-6, or more if y is rounded.
+        noise is computed from quartiles. "auto" means 1e-6, or more if y is rounded; but never more than a tenth of
+        that of a pooled linear fit, eq. (rounding-floor).
     smoothing : float, default=1.0
         Class probabilities are mixed with the overall class frequencies, with a share estimated from cross-fitted rows,
         eq. (class-share), so that no class has probability zero. The prior on the share counts as this many additional

@@ -17,13 +17,11 @@ from ..numerics.coordinates import Coordinates
 from ..numerics.rank import n_aliased
 from .base import RefitExpert
 from .laplace import LaplaceExpert
-from .noise.base import own_targets
 from .noise.classes import Classes
 from .noise.gaussian import GaussianNoise, LinearParams
 from .noise.numbers import Numbers
 from .noise.pooled import pooled_fit
-from .noise.scale import check_scale, noise_floor
-from .noise.variance import total_variance
+from .noise.scale import check_scale
 from .student import StudentExpert
 
 __all__ = ["FittedExpert"]
@@ -106,9 +104,9 @@ class FittedExpert(RefitExpert):
             return Classes(self.smoothing, rows)
         prior, floor = self.variance_prior, self.variance_floor
         if self.noise == "gaussian":  # the prior is relative to the pooled linear fit
-            pooled, least = pooled_fit(rows, design.penalty_scale)[1], total_variance(own_targets(rows), rows.weight)
-            noise = GaussianNoise(prior, floor).with_scale(noise_floor(floor, rows.y, least), pooled)
-            return Numbers(noise, LinearParams(None, pooled[None]), rows)
+            pooled = LinearParams(None, pooled_fit(rows, design.penalty_scale)[1][None])
+            noise = GaussianNoise(prior, floor).bind(rows).bind_pooled(pooled, None)
+            return Numbers(noise, noise.held(pooled), rows)
         if self.noise == "student":
             linear = StudentExpert(self.df, variance_prior=prior, variance_floor=floor)
         else:

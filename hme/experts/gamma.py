@@ -1,10 +1,10 @@
 """Gamma experts: positive targets with a constant coefficient of variation."""
 
 import numpy as np
-from scipy.special import digamma, polygamma
 
 from ..distributions import Gamma
 from ..distributions.gamma import log_density
+from ..numerics.stirling import digamma_rest, log_ratio_rest, trigamma_rest
 from .noise.base import free_slope
 from .noise.dispersed import PositiveResponse
 from .predictor import PredictorExpert
@@ -30,8 +30,8 @@ class GammaExpert(PredictorExpert):
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
-        "global" if `l1_ratio` is 0 and "zero" otherwise.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
+        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
     scale_penalty : bool, default=True
         Whether the penalty is divided by the dispersion, as the deviance is, or subtracted from the
         log-likelihood unscaled.
@@ -40,7 +40,7 @@ class GammaExpert(PredictorExpert):
         mean deviance is this fraction of the dispersion of the pooled fit. None means no prior.
     dispersion_floor : "auto" or float, default="auto"
         Smallest dispersion, as a fraction of the dispersion of y around its mean. "auto" means 1e-6, or more if y is
-        rounded.
+        rounded; but never more than a tenth of that of the pooled fit, eq. (rounding-floor).
     shared_dispersion : bool, default=False
         Whether all experts share one dispersion.
     shared_coef : None, True or sequence of columns, default=None
@@ -104,23 +104,22 @@ class GammaResponse(PositiveResponse):
     Distribution, density = Gamma, staticmethod(log_density)
 
     def deviance(self, y, mean):
-        ratio = y / mean
-        return 2.0 * (ratio - 1.0 - np.log(ratio))
+        return -2.0 * log_ratio_rest(y, mean)
 
     def dispersion_derivatives(self, deviance, dispersion):
         shape = 1.0 / dispersion
-        first = shape * (np.log(shape) - digamma(shape) - 0.5 * deviance)
-        return -first, first + shape * (1.0 - shape * polygamma(1, shape))
+        first = 0.5 - shape * (digamma_rest(shape) + 0.5 * deviance)
+        return -first, first - 0.5 - shape**2 * trigamma_rest(shape)
 
-    # As a function of the shape k, Q is n (k log k - log Gamma(k) - k) - k deviance / 2. The prior's part is that of
-    # the other families.
+    # As a function of the shape k, Q is n (k log k - log Gamma(k) - k) - k deviance / 2, by eq. (stirling), since its
+    # terms are large where the dispersion is small. The prior's part is that of the other families.
 
     def _slope(self, shape, stats, ridge):
         """First and second derivatives of Q with respect to the shape."""
         count, total = self.scale_.totals(stats.weight, stats.sums[..., 0] + ridge)
         weight, prior = count - self.scale_.prior_rows, 0.5 * self.scale_.prior_rows / shape
-        slope = weight * (np.log(shape) - digamma(shape)) - 0.5 * total + prior
-        return slope, weight * (1.0 / shape - polygamma(1, shape)) - prior / shape
+        slope = weight * (0.5 / shape - digamma_rest(shape)) - 0.5 * total + prior
+        return slope, -weight * (0.5 / shape**2 + trigamma_rest(shape)) - prior / shape
 
     def update(self, params, stats, ridge, square=None):
         inverse = params.dispersion

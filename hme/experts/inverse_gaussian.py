@@ -24,8 +24,8 @@ class InverseGaussianExpert(PredictorExpert):
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
-        "global" if `l1_ratio` is 0 and "zero" otherwise.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
+        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
     scale_penalty : bool, default=True
         Whether the penalty is divided by the dispersion, as the deviance is, or subtracted from the
         log-likelihood unscaled.
@@ -34,7 +34,7 @@ class InverseGaussianExpert(PredictorExpert):
         mean deviance is this fraction of the dispersion of the pooled fit. None means no prior.
     dispersion_floor : "auto" or float, default="auto"
         Smallest dispersion, as a fraction of the dispersion of y around its mean. "auto" means 1e-6, or more if y is
-        rounded.
+        rounded; but never more than a tenth of that of the pooled fit, eq. (rounding-floor).
     shared_dispersion : bool, default=False
         Whether all experts share one dispersion.
     shared_coef : None, True or sequence of columns, default=None
@@ -96,4 +96,4 @@ class InverseGaussianResponse(PositiveResponse):
     power, Distribution, density = 3, InverseGaussian, staticmethod(log_density)
 
     def deviance(self, y, mean):
-        return (y / mean - 1.0) ** 2 / y
+        return ((y - mean) / mean) ** 2 / y

@@ -21,8 +21,8 @@ class LinearExpert(PredictorExpert):
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero. Must be 0 with full covariance matrices.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
-        "global" if `l1_ratio` is 0 and "zero" otherwise.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
+        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
     scale_penalty : bool, default=True
         Whether the penalty is divided by the noise variance, as the squared residuals are, or subtracted from the
         log-likelihood unscaled.
@@ -31,7 +31,8 @@ class LinearExpert(PredictorExpert):
         whose mean squared residual is this fraction of that of the pooled fit. None means no prior.
     variance_floor : "auto" or float, default="auto"
         Smallest variance, as a fraction of var(y) (of y minus the offset). "auto" means 1e-6, raised to q^2 / 12 if y
-        is rounded to multiples of q.
+        is rounded to multiples of q; but never more than a tenth of the variance of the pooled fit, nor raised to more
+        than a tenth of what a tree leaves of rounded y, eq. (rounding-floor).
     shared_variance : bool, default=False
         Whether all experts share one noise variance, or one covariance matrix.
     covariance : {"diagonal", "full"}, default="diagonal"

@@ -1,5 +1,6 @@
 """Logistic experts: a multinomial logit model of class probabilities for each expert."""
 
+from copy import copy
 from typing import NamedTuple
 
 import numpy as np
@@ -42,8 +43,8 @@ class LogisticExpert(AdditiveExpert):
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
-        "global" if `l1_ratio` is 0 and "zero" otherwise.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
+        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
 
     References
     ----------
@@ -77,14 +78,10 @@ class LogisticExpert(AdditiveExpert):
         self.shrink_to = shrink_to
 
     def bind(self, rows, design):
-        penalty, lasso = penalties.strengths(self.alpha, self.l1_ratio, design)
         to_pooled = shrinks_to_pooled(self)
         bound = super().bind(rows, design)
         bound.n_classes_ = int(rows.y.max()) + 1
-        # For two classes the penalty is one on the difference d. In the symmetric coding, with coefficients d/2 and
-        # -d/2, |d|^2 is 2 (|d/2|^2 + |d/2|^2), while |d| is |d/2| + |d/2|.
-        bound.penalty_ = penalty * (2.0 if bound.n_classes_ == 2 else 1.0)
-        bound.lasso_ = lasso
+        bound._penalise(self.alpha, design)
         bound.moment_ = multinomial.second_moment(rows.X, rows.weight)
         bound.rank_ = rank_of(bound.moment_)
         bound.center_ = np.zeros((1, bound.n_classes_, rows.X.shape[1]))
@@ -93,8 +90,17 @@ class LogisticExpert(AdditiveExpert):
         params.coef[..., -1] = np.log(frequency) - np.log(frequency).mean()
         bound.start_ = params.coef
         if to_pooled and self.alpha > 0:
-            bound.start_ = bound.center_ = bound.converge(params, rows).coef
+            alone = copy(bound)
+            alone._penalise(penalties.light(self.alpha, design, bound.moment_, rows.weight.sum()), design)
+            bound.start_ = bound.center_ = alone.converge(params, rows).coef
         return bound
+
+    def _penalise(self, alpha, design):
+        """Set the strengths of the penalty on each column."""
+        penalty, self.lasso_ = penalties.strengths(alpha, self.l1_ratio, design)
+        # For two classes the penalty is one on the difference d. In the symmetric coding, with coefficients d/2 and
+        # -d/2, |d|^2 is 2 (|d/2|^2 + |d/2|^2), while |d| is |d/2| + |d/2|.
+        self.penalty_ = penalty * (2.0 if self.n_classes_ == 2 else 1.0)
 
     def start(self, n_experts):
         return LogisticParams(np.repeat(self.start_, n_experts, axis=0))

@@ -3,21 +3,20 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import digamma, polygamma
 
 from ..distributions import NegativeBinomial
-from ..distributions.negative_binomial import log_mass
 from ..numerics.checks import check_choice
 from ..numerics.coordinates import ridge_derivatives, stacked
+from ..numerics.stirling import digamma_rest, log_ratio_rest, trigamma_rest
 from .noise.base import Scalar
-from .noise.counts import CountResponse
+from .noise.counts import RateResponse
 from .predictor import PredictorExpert
 
 __all__ = ["NegativeBinomialExpert"]
 
-LEAST, MOST = 1e-7, 1e4  # bounds of the dispersion; at the lower bound the distribution is practically Poisson
+LEAST, MOST = 1e-7, 1e4  # bounds of the dispersion; at the lower bound the distribution is practically Poisson, since
+EXCESS = 1e-5  # it adds no more than this share to the variance
 POISSON = "the dispersion of expert(s) {} is at its lower bound: their counts are not overdispersed. Use PoissonExpert"
-LARGE = 50.0  # for larger sizes, differences of gamma functions lose digits and Stirling's series is accurate
 
 
 class NegativeBinomialExpert(PredictorExpert):
@@ -34,8 +33,8 @@ class NegativeBinomialExpert(PredictorExpert):
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
-        "global" if `l1_ratio` is 0 and "zero" otherwise.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
+        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
     zero_truncated : bool, default=False
         The distribution given that y is not zero: with a `PointMassExpert` it makes a hurdle model.
     shared_dispersion : bool, default=False
@@ -89,8 +88,10 @@ class NegativeBinomialExpert(PredictorExpert):
         return NegativeBinomialResponse(self.zero_truncated, self.shared_dispersion)
 
 
-class NegativeBinomialResponse(CountResponse):
+class NegativeBinomialResponse(RateResponse):
     """Negative binomial distribution with mean exp(eta) and size 1 / dispersion."""
+
+    Distribution = NegativeBinomial
 
     def __init__(self, zero_truncated=False, shared=False):
         super().__init__(zero_truncated)
@@ -105,16 +106,16 @@ class NegativeBinomialResponse(CountResponse):
         super().check()
         check_choice(self.shared, "shared_dispersion", (True, False))
 
+    def bind(self, rows):
+        # At the lower bound the variance is the mean, however large the counts.
+        bound = super().bind(rows)
+        bound.scalars = (self.scalars[0]._replace(least=min(LEAST, EXCESS / max(float(rows.y.max()), 1.0))),)
+        return bound
+
     def start_scalars(self, rows):
         mean = rows.weight @ self.interior(rows) / rows.weight.sum()
         variance = rows.weight @ (rows.y - mean) ** 2 / rows.weight.sum()
         return {"dispersion": np.clip((variance - mean) / mean**2, 1e-2, 1e2)[None]}
-
-    def log_mass(self, y, eta, params):
-        return log_mass(y, self.mean_of(eta), eta, params.dispersion)
-
-    def counts(self, eta, params):
-        return NegativeBinomial(self.mean_of(eta), params.dispersion)
 
     def count_variance(self, mean, params):
         return mean + params.dispersion * mean**2
@@ -140,38 +141,8 @@ class NegativeBinomialResponse(CountResponse):
 
 
 def by_log_size(y, mean, size):
-    """First and second derivatives of the untruncated log-mass with respect to the log of the size 1 / dispersion."""
-    first, second = rising_derivatives(y, size)
-    total = mean + size
-    share = mean / total
-    first = first - np.log1p(mean / size) + share * (y / size + 1.0)
-    second = second + share * (1.0 / size - 1.0 / total) - share * y / size * (1.0 / size + 1.0 / total)
-    return size * first, size * first + size**2 * second
-
-
-def rising_derivatives(y, size):
-    """First two derivatives, with respect to the size, of log(Gamma(size + y) / Gamma(size)) - y log(size)."""
-    small = np.minimum(size, LARGE)
-    exact = (
-        digamma(small + y) - digamma(small) - y / small,
-        polygamma(1, small + y) - polygamma(1, small) + y / small**2,
-    )
-    if np.all(size <= LARGE):
-        return exact
-    large = np.maximum(size, LARGE)
-    end = large + y
-    growth = np.log1p(y / large)
-    series = (
-        growth - y / large + 0.5 * y / (large * end) + stirling(end)[0] - stirling(large)[0],
-        y**2 / (large**2 * end) - 0.5 * y * (large + end) / (large * end) ** 2 + stirling(end)[1] - stirling(large)[1],
-    )
-    return tuple(np.where(size > LARGE, s, e) for s, e in zip(series, exact, strict=True))
-
-
-def stirling(z):
-    """First two derivatives of the remainder of Stirling's formula for log Gamma(z)."""
-    i, i2 = 1.0 / z, 1.0 / z**2
-    return (
-        -i2 * (1 / 12 - i2 * (1 / 120 - i2 * (1 / 252 - i2 / 240))),
-        i * i2 * (1 / 6 - i2 * (1 / 30 - i2 * (1 / 42 - i2 / 30))),
-    )
+    """First and second derivatives of the untruncated log-mass by the log of the size, eq. (size-derivatives)."""
+    end, total = size + y, size + mean
+    rest = size * (log_ratio_rest(end, total, y - mean) + (digamma_rest(end) - digamma_rest(size)))
+    bend = ((y - mean) / total) ** 2 / end + (trigamma_rest(end) - trigamma_rest(size))
+    return rest + 0.5 * y / end, rest + size**2 * bend - 0.5 * size * y / end**2

@@ -1,9 +1,8 @@
 """Poisson experts: counts whose variance equals their mean, optionally truncated at zero."""
 
 from ..distributions import Poisson
-from ..distributions.poisson import log_mass
 from ..numerics.coordinates import stacked
-from .noise.counts import CountResponse
+from .noise.counts import RateResponse
 from .predictor import PredictorExpert
 
 __all__ = ["PoissonExpert"]
@@ -25,8 +24,8 @@ class PoissonExpert(PredictorExpert):
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
-        "global" if `l1_ratio` is 0 and "zero" otherwise.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
+        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
     zero_truncated : bool, default=False
         The distribution given that y is not zero: with a `PointMassExpert` it makes a hurdle model.
     shared_coef : None, True or sequence of columns, default=None
@@ -73,14 +72,10 @@ class PoissonExpert(PredictorExpert):
         return PoissonResponse(self.zero_truncated)
 
 
-class PoissonResponse(CountResponse):
+class PoissonResponse(RateResponse):
     """Poisson distribution with mean exp(eta)."""
 
-    def log_mass(self, y, eta, params):
-        return log_mass(y, self.mean_of(eta), eta)
-
-    def counts(self, eta, params):
-        return Poisson(self.mean_of(eta))
+    Distribution = Poisson
 
     def count_variance(self, mean, params):
         return mean

@@ -21,6 +21,8 @@ from .noise.sums import summed
 
 __all__ = ["PredictorExpert"]
 
+CLOSER_STEPS = 4  # updates of one expert that is shrunk to the pooled fit, as multiples of those of a start
+
 
 class PredictorExpert(AdditiveExpert):
     """A family whose experts depend on x through linear predictors eta_k = b_k'x + offset, eq. (predictor).
@@ -73,23 +75,51 @@ class PredictorExpert(AdditiveExpert):
         bound._bind_predictor(rows, design)
         bound.check_together(response)
         response = response.bind(rows)
-        alone = copy(bound).with_response(response)
-        alone.constraints_, alone.center_ = bound.constraints_.none(), np.zeros((1, rows.y.shape[1], rows.X.shape[1]))
-        bound.pooled_ = pooled = response.pooled(alone, rows)
+        pooled = response.pooled(bound._alone(response, rows), rows)
         bound.center_ = pooled.coef if bound._to_pooled else np.zeros_like(pooled.coef)
 
         def residual():
             return response.start_target(rows) - linear_scores(rows.X, pooled.coef[0]), rows.weight
 
         bound.response_ = response.bind_pooled(pooled, residual)
-        return bound
+        bound.pooled_ = bound.response_.held(pooled)
+        scale = bound.response_.scale_
+        return bound if scale is None or not scale.near_floor else bound._lowered(rows)
+
+    def _lowered(self, rows):
+        """The family with a floor below the noise of one expert, which may be closer than the pooled fit."""
+        response, one = self.response_, copy(self)
+        one.response_ = response.with_scale(response.scale_.opened())
+        one.constraints_, one.pooled_ = self.constraints_.alone(), one.response_.held(self.pooled_)
+        fitted = one.steps(one.start(1), rows, rows.weight[:, None], CLOSER_STEPS * response.init_steps)
+        self.response_ = response.with_scale(response.scale_.beside(fitted[1][0]))
+        self.pooled_ = self.response_.held(self.pooled_)
+        return self
+
+    def _alone(self, response, rows):
+        """The family of the pooled fit: one expert that shrinks towards zero, with a penalty of its own."""
+        alone = copy(self).with_response(response)
+        alone.constraints_, alone.center_ = self.constraints_.alone(), np.zeros((1, rows.y.shape[1], rows.X.shape[1]))
+        if self._to_pooled:
+            design = self.constraints_.design
+            strength = penalties.light(self.alpha, design, self.moment_, rows.weight.sum())
+            alone._penalise(strength, design)
+        return alone
+
+    def _penalise(self, alpha, design):
+        """Set the strengths of the penalty on each column; the center of what is fixed is its value."""
+        self.penalty_, self.lasso_ = penalties.strengths(alpha, self.l1_ratio, design)
+        fixed = [j for j in self.constraints_.fixed if self._to_pooled and j < len(self.penalty_) - 1]
+        self.penalty_[fixed] = 0.0
+        if self.lasso_ is not None:
+            self.lasso_[fixed] = 0.0
 
     def _bind_predictor(self, rows, design):
         """Check the hyper-parameters of the coefficients and bind them to the columns."""
-        self.penalty_, self.lasso_ = penalties.strengths(self.alpha, self.l1_ratio, design)
         self._to_pooled = shrinks_to_pooled(self)
         check_choice(self.scale_penalty, "scale_penalty", (True, False))
         self.constraints_ = Constraints(self.shared_coef, self.fixed_coef, self.nonnegative, design)
+        self._penalise(self.alpha, design)
         if self.lasso_ is not None and self.constraints_.nonnegative and self._to_pooled:
             raise ValueError("shrink_to='global' cannot be combined with nonnegative if l1_ratio > 0; use 'zero'.")
         self.moment_ = second_moment(rows.X, rows.weight)
@@ -109,7 +139,7 @@ class PredictorExpert(AdditiveExpert):
     def start(self, n_experts):
         """Parameters of `n_experts` experts that equal the pooled fit, projected onto the constraints."""
         start = type(self.pooled_)(*(np.repeat(a, n_experts, axis=0) for a in self.pooled_))
-        return start._replace(coef=self._feasible(start.coef))
+        return start._replace(coef=self.feasible(start.coef))
 
     def init(self, rows, resp):
         params = self.response_.begin(self, rows, resp)
@@ -217,9 +247,9 @@ class PredictorExpert(AdditiveExpert):
             damping = damping if self.lasso_ is None else penalties.whole(damping)
             part_way = params.coef + damping[..., None] * (new - params.coef)
             new = np.where(damping[..., None] >= 1.0, new, part_way)  # full steps end there exactly
-        return self._feasible(new) if self.lasso_ is None else new
+        return self.feasible(new) if self.lasso_ is None else new
 
-    def _feasible(self, coef):
+    def feasible(self, coef):
         """Coefficients (K, T, p) projected onto the constraints."""
         if not self.constraints_:
             return coef
@@ -353,7 +383,7 @@ class PredictorExpert(AdditiveExpert):
                 f"the intercepts of expert(s) {alone.tolist()} grow without bound: all their rows are at one end of the"
                 " range of y. Use a PointMassExpert for such rows, or fewer experts"
             )
-        return found + self.response_.warnings(params)
+        return found + self.response_.warnings(params, stats, self._squares(params, params, stats))
 
     # -- information -------------------------------------------------------------------------------------------------
 

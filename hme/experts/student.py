@@ -26,8 +26,8 @@ class StudentExpert(PredictorExpert):
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
-        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows), or zero. None means
-        "global" if `l1_ratio` is 0 and "zero" otherwise.
+        What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
+        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
     scale_penalty : bool, default=True
         Whether the penalty is divided by the squared scale, as the weighted squared residuals are, or subtracted from
         the log-likelihood unscaled.
@@ -36,7 +36,7 @@ class StudentExpert(PredictorExpert):
         mean square is this fraction of the squared scale of the pooled fit. None means no prior.
     variance_floor : "auto" or float, default="auto"
         Smallest squared scale, as a fraction of the variance of y estimated from its quartiles. "auto" means 1e-6, or
-        more if y is rounded.
+        more if y is rounded; but never more than a tenth of that of the pooled fit, eq. (rounding-floor).
     shared_variance : bool, default=False
         Whether all experts share one scale.
     shared_coef : None, True or sequence of columns, default=None

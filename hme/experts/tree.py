@@ -32,7 +32,8 @@ class TreeExpert(FittedExpert):
         whose mean squared residual is this fraction of that of a pooled linear fit. None means no prior.
     variance_floor : "auto" or float, default="auto"
         Smallest noise variance (or squared scale), as a fraction of the variance of y, which for Student and Laplace
-        noise is computed from quartiles. "auto" means 1e-6, or more if y is rounded.
+        noise is computed from quartiles. "auto" means 1e-6, or more if y is rounded; but never more than a tenth of
+        that of a pooled linear fit, eq. (rounding-floor).
     noise : {"gaussian", "student", "laplace"}, default="gaussian"
         Distribution of the noise in regression, with a scale for each expert and output.
     df : "estimate" or float, default=4.0

@@ -7,6 +7,7 @@ means, which enter A when the intercept itself is constrained.
 """
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -80,9 +81,12 @@ class Constraints:
             )
         self.space = lru_cache(maxsize=4)(self._space)
 
-    def none(self):
-        """The same columns without constraints."""
-        return Constraints(None, None, False, self.design)
+    def alone(self):
+        """The constraints on one expert that is fitted to all rows; values fixed expert by expert are averaged."""
+        one = copy(self)
+        one.shared, one.fixed = [], {column: np.mean(value) for column, value in self.fixed.items()}
+        one.space = lru_cache(maxsize=4)(one._space)
+        return one
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "space"}

@@ -5,8 +5,8 @@ from scipy.special import expit, logit
 
 __all__ = ["LINKS", "Link"]
 
-# Linear predictors of a log or logit link are clipped to this size, so that powers of their exponentials are finite.
-LARGEST_ETA = 200.0
+# Linear predictors of a log or logit link are clipped to this size, so that cubes of their exponentials are finite.
+LARGEST_ETA = 235.0
 # With the inverse link, eta is clipped from below at this fraction of 1 / scale, the eta of the largest target.
 LEAST_ETA_SHARE = 1e-3
 

@@ -10,7 +10,20 @@ import numpy as np
 
 from .checks import check_real
 
-__all__ = ["bend", "check_l1_ratio", "lasso_minimum", "squares", "strengths", "subgradient", "whole"]
+__all__ = [
+    "MOST_FITTED",
+    "bend",
+    "check_l1_ratio",
+    "lasso_minimum",
+    "light",
+    "squares",
+    "strengths",
+    "subgradient",
+    "whole",
+]
+
+LIGHT = 0.1  # strength of the penalty of the fit to which slopes are shrunk,
+MOST_FITTED = 0.5  # or more, where that fit would have more degrees of freedom than this share of the rows
 
 # Added to the unit diagonal of a scaled system, so that steps along directions without curvature stay finite; later
 # sweeps continue from where they end.
@@ -40,6 +53,26 @@ def strengths(alpha, l1_ratio, design):
     ratio = check_l1_ratio(l1_ratio)
     ridge = alpha * (1.0 - ratio) * design.penalty_scale
     return ridge, alpha * ratio * np.sqrt(design.penalty_scale) if alpha * ratio > 0 else None
+
+
+def light(alpha, design, moment, weight):
+    """Strength of the penalty of the fit to which slopes are shrunk with strength `alpha`, eq. (light-penalty).
+
+    `moment` (p, p) are the second moments of the design columns, and `weight` is the total weight of the rows.
+    """
+    unit = design.penalty_scale[:-1]
+    if alpha <= LIGHT or len(unit) <= MOST_FITTED * weight:
+        return min(alpha, LIGHT)
+    mean = moment[-1, :-1]
+    root = 1.0 / np.sqrt(unit)
+    values = np.linalg.eigvalsh(weight * (moment[:-1, :-1] - mean[:, None] * mean) * root * root[:, None])
+    values = np.maximum(values, 0.0)
+    low, high = np.log(LIGHT), np.log(alpha)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        enough = (values / (values + np.exp(middle))).sum() <= MOST_FITTED * weight
+        low, high = (low, middle) if enough else (middle, high)
+    return float(np.exp(high))
 
 
 def squares(z, ridge, lasso=None):

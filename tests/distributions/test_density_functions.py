@@ -7,6 +7,7 @@ from scipy import stats
 from hme import distributions as d
 from hme.distributions import (
     binomial,
+    counts,
     gamma,
     hyperbolic,
     inverse_gaussian,
@@ -15,7 +16,6 @@ from hme.distributions import (
     poisson,
     student,
     uniform,
-    zero_truncated,
 )
 
 RNG = np.random.default_rng(0)
@@ -58,9 +58,7 @@ PAIRS = {
         COUNTS,
     ),
     "zero-truncated": (
-        lambda: zero_truncated.log_mass(
-            poisson.log_mass(COUNTS + 1.0, MEAN, CENTER), poisson.log_mass(0.0, MEAN, CENTER)
-        ),
+        lambda: counts.truncated(poisson.log_mass(COUNTS + 1.0, MEAN, CENTER), poisson.log_mass(0.0, MEAN, CENTER)),
         d.ZeroTruncated(d.Poisson(MEAN)),
         COUNTS + 1.0,
     ),

@@ -10,6 +10,7 @@ from sklearn.linear_model import LinearRegression
 from hme import HMERegressor
 from hme.distributions.normal import log_density
 from hme.experts import LaplaceExpert, LinearExpert, StudentExpert, TreeExpert
+from hme.experts.noise.floor import Floor
 from hme.experts.noise.scale import Scale
 from hme.numerics.kernels import whitener
 
@@ -181,7 +182,8 @@ def test_q_does_not_fall_and_ends_where_the_gradient_is_zero(shared):
 def test_floor_of_a_covariance_is_the_constrained_maximum():
     rng = np.random.default_rng(3)
     floor, global_variance = np.array([0.5, 2.0]), np.diag([3.0, 5.0])
-    noise = Scale(floor, global_variance)
+    limits = Floor(0.5, make_rows("two outputs"), None, np.array([1.0, 4.0]))
+    noise = Scale(limits, global_variance)
     square, weight = np.array([[[0.1, 0.1], [0.1, 40.0]]]) * 10, np.array([10.0])
     best = noise.update(noise.start(1), weight, square)
 

@@ -75,12 +75,12 @@ def test_density_is_the_t_of_scipy(df):
     np.testing.assert_allclose(expert.variance(params, rows)[0, :, 0], expected, rtol=1e-9)
 
 
-def test_density_at_a_million_degrees_of_freedom_is_normal():
+def test_density_at_many_degrees_of_freedom_is_normal():
     rows = make_rows("regression")
-    expert, params = fit_once(StudentExpert(df=1e9), rows, make_resp(rows))
+    expert, params = fit_once(StudentExpert(df=1e15), rows, make_resp(rows))
     normal = stats.norm(expert.predict(params, rows)[:, :, 0], np.sqrt(params.variance[:, 0])).logpdf(rows.y)
-    assert (params.df == 1e6).all()
-    np.testing.assert_allclose(expert.log_prob(params, rows), normal, rtol=1e-4)
+    assert (params.df == 1e15).all()
+    np.testing.assert_allclose(expert.log_prob(params, rows), normal, rtol=1e-12)
 
 
 def test_derivatives_by_inverse_degrees_of_freedom():

@@ -17,7 +17,7 @@ from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced, joined, log_scalars, ridge_derivatives
 from ...numerics.links import LINKS
 from .sums import Working
-from .variance import robust_variance
+from .variance import robust_variance, total_variance
 
 __all__ = ["CoefParams", "Response", "Scalar", "own_targets", "targets"]
 
@@ -77,8 +77,10 @@ class Response(ABC):
     scalars = ()
     quadratic = parameter_free = full = False
     init_steps = 5
+    scale_ = None  # the `Scale` of a variance or dispersion that has a floor, then the first of the scalars
     largest_ = 1.0  # size of the largest target in the training data
-    unit_ = 1.0  # typical size of a linear predictor
+    unit_ = 1.0  # typical size of a linear predictor,
+    spread_ = 1.0  # and share of it by which linear predictors of the table differ, at most 1
 
     # -- what a family defines ---------------------------------------------------------------------------------------
 
@@ -146,6 +148,10 @@ class Response(ABC):
             bound.unit_ = unit = np.sqrt(robust_variance(self.start_target(rows), rows.weight))
             in_units = {s: unit**s.units if s.units else 1.0 for s in self.scalars}
             bound.scalars = tuple(s._replace(least=s.least * u, most=s.most * u) for s, u in in_units.items())
+        elif self.link != "identity":
+            eta = self.start_target(rows)
+            size = np.abs(rows.weight @ eta) / rows.weight.sum() if self.link == "inverse" else 1.0
+            bound.spread_ = np.minimum(np.sqrt(total_variance(eta, rows.weight)) / size, 1.0)
         return bound
 
     def bind_pooled(self, pooled, residual):
@@ -164,6 +170,10 @@ class Response(ABC):
             bound.unit_ = np.where((unit > EXACT * self.unit_) & (unit < self.unit_), unit, self.unit_)
         return bound
 
+    def with_scale(self, scale):
+        """The response with another `Scale`, where it has one."""
+        raise NotImplementedError(f"{type(self).__name__} has no scale.")
+
     def start_coef(self, rows):
         """Coefficients (1, T, p) that predict the mean of all rows."""
         coef = np.zeros((1, rows.y.shape[1], rows.X.shape[1]))
@@ -174,7 +184,7 @@ class Response(ABC):
         return coef
 
     def pooled(self, expert, rows):
-        """The pooled fit, one expert for all rows; `expert` is bound without constraints and shrinks towards zero."""
+        """The pooled fit, one expert for all rows; `expert` is bound to shrink towards zero, within its constraints."""
         scalars = self.start_scalars(rows)
         if {"coef", *scalars} != set(self.Params._fields):
             raise TypeError(
@@ -188,7 +198,7 @@ class Response(ABC):
                 f"{type(self).__name__}.log_density returned shape {shape}; it must be (rows, experts, outputs) = "
                 f"{(few.n_rows, 1, rows.y.shape[1])}."
             )
-        return expert.converge(params, rows)
+        return expert.converge(params._replace(coef=expert.feasible(params.coef)), rows)
 
     def begin(self, expert, rows, resp):
         """Parameters from which the first of the `init_steps` starts, given responsibilities (n, K)."""
@@ -248,7 +258,7 @@ class Response(ABC):
 
         If `common` is True the typical size is the same for all experts.
         """
-        return force * (self.unit_ / self.scale(params))[..., None]
+        return force * (self.spread_ * self.unit_ / self.scale(params))[..., None]
 
     # -- scalars -----------------------------------------------------------------------------------------------------
 
@@ -287,6 +297,11 @@ class Response(ABC):
         ]
         return np.concatenate([np.zeros(0), *parts])
 
+    def held(self, params):
+        """Parameters with scalars moved into their bounds."""
+        inside = {s.name: np.clip(getattr(params, s.name), s.least, s.most) for s in self.scalars}
+        return params._replace(**inside)
+
     def log_prior(self, params):
         """Log-density of the priors on the scalars."""
         return 0.0
@@ -303,8 +318,12 @@ class Response(ABC):
         """Indices of the experts whose scale is at its floor."""
         return np.zeros(0, dtype=int)
 
-    def warnings(self, params):
-        """Warnings about scalars at a bound, a list of sentences."""
+    def warnings(self, params, stats=None, square=None):
+        """Warnings about scalars at a bound, a list of sentences.
+
+        `stats` are sums over rows at the parameters, and `square` the squared residuals of a quadratic response; None
+        if they are not known.
+        """
         found = []
         for scalar in self.scalars:
             value = getattr(params, scalar.name)

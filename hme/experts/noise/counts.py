@@ -4,7 +4,8 @@ from abc import abstractmethod
 
 import numpy as np
 
-from ...distributions import ZeroTruncated, zero_truncated
+from ...distributions import ZeroTruncated
+from ...distributions.counts import log_positive_mass, truncated
 from ...model.traits import Traits
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced
@@ -12,11 +13,12 @@ from .base import Response
 from .dispersed import GLMParams, GLMReport
 from .sums import Working
 
-__all__ = ["FEW", "CountResponse"]
+__all__ = ["FEW", "CountResponse", "RateResponse"]
 
-# With zero truncation the information is a difference that suffers from cancellation where p0 is near one; it is kept
-# above this fraction of the untruncated information.
+# With zero truncation the information is a difference, which is rounding where p0 is one; it is kept above this
+# fraction of the untruncated information.
 LEAST_INFORMATION = 1e-3
+LARGEST_ETA = 350.0  # linear predictors are clipped to this size, so that squares of the mean are finite
 FEW = 0.01  # the intercept of an expert diverges if its rows have fewer events in total
 
 
@@ -72,6 +74,14 @@ class CountResponse(Response):
 
         return differenced(displaced, 1 + len(self.scalars))
 
+    def beyond_one(self, eta, params):
+        """E max(Y - 1, 0), the mean less the probability of more than zero; a difference, where the mean is small."""
+        return self.mean_of(eta) + np.expm1(self.log_mass(0.0, eta, params))
+
+    def log_positive_mass(self, y, eta, params):
+        """log p(y | y > 0), eq. (truncated)."""
+        return truncated(self.log_mass(y, eta, params), self.log_mass(0.0, eta, params))
+
     # -- the response ------------------------------------------------------------------------------------------------
 
     def check(self):
@@ -86,11 +96,11 @@ class CountResponse(Response):
     def start_scalars(self, rows):
         return {"dispersion": np.ones((1, rows.y.shape[1]))}
 
+    def mean_of(self, eta):
+        return np.exp(np.clip(eta, -LARGEST_ETA, LARGEST_ETA))
+
     def log_density(self, y, eta, params, rows):
-        log_mass = self.log_mass(y, eta, params)
-        if self.zero_truncated:
-            log_mass = zero_truncated.log_mass(log_mass, self.log_mass(0.0, eta, params))
-        return log_mass
+        return self.log_positive_mass(y, eta, params) if self.zero_truncated else self.log_mass(y, eta, params)
 
     def distribution(self, eta, params, rows):
         counts = self.counts(eta, params)
@@ -106,16 +116,18 @@ class CountResponse(Response):
         return np.exp(log_zero) / positive, positive
 
     def working(self, y, eta, params, rows):
-        mean = self.mean_of(eta)
+        mean, terms = self.mean_of(eta), self.scalar_terms(y, eta, params)
         ratio = mean / self.count_variance(mean, params)
-        score, information, terms = (y - mean) * ratio, mean * ratio, self.scalar_terms(y, eta, params)
         if not self.zero_truncated:
-            return Working(score, information * self.excess_information(y, mean, params), None, terms)
-        odds, positive = self.zero_odds(eta, params)
-        at_zero = -mean * ratio  # the score of a zero
-        shift = odds * at_zero
-        left = information / positive - odds * at_zero**2 - shift**2
-        return Working(score + shift, np.maximum(left, LEAST_INFORMATION * information), None, terms)
+            information = mean * ratio * self.excess_information(y, mean, params)
+            return Working((y - mean) * ratio, information, None, terms)
+        # Eq. (truncated), by what the truncated mean is beyond one: the terms of the score cancel where it is small.
+        log_zero = self.log_mass(0.0, eta, params)
+        positive = -np.expm1(log_zero)
+        beyond, zero = self.beyond_one(eta, params) / positive, np.exp(log_zero) * ratio
+        left = -np.expm1(log_zero + np.log(ratio)) - zero * beyond
+        information = mean * ratio / positive * np.maximum(left, LEAST_INFORMATION * positive)
+        return Working(((y - 1.0) - beyond) * ratio, information, None, terms)
 
     def scalar_terms(self, y, eta, params):
         """Slope, curvature and squared slope with respect to the logarithm of the scalar; see `Response.update`."""
@@ -145,6 +157,27 @@ class CountResponse(Response):
         return first + odds * zero, second + odds_ * bend + odds_ * (1.0 + odds_) * square
 
     def one_sided(self, stats):
-        # For small means, gradient plus information of the intercept is the number of events.
+        # For small means, gradient plus information of the intercept is the number of events, beyond one if truncated.
         events = stats.cross[:, 0, -1] + stats.gram[:, 0, -1, -1]
-        return (events < FEW) & (stats.weight > 1.0) & (not self.zero_truncated)
+        return (events < FEW) & (stats.weight > 1.0)
+
+
+class RateResponse(CountResponse):
+    """Counts whose distribution is one of `hme.distributions`, given by its mean and the scalars."""
+
+    Distribution = None  # a class of `RateCounts`
+
+    def _rest(self, params):
+        return [getattr(params, scalar.name) for scalar in self.scalars]
+
+    def log_mass(self, y, eta, params):
+        return self.Distribution.log_mass(y, self.mean_of(eta), eta, *self._rest(params))
+
+    def log_positive_mass(self, y, eta, params):
+        return log_positive_mass(self.Distribution, y, self.mean_of(eta), eta, *self._rest(params))
+
+    def beyond_one(self, eta, params):
+        return self.Distribution.beyond_one(self.mean_of(eta), *self._rest(params))
+
+    def counts(self, eta, params):
+        return self.Distribution(self.mean_of(eta), *self._rest(params))

@@ -11,7 +11,8 @@ from ...model.traits import Traits
 from ...numerics.coordinates import ridge_derivatives, stacked
 from ...numerics.links import LINKS
 from .base import Response, Scalar
-from .scale import Scale, check_scale, noise_floor
+from .floor import Floor
+from .scale import Scale, check_scale
 from .sums import Working
 
 __all__ = ["DispersedResponse", "GLMParams", "GLMReport", "PositiveResponse"]
@@ -107,19 +108,21 @@ class DispersedResponse(Response):
         # A constant target has no dispersion: use the size of its values instead.
         size = center**2 / unit
         dispersion = np.where(dispersion > 1e-28 * size, dispersion, np.where(size > 0, size, 1.0))
-        bound.floor_ = noise_floor(self.floor, rows.y, dispersion, unit)
+        bound.limits_ = Floor(self.floor, rows, rows.y, dispersion, unit)
         bound.start_ = dispersion
         # A typical size of the linear predictor, which makes its gradient unit-free.
         bound.unit_ = {"identity": np.sqrt(dispersion), "inverse": 1.0 / center}.get(self.link, 1.0)
-        return bound._with_scale(dispersion, None, False)
+        # Until the pooled fit has said how large the noise is, its own variance is free.
+        return bound.with_scale(Scale(bound.limits_.open(), dispersion))
 
-    def _with_scale(self, pooled, prior, shared):
-        self.scale_ = Scale(self.floor_, pooled, prior, shared)
-        self.scalars = (Scalar("dispersion", "log(dispersion)", self.floor_, self.ceiling, shared),)
-        return self
+    def with_scale(self, scale):
+        bound = copy(self)
+        bound.scale_, bound.floor_ = scale, scale.floor
+        bound.scalars = (Scalar("dispersion", "log(dispersion)", scale.floor, self.ceiling, scale.shared),)
+        return bound
 
     def bind_pooled(self, pooled, residual):
-        return copy(self)._with_scale(pooled.dispersion[0], self.prior, self.shared)
+        return self.with_scale(Scale(self.limits_, pooled.dispersion[0], self.prior, self.shared))
 
     def start_scalars(self, rows):
         return {"dispersion": self.start_[None]}
@@ -159,8 +162,9 @@ class DispersedResponse(Response):
     def at_floor(self, params):
         return self.scale_.at_floor(params.dispersion)
 
-    def warnings(self, params):
-        return self.scale_.warnings(params.dispersion, "dispersion", "dispersion")
+    def warnings(self, params, stats=None, square=None):
+        known = (None, None) if stats is None else (stats.weight, stats.sums[..., 0])
+        return self.scale_.warnings(params.dispersion, *known, "dispersion", "dispersion")
 
     # -- information and report --------------------------------------------------------------------------------------
 

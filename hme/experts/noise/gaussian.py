@@ -19,8 +19,9 @@ from ...numerics.coordinates import (
 )
 from ...numerics.kernels import whitener
 from .base import Response, Scalar, numbers, own_targets
+from .floor import Floor
 from .pooled import pooled_fit
-from .scale import Scale, check_scale, noise_floor, relative_spectrum, traces
+from .scale import Scale, check_scale, relative_spectrum, traces
 from .sums import Working
 from .variance import total_variance
 
@@ -84,22 +85,28 @@ class GaussianNoise(Response):
 
     def bind(self, rows):
         bound = super().bind(rows)
-        bound.floor_ = noise_floor(self.floor, rows.y, total_variance(own_targets(rows), rows.weight))
+        y = own_targets(rows)
+        bound.limits_ = Floor(self.floor, rows, y, total_variance(y, rows.weight))
         return bound
 
     def pooled(self, expert, rows):
-        coef, square = pooled_fit(rows, expert.penalty_, expert.lasso_, expert.scale_penalty, self.full)
-        return LinearParams(coef, Scale(self.floor_, square).start(1))
+        coef, square = pooled_fit(
+            rows, expert.penalty_, expert.lasso_, expert.scale_penalty, self.full, expert.constraints_
+        )
+        return LinearParams(coef, square[None])
 
     def bind_pooled(self, pooled, residual):
-        return self.with_scale(self.floor_, pooled.variance[0])
+        return self.with_scale(Scale(self.limits_, pooled.variance[0], self.prior, self.shared))
 
-    def with_scale(self, floor, pooled):
-        """The noise bound to a floor (T,) and to the variance of the pooled fit, (T,) or (T, T)."""
+    def with_scale(self, scale):
+        """The noise bound to the `Scale` of a pooled fit."""
         bound = GaussianNoise(self.prior, self.floor, self.shared, self.covariance)
-        bound.floor_, bound.scale_ = floor, Scale(floor, pooled, self.prior, self.shared)
-        bound.scalars = (Scalar("variance", "log(variance)", floor, shared=self.shared),)
+        bound.floor_, bound.scale_ = scale.floor, scale
+        bound.scalars = (Scalar("variance", "log(variance)", scale.floor, shared=self.shared),)
         return bound
+
+    def held(self, params):
+        return params._replace(variance=self.scale_.start(len(params.variance)))
 
     def start_target(self, rows):
         return own_targets(rows)
@@ -163,8 +170,8 @@ class GaussianNoise(Response):
     def at_floor(self, params):
         return self.scale_.at_floor(params.variance)
 
-    def warnings(self, params):
-        return self.scale_.warnings(params.variance)
+    def warnings(self, params, stats=None, square=None):
+        return self.scale_.warnings(params.variance, None if stats is None else stats.weight, square)
 
     # -- information -------------------------------------------------------------------------------------------------
 

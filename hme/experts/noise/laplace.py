@@ -64,6 +64,9 @@ class LaplaceNoise(ReweightedNoise):
         root = np.sqrt(square + self.corner_**2)
         return np.sqrt(params.variance) / root, square / (root + self.corner_)
 
+    def squares(self, stats, square):
+        return stats.sums[..., 0] ** 2 / np.maximum(stats.weight, np.finfo(float).tiny)[:, None]
+
     # -- the scale ---------------------------------------------------------------------------------------------------
 
     def update(self, params, stats, ridge, square=None):

@@ -12,11 +12,12 @@ __all__ = ["pooled_fit"]
 STEPS, TOL = 100, 1e-13  # limit and relative tolerance of the iterations if the fit has no closed form
 
 
-def pooled_fit(rows, penalty, lasso=None, scaled=True, full=False):
+def pooled_fit(rows, penalty, lasso=None, scaled=True, full=False, constraints=None):
     """Penalised regression of all rows: coefficients (1, T, p) and the mean squared residuals, (T,) or (T, T).
 
     If the penalty is not `scaled`, that is not divided by the noise variance, its strength depends on the variance of
-    the residuals. With `full`, mean products of the residuals of all pairs of outputs are returned.
+    the residuals. With `full`, mean products of the residuals of all pairs of outputs are returned. `constraints` are
+    those of one expert.
     """
     y, total = own_targets(rows), rows.weight.sum()
     coef = np.zeros((1, y.shape[1], rows.X.shape[1]))
@@ -26,8 +27,10 @@ def pooled_fit(rows, penalty, lasso=None, scaled=True, full=False):
         force = stats.cross - penalty * coef
         step = solve_psd(stats.gram[:, 0] + np.diag(penalty), np.swapaxes(force, 1, 2))
         coef = coef + np.swapaxes(step, 1, 2)
-    if lasso is not None or not scaled:
-        coef = _penalised(coef, _sums(rows, coef), penalty, lasso, scaled)
+    if constraints:
+        coef = np.stack([constraints.feasible(coef[:, t]) for t in range(coef.shape[1])], axis=1)
+    if lasso is not None or not scaled or constraints:
+        coef = _penalised(coef, _sums(rows, coef), penalty, lasso, scaled, constraints)
     square = 0.0
     for _, block in rows.blocks():
         residual = own_targets(block) - linear_scores(block.X, coef[0])
@@ -44,21 +47,36 @@ def _sums(rows, coef):
     return stats
 
 
-def _penalised(start, stats, penalty, lasso, scaled):
-    """The fit with a lasso or an unscaled penalty, by iteration from statistics at the coefficients `start`."""
+def _penalised(start, stats, penalty, lasso, scaled, constraints):
+    """The fit that has no closed form, by iteration from statistics at the feasible coefficients `start`."""
     gram, coef, unit = stats.gram[:, 0], start[0], np.ones((start.shape[1], 1))
     for _ in range(STEPS):
         shift = coef - start[0]
         if not scaled:
             fitted = (shift * (shift @ gram[0] - 2.0 * stats.cross[0])).sum(axis=1)
             unit = np.maximum(stats.square[0] + fitted, 0.0)[:, None] / stats.weight
-        system = gram + unit[..., None] * np.diag(penalty)
+        systems = gram + unit[..., None] * np.diag(penalty)
         force = stats.cross[0] - shift @ gram[0] - unit * penalty * coef
-        if lasso is None:
-            new = coef + solve_psd(system, force[..., None])[..., 0]
+        if not constraints:
+            new = _unconstrained(systems, force, coef, None if lasso is None else unit * lasso)
         else:
-            new = penalties.lasso_minimum(system, force, coef, unit * lasso)
+            parts = zip(systems, force, coef, unit, strict=True)
+            new = np.stack([_constrained(*part, lasso, constraints) for part in parts])
         change, coef = np.abs(new - coef).max(), new
         if change <= TOL * np.abs(coef).max(initial=0.0):
             break
     return coef[None]
+
+
+def _unconstrained(systems, force, coef, lasso):
+    if lasso is None:
+        return coef + solve_psd(systems, force[..., None])[..., 0]
+    return penalties.lasso_minimum(systems, force, coef, lasso)
+
+
+def _constrained(system, force, coef, unit, lasso, constraints):
+    """Coefficients (p,) of one output."""
+    system, force, coef = system[None], force[None], coef[None]
+    if lasso is None:
+        return (coef + constraints.step(system, force, coef))[0]
+    return constraints.maximum(system, force, coef, np.zeros_like(coef), unit * lasso)[0]

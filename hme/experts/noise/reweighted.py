@@ -1,15 +1,17 @@
 """Robust noise distributions, fitted by iteratively reweighted least squares."""
 
 from abc import abstractmethod
+from copy import copy
 
 import numpy as np
 
 from ...model.traits import Traits
 from ...numerics.coordinates import ridge_derivatives
 from .base import Response, Scalar, free_slope, own_targets, padded
+from .floor import Floor
 from .gaussian import GaussianNoise, LinearParams
 from .pooled import pooled_fit
-from .scale import Scale, check_scale, noise_floor
+from .scale import Scale, check_scale
 from .sums import Working
 from .variance import robust_variance
 
@@ -56,21 +58,26 @@ class ReweightedNoise(Response):
     def check(self):
         check_scale(self.prior, self.floor, self.shared)
 
-    def _with_scale(self, pooled, prior, shared):
-        self.scale_ = Scale(self.floor_, pooled, prior, shared)
-        self.scalars = (Scalar("variance", "log(scale)", self.floor_, shared=shared, power=0.5), *self.own_scalars)
+    def with_scale(self, scale):
+        bound = copy(self)
+        bound.scale_, bound.floor_ = scale, scale.floor
+        learned = Scalar("variance", "log(scale)", scale.floor, shared=scale.shared, power=0.5)
+        bound.scalars = (learned, *self.own_scalars)
+        return bound
 
     def bind(self, rows):
         bound = super().bind(rows)
-        scale = robust_variance(own_targets(rows), rows.weight)
-        bound.floor_ = noise_floor(self.floor, rows.y, scale)
+        y = own_targets(rows)
+        scale = robust_variance(y, rows.weight)
+        bound.limits_ = Floor(self.floor, rows, y, scale)
         bound.bind_variance(scale)
         return bound
 
     def pooled(self, expert, rows):
-        coef, square = pooled_fit(rows, expert.penalty_, expert.lasso_, expert.scale_penalty)
-        self._with_scale(square, None, False)
-        params = self.wrap(coef, np.maximum(square, self.floor_)[None])
+        settings = dict(scaled=expert.scale_penalty, constraints=expert.constraints_)
+        coef, square = pooled_fit(rows, expert.penalty_, expert.lasso_, **settings)
+        noise = self.with_scale(Scale(self.limits_.open(), square))
+        expert, params = expert.with_response(noise), noise.wrap(coef, noise.scale_.start(1))
         for _ in range(POOLED_STEPS):
             last = params.variance
             params = expert.update(params, expert.gather(params, rows, rows.weight[:, None]), rows)
@@ -82,18 +89,21 @@ class ReweightedNoise(Response):
         bound = super().bind_pooled(pooled, residual)
         scale = robust_variance(*residual())
         bound.bind_variance(scale)
-        bound._with_scale(np.minimum(pooled.variance[0], scale), self.prior, self.shared)
-        return bound
+        return bound.with_scale(Scale(self.limits_, np.minimum(pooled.variance[0], scale), self.prior, self.shared))
 
     def begin(self, expert, rows, resp):
         # Start from a Gaussian fit: with weights from the pooled fit, the rows that the start has separated would count
         # as outliers.
-        noise = GaussianNoise(self.prior, self.floor, self.shared).with_scale(self.floor_, self.scale_.pooled)
+        noise = GaussianNoise(self.prior, self.floor, self.shared).with_scale(self.scale_)
         gaussian = expert.with_response(noise, LinearParams(expert.pooled_.coef, noise.scale_.start(1)))
         return self.wrap(*gaussian.steps(gaussian.start(resp.shape[1]), rows, resp))
 
     def start_target(self, rows):
         return own_targets(rows)
+
+    def squares(self, stats, square):
+        """What the squared scales are multiples of, sums over rows (K, T): the squared residuals by their weights."""
+        return square
 
     # -- density and working quantities ------------------------------------------------------------------------------
 
@@ -131,8 +141,9 @@ class ReweightedNoise(Response):
     def at_floor(self, params):
         return self.scale_.at_floor(params.variance)
 
-    def warnings(self, params):
-        return self.scale_.warnings(params.variance) + super().warnings(params)
+    def warnings(self, params, stats=None, square=None):
+        known = (None, None) if stats is None else (stats.weight, self.squares(stats, square))
+        return self.scale_.warnings(params.variance, *known) + super().warnings(params)
 
     def report(self, coef, intercept, params):
         return super().report(coef, intercept, params._replace(variance=np.sqrt(params.variance)))

@@ -7,12 +7,14 @@ and products of residuals, have the same shape.
 import numpy as np
 
 from ...numerics.checks import check_choice, check_prior, check_real
-from ...numerics.kernels import clip_spectrum, rounding_step, whitener
-from .base import common
+from ...numerics.kernels import clip_spectrum, whitener
+from .base import common, numbers
 
-__all__ = ["AUTO_FLOOR", "Scale", "check_scale", "noise_floor"]
+__all__ = ["Scale", "check_scale"]
 
-AUTO_FLOOR = 1e-6  # variance_floor="auto", as a fraction of the variance of y
+# Squared residuals are computed from those of the pooled fit: the digits of much smaller ones are lost.
+CANCELLED = 1e-9
+NOTHING = 1e-12  # squared residuals below this fraction of those of the pooled fit count as none
 
 
 def check_scale(prior, floor, shared=False, name="variance"):
@@ -23,47 +25,50 @@ def check_scale(prior, floor, shared=False, name="variance"):
         check_real(floor, f"{name}_floor", positive=True)
 
 
-def noise_floor(setting, y, scale, unit=1.0):
-    """Smallest noise variance or dispersion (T,), eq. (rounding-floor).
-
-    Parameters
-    ----------
-    setting : "auto" or float
-        The hyper-parameter.
-    y : ndarray of shape (n, T)
-    scale : ndarray of shape (T,)
-        Variance or dispersion of y, of which the floor is a fraction.
-    unit : float or ndarray of shape (T,)
-        Variance of y for a dispersion of one.
-    """
-    if setting != "auto":
-        return setting * scale
-    step = np.array([rounding_step(column) for column in y.T])
-    return np.maximum(AUTO_FLOOR * scale, step**2 / 12.0 / unit)
-
-
 class Scale:
     """A variance or dispersion of every expert, bound to a training table.
 
     Parameters
     ----------
-    floor : ndarray of shape (T,)
-        Smallest variance of every output. In units of the floor, the eigenvalues of a covariance matrix are at least 1.
+    limits : Floor
+        Says the smallest variance of every output. In units of this floor, the eigenvalues of a covariance matrix are
+        at least 1.
     pooled : ndarray of shape (T,) or (T, T)
         Variance of the pooled fit; if it is a matrix, so are the covariances of the experts.
     prior : (float, float) or None
         The number of rows that the prior counts as, and their mean square as a fraction of the pooled variance.
     shared : bool
         Whether all experts share one variance.
+    alone : ndarray of shape (T,) or (T, T), or None
+        Variance of one expert that is shrunk to the pooled fit, if that may be much smaller.
     """
 
-    def __init__(self, floor, pooled, prior=None, shared=False):
-        self.floor, self.shared, self.full = floor, shared, pooled.ndim == 2
+    def __init__(self, limits, pooled, prior=None, shared=False, alone=None):
+        self.shared, self.full = shared, pooled.ndim == 2
+        self.given = limits, pooled, prior, shared
+        self.floor, self.exact, self.noiseless = limits.below(pooled), limits.exact, limits.is_exact(pooled)
+        if alone is not None:
+            self.floor = np.minimum(self.floor, np.maximum(limits.below(alone), CANCELLED * self.diagonal(pooled)))
         self.pooled = self._clip(pooled)
         self.prior_rows, fraction = (0.0, 1.0) if prior is None else prior
         self.prior_variance = fraction * self.diagonal(self.pooled)
         prior_square = self.prior_rows * self.prior_variance
         self.prior_square = np.diag(prior_square) if self.full else prior_square
+
+    @property
+    def near_floor(self):
+        """Whether the floor depends on the variance `alone`."""
+        limits, pooled, *_ = self.given
+        return limits.is_near(pooled)
+
+    def opened(self):
+        """The same without a floor."""
+        limits, *rest = self.given
+        return Scale(limits.open(), *rest)
+
+    def beside(self, alone):
+        """The same with a floor below the variance of one expert."""
+        return Scale(*self.given, alone)
 
     def start(self, n_experts):
         """The pooled variance, repeated for every expert."""
@@ -108,23 +113,39 @@ class Scale:
         return np.diagonal(variance, axis1=-2, axis2=-1) if self.full else variance
 
     def at_floor(self, variance):
-        """Indices of the experts whose variance has collapsed to the floor."""
-        size, whole = variance / self.floor, self.pooled / self.floor
+        """Indices of the experts whose variance is held at the floor, although the data are not free of noise."""
+        size = variance / self.floor
         if self.full:
-            size, whole = (relative_spectrum(a, self.floor)[..., :1] for a in (variance, self.pooled))
-        # An expert counts only if the pooled fit is above the floor. Otherwise one expert fits all rows exactly: the
-        # data have no noise, and a variance at the floor is not a sign of overfitting.
-        return np.flatnonzero(((size <= 1 + 1e-9) & (whole > 1 + 1e-9)).any(axis=1))
+            size = relative_spectrum(variance, self.floor)[..., :1]
+        # If one expert fits all rows exactly the data have no noise, and a variance at the floor is as it should be.
+        return np.flatnonzero(((size <= 1 + 1e-9) & ~self.noiseless).any(axis=1))
 
-    def warnings(self, variance, what="noise variance", name="variance"):
-        """Warnings about experts at the floor, a list of sentences."""
-        at_floor = self.at_floor(variance).tolist()
-        if not at_floor:
+    def warnings(self, variance, weight=None, square=None, what="noise variance", name="variance"):
+        """Warnings about experts at the floor, a list of sentences.
+
+        `weight` (K,) and `square`, sums of squares, tell how small the residuals of the experts are; None if unknown.
+        """
+        held = self.at_floor(variance)
+        if not len(held):
             return []
-        return [
-            f"the {what} of expert(s) {at_floor} is at its floor: they fit their rows exactly. Use a {name}_prior, "
-            f"raise {name}_floor or use fewer experts"
-        ]
+        if square is None:
+            exact, known = np.zeros(len(held), dtype=bool), ""
+        else:
+            left = (self.diagonal(square) / np.maximum(weight, np.finfo(float).tiny)[:, None])[held]
+            exact = (left <= np.maximum(self.exact, NOTHING * self.diagonal(self.pooled))).any(axis=1)
+            known = f"; their residuals alone give {numbers(left[~exact].ravel())}" if not self.full else ""
+        found = []
+        if exact.any():
+            found.append(
+                f"the {what} of expert(s) {held[exact].tolist()} is at its floor: they fit their rows exactly. Use a "
+                f"{name}_prior, raise {name}_floor or use fewer experts"
+            )
+        if not exact.all():
+            found.append(
+                f"the {what} of expert(s) {held[~exact].tolist()} is held at its floor, {numbers(self.floor)}{known}. "
+                f"Lower {name}_floor if their noise is really smaller; otherwise use a {name}_prior or fewer experts"
+            )
+        return found
 
 
 # -- arrays ----------------------------------------------------------------------------------------------------------

@@ -64,7 +64,7 @@ class StudentNoise(ReweightedNoise):
         check_choice(self.shared_df, "shared_df", (True, False))
 
     def wrap(self, coef, variance):
-        df = DF_START if self.estimated else min(float(self.df), DF_RANGE[1])
+        df = DF_START if self.estimated else float(self.df)
         return StudentParams(coef, variance, np.full(variance.shape, df))
 
     # -- density and working quantities ------------------------------------------------------------------------------

@@ -1,0 +1,67 @@
+"""Fits at the ends of the families' ranges: where all of them are Gaussian, and where means are next to nothing."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from hme import HMERegressor
+from hme.experts import (
+    BinomialExpert,
+    GammaExpert,
+    GaussianExpert,
+    InverseGaussianExpert,
+    LinearExpert,
+    NegativeBinomialExpert,
+    PoissonExpert,
+)
+
+GAUSSIAN = LinearExpert(alpha=0.0, variance_prior=None)
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 1))
+CLOSE = 5.0 * np.exp(1e-6 * (X[:, 0] + 0.3 * RNG.normal(size=200)))
+MANY = RNG.poisson(1e7 * np.exp(1e-4 * X[:, 0])).astype(float)
+EXACT = dict(alpha=0.0, dispersion_prior=None)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # steps of the size of rounding
+@pytest.mark.parametrize(
+    "expert",
+    [GammaExpert(**EXACT), GammaExpert("inverse", **EXACT), InverseGaussianExpert(**EXACT), GaussianExpert(**EXACT)],
+    ids=["gamma", "gamma inverse", "inverse gaussian", "gaussian log"],
+)
+def test_small_spreads_are_gaussian(expert):
+    for k in (1, 2):
+        start = dict(n_experts=k, start=(X[:, 0] > 0).astype(int) if k == 2 else "auto", max_iter=15)
+        one = HMERegressor(expert=expert, **start).fit(X, CLOSE)
+        twin = HMERegressor(expert=GAUSSIAN, **start).fit(X, CLOSE)
+        assert np.diff(one.lower_bounds_).min(initial=0.0) > -1e-12
+        np.testing.assert_allclose(one.log_likelihood(X, CLOSE).mean(), twin.log_likelihood(X, CLOSE).mean(), atol=1e-3)
+
+
+def test_large_counts_are_gaussian():
+    normal = HMERegressor(depth=0, expert=GAUSSIAN).fit(X, MANY).log_likelihood(X, MANY).mean()
+    poisson = HMERegressor(depth=0, expert=PoissonExpert(alpha=0.0)).fit(X, MANY)
+    assert poisson.log_likelihood(X, MANY).mean() == pytest.approx(normal, abs=0.02)
+    rng = np.random.default_rng(3)
+    wild = rng.poisson(MANY * rng.gamma(1e6, 1e-6, size=200)).astype(
+        float
+    )  # a tenth of the dispersion that shows at 10
+    over = HMERegressor(depth=0, expert=NegativeBinomialExpert(alpha=0.0), tol=1e-9).fit(X, wild)
+    assert over.experts_.dispersion[0] == pytest.approx(1e-6, rel=0.3)
+    trials = np.full(200, 1e9)
+    y = rng.binomial(10**9, 0.3, size=200).astype(float)
+    binomial = HMERegressor(depth=0, expert=BinomialExpert(alpha=0.0)).fit(X, y, trials=trials)
+    known = stats.norm(3e8, np.sqrt(2.1e8)).logpdf(y).mean()
+    assert binomial.log_likelihood(X, y, trials=trials).mean() == pytest.approx(known, abs=0.02)
+
+
+@pytest.mark.parametrize("family", [PoissonExpert, NegativeBinomialExpert])
+def test_truncated_counts_of_next_to_no_mean(family):
+    y = np.ones(200)
+    with pytest.warns(match="grow without bound"):
+        model = HMERegressor(depth=0, expert=family(zero_truncated=True)).fit(X, y)
+    assert -1e-9 < model.log_likelihood(X, y).sum() <= 0
+    y[:2] = 2.0  # the truncated mean is one and a half of the rate, to first order
+    with pytest.warns() if family is NegativeBinomialExpert else pytest.MonkeyPatch.context():
+        model = HMERegressor(depth=0, expert=family(zero_truncated=True, alpha=0.0), tol=1e-9).fit(X[:, :1] * 0 + 1, y)
+    assert model.predict([[1.0]])[0] == pytest.approx(y.mean(), rel=1e-6)
