@@ -6,10 +6,10 @@ from pkgutil import iter_modules
 from . import experts, gates
 from .estimators import HMEClassifier, HMERegressor, HMETransformer
 from .model.tree import Tree
-from .model.version import __version__ as __version__
 from .text import export_text
 
 __all__ = ["HMEClassifier", "HMERegressor", "HMETransformer", "Tree", "experts", "export_text", "gates"]
+__version__ = "0.1.0"
 
 _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main__"}
 # The rooms for users; `dir` shows them, and the others can be reached too.
