@@ -4,8 +4,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from .model.version import __version__ as __version__
-
 if TYPE_CHECKING:  # for editors; at run time `__getattr__` loads them when they are asked for
     from . import experts, gates
     from .estimators import HMEClassifier, HMERegressor, HMETransformer
@@ -13,6 +11,7 @@ if TYPE_CHECKING:  # for editors; at run time `__getattr__` loads them when they
     from .text import export_text
 
 __all__ = ["HMEClassifier", "HMERegressor", "HMETransformer", "Tree", "experts", "export_text", "gates"]
+__version__ = "0.1.0"
 
 _HOMES = {
     "HMEClassifier": "estimators",

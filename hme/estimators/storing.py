@@ -1,8 +1,7 @@
 """Stored estimators carry the version that stored them, and say so where another one loads them."""
 
 import warnings
-
-from ..model.version import __version__
+from importlib import import_module
 
 __all__ = ["Versioned"]
 
@@ -13,16 +12,21 @@ class Versioned:
     """An estimator whose pickle holds the version of hme."""
 
     def __getstate__(self):
-        return {**super().__getstate__(), FIELD: __version__}
+        return {**super().__getstate__(), FIELD: _version()}
 
     def __setstate__(self, state):
         state = dict(state)
-        stored = state.pop(FIELD, "without a version")
-        if stored != __version__:
+        stored, current = state.pop(FIELD, "without a version"), _version()
+        if stored != current:
             warnings.warn(
-                f"{type(self).__name__} was stored by hme {stored}, and this is hme {__version__}: it may fail, or "
-                "answer with other numbers. Fit it again, or load it with the version that stored it.",
+                f"{type(self).__name__} was stored by hme {stored}, and this is hme {current}: it may fail, or answer "
+                "with other numbers. Fit it again, or load it with the version that stored it.",
                 UserWarning,
                 stacklevel=2,
             )
         super().__setstate__(state)
+
+
+def _version():
+    """The version of the package, which stands at its top, where all rooms are loaded already."""
+    return import_module(__name__.partition(".")[0]).__version__

@@ -12,7 +12,6 @@ from sklearn.linear_model import LinearRegression
 
 import hme
 from hme import HMEClassifier, HMERegressor, HMETransformer
-from hme.estimators import storing
 from hme.experts import BackgroundExpert, LinearExpert, PoissonExpert, StudentExpert
 from hme.gates import EstimatorGate
 from hme.inference import infer
@@ -116,7 +115,7 @@ def test_pickles_carry_a_version(make, monkeypatch):
         stored = pickle.dumps(make().fit(X, y))
     same = pickle.loads(stored)
     assert not any("version" in name for name in vars(same))
-    monkeypatch.setattr(storing, "__version__", "99.0")
+    monkeypatch.setattr(hme, "__version__", "99.0")
     with pytest.warns(UserWarning, match=r"stored by hme 0\.1\.0, and this is hme 99\.0"):
         pickle.loads(stored)
     with pytest.warns(UserWarning, match="stored by hme without a version"):
