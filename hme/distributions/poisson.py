@@ -3,6 +3,7 @@
 from scipy.special import gammainc, gammaincc, gammaln
 
 from .counts import RateCounts, poisson_draws
+from .negative_binomial import NegativeBinomial
 
 __all__ = ["Poisson", "log_mass"]
 
@@ -16,6 +17,12 @@ class Poisson(RateCounts):
     """Poisson distributions of given mean."""
 
     names, neutral, log_mass = ("rate",), (1.0,), staticmethod(log_mass)
+
+    def widened(self, factor):
+        """Negative binomial distributions, of the same means."""
+        if (factor == 1.0).all():
+            return self
+        return NegativeBinomial(self.rate, self._widened_dispersion(factor), n_rows=self.shape[0])
 
     def _cdf(self, k):
         return gammaincc(k + 1.0, self.rate)

@@ -32,6 +32,7 @@ class BaseHME(FittedMixture, BaseEstimator):
         expert_features=None,
         gate_features=None,
         standardize=True,
+        hold_range=True,
         algorithm="em",
         start="auto",
         n_init=1,
@@ -54,6 +55,7 @@ class BaseHME(FittedMixture, BaseEstimator):
         self.expert_features = expert_features
         self.gate_features = gate_features
         self.standardize = standardize
+        self.hold_range = hold_range
         self.algorithm = algorithm
         self.start = start
         self.n_init = n_init

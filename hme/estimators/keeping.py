@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..fitting import restarts
+from ..model.ranges import Ranges
 from .settings import algorithms
 from .starting import Earlier
 
@@ -23,6 +24,11 @@ def keep(model, given, bound, begun, fits):
     begun : Start
     fits : list of Fit
         One for each start; fewer after an interrupt.
+
+    Returns
+    -------
+    Fit
+        The best one.
     """
     mixture = bound.mixture
     best = max(fits, key=lambda fit: fit.objective)
@@ -32,6 +38,7 @@ def keep(model, given, bound, begun, fits):
     model.model_, model.columns_, model.tree_, model.params_ = mixture, bound.columns, bound.tree, best.params
     model.target_ = given.target
     model.row_arguments_ = tuple(sorted(name for name, values in given.arguments.items() if values is not None))
+    model.range_ = Ranges.of(bound.rows, bound.columns)
     model.n_experts_ = bound.tree.n_leaves
     model.objective_ = "joint" if mixture.gate.traits.generative else "conditional"
     if algorithms(model)[-1] == "hard":
@@ -49,6 +56,7 @@ def keep(model, given, bound, begun, fits):
     model.restart_params_ = None if mixture.refitted else [fit.params for fit in fits]
     reached = best.objective if best.converged else -np.inf
     model._earlier = Earlier(bound.structure, begun.fitted_on, reached)
+    return best
 
 
 def _report_troubles(model, mixture, best):

@@ -303,18 +303,21 @@ def test_summary_names_what_is_learned(name):
 def test_distribution_of_y(name):
     model, case = fitted(name), CASES[name]
     y = Y[case.kind]
-    dist, mass = model.predict_dist(X), any(member.traits.measure == "mass" for member in members(case))
+    dist, mass = (
+        model.predict_dist(X, density="plug-in"),
+        any(member.traits.measure == "mass" for member in members(case)),
+    )
     jumps = all(member.traits.measure == "mass" for member in members(case))
     log_density = (dist.logpmf if jumps else dist.logpdf)(y)
     np.testing.assert_allclose(log_density, model.log_likelihood(X, y), rtol=1e-9, atol=1e-9)
-    mean, std = model.predict(X, return_std=True)
+    mean, std = model.predict(X, return_std=True, density="plug-in")
     np.testing.assert_allclose(dist.mean(), mean, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(dist.standard_deviation(), std, rtol=1e-7, atol=1e-7)
     levels = [0.1, 0.5, 0.9]
     quantiles = model.predict_quantiles(X[:10], levels)
     assert np.isfinite(quantiles).all() and (np.diff(quantiles, axis=-1) >= 0).all()
     if y.ndim == 1:
-        few = model.predict_dist(X[:10])
+        few = model.predict_dist(X[:10], density="plug-in")
         reached = few.cdf(quantiles)
         assert (reached >= np.array(levels) - 1e-7).all()
         if not mass:
