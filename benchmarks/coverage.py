@@ -6,11 +6,11 @@ rows with the default settings and the default start; of 20,000 new rows 88 to 9
 intervals. Intervals of counts end at whole numbers and so hold a little more than their share; beside it is the share
 of rows whose randomised probability transform is between 0.05 and 0.95.
 
-Tables part: 90 % intervals of small tables, whose parameters are many for their rows: 20 designs, 50 tables each, of one
-expert with up to n / 3 columns, of K experts with up to n / (10 K), where 88 to 92 % of 1000 new rows should be inside,
-and of more columns than that, where 85 to 95 % should. Beside the share is that of the plug-in density, and the mean log
-score of both. Intervals of counts are judged by the randomised transform. Every table is written to the file of the
-results as it comes, and is not computed again.
+Tables part: 90 % intervals of small tables, whose parameters are many for their rows: 20 designs, 50 tables each, of
+one expert with up to n / 3 columns and of K experts with up to n / (10 K), where 88 to 92 % of 1000 new rows should be
+inside, and of more columns than that, where 85 to 95 % should. Beside the share is that of the plug-in density, and the
+mean log score of both. Intervals of counts are judged by the randomised transform. With ``--known FILE`` every table is
+kept as it comes, and is not computed again.
 
 Confidence part: 95 % intervals of all coefficients over 500 samples of 1000 rows, from the observed information of
 exact maximum-likelihood fits that start at the true labels. Averaged over the coefficients of a design 94 to 96 % hold
@@ -18,7 +18,7 @@ the truth, and 92 to 98 % of each one's. A fit that is at a boundary (`boundary_
 standard error) is counted and left out. Beside it are the ratio of the mean standard error to the standard deviation of
 the estimates, and how far from a maximum the worst fit was, in standard errors. Run from the root::
 
-    PYTHONPATH=. OMP_NUM_THREADS=1 python benchmarks/coverage.py [--part confidence] [--simulations 500] [--tables 50] [--designs K=3]
+    PYTHONPATH=. OMP_NUM_THREADS=1 python benchmarks/coverage.py [--part confidence] [--simulations 500] [--designs K=3]
 """
 
 import argparse

@@ -262,7 +262,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         if not return_std:
             return self.target_.as_given(self.model_.mean(self.params_, rows))
         check_choice(density, "density", DENSITIES)
-        if density == "plug-in":
+        if density == "plug-in" or self.uncertainty_ is None:
             mean, variance = self.model_.moments(self.params_, rows)
             return self.target_.as_given(mean), self.target_.as_given(np.sqrt(variance))
         mean, std = self.model_.mean(self.params_, rows), rows.blockwise(self._standard_deviation)

@@ -45,10 +45,15 @@ def uncertainty(mixture, rows, fit, options):
 
     Returns
     -------
-    Uncertainty
+    Uncertainty or None
+        None of families that have no distribution.
     """
     with threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):
         found, parts = mixture.uncertainty(fit.params, rows), None
+        try:
+            mixture.expert.predictive(fit.params.experts, rows[:1], found.experts)
+        except NotImplementedError:
+            return None
         if not _worth_it(mixture, rows, fit):
             return found
         try:

@@ -303,10 +303,8 @@ def test_summary_names_what_is_learned(name):
 def test_distribution_of_y(name):
     model, case = fitted(name), CASES[name]
     y = Y[case.kind]
-    dist, mass = (
-        model.predict_dist(X, density="plug-in"),
-        any(member.traits.measure == "mass" for member in members(case)),
-    )
+    dist = model.predict_dist(X, density="plug-in")
+    mass = any(member.traits.measure == "mass" for member in members(case))
     jumps = all(member.traits.measure == "mass" for member in members(case))
     log_density = (dist.logpmf if jumps else dist.logpdf)(y)
     np.testing.assert_allclose(log_density, model.log_likelihood(X, y), rtol=1e-9, atol=1e-9)
@@ -317,7 +315,7 @@ def test_distribution_of_y(name):
     quantiles = model.predict_quantiles(X[:10], levels)
     assert np.isfinite(quantiles).all() and (np.diff(quantiles, axis=-1) >= 0).all()
     if y.ndim == 1:
-        few = model.predict_dist(X[:10], density="plug-in")
+        few = model.predict_dist(X[:10])
         reached = few.cdf(quantiles)
         assert (reached >= np.array(levels) - 1e-7).all()
         if not mass:
