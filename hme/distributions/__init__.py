@@ -7,7 +7,7 @@ by column, as those of `numerics.kernels`.
 """
 
 from .base import Distribution
-from .binomial import Binomial
+from .binomial import Binomial, BinomialNormal
 from .composite import Composite, join
 from .gamma import Gamma
 from .hyperbolic import Hyperbolic
@@ -25,6 +25,7 @@ from .zero_truncated import ZeroTruncated
 
 __all__ = [
     "Binomial",
+    "BinomialNormal",
     "Composite",
     "Distribution",
     "FromScipy",

@@ -112,6 +112,8 @@ def _measured(found, parts, tails):
         factor, reached = _factors(lighter, len(found.inflation))
         if best is None or reached > best:
             best, found = reached, found._replace(inflation=factor, least_df=least)
+    if len(found.inflation) == 1:  # the more rows, the less: to first order in one over their number
+        return found._replace(inflation=1.0 + (1.0 - 1.0 / FOLDS_OF_ONE) * (found.inflation - 1.0))
     return found
 
 

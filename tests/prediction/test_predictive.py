@@ -11,7 +11,17 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 
 from hme import HMERegressor, scoring
-from hme.distributions import Composite, Independent, MultivariateNormal, NegativeBinomial, Normal, Poisson, Student
+from hme.distributions import (
+    Binomial,
+    BinomialNormal,
+    Composite,
+    Independent,
+    MultivariateNormal,
+    NegativeBinomial,
+    Normal,
+    Poisson,
+    Student,
+)
 from hme.experts import GammaExpert, LinearExpert, PoissonExpert, StudentExpert
 from hme.fitting import cross_fit
 from hme.gates import TopKGate
@@ -166,6 +176,24 @@ def test_widened_multiplies_variances(name):
         np.testing.assert_allclose(wide.marginal(t).variance(), factor * dist.marginal(t).variance(), rtol=1e-12)
     same = dist.widened(np.ones(2))
     np.testing.assert_allclose(same.marginal(0).variance(), dist.marginal(0).variance(), rtol=1e-7)
+
+
+def test_binomials_of_uncertain_log_odds():
+    trials, eta = np.array([[12.0]]), np.array([[1.0, -2.0]])
+    dist, k = BinomialNormal(trials, eta, np.full((1, 2), 0.4)), np.arange(13.0)[:, None]
+    mass = np.concatenate([dist.pdf(y[None]) for y in k])
+    np.testing.assert_allclose(mass.sum(axis=0), 1.0)
+    np.testing.assert_allclose(k[:, 0] @ mass, dist.mean()[0])
+    np.testing.assert_allclose(dist.mean(), Binomial(trials, eta).mean())
+    np.testing.assert_allclose(k[:, 0] ** 2 @ mass - dist.mean()[0] ** 2, dist.variance()[0])
+    np.testing.assert_allclose(np.concatenate([dist.cdf(y[None]) for y in k]), mass.cumsum(axis=0))
+    np.testing.assert_allclose(dist.cdf(k[[4]]) + dist.sf(k[[4]]), 1.0)
+    np.testing.assert_allclose(dist.widened(np.array([1.2, 1.2])).variance() / dist.variance(), 1.2, atol=0.05)
+    draws = dist.take(np.zeros(4000, dtype=int)).sample(np.random.default_rng(0))
+    np.testing.assert_allclose(draws.var(axis=0), dist.variance()[0], rtol=0.1)
+    np.testing.assert_allclose(
+        BinomialNormal(trials, eta, np.zeros((1, 2))).logpdf(k[[3]]), Binomial(trials, eta).logpdf(k[[3]])
+    )
 
 
 def test_the_factor_of_normal_noise_is_the_mean_squared_error():
