@@ -7,7 +7,8 @@ by column, as those of `numerics.kernels`.
 """
 
 from .base import Distribution
-from .binomial import Binomial, BinomialNormal
+from .binomial import Binomial
+from .binomial_normal import BinomialNormal
 from .composite import Composite, join
 from .gamma import Gamma
 from .hyperbolic import Hyperbolic

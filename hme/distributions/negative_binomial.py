@@ -46,9 +46,6 @@ class NegativeBinomial(RateCounts):
 
     names, neutral, log_mass = ("rate", "dispersion"), (1.0, 1.0), staticmethod(log_mass)
 
-    def widened(self, factor):
-        return NegativeBinomial(self.rate, self._widened_dispersion(factor), n_rows=self.shape[0])
-
     def _cdf(self, k):
         rest = 1.0 / (1.0 + self.rate * self.dispersion)
         return beta_below(k + 1.0, 1.0 / self.dispersion, self._share(), rest)
@@ -61,3 +58,6 @@ class NegativeBinomial(RateCounts):
 
     def sample(self, rng):
         return poisson_draws(rng, rng.standard_gamma(self._full(1.0 / self.dispersion)) * (self.rate * self.dispersion))
+
+    def widened(self, factor):
+        return NegativeBinomial(self.rate, self._widened_dispersion(factor), n_rows=self.shape[0])

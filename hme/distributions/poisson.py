@@ -18,12 +18,6 @@ class Poisson(RateCounts):
 
     names, neutral, log_mass = ("rate",), (1.0,), staticmethod(log_mass)
 
-    def widened(self, factor):
-        """Negative binomial distributions, of the same means."""
-        if (factor == 1.0).all():
-            return self
-        return NegativeBinomial(self.rate, self._widened_dispersion(factor), n_rows=self.shape[0])
-
     def _cdf(self, k):
         return gammaincc(k + 1.0, self.rate)
 
@@ -32,3 +26,9 @@ class Poisson(RateCounts):
 
     def sample(self, rng):
         return poisson_draws(rng, self._full(self.rate))
+
+    def widened(self, factor):
+        """Negative binomial distributions, of the same means."""
+        if (factor == 1.0).all():
+            return self
+        return NegativeBinomial(self.rate, self._widened_dispersion(factor), n_rows=self.shape[0])

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..distributions import Binomial, BinomialNormal
-from ..distributions.binomial import MOST_SPREAD, log_mass
+from ..distributions.binomial import log_mass
+from ..distributions.binomial_normal import MOST_SPREAD
 from ..model.traits import Traits
 from ..numerics.checks import check_int
 from ..numerics.coordinates import stacked
