@@ -56,12 +56,36 @@ class Limits(NamedTuple):
         return np.clip(columns, self.low, self.high) if self.outside(columns).any() else columns
 
 
+class FrameLimits(NamedTuple):
+    """Least and largest value of each column of numbers in a pandas data frame."""
+
+    columns: np.ndarray  # (q,) of int, their places
+    low: np.ndarray  # (q,)
+    high: np.ndarray
+
+    @classmethod
+    def of(cls, frame):
+        columns = np.array([j for j, kind in enumerate(frame.dtypes) if getattr(kind, "kind", "O") in "fiu"], dtype=int)
+        ends = [(frame.iloc[:, j].min(), frame.iloc[:, j].max()) for j in columns]
+        return cls(columns, *np.array(ends, dtype=float).reshape(-1, 2).T)
+
+    def held(self, frame):
+        """The frame, numbers moved to the nearest value inside the limits."""
+        changed = None
+        for j, low, high in zip(self.columns, self.low, self.high, strict=True):
+            column = frame.iloc[:, j]
+            if ((column < low) | (column > high)).any():
+                changed = frame.copy() if changed is None else changed
+                changed.isetitem(j, column.astype(float).clip(low, high))
+        return frame if changed is None else changed
+
+
 class Ranges(NamedTuple):
     """The ranges of the design columns of both sides, and of the numbers of tables that estimators see."""
 
     expert: Limits
     gate: Any  # None where the gate has the experts' columns
-    table: Any = None  # of arrays only; None for data frames and where nothing sees the table
+    table: Any = None  # None where no expert sees a table, or one that is neither an array nor a data frame of pandas
     gate_table: Any = None
     names: tuple = ()  # of the columns, as `outside` has them
 
@@ -73,18 +97,15 @@ class Ranges(NamedTuple):
         if rows.Z is not rows.X:
             names += [name for name in sides[1].features.names if name not in names]
         limits = [Limits.of(rows.X), None if rows.Z is rows.X else Limits.of(rows.Z)]
-        tables = [Limits.of(a) if _numbers(a) else None for a in (rows.table, rows.gate_table)]
+        tables = [_limits(table) for table in (rows.table, rows.gate_table)]
         return cls(*limits, *tables, tuple(names))
 
     def held(self, rows):
         """Rows whose columns are held at their ranges; `beyond` says by how much those of the experts were outside."""
         X = self.expert.held(rows.X)
-        if self.gate is None:
-            Z = X
-        else:
-            Z = self.gate.held(rows.Z)
+        Z = X if self.gate is None else self.gate.held(rows.Z)
         tables = [
-            limits.held(table) if limits is not None and _numbers(table) else table
+            limits.held(table) if limits is not None and _kind(table) is type(limits) else table
             for limits, table in ((self.table, rows.table), (self.gate_table, rows.gate_table))
         ]
         beyond = None if X is rows.X else rows.X - X
@@ -103,6 +124,16 @@ class Ranges(NamedTuple):
         return np.hstack([found, gate[:, new]])
 
 
-def _numbers(table):
-    """Whether a table is an array of numbers or a sparse matrix."""
-    return sp.issparse(table) or (isinstance(table, np.ndarray) and table.dtype.kind in "fiub")
+def _limits(table):
+    """The limits of a table, where it has a kind."""
+    kind = _kind(table)
+    return None if kind is None else kind.of(table)
+
+
+def _kind(table):
+    """How limits of a table are kept: of an array of numbers, a sparse matrix or a data frame of pandas; else None."""
+    if hasattr(table, "isetitem"):
+        return FrameLimits
+    if sp.issparse(table) or (isinstance(table, np.ndarray) and table.dtype.kind in "fiub"):
+        return Limits
+    return None

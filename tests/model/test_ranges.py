@@ -118,10 +118,20 @@ def test_estimators_see_held_tables():
             seen.append(X.max())
             return super().predict(X)
 
+    class Numbers(DummyRegressor):
+        def predict(self, X):
+            seen.append(X[["a", "b", "c"]].to_numpy().max())
+            return super().predict(X)
+
     model = HMERegressor(n_experts=2, expert=FrozenEstimator(Seen().fit(X, Y))).fit(X, Y)
     seen.clear()
     model.predict(FAR)
     assert max(seen) <= X.max()
+    table, far = (pd.DataFrame(a, columns=["a", "b", "c"]).assign(kind="u") for a in (X, FAR))
+    tree = HMERegressor(n_experts=2, expert=FrozenEstimator(Numbers().fit(table, Y)), gate="constant").fit(table, Y)
+    seen.clear()
+    tree.predict(far)
+    assert max(seen) <= X.max() and far["c"].max() == 500.0
 
 
 def test_effects_are_derivatives_of_the_lines():
