@@ -75,7 +75,7 @@ def draw_targets(model, X, rng, groups=None, **rows):
     leaf = _categorical(prior[first], rng)[codes]
     if is_classifier(model):
         return model.classes_[_categorical(model.predict_experts(X)[np.arange(n), leaf], rng)]
-    return model.predict_dist(X, **rows).given(leaf).sample(rng=rng)
+    return model.predict_dist(X, density="plug-in", **rows).given(leaf).sample(rng=rng)
 
 
 def _categorical(probability, rng):

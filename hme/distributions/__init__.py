@@ -8,6 +8,7 @@ by column, as those of `numerics.kernels`.
 
 from .base import Distribution
 from .binomial import Binomial
+from .binomial_normal import BinomialNormal
 from .categorical import Categorical
 from .composite import Composite, join
 from .gamma import Gamma
@@ -26,6 +27,7 @@ from .zero_truncated import ZeroTruncated
 
 __all__ = [
     "Binomial",
+    "BinomialNormal",
     "Categorical",
     "Composite",
     "Distribution",

@@ -72,6 +72,20 @@ class Distribution:
         """The distribution of one output."""
         return self
 
+    def widened(self, factor):
+        """The distributions with the same means and their variances multiplied by factors >= 1, (K,) or (n, K).
+
+        Kinds without a parameter for that stay as they are.
+        """
+        return self
+
+    def lightened(self, least_df):
+        """The distributions with tails no heavier than those of a t distribution with so many degrees of freedom.
+
+        Only Student's have a parameter for that.
+        """
+        return self
+
     def draw(self, rng, rows, experts):
         """Draws (m,) of pairs of a row and an expert; (m, T) of several outputs."""
         raise self._lacks("draw")

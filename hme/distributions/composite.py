@@ -60,6 +60,12 @@ class Composite(Distribution):
     def marginal(self, t):
         return join([(part.marginal(t), index) for part, index in self.parts], self.atoms)
 
+    def widened(self, factor):
+        return join([(part.widened(factor[..., index]), index) for part, index in self.parts], self.atoms)
+
+    def lightened(self, least_df):
+        return join([(part.lightened(least_df), index) for part, index in self.parts], self.atoms)
+
     def draw(self, rng, rows, experts):
         out = None
         for part, own in self.parts:

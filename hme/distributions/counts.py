@@ -60,6 +60,9 @@ class Counts(Univariate, ABC):
         return np.where(k >= 0, self._sf(np.maximum(k, 0.0)), 1.0)
 
 
+LEAST, MOST = 1e-9, 1e4  # dispersion: below, a distribution is Poisson's to all digits that matter
+
+
 class RateCounts(Counts):
     """Counts of mean `rate`, the first parameter, and variance rate + dispersion rate^2."""
 
@@ -91,6 +94,12 @@ class RateCounts(Counts):
         with np.errstate(divide="ignore", invalid="ignore"):
             value = self.log_mass(y, rate, np.log(rate), *others)
         return np.where((y == 0) & (rate == 0), 0.0, value)
+
+    def _widened_dispersion(self, factor):
+        """The dispersion that multiplies the variance by a factor."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            added = np.where(factor > 1.0, (factor - 1.0) / self.rate, 0.0)
+        return np.clip(added + factor * self.dispersion, LEAST, MOST)
 
     def mean(self):
         return self._full(self.rate)

@@ -71,3 +71,6 @@ class NegativeBinomial(RateCounts):
 
     def sample(self, rng):
         return poisson_draws(rng, rng.standard_gamma(self._full(1.0 / self.dispersion)) * (self.rate * self.dispersion))
+
+    def widened(self, factor):
+        return NegativeBinomial(self.rate, self._widened_dispersion(factor), n_rows=self.shape[0])

@@ -5,6 +5,7 @@ from scipy.special import gammainc, gammaincc, gammaln
 
 from ..numerics.stirling import exp_rest, half_deviance, log_gamma_rest
 from .counts import RateCounts, poisson_draws, with_many
+from .negative_binomial import NegativeBinomial
 
 __all__ = ["Poisson", "log_mass"]
 
@@ -36,3 +37,9 @@ class Poisson(RateCounts):
 
     def sample(self, rng):
         return poisson_draws(rng, self._full(self.rate))
+
+    def widened(self, factor):
+        """Negative binomial distributions, of the same means."""
+        if (factor == 1.0).all():
+            return self
+        return NegativeBinomial(self.rate, self._widened_dispersion(factor), n_rows=self.shape[0])

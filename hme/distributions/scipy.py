@@ -106,6 +106,16 @@ class FromScipy(Univariate):
         except ArithmeticError as error:
             raise ScipyFailure(f"scipy.stats.{self.family.name}.{method} fails at these parameters: {error}") from error
 
+    def widened(self, factor):
+        """By the scale, of families whose mean is their location."""
+        if self.discrete or not {"loc", "scale"} <= set(self.names):
+            return self
+        loc, mean = self._full(self.parameters["loc"]), self.mean()
+        if not np.allclose(mean, loc, rtol=1e-9, atol=1e-9 * float(np.max(self.parameters["scale"], initial=0.0))):
+            return self
+        scale = self.parameters["scale"] * np.sqrt(factor)
+        return self._new([scale if name == "scale" else self.parameters[name] for name in self.names], len(self))
+
     def logpdf(self, y):
         return self._ask("logpmf" if self.discrete else "logpdf", y)
 

@@ -45,6 +45,9 @@ class Independent(Distribution):
     def marginal(self, t):
         return self.outputs[t]
 
+    def widened(self, factor):
+        return Independent([one.widened(factor) for one in self.outputs])
+
     def logpdf(self, y):
         return sum(one.logpdf(y[:, [t]]) for t, one in enumerate(self.outputs))
 
@@ -100,6 +103,9 @@ class MultivariateNormal(Distribution):
 
     def marginal(self, t):
         return Normal(self.center[:, :, t], np.sqrt(self.matrix[:, :, t, t]), n_rows=self.shape[0])
+
+    def widened(self, factor):
+        return MultivariateNormal(self.center, self.matrix * np.atleast_2d(factor)[..., None, None])
 
     def logpdf(self, y):
         residual = np.subtract(y[:, None], self.center, out=np.empty(self.center.T.shape).T)

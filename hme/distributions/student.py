@@ -49,6 +49,9 @@ class Student(Symmetric):
 
     names, neutral = ("df", "center", "scale"), (4.0, 0.0, 1.0)
 
+    def lightened(self, least_df):
+        return self._new([np.maximum(self.df, least_df), self.center, self.scale], self.shape[0])
+
     def _log_density(self, z):
         value, z = log_density(np.minimum(np.abs(z), FAR) ** 2, 1.0, self.df), np.abs(z) / FAR
         return value if (z < 1.0).all() else value - (self.df + 1.0) * np.log(np.maximum(z, 1.0))

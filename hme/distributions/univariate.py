@@ -143,6 +143,11 @@ class Symmetric(Univariate, ABC):
     def _z(self, y):
         return (y - self.center) / self.scale
 
+    def widened(self, factor):
+        scale = self.scale * np.sqrt(factor)
+        fields = [scale if name == "scale" else getattr(self, name) for name in self.names]
+        return self._new(fields, self.shape[0])
+
     def logpdf(self, y):
         return self._log_density(self._z(y)) - np.log(self.scale)
 
@@ -210,6 +215,9 @@ class Positive(Univariate, ABC):
     def _at_zero(self):
         """Log-density at zero."""
         return -np.inf
+
+    def widened(self, factor):
+        return self._new([self.expected, self.dispersion * factor], self.shape[0])
 
     def logpdf(self, y):
         value = self.log_density(np.where(y > 0, y, 1.0), self.expected, self.dispersion)

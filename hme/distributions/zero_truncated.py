@@ -38,6 +38,9 @@ class ZeroTruncated(Counts):
     def _new(self, fields, n_rows):
         return ZeroTruncated(self.distribution._new(fields, n_rows))
 
+    def widened(self, factor):
+        return ZeroTruncated(self.distribution.widened(factor))
+
     def support(self):
         return self._full(1.0), self.distribution.support()[1]
 

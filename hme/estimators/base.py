@@ -37,6 +37,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         expert_features=None,
         gate_features=None,
         standardize=True,
+        hold_range=True,
         algorithm="em",
         accelerate=True,
         start="auto",
@@ -61,6 +62,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         self.expert_features = expert_features
         self.gate_features = gate_features
         self.standardize = standardize
+        self.hold_range = hold_range
         self.algorithm = algorithm
         self.accelerate = accelerate
         self.start = start

@@ -42,6 +42,11 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     standardize : bool, default=True
         Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. Computations use
         standardised columns in either case, and coefficients are reported in the units of X.
+    hold_range : bool, default=True
+        Whether columns of new rows are held at their ranges in the fit: what gate and experts say of a row beyond them
+        is what they say at the nearest values inside. Far outside, experts that were fitted elsewhere may take over,
+        and their lines end anywhere. One expert is the plain model, whose columns are never held. `outside_range` tells
+        which rows are meant.
     algorithm : {"em", "hard", "stochastic"} or tuple of them, default="em"
         "em" weights every expert by its responsibilities. "hard" gives each row to its most probable expert, as in
         clusterwise regression, and maximises the classification likelihood. "stochastic" draws one expert for each row
@@ -137,6 +142,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         Gate and experts, bound to the rows of the fit; with `params_`, the mixture itself.
     columns_ : Columns
         The map from X to the design columns of gate and experts.
+    range_ : Ranges
+        Least and largest values of the columns in the fit, and their `names`; see `outside_range`.
     target_ : Classes
         The classes, and the coding of y.
     row_arguments_ : tuple of str
@@ -174,6 +181,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         expert_features=None,
         gate_features=None,
         standardize=True,
+        hold_range=True,
         algorithm="em",
         accelerate=True,
         start="auto",
@@ -200,6 +208,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             expert_features=expert_features,
             gate_features=gate_features,
             standardize=standardize,
+            hold_range=hold_range,
             algorithm=algorithm,
             accelerate=accelerate,
             start=start,

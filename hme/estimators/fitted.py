@@ -21,12 +21,14 @@ class FittedMixture:
 
     # -- for developers: what inference, effects, bootstrap and plots ask of a model -----------------------------------
 
-    def rows(self, X, **arguments):
+    def rows(self, X, *, hold=None, **arguments):
         """The rows of a table as gate and experts see them.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, p)
+        hold : bool or None, default=None
+            Whether to hold columns at their ranges in the fit; None is `hold_range`, if there are several experts.
         **arguments
             Row arguments of `predict`: `offset` and `trials` of a regressor.
 
@@ -40,7 +42,8 @@ class FittedMixture:
         arrays = given_arguments(self, tables.expert.shape[0], **arguments)
         rows = self.columns_.rows(tables, **arrays)
         check_range(rows)
-        return rows
+        hold = self.hold_range and self.n_experts_ > 1 if hold is None else hold
+        return self.range_.held(rows) if hold else rows
 
     def observed_rows(self, X, y, sample_weight=None, *, groups=None, labels=None, **arguments):
         """Rows with their targets and weights, as in `fit`: those of positive weight, sorted by group.
@@ -123,6 +126,33 @@ class FittedMixture:
             Those of the table that the model was fitted to, else x0, x1, ...
         """
         return list(getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)]))
+
+    def outside_range(self, X):
+        """Which values of a table are beyond those of the fit.
+
+        Of more than one expert, such values are held at the nearest one of the fit, unless `hold_range` is False.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+
+        Returns
+        -------
+        ndarray of bool of shape (n, q), or sparse matrix
+            Its columns are those of X that the model takes, or what `expert_features` and `gate_features` make of them;
+            ``range_.names`` are their names. ``.any(axis=1)`` tells the rows.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from hme import HMERegressor
+        >>> X = np.linspace(-1, 1, 200)[:, None]
+        >>> HMERegressor(depth=1).fit(X, np.abs(X[:, 0])).outside_range([[0.5], [1.5]])
+        array([[False],
+               [ True]])
+        """
+        check_is_fitted(self)
+        return self.range_.outside(self.columns_.rows(tables_like(self, X)), self.columns_)
 
     # -- priors and posteriors -----------------------------------------------------------------------------------------
 

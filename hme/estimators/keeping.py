@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..fitting import dropping, ends, restarts
 from ..model.mixture import Mixture
+from ..model.ranges import Ranges
 from ..model.tiny import in_words, tiny
 from ..model.tree import Tree
 from .binding import rebound
@@ -43,6 +44,11 @@ def keep(model, given, bound, begun, outcome):
     outcome : Outcome
         The fits, one for each start; fewer after an interrupt.
 
+    Returns
+    -------
+    Fitted
+        The fit that is kept, with its mixture and rows.
+
     Raises
     ------
     KeyboardInterrupt
@@ -61,7 +67,7 @@ def keep(model, given, bound, begun, outcome):
     for attempt in range(2):
         try:
             _keep(model, given, bound, begun, outcome, fitted, index)
-            break
+            return fitted
         except KeyboardInterrupt:
             fitted = fitted._replace(interrupted=fitted.interrupted or "after the last sweep")
             if attempt:
@@ -94,6 +100,7 @@ def _keep(model, given, bound, begun, outcome, fitted, index):
     model.dropped_ = list({one.expert: one for one in (*before, *fitted.dropped)}.values())
     model.target_ = given.target
     model.row_arguments_ = tuple(sorted(name for name, values in given.arguments.items() if values is not None))
+    model.range_ = Ranges.of(bound.rows, bound.columns)
     model.objective_ = "joint" if mixture.gate.traits.generative else "conditional"
     if algorithms(model)[-1] == "hard":
         model.objective_ += " classification"
@@ -137,6 +144,8 @@ def restored(model, number):
     marked = (one._replace(kept=i == number) for i, one in enumerate(model.restarts_))
     other.restarts_ = ends.Restarts(marked)
     other._earlier = model._earlier._replace(reached=_reached(fits[number]), kept=started)
+    if hasattr(model, "uncertainty_") and not restart.kept:
+        other.uncertainty_ = None  # the rows that tell it are not kept
     add_legends(other)
     return other
 

@@ -4,11 +4,13 @@ import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 
+from ..fitting import cross_fit
+from ..numerics.checks import check_choice
 from .base import BaseHME
 from .binding import bind
 from .inputs import read, unchanged_on_error
 from .keeping import keep
-from .predictive import Predictive
+from .predictive import DENSITIES, Predictive
 from .starting import start
 
 __all__ = ["HMERegressor"]
@@ -42,6 +44,11 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     standardize : bool, default=True
         Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. Computations use
         standardised columns in either case, and coefficients are reported in the units of X.
+    hold_range : bool, default=True
+        Whether columns of new rows are held at their ranges in the fit: what gate and experts say of a row beyond them
+        is what they say at the nearest values inside. Far outside, experts that were fitted elsewhere may take over,
+        and their lines end anywhere. One expert is the plain model, whose columns are never held. `outside_range` tells
+        which rows are meant.
     algorithm : {"em", "hard", "stochastic"} or tuple of them, default="em"
         "em" weights every expert by its responsibilities. "hard" gives each row to its most probable expert, as in
         clusterwise regression, and maximises the classification likelihood. "stochastic" draws one expert for each row
@@ -135,8 +142,13 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         Gate and experts, bound to the rows of the fit; with `params_`, the mixture itself.
     columns_ : Columns
         The map from X to the design columns of gate and experts.
+    range_ : Ranges
+        Least and largest values of the columns in the fit, and their `names`; see `outside_range`.
     target_ : Outputs
         Number and shape of the outputs of y.
+    uncertainty_ : Uncertainty
+        What the predictive density counts beside the plug-in one, eq. (predictive): degrees of freedom and leverages of
+        the experts' coefficients, and `inflation`, factors (K,) on the variances from rows that a fit had not seen.
     row_arguments_ : tuple of str
         Which of `offset` and `trials` `fit` was given.
     n_features_in_ : int
@@ -194,8 +206,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
             given = read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials)
             bound = bind(self, given)
             begun = start(self, given, bound)
-            outcome = begun.run()
-            keep(self, given, bound, begun, outcome)
+            kept = keep(self, given, bound, begun, begun.run())
+            self.uncertainty_ = cross_fit.uncertainty(kept.mixture, kept.rows, kept.fit, begun.options)
         return self
 
     def responsibilities(self, X, y, *, offset=None, trials=None, groups=None):
@@ -251,7 +263,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         """
         return r2_score(y, self.predict(X, offset=offset, trials=trials), sample_weight=sample_weight)
 
-    def predict(self, X, return_std=False, *, offset=None, trials=None):
+    def predict(self, X, return_std=False, *, density="predictive", offset=None, trials=None):
         """Mean of y given x, eq. (mean).
 
         Parameters
@@ -260,6 +272,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         return_std : bool, default=False
             Also return the standard deviation: the variance within experts and between them, eq. (variance). It
             is inf where an expert has none (Student-t with two or fewer degrees of freedom).
+        density : {"predictive", "plug-in"}, default="predictive"
+            Whose standard deviation, as for `predict_dist`. The mean is the same.
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.
 
@@ -270,8 +284,12 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         rows = self.rows(X, offset=offset, trials=trials)
         if not return_std:
             return self.target_.as_given(self.model_.mean(self.params_, rows))
-        mean, variance = self.model_.moments(self.params_, rows)
-        return self.target_.as_given(mean), self.target_.as_given(np.sqrt(variance))
+        check_choice(density, "density", DENSITIES)
+        if density == "plug-in" or self.uncertainty_ is None:
+            mean, variance = self.model_.moments(self.params_, rows)
+            return self.target_.as_given(mean), self.target_.as_given(np.sqrt(variance))
+        mean, std = self.model_.mean(self.params_, rows), rows.blockwise(self._standard_deviation)
+        return self.target_.as_given(mean), std
 
     def predict_experts(self, X, *, offset=None, trials=None):
         """Mean of every expert, (n, K), or (n, K, T) for several outputs.

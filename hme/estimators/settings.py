@@ -29,6 +29,7 @@ def check_settings(model):
     check_choice(model.on_empty, "on_empty", ("warn", "reseed", "drop", "raise"))
     check_choice(model.accelerate, "accelerate", (True, False))
     check_choice(model.standardize, "standardize", (True, False))
+    check_choice(model.hold_range, "hold_range", (True, False))
     check_choice(model.warm_start, "warm_start", (True, False))
     if not isinstance(model.verbose, bool):
         check_int(model.verbose, "verbose", 0)

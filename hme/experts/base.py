@@ -15,6 +15,7 @@ from ..distributions import Categorical
 from ..model import reports
 from ..model.refits import Refitted
 from ..model.traits import Traits, described
+from ..model.uncertainty import CoefUncertainty
 from ..numerics import statistics
 from ..numerics.checks import check_choice
 
@@ -120,6 +121,34 @@ class Expert(BaseEstimator, ABC):
         raise NotImplementedError(
             f"{type(self).__name__} has no distribution of numbers: `predict_dist` is not defined."
         )
+
+    # -- the predictive density --------------------------------------------------------------------------------------
+
+    @property
+    def least_squares(self):
+        """Whether `uncertainty` is exact where responsibilities are known, as that of a linear fit is."""
+        return True
+
+    @property
+    def estimates_tails(self):
+        """Whether the heaviness of the noise's tails is estimated."""
+        return False
+
+    def uncertainty(self, params, rows, resp):
+        """What is known of how uncertain the parameters are, from the training rows and responsibilities (n, K) that
+        include the row weights.
+
+        A NamedTuple of arrays whose first axis is the expert, as `take` expects; by default nothing.
+        """
+        return CoefUncertainty.none(resp.shape[1])
+
+    def predictive(self, params, rows, uncertainty):
+        """The predictive p_k(y | x), eq. (predictive): `predict_dist` with the uncertainty of the parameters.
+
+        By default `predict_dist` itself, which is right for families whose noise is measured on rows that the
+        prediction has not seen, as cross-fitted estimators' is.
+        """
+        return self.predict_dist(params, rows)
 
     # -- the M-step --------------------------------------------------------------------------------------------------
 

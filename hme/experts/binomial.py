@@ -3,8 +3,9 @@
 import numpy as np
 from scipy.special import expit
 
-from ..distributions import Binomial
+from ..distributions import Binomial, BinomialNormal
 from ..distributions.binomial import log_mass, shortage
+from ..distributions.binomial_normal import MOST_SPREAD
 from ..model.traits import Traits
 from ..numerics.checks import check_int
 from ..numerics.coordinates import stacked
@@ -124,6 +125,12 @@ class BinomialResponse(Response):
 
     def distribution(self, eta, params, rows):
         return Binomial(self.trials(rows)[:, None], eta)
+
+    def predictive(self, eta, leverage, factor, params, rows):
+        """With normal log-odds of success; of a single trial that is `distribution`."""
+        if (self.trials(rows) <= 1).all():
+            return self.joint(eta, params, rows)
+        return BinomialNormal(self.trials(rows)[:, None], eta[:, :, 0], np.minimum(leverage[:, :, 0], MOST_SPREAD))
 
     def derivatives(self, y, eta, params, rows):
         work = self.working(y, eta, params, rows)

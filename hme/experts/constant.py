@@ -82,6 +82,12 @@ class ConstantExpert(AdditiveExpert):
     def predict_dist(self, params, rows):
         return self.family_.predict_dist(params, _intercept(rows))
 
+    def uncertainty(self, params, rows, resp):
+        return self.family_.uncertainty(params, _intercept(rows), resp)
+
+    def predictive(self, params, rows, uncertainty):
+        return self.family_.predictive(params, _intercept(rows), uncertainty)
+
     def evaluate(self, params, rows):
         return self.family_.evaluate(params, _intercept(rows))
 
@@ -142,4 +148,4 @@ class ConstantExpert(AdditiveExpert):
 
 def _intercept(rows):
     """The rows with the intercept as the only design column."""
-    return rows._replace(X=rows.X[:, -1:])
+    return rows._replace(X=rows.X[:, -1:], beyond=None)

@@ -291,6 +291,28 @@ class MixedExpert(Expert):
             parts.append((self.families_[g].predict_dist(part, self._safe(g, rows)[0]), leaves))
         return join(parts, self.atoms_)
 
+    @property
+    def least_squares(self):
+        return all(family.least_squares for family in self.families_)
+
+    @property
+    def estimates_tails(self):
+        return any(family.estimates_tails for family in self.families_)
+
+    def uncertainty(self, params, rows, resp):
+        parts = [
+            self.families_[g].uncertainty(part, self._safe(g, rows)[0], resp[:, leaves])
+            for g, leaves, part in self._groups(params)
+        ]
+        return self._joined(parts)
+
+    def predictive(self, params, rows, uncertainty):
+        """As `predict_dist`, of the predictive distributions of the groups."""
+        parts = []
+        for (g, leaves, part), (_, _, own) in zip(self._groups(params), self._groups(uncertainty), strict=True):
+            parts.append((self.families_[g].predictive(part, self._safe(g, rows)[0], own), leaves))
+        return join(parts, self.atoms_)
+
     def statistics(self, params, rows, resp, seen=None):
         return tuple(
             self.families_[g].statistics(part, self._safe(g, rows)[0], resp[:, leaves], seen[g] if seen else None)

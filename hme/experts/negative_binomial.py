@@ -120,6 +120,9 @@ class NegativeBinomialResponse(RateResponse):
     def count_variance(self, mean, params):
         return mean + params.dispersion * mean**2
 
+    def overdispersion(self, params):
+        return params.dispersion
+
     def excess_information(self, y, mean, params):
         return np.maximum((1.0 + params.dispersion * y) / (1.0 + params.dispersion * mean), 1.0)
 

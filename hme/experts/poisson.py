@@ -1,5 +1,7 @@
 """Poisson experts: counts whose variance equals their mean, optionally truncated at zero."""
 
+import numpy as np
+
 from ..distributions import Poisson
 from ..numerics.coordinates import stacked
 from .noise.counts import RateResponse
@@ -79,6 +81,9 @@ class PoissonResponse(RateResponse):
 
     def count_variance(self, mean, params):
         return mean
+
+    def overdispersion(self, params):
+        return np.zeros_like(params.dispersion)
 
     def mass_derivatives(self, y, eta, params):
         mean = self.mean_of(eta)

@@ -6,6 +6,7 @@ from copy import copy
 import numpy as np
 from sklearn.base import clone
 
+from ..model.uncertainty import CoefUncertainty, degrees, inflation_of, leverages, roots
 from ..model.wording import linear_text, runaway
 from ..numerics import penalties, statistics
 from ..numerics.checks import check_choice
@@ -173,6 +174,59 @@ class PredictorExpert(AdditiveExpert):
 
     def predict_dist(self, params, rows):
         return self.response_.joint(self._eta(params.coef, rows), params, rows)
+
+    # -- the predictive density --------------------------------------------------------------------------------------
+
+    @property
+    def least_squares(self):
+        return self.response_.parameter_free
+
+    @property
+    def estimates_tails(self):
+        return self.response_.estimates_tails
+
+    def uncertainty(self, params, rows, resp):
+        """Leverages and degrees of freedom of the coefficients, eqs. (degrees), (predictive)."""
+        response, scale = self.response_, self.response_.scale(params)
+        stats = None
+        for index, block in rows.blocks():
+            working = response.working(targets(block), self._eta(params.coef, block), params, block)
+            expected = working._replace(information=response.expected_information(working, params), terms=())
+            stats = self.add(stats, summed(block.X, resp[index], expected))
+        systems, free = self._systems(params, stats), self._free(params)
+        gram = np.broadcast_to(stats.gram, systems.shape)
+        found, used = np.empty_like(systems), np.empty(systems.shape[:2])
+        for t in range(systems.shape[1]):
+            # Divided by the scales, so that experts which share coefficients are weighted as in the log-likelihood.
+            unit = np.sqrt(scale[:, t])[:, None, None]
+            space = self.constraints_.space(len(unit)).A if self.constraints_ else None
+            found[:, t] = roots(systems[:, t] / unit**2, space, None if free is None else free[t]) / unit
+            used[:, t] = degrees(gram[:, t], found[:, t])
+        factor = np.ones_like(scale)
+        if response.scalars:
+            shared = any(scalar.shared for scalar in response.scalars)
+            factor = inflation_of(stats.weight, np.broadcast_to(used, scale.shape), scale, shared)
+        return CoefUncertainty(factor.mean(axis=1, keepdims=True) if response.full else factor, found)
+
+    def _free(self, params):
+        """For each output, the parameters that are not held at a bound or, by the lasso, at the center; None is all."""
+        if self.constraints_:
+            space = self.constraints_.space(len(params.coef))
+            if self.lasso_ is None and not space.nonnegative.any():
+                return None
+            expert, column = space.first.T
+            moved = params.coef != self.center_ if self.lasso_ is not None else params.coef > 0.0
+            always = ~(space.nonnegative | (self.lasso_ is not None)) | (column == moved.shape[2] - 1)
+            return [always | moved[expert, t, column] for t in range(moved.shape[1])]
+        if self.lasso_ is None:
+            return None
+        moved = params.coef != self.center_
+        moved[..., -1] = True
+        return list(np.swapaxes(moved, 0, 1))
+
+    def predictive(self, params, rows, uncertainty):
+        eta, leverage = self._eta(params.coef, rows), leverages(rows, uncertainty.root)
+        return self.response_.predictive(eta, leverage, uncertainty.factor, params, rows)
 
     # -- the M-step --------------------------------------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ def average_effects(covariance, model, X, columns, kind, sample_weight, level, *
     sides = model.model_.expert, model.model_.gate
     steps = any(side.traits.sees_table or side.traits.refitted for side in sides)
     for contrast in contrasts(X, model.input_names(), columns, kind, STRIDE if steps else SLOPE):
-        after, before = (model.rows(table, **arguments) for table in (contrast.after, contrast.before))
+        after, before = (model.rows(table, hold=False, **arguments) for table in (contrast.after, contrast.before))
 
         def change(params, after=after, before=before, distance=contrast.distance):
             parts = split_effects(model.model_, params, after, before, weight) / distance

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..numerics.kernels import log_normalize
 from .rows import BLOCK_ROWS
+from .uncertainty import Uncertainty
 from .wording import by_name
 
 __all__ = ["Mixture", "Params", "Statistics", "starving"]
@@ -205,6 +206,17 @@ class Mixture:
         """
         size = BLOCK_ROWS * 4 if self.routed else None
         return tuple(map(np.concatenate, zip(*(function(block) for _, block in rows.blocks(size)), strict=True)))
+
+    # -- the predictive density ----------------------------------------------------------------------------------------
+
+    def uncertainty(self, params, rows):
+        """The `Uncertainty` of parameters, from the rows that they were fitted to; without inflation."""
+
+        def weighted(block):
+            return block.spread(self.posterior(params, block)[1] * block.heads().weight[:, None])
+
+        own = self.expert.uncertainty(params.experts, rows, rows.blockwise(weighted))
+        return Uncertainty(own, np.ones(self.n_leaves(params)))
 
     # -- training ------------------------------------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ class Rows(NamedTuple):
     group: Any = None
     log_label: Any = None  # (n, K), logarithms of the factors that labels put on the prior, eq. (labels)
     fold: Any = None  # (n,), see `folds`; a training row is predicted by the fit without the rows of its ``fold % cv``
+    beyond: Any = None  # (n, p), what X is beyond the columns' ranges in the fit, at which it is held
     active: Any = None  # (n, k), the leaves that a routed gate assigns to each row
     table: Any = None  # the user's table, for experts that use it
     gate_table: Any = None  # the same for gates

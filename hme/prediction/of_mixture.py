@@ -9,7 +9,7 @@ from .outputs import OutputsDistribution
 __all__ = ["predictive_distribution"]
 
 
-def predictive_distribution(mixture, params, rows, flat=True, index=None):
+def predictive_distribution(mixture, params, rows, flat=True, index=None, uncertainty=None):
     """The predictive distribution of a mixture of experts.
 
     Parameters
@@ -22,6 +22,8 @@ def predictive_distribution(mixture, params, rows, flat=True, index=None):
         Whether a single output is a number, or a row of one output.
     index : sequence or None
         Names of the rows, for `to_frame`.
+    uncertainty : Uncertainty or None
+        Of the parameters, for the predictive density, eq. (predictive); None is the plug-in density, eq. (mixture).
 
     Returns
     -------
@@ -41,11 +43,11 @@ def predictive_distribution(mixture, params, rows, flat=True, index=None):
     """
     rows = rows._replace(y=None)
     if mixture.routed:
-        weights, components = _routed(mixture, params, rows)
+        weights, components = _routed(mixture, params, rows, uncertainty)
     else:
         log_prior = [mixture.log_prior(params, block) for _, block in rows.blocks()]
         weights = np.exp(np.concatenate([part.T for part in log_prior], axis=1)).T
-        components = mixture.expert.predict_dist(params.experts, rows)
+        components = _of_experts(mixture.expert, params.experts, rows, uncertainty)
     if components.n_outputs > 1:
         return OutputsDistribution(weights, components, index)
     if not flat:
@@ -53,7 +55,14 @@ def predictive_distribution(mixture, params, rows, flat=True, index=None):
     return PredictiveDistribution(weights, components, index)
 
 
-def _routed(mixture, params, rows):
+def _of_experts(family, params, rows, uncertainty):
+    if uncertainty is None:
+        return family.predict_dist(params, rows)
+    dist = family.predictive(params, rows, uncertainty.experts)
+    return dist.lightened(uncertainty.least_df).widened(uncertainty.inflation)
+
+
+def _routed(mixture, params, rows, uncertainty):
     """Weights and components under a routed gate: every expert is evaluated for the rows routed to it only."""
     active, log_prior = [], []
     for _, block in rows.blocks():
@@ -65,6 +74,9 @@ def _routed(mixture, params, rows):
     np.put_along_axis(weights, active, prior, axis=1)
     parts = []
     for leaf, slots, experts, routed in mixture.visits(params, rows, active):
-        components = mixture.expert.predict_dist(experts, routed)
+        own = uncertainty
+        if own is not None:
+            own = own._replace(experts=mixture.expert.take(own.experts, [leaf]), inflation=own.inflation[[leaf]])
+        components = _of_experts(mixture.expert, experts, routed, own)
         parts.append((components.spread(slots // active.shape[1], rows.n_rows), [leaf]))
     return weights, join(parts)

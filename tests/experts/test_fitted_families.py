@@ -303,11 +303,12 @@ def test_summary_names_what_is_learned(name):
 def test_distribution_of_y(name):
     model, case = fitted(name), CASES[name]
     y = Y[case.kind]
-    dist, mass = model.predict_dist(X), any(member.traits.measure == "mass" for member in members(case))
+    dist = model.predict_dist(X, density="plug-in")
+    mass = any(member.traits.measure == "mass" for member in members(case))
     jumps = all(member.traits.measure == "mass" for member in members(case))
     log_density = (dist.logpmf if jumps else dist.logpdf)(y)
     np.testing.assert_allclose(log_density, model.log_likelihood(X, y), rtol=1e-9, atol=1e-9)
-    mean, std = model.predict(X, return_std=True)
+    mean, std = model.predict(X, return_std=True, density="plug-in")
     np.testing.assert_allclose(dist.mean(), mean, rtol=1e-8, atol=1e-10)
     np.testing.assert_allclose(dist.standard_deviation(), std, rtol=1e-7, atol=1e-7)
     levels = [0.1, 0.5, 0.9]

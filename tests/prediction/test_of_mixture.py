@@ -71,7 +71,7 @@ def test_models_and_their_distributions_agree(kind, settings):
     model = HMERegressor(n_experts=3, random_state=0, max_iter=60, **settings).fit(X, y)
     ours = predictive_distribution(model.model_, model.params_, model.rows(X))
     np.testing.assert_allclose(ours.weights, model.gate_proba(X), rtol=1e-12, atol=1e-300)
-    mean, std = model.predict(X, return_std=True)
+    mean, std = model.predict(X, return_std=True, density="plug-in")
     np.testing.assert_allclose(ours.mean(), mean, rtol=1e-10)
     np.testing.assert_allclose(ours.standard_deviation(), std, rtol=1e-8)
     np.testing.assert_allclose(ours.log_likelihood(y), model.log_likelihood(X, y), rtol=1e-10, atol=1e-10)
@@ -117,7 +117,7 @@ def test_several_outputs(covariance):
     model = HMERegressor(n_experts=2, expert=LinearExpert(covariance=covariance), random_state=0).fit(X, Y)
     ours = predictive_distribution(model.model_, model.params_, model.rows(X))
     assert isinstance(ours, OutputsDistribution) and ours.n_outputs == 2
-    mean, std = model.predict(X, return_std=True)
+    mean, std = model.predict(X, return_std=True, density="plug-in")
     np.testing.assert_allclose(ours.mean(), mean, rtol=1e-10)
     np.testing.assert_allclose(ours.standard_deviation(), std, rtol=1e-9)
     np.testing.assert_allclose(ours.logpdf(Y), model.log_likelihood(X, Y), rtol=1e-10, atol=1e-10)
@@ -154,7 +154,9 @@ def test_outputs_of_mixed_lists_and_sparse_gates():
         np.testing.assert_allclose(ours.mean(), model.predict(X), rtol=1e-10)
         np.testing.assert_allclose(ours.logpdf(Y), model.log_likelihood(X, Y), rtol=1e-10, atol=1e-10)
         np.testing.assert_allclose(
-            np.diagonal(ours.covariance(), axis1=1, axis2=2), model.predict(X, return_std=True)[1] ** 2, rtol=1e-9
+            np.diagonal(ours.covariance(), axis1=1, axis2=2),
+            model.predict(X, return_std=True, density="plug-in")[1] ** 2,
+            rtol=1e-9,
         )
         assert ours.sample(3).shape == (200, 2, 3) and np.isfinite(ours[:4].crps(Y[:4])).all()
 

@@ -363,7 +363,9 @@ def test_scorers_are_scores_where_more_is_better(name, model):
 
 
 def test_log_score_is_the_models_own(model):
-    assert scoring.log_score_scorer(model, X, TARGET) == pytest.approx(model.log_likelihood(X, TARGET).mean(), rel=1e-9)
+    plug_in = scoring.log_score(model.predict_dist(X, density="plug-in"), TARGET)
+    assert plug_in == pytest.approx(model.log_likelihood(X, TARGET).mean(), rel=1e-9)
+    assert scoring.log_score_scorer(model, X, TARGET) == scoring.log_score(model.predict_dist(X), TARGET)
 
 
 def test_cross_validation_with_several_scorers():

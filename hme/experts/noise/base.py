@@ -66,6 +66,8 @@ class Response(ABC):
         Whether the working quantities do not depend on the scalars, so that sums can be computed at any coefficients.
     full : bool
         Whether outputs are dependent, so that products of residuals of all pairs are needed.
+    estimates_tails : bool
+        Whether the heaviness of the tails is among the scalars.
     init_steps : int
         Number of updates from the responsibilities of a start to its parameters.
     """
@@ -75,7 +77,7 @@ class Response(ABC):
     link = "identity"
     Params, Report = CoefParams, None
     scalars = ()
-    quadratic = parameter_free = full = False
+    quadratic = parameter_free = full = estimates_tails = False
     init_steps = 5
     scale_ = None  # the `Scale` of a variance or dispersion that has a floor, then the first of the scalars
     largest_ = 1.0  # size of the largest target in the training data
@@ -223,10 +225,38 @@ class Response(ABC):
         """The distributions of the outputs, a list."""
 
         def one(t):
-            own = {name: getattr(params, name)[:, t][None] for name in self.Params._fields[1:]}
+            scalars = {name: getattr(params, name) for name in self.Params._fields[1:]}
+            own = {name: a[:, t][None] if a.ndim == 2 else a[:, :, t] for name, a in scalars.items()}
             return self.of_output(t).distribution(eta[:, :, t], params._replace(**own), rows)
 
         return [one(t) for t in range(eta.shape[2])]
+
+    def predictive(self, eta, leverage, factor, params, rows):
+        """The predictive distribution of all outputs, eq. (predictive): `joint`, with uncertain linear predictors.
+
+        By default the distributions are widened, where they have a parameter for that; uncertain linear predictors
+        count with an identity link.
+
+        Parameters
+        ----------
+        eta : ndarray of shape (n, K, T)
+        leverage : ndarray of shape (n, K, T) or (n, K, 1)
+            Variances of eta, divided by `scale` and by the factor.
+        factor : ndarray of shape (K, T)
+            Of the noise variances, from the degrees of freedom of the fit.
+        """
+        outputs, variance = self.outputs(eta, params, rows), self.scale(params)
+        for t, one in enumerate(outputs):
+            widening = factor[:, t]
+            if self.link == "identity":
+                spread = leverage[:, :, min(t, leverage.shape[2] - 1)] * variance[:, t] / one.variance()
+                widening = widening * (1.0 + np.where(np.isfinite(spread), spread, 0.0))
+            outputs[t] = one.widened(widening)
+        return outputs[0] if len(outputs) == 1 else Independent(outputs)
+
+    def expected_information(self, working, params):
+        """The information of rows about eta, times `scale`, (n, K or 1, T); None means one for every row."""
+        return working.information
 
     def of_output(self, t):
         """The response of one output."""

@@ -4,7 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from ...distributions import ZeroTruncated
+from ...distributions import NegativeBinomial, ZeroTruncated
 from ...distributions.counts import log_positive_mass, truncated
 from ...model.traits import Traits
 from ...numerics.checks import check_choice
@@ -19,6 +19,7 @@ __all__ = ["FEW", "CountResponse", "RateResponse"]
 # fraction of the untruncated information.
 LEAST_INFORMATION = 1e-3
 LARGEST_ETA = 350.0  # linear predictors are clipped to this size, so that squares of the mean are finite
+LEAST_SPREAD, MOST_SPREAD = 1e-9, 4.0  # of the dispersion by uncertain means
 FEW = 0.01  # the intercept of an expert diverges if its rows have fewer events in total
 
 
@@ -105,6 +106,21 @@ class CountResponse(Response):
     def distribution(self, eta, params, rows):
         counts = self.counts(eta, params)
         return ZeroTruncated(counts) if self.zero_truncated else counts
+
+    def predictive(self, eta, leverage, factor, params, rows):
+        """Of counts whose variance is that of a negative binomial one; else `distribution`."""
+        excess = self.overdispersion(params)
+        if excess is None:
+            return self.joint(eta, params, rows)
+        # A mean with a gamma distribution makes Poisson counts negative binomial; its variance is that of eta.
+        spread = np.minimum(self.scale(params) * leverage, MOST_SPREAD)
+        dispersion = np.maximum(excess * factor + spread, LEAST_SPREAD)[:, :, 0]
+        counts = NegativeBinomial(self.mean_of(eta[:, :, 0]), dispersion)
+        return ZeroTruncated(counts) if self.zero_truncated else counts
+
+    def overdispersion(self, params):
+        """The dispersions (K, T) with which the variance is mean + dispersion mean^2; None if it is not."""
+        return None
 
     def mean(self, eta, params, rows):
         return super().mean(eta, params, rows) if self.zero_truncated else self.mean_of(eta)

@@ -17,6 +17,7 @@ from .sums import Working
 
 __all__ = ["DispersedResponse", "GLMParams", "GLMReport", "PositiveResponse"]
 
+MOST_SPREAD = 4.0  # of the dispersion by uncertain means, far from all rows of the fit
 # For each link, the power of the mean in the variance function for which it is the canonical link.
 CANONICAL = {"identity": 0, "log": 1, "inverse": 2}
 
@@ -88,6 +89,13 @@ class DispersedResponse(Response):
 
     def distribution(self, eta, params, rows):
         return self.Distribution(self.mean_of(eta), params.dispersion)
+
+    def predictive(self, eta, leverage, factor, params, rows):
+        mean, dispersion = self.mean_of(eta), params.dispersion * factor
+        slope = LINKS[self.link].slope(mean, eta, self.largest_)
+        # The variance of the mean, to first order, in units of the variance for a dispersion of one.
+        spread = dispersion * leverage * slope**2 / self.unit_variance(mean)
+        return self.joint(eta, params._replace(dispersion=dispersion + np.minimum(spread, MOST_SPREAD)), rows)
 
     def dispersion_derivatives(self, deviance, dispersion):
         """First and second derivatives of the log-density with respect to the log-dispersion."""

@@ -128,6 +128,12 @@ class GaussianNoise(Response):
             return MultivariateNormal(eta, params.variance[None])
         return super().joint(eta, params._replace(variance=self.scale(params)), rows)
 
+    def predictive(self, eta, leverage, factor, params, rows):
+        widening = factor * (1.0 + leverage)
+        if self.full and eta.shape[2] > 1:
+            return MultivariateNormal(eta, params.variance * widening[..., None])
+        return super().joint(eta, params._replace(variance=self.scale(params) * widening), rows)
+
     def mean(self, eta, params, rows):
         return eta
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtri
 
 from ...distributions import Hyperbolic
 from ...distributions.hyperbolic import length, log_density, ratio
@@ -59,6 +60,12 @@ class LaplaceNoise(ReweightedNoise):
         one = copy(self)
         one.corner_ = self.corner_[[t]]
         return one
+
+    def share_of_spread(self, params):
+        return (ndtri(0.95) / np.log(10.0)) ** 2  # the 0.95 quantile of a Laplace distribution is log(10) scales
+
+    def expected_information(self, working, params):
+        return None
 
     def weigh(self, square, params):
         root = np.sqrt(square + self.corner_**2)

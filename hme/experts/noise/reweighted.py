@@ -107,6 +107,17 @@ class ReweightedNoise(Response):
 
     # -- density and working quantities ------------------------------------------------------------------------------
 
+    def predictive(self, eta, leverage, factor, params, rows):
+        widening = factor * (1.0 + self.share_of_spread(params) * leverage)
+        return self.joint(eta, params._replace(variance=params.variance * widening), rows)
+
+    @abstractmethod
+    def share_of_spread(self, params):
+        """The share (K, T) of a variance of the location that the squared scale grows by.
+
+        With it, central 90 % intervals of noise around an uncertain location are right.
+        """
+
     def working(self, y, eta, params, rows):
         residual = y - eta
         square = residual**2

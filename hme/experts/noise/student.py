@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial.polynomial import polyval
-from scipy.special import polygamma
+from scipy.special import ndtri, polygamma, stdtrit
 
 from ...distributions import Student
 from ...distributions.student import constant_derivatives, log_density
@@ -57,6 +57,7 @@ class StudentNoise(ReweightedNoise):
         )
         learned = Scalar("df", "log(df)", *DF_RANGE, shared_df, at_least=least, at_most=most)
         self.own_scalars = (learned,) if self.estimated else ()
+        self.estimates_tails = self.estimated
 
     def check(self):
         super().check()
@@ -74,6 +75,12 @@ class StudentNoise(ReweightedNoise):
 
     def distribution(self, eta, params, rows):
         return Student(params.df, eta, np.sqrt(params.variance))
+
+    def share_of_spread(self, params):
+        return (ndtri(0.95) / stdtrit(params.df, 0.95)) ** 2
+
+    def expected_information(self, working, params):
+        return np.broadcast_to((params.df + 1.0) / (params.df + 3.0), working.score.shape)
 
     def weigh(self, square, params):
         inverse, z = 1.0 / params.df, square / params.variance

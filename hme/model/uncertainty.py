@@ -1,0 +1,125 @@
+"""How uncertain coefficients are, and how much too small the noise is that was measured around their own fit."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..numerics.kernels import NULL_EIGENVALUE, linear_scores
+
+__all__ = ["CoefUncertainty", "Uncertainty", "degrees", "inflation_of", "leverages", "roots"]
+
+ENOUGH = 5.0  # rows beyond its degrees of freedom with which an expert's variance stands on its own
+FEWEST = 1e-3  # share of an expert's rows that are beyond its degrees of freedom, at least
+
+
+class Uncertainty(NamedTuple):
+    """What the predictive density of a mixture counts beside the plug-in one, eq. (predictive)."""
+
+    experts: Any  # what the family of experts says of its parameters, such as `CoefUncertainty`
+    inflation: np.ndarray  # (K,) factors on the variances, from rows that a fit had not seen
+    least_df: float = 0.0  # of Student noise, from the same rows
+
+
+class CoefUncertainty(NamedTuple):
+    """How uncertain the coefficients of experts are, and their noise variances for that reason too small."""
+
+    factor: np.ndarray  # (K, T), of the noise variances: rows by rows beyond the degrees of freedom
+    root: np.ndarray  # (K, S, p, p) of the design columns: the variance of eta is ``scale |x root|^2``; S is T or 1
+
+    @classmethod
+    def none(cls, n_experts):
+        """Of families about which nothing is known."""
+        return cls(np.ones((n_experts, 1)), np.zeros((n_experts, 1, 0, 0)))
+
+
+def roots(systems, space=None, free=None):
+    """Roots L (K, p, p), with L L' the inverse of minus the Hessian at the coefficients that are free.
+
+    Parameters
+    ----------
+    systems : ndarray of shape (K, p, p)
+        Information plus penalty.
+    space : ndarray of shape (K, p, q) or None
+        Coefficients of all experts are a base plus this times free parameters, eq. (constraints); None without any.
+    free : ndarray of bool, of shape (q,), or (K, p) without a space
+        Parameters that are not held at a bound or at zero; None is all.
+
+    Returns
+    -------
+    ndarray of shape (K, p, p)
+        Directions of which there is no information are left out.
+    """
+    K, p, _ = systems.shape
+    if space is not None:
+        space = space if free is None else space[..., free]
+        if not space.shape[2]:
+            return np.zeros_like(systems)
+        reduced = np.einsum("kpq,kpr,krs->qs", space, systems, space, optimize=True)
+        wide = space @ _root(reduced)  # (K, p, q): its square (p, p) of every expert has a root of p columns
+        return _root_of_square(wide @ np.swapaxes(wide, 1, 2))
+    if free is not None:
+        both = free[:, :, None] & free[:, None, :]
+        systems = np.where(both, systems, 0.0)
+    return _root(systems)
+
+
+def _root(matrix):
+    """Roots (..., p, p) of the pseudo-inverses of matrices, scaled so that units of columns do not matter."""
+    scale = np.sqrt(np.diagonal(matrix, axis1=-2, axis2=-1))
+    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+    values, vectors = np.linalg.eigh(matrix * inverse[..., :, None] * inverse[..., None, :])
+    kept = values > NULL_EIGENVALUE * np.maximum(values[..., -1:], np.finfo(float).tiny)
+    size = np.divide(1.0, np.sqrt(np.where(kept, values, 1.0)), out=np.zeros_like(values), where=kept)
+    return inverse[..., :, None] * vectors * size[..., None, :]
+
+
+def _root_of_square(square):
+    """Roots (..., p, p) of positive semi-definite matrices."""
+    values, vectors = np.linalg.eigh(square)
+    return vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+
+
+def degrees(gram, root):
+    """Degrees of freedom (K,) that coefficients take, eq. (degrees), from information (K, p, p) and roots."""
+    return np.einsum("kpq,kpr,krq->k", root, gram, root, optimize=True)
+
+
+def inflation_of(weight, used, scale, shared=False):
+    """Factors (K, T) on noise variances that make up for the degrees of freedom of the fit, eq. (predictive).
+
+    Parameters
+    ----------
+    weight : ndarray of shape (K,)
+        Rows of every expert.
+    used : ndarray of shape (K, T)
+        Degrees of freedom.
+    scale : ndarray of shape (K, T)
+        The noise variances.
+    shared : bool
+        Whether all experts share one variance.
+    """
+    rows = np.broadcast_to(weight[:, None], used.shape)
+    left = np.maximum(rows - used, FEWEST * rows)
+    all_rows, all_left = rows.sum(axis=0), left.sum(axis=0)
+    if shared:
+        return np.broadcast_to(all_rows / all_left, used.shape).copy()
+    # An expert with hardly a row to spare borrows the pooled variance for those that it lacks.
+    pooled = (rows * scale).sum(axis=0) / all_left
+    lacking = np.maximum(ENOUGH - left, 0.0) if len(rows) > 1 else 0.0
+    whole = (rows * scale + lacking * pooled) / (left + lacking)
+    return np.maximum(np.divide(whole, scale, out=np.ones_like(scale), where=scale > 0), 1.0)
+
+
+def leverages(rows, root):
+    """x'A^-1 x (n, K, S) of the rows' design columns, with what is beyond the range of the fit, from the roots
+    (K, S, p, p) of A^-1."""
+    K, S, p, q = root.shape
+    columns = root.transpose(0, 1, 3, 2).reshape(K * S * q, p)
+    out = np.empty((K, S, rows.n_rows))
+    for index, block in rows.blocks():
+        wide = linear_scores(block.X, columns)
+        if block.beyond is not None:
+            wide += linear_scores(block.beyond, columns)
+        np.square(wide, out=wide)
+        np.sum(wide.T.reshape(K, S, q, -1), axis=2, out=out[:, :, index])
+    return out.transpose(2, 0, 1)
