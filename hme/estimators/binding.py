@@ -10,7 +10,7 @@ from ..model.folds import fold_numbers
 from ..model.mixture import Mixture
 from ..model.rows import Rows
 from ..model.tree import Tree
-from ..registry import check_support
+from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels
 from .settings import check_settings
 
@@ -54,6 +54,7 @@ def bind(model, given):
         check_group_columns(rows, columns.gate.design.names)
     numbers = np.flatnonzero(given.kept)
     rows = with_labels(rows, given.labels, numbers if order is None else numbers[order], len(given.kept), tree, gate)
+    check_labels(expert, rows)
     if expert.traits.cross_fitted or gate.traits.cross_fitted:
         rows = rows._replace(fold=fold_numbers(rows))
     # One thread, as in the fit, so that results do not depend on their number. The guard notices what overflows.
