@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 __all__ = ["LIMIT", "Excused", "Failure", "TooSlow", "watched"]
 
-LIMIT = 5.0  # CPU seconds of a step
+LIMIT = 10.0  # CPU seconds of a step
 
 
 class Failure(Exception):
