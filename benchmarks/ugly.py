@@ -27,7 +27,7 @@ from fuzzer.draws import draw
 from fuzzer.outcomes import drawn_checks, failed, kind_of, outcomes_of
 from fuzzer.shrinking import shrunk_script
 
-MEMORY = 8 << 30  # bytes of address space, so that a table of sixty rows does not fill the machine
+MEMORY = 4 << 30  # bytes of address space, so that a table of sixty rows does not fill the machine
 
 
 def run(seed, number):
@@ -60,7 +60,7 @@ def results_of(path):
 def run_all(numbers, seed, seconds, jobs, out):
     """Run the configurations until they, or the CPU seconds, are used up; yields results as they come."""
     used, numbers, running = 0.0, iter(numbers), set()
-    with ProcessPoolExecutor(jobs, initializer=_prepare) as pool, out.open("a") as file:
+    with ProcessPoolExecutor(jobs, initializer=_limit_memory) as pool, out.open("a") as file:
         while True:
             while len(running) < 2 * jobs and used < seconds and (number := next(numbers, None)) is not None:
                 running.add(pool.submit(run, seed, number))
@@ -75,7 +75,7 @@ def run_all(numbers, seed, seconds, jobs, out):
                 yield result
 
 
-def _prepare():
+def _limit_memory():
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
@@ -126,6 +126,7 @@ def main():
             print(f"{len(results)} configurations, {time.time() - begin:.0f} s", flush=True)
     if options.scripts is not None:
         options.scripts.mkdir(parents=True, exist_ok=True)
+        _limit_memory()
     failures = report(results, options.scripts)
     seconds = [result["seconds"] for result in results]
     print(f"\n{len(results)} configurations of seed {options.seed}, {sum(seconds):.0f} s of CPU, {failures} failures")

@@ -27,6 +27,11 @@ def comparable(fitted):
     return not (drawn or expert.refitted or gate.refitted)
 
 
+def weighs_rows(fitted):
+    """Whether all parts take weights; a pipeline that makes columns does not pass them on."""
+    return comparable(fitted) and "make_pipeline" not in fitted.configuration.settings.get("gate_features", "")
+
+
 def unit_free(fitted):
     """Whether the units of X have no influence."""
     settings = fitted.configuration.settings
@@ -79,6 +84,7 @@ CHECKS = [
     Check(of_answers.predictions),
     Check(of_answers.distribution, share=0.5),
     Check(of_answers.crps, share=0.2),
+    Check(of_answers.class_names, share=0.1),
     Check(of_answers.regions, share=0.2),
     Check(of_answers.scores, share=0.5),
     Check(of_answers.text, share=0.5),
@@ -87,7 +93,7 @@ CHECKS = [
     Check(of_answers.subset, share=0.5),
     Check(of_answers.pickled, share=0.2),
     Check(of_refits.row_order, comparable, 0.3),
-    Check(of_refits.repeated_rows, comparable, 0.3),
+    Check(of_refits.repeated_rows, weighs_rows, 0.3),
     Check(of_refits.units_of_X, unit_free, 0.3),
     Check(of_refits.units_of_y, has_units, 0.3),
     Check(of_refits.forms, comparable, 0.2),

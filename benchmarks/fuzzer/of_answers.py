@@ -1,6 +1,7 @@
 """What must hold of a fitted model's answers: a function a promise, which raises `Failure` where it is broken."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,6 +53,12 @@ def predictions(fitted):
     holds(np.isfinite(mean).all(), "predict is not finite")
     no_nan(std, "return_std")
     holds((std >= 0).all(), "return_std is negative")
+    dist = model.predict_dist(X, **fitted.rows)
+    near = 1e-8 * (np.abs(mean) + np.where(np.isfinite(std), std, 0.0))
+    holds((np.abs(dist.mean() - mean) <= near).all(), "predict is not the mean of predict_dist")
+    finite = np.isfinite(std)
+    same = np.abs(np.sqrt(dist.variance()[finite]) - std[finite]) <= near[finite]
+    holds(same.all(), "return_std is not the standard deviation of predict_dist")
     no_nan(model.predict_experts(X, **fitted.rows), "predict_experts")
     no_nan(model.sample_y(X, 3, random_state=0, **fitted.rows), "sample_y")
 
@@ -137,6 +144,19 @@ def new_rows(fitted):
     if proba is not None:
         no_nan(proba, "gate_proba of new rows")
         no_nan(model.predict(table, **arguments), "predict of new rows")
+
+
+def class_names(fitted):
+    """The names of the classes have no influence, as long as they sort the same."""
+    configuration = fitted.configuration
+    if configuration.task != "classification" or "class_weight" in configuration.settings:
+        return
+    names = np.array(list("abcdefg"))
+    renamed = replace(configuration, y=names[configuration.y]).quietly()
+    same_bits(
+        [renamed.predict_proba(fitted.X)], [fitted.model.predict_proba(fitted.X)], "names of classes change a fit"
+    )
+    holds(set(renamed.predict(fitted.X)) <= set(names[configuration.y]), "predict returns no class")
 
 
 def subset(fitted):

@@ -49,7 +49,7 @@ def objective(fitted):
 
 
 def public_objective(fitted):
-    """The objective at the end is the public log-likelihood plus the log-prior, to rounding."""
+    """The objective at the end is the mean log-likelihood plus the log-prior, to 1e-8 of the largest term."""
     model, configuration = fitted.model, fitted.configuration
     expert, gate = fitted.traits
     parts = expert.cross_fitted, gate.cross_fitted, gate.routed, model.objective_ != "conditional"
@@ -58,6 +58,7 @@ def public_objective(fitted):
     weight = configuration.aligned.get("sample_weight", np.ones(len(configuration.X)))
     seen = weight > 0
     each = model.log_likelihood(fitted.X, configuration.y, **fitted.rows)
-    mean = (weight[seen] @ each[seen] + model.model_.log_prior_density(model.params_)) / weight.sum()
-    error = abs(mean - model.lower_bounds_.max()) / (1.0 + np.abs(each[seen]).max())
+    prior = model.model_.log_prior_density(model.params_) / weight.sum()
+    mean = weight[seen] @ each[seen] / weight.sum() + prior
+    error = abs(mean - model.lower_bounds_.max()) / (1.0 + max(np.abs(each[seen]).max(), abs(prior)))
     holds(error <= 1e-8, f"the objective and log_likelihood differ by {error:.1e}")

@@ -1,5 +1,6 @@
 """Shrinking: a configuration that fails is reduced, as long as it fails in the same way, and printed as a script."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from .outcomes import failed, kind_of, outcomes_of
 
 __all__ = ["shrunk_script"]
 
-MOST = 150  # configurations that are tried
+MOST_SECONDS = 20.0  # of CPU
 
 SCRIPT = '''"""{kind}"""
 
@@ -29,7 +30,7 @@ print(configuration.fit())
 
 
 def shrunk_script(configuration, check, kind):
-    """A script of a configuration that fails, as small as can be found in a few tries."""
+    """A script of a configuration that fails, as small as is found in a while."""
     checks = [each for each in CHECKS if each.name == check]
 
     def fails(candidate):
@@ -39,16 +40,15 @@ def shrunk_script(configuration, check, kind):
             return False
         return failed(outcome) and kind_of(check, outcome) == kind
 
-    tries = 0
+    end = time.process_time() + MOST_SECONDS
     found = True
-    while found and tries < MOST:
+    while found:
         found = False
         for candidate in smaller(configuration):
-            tries += 1
+            if time.process_time() > end:
+                break
             if fails(candidate):
                 configuration, found = candidate, True
-                break
-            if tries >= MOST:
                 break
     return SCRIPT.format(kind=kind, configuration=configuration.script(), check=check)
 
