@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import numpy as np
 import scipy.sparse as sp
 from sklearn.base import is_classifier
 
@@ -27,7 +28,17 @@ from .experts import (
 from .experts.noise import Response
 from .gates import ConstantGate, EstimatorGate, Gate, GaussianGate, NodeGate, SoftmaxGate, TopKGate
 
-__all__ = ["DEFAULT", "EXPERTS", "GATES", "check_support", "expert_names", "make_expert", "make_gate", "supports"]
+__all__ = [
+    "DEFAULT",
+    "EXPERTS",
+    "GATES",
+    "check_labels",
+    "check_support",
+    "expert_names",
+    "make_expert",
+    "make_gate",
+    "supports",
+]
 
 EXPERTS = {
     "linear": LinearExpert,
@@ -172,6 +183,21 @@ def check_support(expert, gate, rows):
         raise ValueError(
             f"{type(gate).__name__} routes each row to a few experts, chosen by x alone, but y has values that some of "
             f"the experts {expert.names} cannot produce: such rows may have no expert that can. Use another gate."
+        )
+
+
+def check_labels(expert, rows):
+    """Raise an error if the labels of some rows leave only experts that cannot produce their targets."""
+    if rows.log_label is None or not expert.names:
+        return
+    able = np.stack([member.possible(rows) for member in expert.members], axis=1)
+    alone = ~(able & np.isfinite(rows.log_label)).any(axis=1)
+    if alone.any():
+        first = int(alone.argmax())
+        names = [name for name, left in zip(expert.names, np.isfinite(rows.log_label[first]), strict=True) if left]
+        raise ValueError(
+            f"labels leave no expert that can produce y in {int(alone.sum())} row(s), such as {rows.y[first].tolist()} "
+            f"for expert(s) {names}."
         )
 
 

@@ -136,7 +136,8 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         Returns
         -------
         HMERegressor or HMEClassifier
-            A fitted copy. It has the experts that the start had, before ``on_empty`` mended anything.
+            A fitted copy. It has the experts that the start had, before ``on_empty`` mended anything. Its predictive
+            density is the plug-in one, unless the start is the one that was kept: what it leaves out needs the rows.
         """
         check_is_fitted(self)
         return restored(self, number)

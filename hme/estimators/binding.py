@@ -11,7 +11,7 @@ from ..model.folds import fold_numbers
 from ..model.mixture import Mixture
 from ..model.rows import Rows
 from ..model.tree import Tree
-from ..registry import check_support
+from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels
 from .settings import check_settings
 
@@ -63,6 +63,7 @@ def bind(model, given):
     numbers = np.flatnonzero(given.kept)
     numbers = numbers if order is None else numbers[order]
     rows = with_labels(rows, given.labels, numbers, len(given.kept), asked, gate, kept)
+    check_labels(expert, rows)
     if expert.traits.cross_fitted or gate.traits.cross_fitted:
         rows = rows._replace(fold=fold_numbers(rows))
     mixture = _mixture(expert, gate, tree, rows, columns)

@@ -57,7 +57,8 @@ def check_constant(name, values, codes, advice):
     """Refuse values (n,) or (n, K) that vary inside a group."""
     order = np.argsort(codes, kind="stable")
     same = np.diff(codes[order]) == 0
-    differs = (values[order][1:] != values[order][:-1]).reshape(len(same), -1).any(axis=1) & same
+    varies = values[order][1:] != values[order][:-1]
+    differs = same & (varies.any(axis=1) if varies.ndim == 2 else varies)
     if differs.any():
         rows = order[int(differs.argmax())], order[int(differs.argmax()) + 1]
         shown = [values[i].tolist() for i in rows]

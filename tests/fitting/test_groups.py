@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GroupKFold, cross_validate
 
 from hme import HMEClassifier, HMERegressor
-from hme.experts import BackgroundExpert, BinomialExpert, LinearExpert, PoissonExpert
+from hme.experts import BackgroundExpert, BinomialExpert, LinearExpert, PointMassExpert, PoissonExpert
 from hme.gates import GaussianGate, SoftmaxGate, TopKGate
 from hme.model.folds import fold_numbers
 from hme.model.rows import BLOCK_ROWS, Rows
@@ -248,6 +248,20 @@ def test_bad_groups(groups, message):
         regressor().fit(X, Y, groups=groups)
     with pytest.raises((ValueError, TypeError), match=message):
         regressor().fit(X, Y).log_likelihood(X, Y, groups=groups)
+
+
+def test_one_row_is_one_group():
+    model = HMERegressor(depth=0).fit([[1.0]], [2.0], groups=["a"])
+    assert model.predict([[1.0]]) == pytest.approx([2.0])
+
+
+def test_labels_that_leave_no_possible_expert_are_refused_by_name():
+    X, y = np.arange(12.0)[:, None], np.array([0.0, 3.0] * 6)
+    pairs = [("zero", PointMassExpert()), ("count", PoissonExpert())]
+    model = HMERegressor(n_experts=2, expert=pairs, gate="constant")
+    with pytest.raises(ValueError, match=r"labels leave no expert.* in 2 row\(s\), such as \[3.0\].*\['zero'\]"):
+        model.fit(X, y, labels=np.where(np.isin(np.arange(12), [1, 5]), 0, -1))
+    model.fit(X, y, labels=np.where(y > 0, 1, -1))
 
 
 def test_what_varies_inside_a_group_is_refused():
