@@ -47,7 +47,8 @@ def bind(model, given):
     columns = _columns(model, given)
     arrays = {"y": given.y, "weight": given.weight, "group": given.groups, **given.arguments}
     rows, order = in_groups(columns.rows(given.tables, **arrays))
-    check_support(expert, gate, rows)
+    with _as_users_write_it("expert", expert):
+        check_support(expert, gate, rows)
     tree = _tree(model, expert, rows)
     if continues(model) and tree != model.tree_:
         raise ValueError(f"warm_start: the earlier fit has {model.tree_!r}, not {tree!r}. Use warm_start=False.")

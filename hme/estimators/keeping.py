@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..fitting import restarts
+from ..model.cells import plain
 from .settings import algorithms
 from .starting import Earlier
 
@@ -65,6 +66,6 @@ def _report_troubles(model, mixture, best):
         advice = "n_init > 1" if model.on_empty == "reseed" else "n_init > 1 or on_empty='reseed'"
         causes.append(restarts.STARVED.format(starving, advice))
     if causes or boundary:
-        message = f"{type(model).__name__}: " + "; ".join(causes + boundary) + "."
+        message = plain(f"{type(model).__name__}: " + "; ".join(causes + boundary) + ".")
         warnings.warn(message, ConvergenceWarning, stacklevel=4)
     return boundary

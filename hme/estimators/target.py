@@ -141,7 +141,8 @@ class Classes:
         codes = np.searchsorted(self.classes, y).clip(0, len(self.classes) - 1)
         unknown = self.classes[codes] != y
         if np.any(unknown):
-            raise ValueError(f"y holds {y[unknown][0]!r}, which is not among the fitted classes {self.classes}.")
+            odd = y[unknown].tolist()[0]
+            raise ValueError(f"y holds {odd!r}, which is not among the fitted classes {self.classes}.")
         return codes
 
     def as_given(self, values):
