@@ -49,7 +49,8 @@ def bind(model, given):
     columns = _columns(model, given)
     arrays = {"y": given.y, "weight": given.weight, "group": given.groups, **given.arguments}
     rows, order = in_groups(columns.rows(given.tables, **arrays))
-    check_support(expert, gate, rows)
+    with _as_users_write_it("expert", expert):
+        check_support(expert, gate, rows)
     tree = asked = _tree(model, expert, rows)
     kept = np.arange(asked.n_leaves)
     if continues(model):

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils import _safe_indexing, check_X_y
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from ..model.cells import plain
 from ..model.features import Tables, Views
 from ..registry import make_expert, make_gate
 from .reading import NotNumbers, as_table, numbers_of
@@ -18,13 +19,14 @@ __all__ = ["Given", "read", "unchanged_on_error"]
 
 @contextmanager
 def unchanged_on_error(estimator):
-    """A fit that fails leaves the estimator as it was, with its earlier fit."""
+    """A fit that fails leaves the estimator as it was, with its earlier fit; its error shows values in plain types."""
     before = dict(vars(estimator))
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         vars(estimator).clear()
         vars(estimator).update(before)
+        error.args = tuple(plain(text) if isinstance(text, str) else text for text in error.args)
         raise
 
 

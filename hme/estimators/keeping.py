@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..fitting import dropping, ends, restarts
+from ..model.cells import plain
 from ..model.mixture import Mixture
 from ..model.ranges import Ranges
 from ..model.tiny import in_words, tiny
@@ -174,7 +175,7 @@ def _report_troubles(model, bound, fitted):
         causes.append(f"{in_words(small)}. Use fewer experts{advice}")
     about_input = cautions(model, mixture, best.params, fitted.rows)
     if causes or boundary or about_input:
-        message = f"{type(model).__name__}: " + "; ".join(causes + boundary + about_input) + "."
+        message = plain(f"{type(model).__name__}: " + "; ".join(causes + boundary + about_input) + ".")
         warnings.warn(message, ConvergenceWarning if causes or boundary else UserWarning, stacklevel=5)
     return boundary
 

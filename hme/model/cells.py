@@ -15,6 +15,11 @@ ADVICE = {
     "complex numbers": "split complex numbers into real and imaginary parts",
     "objects": "turn objects into numbers",
 }
+SCALAR = re.compile(  # as NumPy shows a number or a text of its own
+    r"np\.(?:str_|bytes_|bool_?|u?int\d+|float\d+|longdouble|complex\d+|datetime64|timedelta64)"
+    r"\(((?:'[^']*')|(?:[^()']*))\)"
+)
+OF_POLARS = ("Date", "Datetime", "Duration", "Time")
 MOST = 5  # columns that are named
 
 
@@ -23,7 +28,7 @@ def has_dates(table):
     if sp.issparse(table):
         return False
     types = getattr(table, "dtypes", [table.dtype] if hasattr(table, "dtype") else [])
-    return any(getattr(dtype, "kind", "") in ("m", "M") for dtype in types)
+    return any(getattr(dtype, "kind", "") in ("m", "M") or str(dtype).startswith(OF_POLARS) for dtype in types)
 
 
 def not_numbers(table, subject="X has", names=None):
@@ -66,7 +71,7 @@ def gaps(table, names=None):
 
 def plain(text):
     """A message without NumPy's types: 'a' instead of np.str_('a')."""
-    return re.sub(r"np\.\w+\(((?:'[^']*')|(?:[^()']*))\)", r"\1", text)
+    return SCALAR.sub(r"\1", text)
 
 
 def _columns(table, names=None):

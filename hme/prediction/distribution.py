@@ -281,7 +281,7 @@ class PredictiveDistribution(RankedScore, Regions):
         if q.ndim > 2 or (q.ndim == 2 and q.shape[0] not in (1, n)):
             raise ValueError(f"q has shape {q.shape}; it must be a number, {('m',)} or {(n, 'm')}.")
         if not ((q >= 0) & (q <= 1)).all():
-            raise ValueError(f"q must be between 0 and 1, got {q[~((q >= 0) & (q <= 1))].flat[0]!r}.")
+            raise ValueError(f"q must be between 0 and 1, got {float(q[~((q >= 0) & (q <= 1))].flat[0])!r}.")
         if q.ndim == 2:
             q = np.broadcast_to(q, (n, q.shape[1]))
             return self._solved(np.repeat(np.arange(n), q.shape[1]), q.ravel(), upper).reshape(q.shape)

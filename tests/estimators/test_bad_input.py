@@ -540,3 +540,28 @@ def test_advice_about_alpha_applies(alpha, words):
     with pytest.warns(Warning, match=words):
         y = np.where(X[:, 0] > 0, 5.0, -5.0) + 0.1 * RNG.normal(size=N)
         HMERegressor(n_experts=2, gate=SoftmaxGate(alpha)).fit(X, y)
+
+
+def test_messages_show_plain_types():
+    for model, y in (
+        (HMEClassifier(), np.full(N, "a")),
+        (HMERegressor(depth=np.int64(-1)), Y),
+        (HMERegressor(expert=LinearExpert(np.float64(-1.0))), Y),
+        (HMERegressor(expert=np.str_("lin")), Y),
+        (HMERegressor(expert=LinearExpert(fixed_coef={np.str_("q"): 1.0})), Y),
+        (HMERegressor(random_state=np.int64(-3)), Y),
+    ):
+        with pytest.raises(ValueError) as caught:
+            model.fit(X, y)
+        assert "np." not in str(caught.value)
+    with pytest.raises(ValueError, match="y holds 'middle'"):
+        HMEClassifier(n_experts=2).fit(X, LABELS).log_likelihood(X, np.full(N, "middle"))
+
+
+def test_dates_of_polars_are_named():
+    pl = pytest.importorskip("polars")
+    table = pl.DataFrame({"a": X[:, 0], "odd": [datetime.date(2020, 1, 1 + i % 28) for i in range(N)]})
+    with pytest.raises(ValueError, match=r"'odd' \(dates, dtype Date\)"):
+        HMERegressor().fit(table, Y)
+    with pytest.raises(ValueError, match=r"'odd' \(dates, dtype Date\)"):
+        HMERegressor().fit(table[["odd"]], Y)
