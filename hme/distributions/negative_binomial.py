@@ -1,7 +1,7 @@
 """The negative binomial distribution."""
 
 import numpy as np
-from scipy.special import betainc, gammaln
+from scipy.special import betainc, betaincc, gammaln
 
 from ..numerics.stirling import exp_rest, half_deviance, log1p_rest, log_gamma_rest
 from .base import empty_for
@@ -10,6 +10,8 @@ from .counts import RateCounts, beta_below, poisson_draws, with_many
 __all__ = ["NegativeBinomial", "log_mass", "log_rising"]
 
 LARGE = 50.0  # size beyond which differences of gamma functions lose their digits, and Stirling's series has them all
+
+NEXT_TO_NONE = 1e-8  # probability whose difference from one has lost its digits
 
 
 def log_mass(y, rate, log_rate, dispersion):
@@ -64,7 +66,11 @@ class NegativeBinomial(RateCounts):
         return beta_below(k + 1.0, 1.0 / self.dispersion, self._share(), rest)
 
     def _sf(self, k):
-        return betainc(k + 1.0, 1.0 / self.dispersion, self._share())
+        value = betainc(k + 1.0, 1.0 / self.dispersion, self._share())
+        rest = 1.0 / (1.0 + self.rate * self.dispersion)
+        if not np.any(rest < NEXT_TO_NONE):
+            return value
+        return np.where(rest < NEXT_TO_NONE, betaincc(1.0 / self.dispersion, k + 1.0, rest), value)
 
     def _share(self):
         return self.rate * self.dispersion / (1.0 + self.rate * self.dispersion)

@@ -62,7 +62,7 @@ def distinct(x):
         return x
     x = np.sort(np.where(again, np.inf, x), axis=1)
     last = np.max(x, axis=1, keepdims=True, where=np.isfinite(x), initial=-np.inf)
-    return np.minimum(x, last)[:, : x.shape[1] - int(again.sum(axis=1).min())]
+    return np.minimum(x, last)[:, : max(x.shape[1] - int(again.sum(axis=1).min()), 2)]
 
 
 def first_level(curve, below, wanted):

@@ -130,6 +130,8 @@ class RankedScore:
     def _count_crps_block(self, y):
         with np.errstate(invalid="ignore"):
             low, high = self.icdf(TAIL), self.iccdf(TAIL)
+        if not (np.isfinite(low) & np.isfinite(high)).all():
+            raise ValueError(f"crps: the tails of {self.components!r} are beyond the range of numbers.")
         points, out = np.stack([low, np.maximum(high, low)], axis=1), np.zeros(y.shape)
         far = self.components.on_lattice & (high - low > MANY)
         for rows, score in (
@@ -167,6 +169,10 @@ class RankedScore:
                     cell < at, self._square_below(None, 0 * at + cell), self._square_above(None, 0 * at + cell)
                 )
                 out[:, j] += np.where(inside, self._cell(0 * at + cell, y[:, j]) - plain, 0.0)
+        if np.isnan(out).any():
+            raise ValueError(
+                f"crps: the distribution functions of {self.components!r} are out of the range of numbers."
+            )
         return out
 
     def _square_below(self, rows, k):

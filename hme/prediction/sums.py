@@ -11,6 +11,7 @@ SHORT = 16  # numbers that are gone through one by one; longer panels are this t
 NODES = np.array([0, 1, 2, 5, 8, 11, 14, 15, 16])  # where a panel of 16 is asked: like Chebyshev's points
 COARSE = np.array([0, 2, 4, 6, 8])  # of the nodes
 LEVEL = 1e-9  # relative difference of the rules on few and on all nodes; the latter is then right to many more digits
+CROWD = 1024  # panels of a sum at a time, at most
 FIRST = 8.0  # panels to begin with
 LARGE = 4096  # length from which on moments are those of Euler's and Maclaurin's formula
 
@@ -39,13 +40,13 @@ def long_sums(function, first, last):
         values = _at_nodes(function, problem, start, power, NODES)
         fine, coarse = (_integrals(values, power, index) for index in (np.arange(len(NODES)), COARSE))
         pending = np.bincount(problem, np.abs(fine), len(total))
-        good = np.abs(fine - coarse) <= LEVEL * (size + pending)[problem]
-        good &= np.isfinite(fine)
+        good = ~(np.abs(fine - coarse) > LEVEL * (size + pending)[problem])  # nan stays nan
         short = ~good & (power == 0)
         if short.any():
             every = _at_nodes(function, problem[short], start[short], power[short], np.arange(SHORT))
             fine[short] = every.sum(axis=1)
-        done = good | short
+        # Rounding may leave nothing that is smooth.
+        done = good | short | (2.0**power <= np.spacing(start)) | (len(problem) > CROWD * len(first))
         total += np.bincount(problem[done], fine[done], len(total))
         size += np.bincount(problem[done], np.abs(fine[done]), len(total))
         left, power = start[~done], power[~done] - 1

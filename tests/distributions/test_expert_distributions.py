@@ -57,11 +57,12 @@ def test_families_say_what_their_likelihood_is(family, kind):
     assert none.shape == (0, ours.shape[1])
 
 
-def test_classifiers_have_none():
+def test_classifiers_have_categorical_ones():
     rows = make_rows("two classes")
     family, params = fit_once(LogisticExpert(), rows, make_resp(rows))
-    with pytest.raises(NotImplementedError, match="LogisticExpert has no distribution"):
-        family.predict_dist(params, rows)
+    dist = family.predict_dist(params, rows)
+    np.testing.assert_allclose(dist.logpdf(rows.y[:, None]), family.log_prob(params, rows), rtol=1e-12)
+    np.testing.assert_allclose(dist.probability, family.predict(params, rows), rtol=1e-12)
 
 
 @pytest.mark.parametrize(
