@@ -147,7 +147,7 @@ def test_trials_and_offset_together():
     np.testing.assert_allclose(
         fitted.predict_experts(X, trials=TRIALS, offset=0.1 * X[:, 0]), TRIALS[:, None] * rate, rtol=1e-12
     )
-    mean, std = fitted.predict(X, return_std=True, trials=TRIALS, offset=0.1 * X[:, 0])
+    mean, std = fitted.predict(X, return_std=True, density="plug-in", trials=TRIALS, offset=0.1 * X[:, 0])
     prior, means = fitted.gate_proba(X), TRIALS[:, None] * rate
     variance = (prior * (means * (1 - rate) + (means - mean[:, None]) ** 2)).sum(axis=1)
     np.testing.assert_allclose(std, np.sqrt(variance), rtol=1e-10)
