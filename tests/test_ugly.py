@@ -42,7 +42,7 @@ def test_a_draw_depends_on_its_seed_and_number_alone():
 
 
 PLAIN = Configuration(
-    "regression", {"depth": "1", "expert": "None", "gate": "None", "max_iter": "5", "tol": "1e-2"},
+    "regression", {"depth": "1", "expert": "None", "gate": "None", "max_iter": "5", "random_state": "0"},
     np.random.default_rng(0).normal(size=(30, 2)), np.random.default_rng(1).normal(size=30),
 )  # fmt: skip
 

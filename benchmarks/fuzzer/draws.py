@@ -205,6 +205,7 @@ def _gate(rng, shape, name):
 def _settings(rng):
     settings = {name: _pick(rng, values) for name, (values, share) in SETTINGS.items() if rng.random() < share}
     settings["max_iter"] = str(int(rng.integers(1, 30)))
+    settings.setdefault("random_state", "0")  # the same numbers in every run
     if rng.random() < 0.3:
         settings["start"] = repr(_pick(rng, STARTS))
     if "n_init" in settings and rng.random() < 0.3:

@@ -26,18 +26,27 @@ class Fitted:
     model: object
 
     @cached_property
-    def X(self):
-        return self.configuration.table()
+    def counted(self):
+        """The configuration without the rows of zero weight, whose classes the model may not know."""
+        return counted(self.configuration)
 
     @cached_property
+    def X(self):
+        return self.counted.table()
+
+    @property
+    def y(self):
+        return self.counted.y
+
+    @property
     def rows(self):
         """Arguments of the predict side."""
-        return self.configuration.given("offset", "trials")
+        return self.counted.given("offset", "trials")
 
-    @cached_property
+    @property
     def seen(self):
         """Arguments of `log_likelihood`."""
-        return self.configuration.given("offset", "trials", "groups")
+        return self.counted.given("offset", "trials", "groups")
 
     @property
     def traits(self):
@@ -79,8 +88,14 @@ class Fitted:
 def likelihood(configuration, at):
     """Log-likelihood of rows under the fit to a configuration; of rows that count."""
     model = configuration.quietly()
-    at = at.take(at.aligned.get("sample_weight", np.ones(len(at.X))) > 0)
+    at = counted(at)
     return model.log_likelihood(at.table(), at.y, **at.given("offset", "trials", "groups"))
+
+
+def counted(configuration):
+    """The rows that count."""
+    weight = configuration.aligned.get("sample_weight")
+    return configuration if weight is None or (weight > 0).all() else configuration.take(weight > 0)
 
 
 def distance(a, b):

@@ -27,7 +27,7 @@ LEVELS = (0.01, 0.3, 0.5, 0.9, 0.99)
 
 def probabilities(fitted):
     """Priors, responsibilities and class probabilities are probabilities, and finite is what must be."""
-    model, X, y = fitted.model, fitted.X, fitted.configuration.y
+    model, X, y = fitted.model, fitted.X, fitted.y
     tables = {"gate_proba": model.gate_proba(X), "responsibilities": model.responsibilities(X, y, **fitted.seen)}
     if fitted.configuration.task == "classification":
         tables["predict_proba"] = model.predict_proba(X)
@@ -36,9 +36,7 @@ def probabilities(fitted):
         holds((table >= 0).all() and np.abs(table.sum(axis=1) - 1.0).max() < SUMS, f"{name} do not sum to one")
     each = model.log_likelihood(X, y, **fitted.seen)
     no_nan(each, "log_likelihood")
-    weight = fitted.configuration.aligned.get("sample_weight")
     if "groups" not in fitted.seen and "labels" not in fitted.configuration.aligned:
-        each = each if weight is None else each[weight > 0]
         holds(np.isfinite(each).all(), "log_likelihood of a row of the fit is not finite")
 
 
@@ -70,7 +68,7 @@ def distribution(fitted):
     """
     if fitted.configuration.task == "classification":
         return
-    model, X, y = fitted.model, fitted.X, fitted.configuration.y
+    model, X, y = fitted.model, fitted.X, fitted.y
     dist = model.predict_dist(X, **fitted.rows)
     quantiles = dist.icdf(LEVELS)
     no_nan(quantiles, "quantiles")
@@ -90,7 +88,7 @@ def crps(fitted):
     """The continuous ranked probability score is a number, and not negative beyond rounding."""
     if fitted.configuration.task == "classification":
         return
-    y = fitted.configuration.y
+    y = fitted.y
     score = asked(lambda: fitted.model.predict_dist(fitted.X, **fitted.rows).crps(y))
     if score is not None:
         no_nan(score, "crps")
@@ -109,8 +107,8 @@ def regions(fitted):
 
 def scores(fitted):
     """Scores and criteria are numbers."""
-    model, y, X = fitted.model, fitted.configuration.y, fitted.X
-    arguments = fitted.configuration.given("sample_weight")
+    model, y, X = fitted.model, fitted.y, fitted.X
+    arguments = fitted.counted.given("sample_weight")
     for name in ("bic", "aic", "icl"):
         value = asked(lambda name=name: getattr(model, name)(X, y, **arguments, **fitted.seen))
         no_nan(0.0 if value is None else value, name)
@@ -127,8 +125,8 @@ def text(fitted):
 
 def summary(fitted):
     """The summary has errors or says why not; estimates are never nan."""
-    arguments = fitted.configuration.arguments
-    table = asked(lambda: fitted.model.summary(fitted.X, fitted.configuration.y, **arguments))
+    arguments = fitted.counted.arguments
+    table = asked(lambda: fitted.model.summary(fitted.X, fitted.y, **arguments))
     if table is not None:
         holds("np." not in str(table), "a type of numpy in the summary")
         table._repr_html_()
@@ -136,7 +134,7 @@ def summary(fitted):
 
 def new_rows(fitted):
     """Rows that the fit has not seen, some of them far away, get numbers or a refusal in words."""
-    configuration, model = fitted.configuration, fitted.model
+    configuration, model = fitted.counted, fitted.model
     X = np.vstack([configuration.X[::-1] * 3.0, configuration.X * 1e4 - 1.0, np.zeros_like(configuration.X)])
     arguments = {name: np.tile(values, 3) for name, values in fitted.rows.items()}
     table = configuration.table(X)

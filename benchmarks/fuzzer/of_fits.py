@@ -55,10 +55,9 @@ def public_objective(fitted):
     parts = expert.cross_fitted, gate.cross_fitted, gate.routed, model.objective_ != "conditional"
     if any(parts) or {"labels", "groups"} & set(configuration.aligned) or "class_weight" in configuration.settings:
         return
-    weight = configuration.aligned.get("sample_weight", np.ones(len(configuration.X)))
-    seen = weight > 0
-    each = model.log_likelihood(fitted.X, configuration.y, **fitted.rows)
+    weight = fitted.counted.aligned.get("sample_weight", np.ones(len(fitted.y)))
+    each = model.log_likelihood(fitted.X, fitted.y, **fitted.rows)
     prior = model.model_.log_prior_density(model.params_) / weight.sum()
-    mean = weight[seen] @ each[seen] / weight.sum() + prior
-    error = abs(mean - model.lower_bounds_.max()) / (1.0 + max(np.abs(each[seen]).max(), abs(prior)))
+    mean = weight @ each / weight.sum() + prior
+    error = abs(mean - model.lower_bounds_.max()) / (1.0 + max(np.abs(each).max(), abs(prior)))
     holds(error <= 1e-8, f"the objective and log_likelihood differ by {error:.1e}")

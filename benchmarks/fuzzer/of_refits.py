@@ -74,7 +74,8 @@ def units_of_y(fitted):
 def forms(fitted):
     """A data frame, sparse rows and arrays in another order are the same table."""
     others = ["array", "fortran", "frame"]
-    if all(traits.sparse_input for traits in fitted.traits) and not fitted.configuration.ugly:
+    made = {"expert_features", "gate_features"} & set(fitted.configuration.settings)  # not by all transformers
+    if all(traits.sparse_input for traits in fitted.traits) and not fitted.configuration.ugly and not made:
         others.append("sparse")
     other = others[len(fitted.configuration.X) % len(others)]
     form = "sparse" if fitted.configuration.form == "sparse" else other
@@ -83,7 +84,7 @@ def forms(fitted):
 
 def jobs(fitted):
     """Starts that run at the same time give the same parameters, to the bit."""
-    configuration = fitted.configuration
+    configuration = fitted.configuration.with_settings(on_empty=None)
     if configuration["n_init"] is None:
         configuration = configuration.with_settings(n_init="2")
     alone = configuration.with_settings(random_state="1").quietly()
