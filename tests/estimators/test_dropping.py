@@ -93,7 +93,7 @@ def test_gates(gate):
     assert model.predict(X).shape == (N,) and model.responsibilities(X, Y).shape == (N, model.n_experts_)
 
 
-@pytest.mark.parametrize("gate", [FixedGate(no_weights)], ids=str)
+@pytest.mark.parametrize("gate", [FixedGate(no_weights)], ids=lambda gate: type(gate).__name__)
 def test_gates_that_know_experts_by_number_refuse(gate):
     with pytest.raises(ValueError, match="on_empty='drop' does not go with gate FixedGate"):
         fitted(gate=gate)
