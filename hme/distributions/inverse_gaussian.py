@@ -49,7 +49,8 @@ class InverseGaussian(Positive):
         """Where a is z: near the quantile of probability ndtr(z)."""
         step = 0.5 * z * np.sqrt(self.dispersion * self.expected)
         # t - 1 / t = 2 step, without cancellation
-        t = np.where(step >= 0, step + np.hypot(step, 1.0), 1.0 / (np.hypot(step, 1.0) - step))
+        far = np.hypot(step, 1.0) + np.abs(step)
+        t = np.where(step >= 0, far, 1.0 / far)
         return self.expected * t**2
 
     def icdf(self, q):
