@@ -124,12 +124,12 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
     guard, history, reason = Guard(model, options, reached), [], "max_iter"
     try:
         for sweep in range(options.max_iter):
+            if guard.leaping:
+                objective, params = guard.land(params, rows, assign)
+                history.append((objective, False, np.nan, guard.best.stats.load))
+                continue
             with np.errstate(all="ignore"):  # the guard handles what overflows
                 objective, stats = model.e_step(params, rows, assign)
-            if guard.leaping:
-                history.append((objective, False, np.nan, stats.load))
-                params = guard.land(params, objective, stats, rows)
-                continue
             gain = guard.gain(objective)
             if guard.rejects(objective, gain):
                 history.append((objective, False, np.nan, stats.load))
