@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["Guard", "limit"]
+__all__ = ["SETTLING", "Guard", "limit"]
 
 # The objective may fall by rounding; a fall beyond this share of its size is the step's fault.
 ROUNDING = 1e-13
@@ -81,7 +81,7 @@ class Guard:
         self.best, self.falls, self.gains, self.started = None, 0, [], False
         self.leaps = options.accelerate and options.algorithm == "em" and model.exact and not model.routed
         self.leaping, self.plain, self.trail, self.longest = False, None, [], FIRST_LEAP
-        self.settled = False
+        self.settled = options.settled
 
     def gain(self, objective):
         """How much better the objective is than the best; at the start, how far from that of an earlier fit."""
