@@ -220,7 +220,7 @@ DRAWN = "labels", "directions", "hyperplanes", "residuals", "labels", "perturbed
 FIXED = "model_tree", "kmeans"
 # Where a sweep is cheap, in rows times leaves, and there are few leaves, start="auto" tries so many starts, or chooses
 # every one of several from so many.
-CHEAP, FEW_LEAVES, TRIED, CHOSEN_FROM = 8 * BLOCK_ROWS, 6, 10, 3
+CHEAP, FEW_LEAVES, TRIED, CHOSEN_FROM = 8 * BLOCK_ROWS, 6, 12, 4
 
 
 def sequence(first, n_init, classification, grouped=False):
