@@ -53,7 +53,7 @@ def test_leaps_end_where_plain_steps_end_with_fewer_sweeps(family):
 def test_leaps_keep_constraints():
     x, y = overlapping()
     expert = LinearExpert(alpha=0.0, nonnegative=True)
-    model = HMERegressor(n_experts=2, gate="constant", expert=expert, start="hyperplanes", random_state=0).fit(x, y)
+    model = HMERegressor(n_experts=2, gate="constant", expert=expert, start="hyperplanes", random_state=0).fit(-x, y)
     assert (model.experts_.coef >= 0).all() and (model.experts_.coef == 0).any()
 
 
