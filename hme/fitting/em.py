@@ -137,7 +137,7 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
             if guard.rejects(objective, gain):
                 history.append((objective, False, np.nan, stats.load))
                 if guard.gives_up():
-                    reason = "converged" if guard.wanders else "stalled"
+                    reason = "converged" if guard.nothing_left() else "stalled"
                     break
                 params = guard.next_params(params, objective, stats, rows)
                 continue
