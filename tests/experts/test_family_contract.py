@@ -145,7 +145,8 @@ def test_expert_gradient_is_that_of_q(expert, kind):
     if response is not None:
         noise = getattr(params, "variance", None)  # slopes are in units of the noise, or of the linear predictor
         own = noise is not None and response.scale(params) is noise
-        numeric = numeric * (np.sqrt(noise)[..., None] if own else np.reshape(response.unit_, (-1, 1)))
+        unit = np.sqrt(noise) if own else response.unit_ * response.spread_
+        numeric = numeric * np.reshape(unit, (-1, numeric.shape[1], 1))
     for scalar in response.scalars if response else ():  # by their logarithms
         value = getattr(params, scalar.name)
         by_value = central_differences(lambda: q_of_expert(expert, params, rows, resp), value)
