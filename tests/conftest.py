@@ -1,4 +1,4 @@
-"""How many random tables the property tests draw, and where fits try one start: few by default, many if slow tests run."""
+"""How many random tables the property tests draw, few unless slow tests are asked for; and where fits try one start."""
 
 import pytest
 from hypothesis import settings

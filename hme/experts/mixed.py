@@ -337,6 +337,10 @@ class MixedExpert(Expert):
         parts = [self.families_[g].gradient(part, stats[g]) for g, _, part in self._groups(params)]
         return np.concatenate([np.ravel(part) for part in parts])
 
+    def rounding(self, params, stats):
+        parts = [self.families_[g].rounding(part, stats[g]) for g, _, part in self._groups(params)]
+        return np.hypot.reduce(parts, initial=0.0)
+
     def interpolate(self, old, new, step):
         return self._joined(
             family.interpolate(old.parts[g], new.parts[g], step) for g, family in enumerate(self.families_)

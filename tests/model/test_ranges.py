@@ -20,8 +20,10 @@ FAR = np.array([[0.5, 40.0, 1.0], [-0.5, 0.1, -300.0], [30.0, -20.0, 500.0], [0.
 INSIDE = np.clip(FAR, X.min(axis=0), X.max(axis=0))
 
 
-def fit(estimator=HMERegressor, **settings):
-    return estimator(n_experts=2, **settings).fit(X, Y if estimator is HMERegressor else (Y > 0).astype(int))
+def fit(estimator=HMERegressor, start="model_tree", **settings):
+    return estimator(n_experts=2, start=start, **settings).fit(
+        X, Y if estimator is HMERegressor else (Y > 0).astype(int)
+    )
 
 
 MODELS = {
