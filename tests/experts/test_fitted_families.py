@@ -115,7 +115,7 @@ CASES = {
     "tree, laplace": Case(EstimatorExpert(DecisionTreeRegressor(max_depth=2), "laplace", cv=2), "numbers"),
     "frozen": Case(EstimatorExpert(KNOWN), "numbers", "bootstrap skops"),
     "classifier": Case(EstimatorExpert(GaussianNB(), cv=2), "classes"),
-    "tree": Case(TreeExpert(max_depth=2, cv=2), "numbers", "skops"),
+    "tree": Case(TreeExpert(max_depth=2, cv=2), "numbers", "bootstrap skops"),
     "tree of classes": Case(TreeExpert(max_depth=2, cv=2), "classes"),
     "a user's line": Case(users.LogNormalLine(), "positive", "bootstrap skops"),
     "a user's log-normal": Case(users.LogNormalExpert(), "positive", "bootstrap"),
@@ -126,11 +126,19 @@ CASES = {
 }
 
 
-def every(asked=None, only=lambda case: True):
+# One of each kind of parameters, noise, distribution and way of fitting; the others are fitted where slow tests run.
+DEFAULT = {
+    "linear", "linear, covariances", "student", "constant classes", "gamma, inverse", "poisson, no zeros",
+    "negative binomial", "logistic, three", "point mass", "line, background", "poisson, point mass", "ridge",
+    "tree", "a user's line", "a user's log-normal", "a user's in a list",
+}  # fmt: skip
+
+
+def every(asked="", only=lambda case: True):
     """Parameters of a test: names of cases, those from which the thing `asked` for takes time left out by default."""
     names = [name for name, case in CASES.items() if only(case)]
     return pytest.mark.parametrize(
-        "name", [name if asked is None or asked in CASES[name].of else slow_case(name) for name in names]
+        "name", [name if name in DEFAULT and asked in CASES[name].of else slow_case(name) for name in names]
     )
 
 
@@ -218,7 +226,7 @@ KNOWN_SLOPES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", KNOWN_SLOPES)
+@pytest.mark.parametrize("name", [name if name in DEFAULT else slow_case(name) for name in KNOWN_SLOPES])
 def test_slopes_are_those_that_made_the_data(name):
     coef = fitted(name).experts_.coef
     coef = coef[np.argsort(-coef[:, 0])]
