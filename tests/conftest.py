@@ -1,23 +1,28 @@
-"""How many random tables the property tests draw, few unless slow tests are asked for; and where fits try one start."""
+"""What the default run leaves out of every test: it draws few random tables, and fits from few starts."""
 
 import pytest
 from hypothesis import settings
 
+from hme.fitting import starts
+
 settings.register_profile("default run", max_examples=5)
 settings.register_profile("everything", max_examples=40)
 
-# Where the subject is what a fit is made of, or what is asked of it, and not where it starts.
-ONE_START = {"experts", "numerics", "inference", "bootstrap", "diagnosis", "test_own_families.py"}
+# Where starts are the subject, or results are on a page, the default run draws as many as users do.
+WITH_ALL_STARTS = {"test_restarts.py", "test_starts.py", "test_ascent.py", "test_readme.py", "test_docs.py"}
+
+
+def _is_default(config):
+    return "not slow" in config.option.markexpr
 
 
 def pytest_configure(config):
-    settings.load_profile("default run" if "not slow" in config.option.markexpr else "everything")
+    settings.load_profile("default run" if _is_default(config) else "everything")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_start(request):
-    """Fits of small tables try one start here, as those of large ones do, instead of ten."""
-    with pytest.MonkeyPatch.context() as patch:
-        if not ONE_START.isdisjoint((request.path.parent.name, request.path.name)):
-            patch.setattr("hme.fitting.starts.CHEAP", 0)
-        yield
+@pytest.fixture(autouse=True)
+def few_starts(request, monkeypatch):
+    """Short runs do not choose the start: the first one is taken, as on large tables."""
+    is_doctest = type(request.node).__name__ == "DoctestItem"
+    if _is_default(request.config) and not is_doctest and request.path.name not in WITH_ALL_STARTS:
+        monkeypatch.setattr(starts, "CHEAP", 0)

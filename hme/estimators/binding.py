@@ -4,13 +4,13 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from ..model.features import Columns
 from ..model.folds import fold_numbers
 from ..model.mixture import Mixture
 from ..model.rows import Rows
 from ..model.tree import Tree
+from ..numerics.threads import one_thread
 from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels
 from .settings import check_settings
@@ -78,7 +78,7 @@ def rebound(given, bound, kept, tree):
 
 def _mixture(expert, gate, tree, rows, columns):
     # One thread, as in the fit, so that results do not depend on their number. The guard notices what overflows.
-    with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         with _as_users_write_it("gate", gate):
             gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
         with _as_users_write_it("expert", expert):

@@ -45,10 +45,10 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. Computations use
         standardised columns in either case, and coefficients are reported in the units of X.
     hold_range : bool, default=True
-        Whether columns of new rows are held at their ranges in the fit: what gate and experts say of a row beyond them
-        is what they say at the nearest values inside. Far outside, experts that were fitted elsewhere may take over,
-        and their lines end anywhere. One expert is the plain model, whose columns are never held. `outside_range` tells
-        which rows are meant.
+        Whether columns of new rows are held near their ranges in the fit, eq. (held): what gate and experts say of a
+        row further out than a quarter of the range is what they say at the nearest values inside. Far outside, experts
+        that were fitted elsewhere may take over, and their lines end anywhere. One expert is the plain model, whose
+        columns are never held. `outside_range` tells which rows are outside the range.
     algorithm : {"em", "hard", "stochastic"} or tuple of them, default="em"
         "em" weights every expert by its responsibilities. "hard" gives each row to its most probable expert, as in
         clusterwise regression, and maximises the classification likelihood. "stochastic" draws one expert for each row

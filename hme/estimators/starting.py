@@ -62,10 +62,11 @@ def start(model, given, bound):
     n_starts, n_finalists = model.n_init, model.n_finalists
     if isinstance(first, str) and first == "auto" and n_finalists is not None:
         n_starts = starts.n_tried(mixture, rows, tree, model.n_init, em_options.algorithm)
-        if n_starts > model.n_init and n_finalists == "auto":
-            n_finalists = model.n_init
+    brief = n_starts > model.n_init
+    if brief and n_finalists == "auto":
+        n_finalists = model.n_init
     names = starts.sequence(first, n_starts, model.task == "classification", grouped)
-    jobs = mixture, rows, tree, names, em_options, resp, n_finalists, model.n_jobs, preferred(model)
+    jobs = mixture, rows, tree, names, em_options, resp, n_finalists, model.n_jobs, preferred(model), brief
     return Start(names, partial(restarts.run, *jobs), em_options, fitted_on)
 
 

@@ -369,9 +369,8 @@ class PredictorExpert(AdditiveExpert):
         squares = (np.einsum("ktpp->ktp", stats.gram) * params.coef**2).sum(axis=2)
         if self.response_.link != "identity":  # means have relative errors of their own
             squares = squares + stats.gram[..., -1, -1]
-        with np.errstate(all="ignore"):
-            total = np.nansum(squares / self.response_.scale(params))
-        return np.finfo(float).eps * np.sqrt(max(float(total), 0.0))
+        total = (squares / self.response_.scale(params)).sum()
+        return np.finfo(float).eps * np.sqrt(total) if np.isfinite(total) else 0.0
 
     def pulls(self, params, stats):
         precision = 1.0 / self.response_.scale(params)[..., None]

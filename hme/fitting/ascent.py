@@ -9,9 +9,10 @@ leaves over, and all experts get some more of the rows on one side of a directio
 import numpy as np
 
 from ..numerics.kernels import solve_psd
+from ..numerics.quantiles import quantiles
 from . import em
 from .guard import limit
-from .regions import dense, points_of, quantiles, targets_of
+from .regions import dense, points_of, targets_of
 
 __all__ = ["climb"]
 
@@ -67,7 +68,7 @@ def _higher(mixture, rows, fit, options):
         while len(reached) < MOST_SWEEPS:
             try:
                 run = em.fit(mixture, rows, params, quiet)
-            except ValueError:  # the push has led out of range
+            except (ValueError, np.linalg.LinAlgError):  # the push has led out of range
                 break
             if run.reason == "interrupted":
                 raise KeyboardInterrupt
@@ -133,8 +134,8 @@ def _divisions(X, Y, weight):
     axis = np.linalg.eigh(R.T @ (R * weight[:, None]))[1][:, -1]
     residual = R @ axis
     yield residual
-    root = np.linalg.cholesky(gram + ridge)
-    tilted = np.linalg.solve(root, X.T @ (X * (weight * residual**2)[:, None]))
-    direction = np.linalg.eigh(np.linalg.solve(root, tilted.T))[1][:, -1]
-    yield residual * (X @ np.linalg.solve(root.T, direction))
+    value, vector = np.linalg.eigh(gram + ridge)
+    white = vector / np.sqrt(np.maximum(value, RIDGE))
+    direction = np.linalg.eigh(white.T @ (X.T @ (X * (weight * residual**2)[:, None])) @ white)[1][:, -1]
+    yield residual * (X @ (white @ direction))
     yield np.abs(residual)

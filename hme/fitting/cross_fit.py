@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 
 from ..model.folds import fold_numbers
 from ..numerics.kernels import log_normalize
+from ..numerics.threads import one_thread
 from . import training
 
 __all__ = ["uncertainty"]
@@ -48,7 +48,7 @@ def uncertainty(mixture, rows, fit, options):
     Uncertainty or None
         None of families that have no distribution.
     """
-    with threadpool_limits(1, user_api="blas"), np.errstate(all="ignore"):
+    with one_thread(), np.errstate(all="ignore"):
         found, parts = mixture.uncertainty(fit.params, rows), None
         try:
             mixture.expert.predictive(fit.params.experts, rows[:1], found.experts)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .algorithms import ALGORITHMS
-from .guard import Guard
+from .guard import SETTLING, Guard
 
 __all__ = ["Fit", "History", "Options", "fit"]
 
@@ -37,6 +37,8 @@ class Options(NamedTuple):
         as not accepted; it is followed by an M-step, whose result is kept only if the objective has not fallen.
     climbs : bool
         Whether a fit that has converged is pushed off the point where it stands, see `ascent.climb`.
+    settled : bool
+        Whether the run continues one whose early sweeps are over, so that EM may leap at once.
     """
 
     max_iter: int = 500
@@ -47,11 +49,12 @@ class Options(NamedTuple):
     seed: Any = 0
     accelerate: bool = True
     climbs: bool = True
+    settled: bool = False
 
     def after(self, done, left):
         """The options of a run that continues one of `done` sweeps, for `left` sweeps at most."""
         callback = None if self.callback is None else _Later(self.callback, done)
-        return self._replace(max_iter=left, callback=callback)
+        return self._replace(max_iter=left, callback=callback, settled=done >= SETTLING)
 
 
 class _Later:
@@ -124,12 +127,12 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
     guard, history, reason = Guard(model, options, reached), [], "max_iter"
     try:
         for sweep in range(options.max_iter):
+            if guard.leaping:
+                objective, params = guard.land(params, rows, assign)
+                history.append((objective, False, np.nan, guard.best.stats.load))
+                continue
             with np.errstate(all="ignore"):  # the guard handles what overflows
                 objective, stats = model.e_step(params, rows, assign)
-            if guard.leaping:
-                history.append((objective, False, np.nan, stats.load))
-                params = guard.land(params, objective, stats, rows)
-                continue
             gain = guard.gain(objective)
             if guard.rejects(objective, gain):
                 history.append((objective, False, np.nan, stats.load))

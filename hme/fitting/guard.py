@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["Guard", "limit"]
+__all__ = ["SETTLING", "Guard", "limit"]
 
 # The objective may fall by rounding; a fall beyond this share of its size is the step's fault.
 ROUNDING = 1e-13
@@ -85,7 +85,7 @@ class Guard:
         self.best, self.falls, self.gains, self.started = None, 0, [], False
         self.leaps = options.accelerate and options.algorithm == "em" and model.exact and not model.routed
         self.leaping, self.plain, self.trail, self.longest = False, None, [], FIRST_LEAP
-        self.settled, self.rounding = False, 0.0
+        self.settled, self.rounding = options.settled, 0.0
 
     def gain(self, objective):
         """How much better the objective is than the best; at the start, how far from that of an earlier fit."""
@@ -162,12 +162,20 @@ class Guard:
         near = self.model.interpolate(first, second, length)
         return self.model.interpolate(near, self.model.interpolate(second, params, length), length)
 
-    def land(self, params, objective, stats, rows):
-        """The M-step from where a leap has led, which obeys all constraints; after a failed leap the plain step."""
+    def land(self, params, rows, assign):
+        """The objective where a leap has led, and the M-step from there, which obeys all constraints.
+
+        Where there is no distribution, as with a covariance that is not positive definite, the plain step is taken.
+        """
         self.leaping = False
-        if np.isfinite(objective):
-            return self.model.m_step(params, stats, rows)
-        return self.next_params(params, objective, stats, rows)
+        try:
+            with np.errstate(all="ignore"):
+                objective, stats = self.model.e_step(params, rows, assign)
+            if np.isfinite(objective):
+                return objective, self.model.m_step(params, stats, rows)
+        except np.linalg.LinAlgError:
+            objective = np.nan
+        return objective, self.next_params(params, objective, None, rows)
 
     def _length(self):
         """How many plain steps a leap covers; one where there is none, or where EM is not steady."""

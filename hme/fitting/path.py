@@ -6,9 +6,9 @@ import warnings
 import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
 from ..numerics.checks import check_choice, check_int, check_real
+from ..numerics.threads import one_thread
 from ..registry import make_expert, make_gate
 
 __all__ = ["AlphaPath", "alpha_path"]
@@ -209,7 +209,7 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
             raise ValueError("alphas must hold at least one number.")
     running = clone(model).set_params(warm_start=True)
     answered = {name: value for name, value in rows.items() if name != "labels"}  # `labels` are for `fit` only
-    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):  # the products of blocks are small
+    with warnings.catch_warnings(), one_thread():  # the products of blocks are small
         warnings.simplefilter("ignore", ConvergenceWarning)  # one warning at the end stands for all
         running.fit(X, y, sample_weight=sample_weight, **rows)
         if model.on_empty == "drop":  # all fits of the path have the same experts

@@ -14,6 +14,8 @@ __all__ = ["expected", "finalists", "race"]
 FIRST_SWEEPS = 40
 # The number of finalists is enforced when this many sweeps have been made, by halves.
 HALVED_FROM = 160
+# Sweeps of candidates before the first comparison.
+BRIEF = 12
 # Gains that a start can expect: so many times the estimate, whose gains shrink at least by this factor.
 OPTIMISM, SLOWEST = 5.0, 0.95
 # Starts are on their way to the same maximum if their limits differ by less than this, in nats per unit of weight, and
@@ -31,7 +33,7 @@ def finalists(n_finalists, n_starts):
     return n_finalists if n_starts > 1 else None
 
 
-def race(field, mixture, rows, options, most, prefer):
+def race(field, mixture, rows, options, most, prefer, brief=False):
     """Advance the starts of a field until all that may win have ended.
 
     Parameters
@@ -46,6 +48,8 @@ def race(field, mixture, rows, options, most, prefer):
         Starts that run to the end at most, beside those that have converged before.
     prefer : {"interior", "likelihood"}
         What makes one fit better than another, see `ends.worth`.
+    brief : bool
+        Whether the starts are candidates, of which short runs choose `most`: the best third goes on each time.
     """
     everyone = range(len(field.names))
     if not _steady(mixture, options):
@@ -54,7 +58,8 @@ def race(field, mixture, rows, options, most, prefer):
         else:
             _one_round(field, mixture, rows, options, most, prefer)
         return
-    sweeps, out = FIRST_SWEEPS, {}
+    sweeps, halved_from, share = (BRIEF, BRIEF, 3) if brief else (FIRST_SWEEPS, HALVED_FROM, 2)
+    out = {}
     field.advance(everyone, min(sweeps, options.max_iter))
     while not field.interrupted:
         running = [i for i in _unfinished(field.fits, options) if i not in out]
@@ -63,9 +68,9 @@ def race(field, mixture, rows, options, most, prefer):
         running = [i for i in running if i not in out and _hope(field.fits[i]) >= best]
         if not running:
             break
-        if sweeps >= HALVED_FROM and len(running) > most:
+        if sweeps >= halved_from and len(running) > most:
             running.sort(key=lambda i: (-field.fits[i].objective, i))
-            stay = max(most, (len(running) + 1) // 2)
+            stay = max(most, -(-len(running) // share))
             out |= dict.fromkeys(running[stay:], "outrun")
             running = sorted(running[:stay])
         sweeps *= 2

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
-from threadpoolctl import threadpool_limits  # scikit-learn brings it
 
 from ..model import mixture as mixtures
+from ..numerics.threads import one_thread
 from . import em, ends, racing, starts, training
 
 __all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
@@ -35,7 +35,9 @@ class Outcome(NamedTuple):
     interrupted: str = ""  # where an interrupt came, such as "in start 3 of 8, after 12 sweeps"
 
 
-def run(mixture, rows, tree, names, options, given=None, n_finalists=None, n_jobs=None, prefer="likelihood"):
+def run(
+    mixture, rows, tree, names, options, given=None, n_finalists=None, n_jobs=None, prefer="likelihood", brief=False
+):
     """Fit from every start.
 
     Parameters
@@ -56,6 +58,8 @@ def run(mixture, rows, tree, names, options, given=None, n_finalists=None, n_job
         Fits that run at the same time.
     prefer : {"interior", "likelihood"}
         What the starts race for, see `ends.worth`.
+    brief : bool
+        Whether the starts are candidates, of which short runs choose the finalists.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def run(mixture, rows, tree, names, options, given=None, n_finalists=None, n_job
         field.advance(range(len(names)), options.max_iter)
     else:
         field.options = options._replace(climbs=False)  # only of the winner it matters whether it stands at a saddle
-        racing.race(field, mixture, rows, options, most, prefer)
+        racing.race(field, mixture, rows, options, most, prefer, brief)
         numbers = sorted(field.fits)
         field.climb(numbers[ends.best_of(mixture, rows, [field.fits[i] for i in numbers], prefer, options.tol)])
     numbers = sorted(field.fits)
@@ -173,7 +177,7 @@ class _Job(NamedTuple):
     @contextmanager
     def quietly():
         """One thread, so that results do not depend on their number; the guard notices what overflows."""
-        with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             yield
 
 
@@ -207,7 +211,7 @@ def _joined(before, fit):
 
 def continue_fit(mixture, rows, params, options, reached=-np.inf, warm=True):
     """Fit from parameters, those of an earlier fit if `warm`; see `em.fit` for `reached`."""
-    with threadpool_limits(1, user_api="blas"):
+    with one_thread():
         return training.train(mixture, rows, params, options, reached, warm)
 
 

@@ -10,8 +10,9 @@ from sklearn.cluster import KMeans
 from ..model.folds import fold_numbers
 from ..model.rows import BLOCK_ROWS
 from ..numerics.kernels import log_normalize, solve_psd
+from ..numerics.quantiles import quantiles
 from .model_tree import SPLIT_RIDGE, model_tree, perturbed_model_tree
-from .regions import dense, divided, from_labels, points_of, quantiles, targets_of
+from .regions import dense, divided, from_labels, points_of, targets_of
 
 __all__ = [
     "STARTS",
@@ -219,7 +220,7 @@ DRAWN = "labels", "directions", "hyperplanes", "residuals", "labels", "perturbed
 FIXED = "model_tree", "kmeans"
 # Where a sweep is cheap, in rows times leaves, and there are few leaves, start="auto" tries so many starts, or chooses
 # every one of several from so many.
-CHEAP, FEW_LEAVES, TRIED, CHOSEN_FROM = 8 * BLOCK_ROWS, 6, 10, 3
+CHEAP, FEW_LEAVES, TRIED, CHOSEN_FROM = 8 * BLOCK_ROWS, 6, 12, 4
 
 
 def sequence(first, n_init, classification, grouped=False):

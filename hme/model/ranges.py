@@ -8,6 +8,17 @@ import scipy.sparse as sp
 __all__ = ["Ranges"]
 
 
+# Columns are held this share of their range beyond its ends. A line goes on a little way: some rows of any new table are
+# just outside the old one, and to hold them there would cost more than it saves.
+MARGIN = 0.25
+
+
+def _wider(limits, margin):
+    """Limits moved outwards by a share of the range."""
+    reach = margin * (limits.high - limits.low)
+    return limits._replace(low=limits.low - reach, high=limits.high + reach)
+
+
 class Limits(NamedTuple):
     """Least and largest value of each column, (p,) each."""
 
@@ -102,10 +113,10 @@ class Ranges(NamedTuple):
 
     def held(self, rows):
         """Rows whose columns are held at their ranges; `beyond` says by how much those of the experts were outside."""
-        X = self.expert.held(rows.X)
-        Z = X if self.gate is None else self.gate.held(rows.Z)
+        X = _wider(self.expert, MARGIN).held(rows.X)
+        Z = X if self.gate is None else _wider(self.gate, MARGIN).held(rows.Z)
         tables = [
-            limits.held(table) if limits is not None and _kind(table) is type(limits) else table
+            _wider(limits, MARGIN).held(table) if limits is not None and _kind(table) is type(limits) else table
             for limits, table in ((self.table, rows.table), (self.gate_table, rows.gate_table))
         ]
         beyond = None if X is rows.X else rows.X - X

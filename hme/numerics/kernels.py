@@ -4,6 +4,8 @@ Shapes: n rows, p design columns, q systems or experts. Arrays of shape (n, K) m
 (Fortran order): K is small and n is large, so reductions over experts then run along contiguous memory.
 """
 
+from functools import cache
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -15,6 +17,7 @@ __all__ = [
     "moments",
     "rounding_step",
     "solve_psd",
+    "upper_triangle",
     "weighted_cross",
     "weighted_gram",
     "whitener",
@@ -24,6 +27,12 @@ __all__ = [
 NULL_EIGENVALUE = 1e-12
 # Values that differ by less than this fraction of their size are equal but for round-off.
 ROUND_OFF = 1e-12
+
+
+@cache
+def upper_triangle(size, k=0):
+    """Indices of the upper triangle, as `np.triu_indices` makes them, for the many small matrices of a sweep."""
+    return np.triu_indices(size, k)
 
 
 def linear_scores(X, coef):
@@ -94,7 +103,7 @@ def weighted_gram(X, W):
     for j in range(p):
         start, stop = stop, stop + p - j
         np.multiply(columns[j:], columns[j], out=products[start:stop])
-    upper = np.triu_indices(p)
+    upper = upper_triangle(p)
     flat = (products @ W).T
     gram[:, upper[0], upper[1]] = flat
     gram[:, upper[1], upper[0]] = flat

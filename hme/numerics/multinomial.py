@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
+from .kernels import linear_scores, solve_psd, upper_triangle, weighted_cross, weighted_gram
 from .penalties import lasso_minimum, subgradient, whole
 from .rank import n_independent as independent_of
 
@@ -81,7 +81,7 @@ def statistics(log_probability, X, target):
     expected = total[:, :, None] * probability
     gradient = weighted_cross(X, _flat(target - expected)).reshape(Q, C, X.shape[1])
     if _exact(C, X.shape[1]):
-        pairs = zip(*np.triu_indices(C, k=1), strict=True)
+        pairs = zip(*upper_triangle(C, 1), strict=True)
         by_pair = [expected[:, :, b].T * probability[:, :, c].T for b, c in pairs]  # along contiguous memory
         weights = np.stack(by_pair).transpose(2, 1, 0)
     else:
@@ -110,7 +110,7 @@ def hessian(curvature, C):
     if not _exact(C, p):
         full[:, slots, :, slots, :] = curvature.swapaxes(0, 1)
         return full
-    first, second = np.triu_indices(C, k=1)
+    first, second = upper_triangle(C, 1)
     pairs = curvature.swapaxes(0, 1)
     full[:, first, :, second, :] = -pairs
     full[:, second, :, first, :] = -pairs

@@ -103,6 +103,7 @@ def test_package_follows_the_textbook(nested):
         tol=0.0,
         max_iter=15,
         accelerate=False,
+        start="model_tree",
     )
     with pytest.warns(match="max_iter"):
         model.fit(X, y)

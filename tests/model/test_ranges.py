@@ -10,20 +10,27 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from hme import HMEClassifier, HMERegressor
 from hme.inference import infer
-from hme.model.ranges import Limits
+from hme.model.ranges import MARGIN, Limits
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(150, 3))
 X[:, 2] = np.exp(X[:, 2])
 Y = np.where(X[:, 0] > 0, 1.0 + X[:, 1], -2.0 * X[:, 2]) + 0.1 * RNG.normal(size=150)
 FAR = np.array([[0.5, 40.0, 1.0], [-0.5, 0.1, -300.0], [30.0, -20.0, 500.0], [0.1, 0.2, 0.7]])
-INSIDE = np.clip(FAR, X.min(axis=0), X.max(axis=0))
+
+
+def held(new, columns):
+    """Each column held a share of its range beyond its ends."""
+    low, high = columns.min(axis=0), columns.max(axis=0)
+    return np.clip(new, low - MARGIN * (high - low), high + MARGIN * (high - low))
+
+
+INSIDE = held(FAR, X)
 
 
 def fit(estimator=HMERegressor, start="model_tree", **settings):
-    return estimator(n_experts=2, start=start, **settings).fit(
-        X, Y if estimator is HMERegressor else (Y > 0).astype(int)
-    )
+    y = Y if estimator is HMERegressor else (Y > 0).astype(int)
+    return estimator(n_experts=2, start=start, **settings).fit(X, y)
 
 
 MODELS = {
@@ -71,7 +78,7 @@ def test_lines_go_on_where_they_are_asked_to_and_of_one_expert():
 
 def test_the_predictive_density_widens_with_the_distance():
     model, steps = fit(), np.tile(X[:1], (4, 1))
-    steps[:, 1] = X[:, 1].max() * np.array([1.0, 2.0, 10.0, 100.0])
+    steps[:, 1] = X[:, 1].max() * np.array([2.0, 4.0, 10.0, 100.0])
     std = model.predict(steps, return_std=True)[1]
     assert (np.diff(std) > 0).all() and std[3] > 2 * std[0]
     plug_in = model.predict(steps, return_std=True, density="plug-in")[1]
@@ -97,14 +104,14 @@ def test_sparse_columns_are_held_as_dense_ones():
     dense[:, 2] = X[:, 2] + 1.0  # a column that is never zero
     model = HMERegressor(n_experts=2).fit(sp.csr_matrix(dense), Y)
     new = np.array([[5.0, 0.0, 0.0], [0.0, -70.0, 2.0], [0.3, 0.0, 90.0], [0.0, 0.1, 2.0]])
-    held = np.clip(new, dense.min(axis=0), dense.max(axis=0))
+    inside = held(new, dense)
     for table in (sp.csr_matrix(new), new):
-        np.testing.assert_allclose(model.predict(table), model.predict(held), rtol=1e-10)
+        np.testing.assert_allclose(model.predict(table), model.predict(inside), rtol=1e-10)
     np.testing.assert_allclose(
         model.predict(sp.csr_matrix(new), return_std=True)[1], model.predict(new, return_std=True)[1], rtol=1e-10
     )
     outside = model.outside_range(sp.csr_matrix(new))
-    assert sp.issparse(outside) and (outside.toarray() == (new != held)).all()
+    assert sp.issparse(outside) and (outside.toarray() == ((new < dense.min(axis=0)) | (new > dense.max(axis=0)))).all()
 
 
 def test_limits_pass_over_missing_values():
@@ -128,12 +135,12 @@ def test_estimators_see_held_tables():
     model = HMERegressor(n_experts=2, expert=FrozenEstimator(Seen().fit(X, Y))).fit(X, Y)
     seen.clear()
     model.predict(FAR)
-    assert max(seen) <= X.max()
+    assert max(seen) <= INSIDE.max()
     table, far = (pd.DataFrame(a, columns=["a", "b", "c"]).assign(kind="u") for a in (X, FAR))
     tree = HMERegressor(n_experts=2, expert=FrozenEstimator(Numbers().fit(table, Y)), gate="constant").fit(table, Y)
     seen.clear()
     tree.predict(far)
-    assert max(seen) <= X.max() and far["c"].max() == 500.0
+    assert max(seen) <= INSIDE.max() and far["c"].max() == 500.0
 
 
 def test_effects_are_derivatives_of_the_lines():

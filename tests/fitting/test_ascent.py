@@ -1,0 +1,82 @@
+"""A fit that has converged at a saddle is pushed off it."""
+
+import numpy as np
+import pytest
+
+from hme import HMEClassifier, HMERegressor
+from hme.experts import BinomialExpert, LinearExpert, PoissonExpert
+
+N = 400
+RNG = np.random.default_rng(0)
+X = RNG.uniform(-1, 1, (N, 1))
+KIND = RNG.integers(0, 2, N)
+MEAN = np.where(KIND, -1.0, 1.0) + X[:, 0]
+EQUAL = np.full((N, 2), 0.5)
+
+
+def target(family):
+    rng = np.random.default_rng(1)
+    if family == "poisson":
+        return rng.poisson(np.exp(1.0 + MEAN))
+    if family == "binomial":
+        return rng.binomial(8, 1 / (1 + np.exp(-2 * MEAN)))
+    if family == "gamma":
+        return np.exp(MEAN) * rng.gamma(20.0, 0.05, N)
+    return MEAN + 0.3 * rng.normal(size=N)
+
+
+FAMILIES = {
+    "linear": LinearExpert(alpha=0.0, variance_prior=None),
+    "shared slope": LinearExpert(alpha=0.0, shared_coef=True),
+    "constant": "constant",
+    "student": "student",
+    "laplace": "laplace",
+    "poisson": PoissonExpert(alpha=0.0),
+    "gamma": "gamma",
+    "binomial": BinomialExpert(alpha=0.0),
+}
+
+
+@pytest.mark.parametrize("gate", ["constant", "softmax", "gaussian"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_equal_experts_part(family, gate):
+    """From responsibilities that are all equal, a fixed point of EM, the fit comes as far as from the true classes."""
+    y, rows = target(family), {"trials": 8} if family == "binomial" else {}
+    settings = dict(n_experts=2, gate=gate, expert=FAMILIES[family], max_iter=2000)
+    stuck = HMERegressor(start=EQUAL, **settings).fit(X, y, **rows)
+    best = HMERegressor(start=KIND, **settings).fit(X, y, **rows)
+    assert stuck.converged_ and stuck.lower_bounds_[-1] > best.lower_bounds_[-1] - 1e-3
+
+
+def test_groups_part_as_wholes():
+    groups = np.arange(N) // 4
+    kind = np.random.default_rng(0).integers(0, 2, N // 4)[groups]
+    y = np.where(kind, -1.0, 1.0) * X[:, 0] + 0.3 * RNG.normal(size=N)
+    settings = dict(n_experts=2, gate="constant", expert=FAMILIES["linear"])
+    stuck = HMERegressor(start=EQUAL, **settings).fit(X, y, groups=groups)
+    best = HMERegressor(start=kind, **settings).fit(X, y, groups=groups)
+    assert stuck.lower_bounds_[-1] > best.lower_bounds_[-1] - 1e-3
+
+
+def test_logistic_experts_part():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(N, 2))
+    labels = (X[:, 0] * X[:, 1] + 0.1 * rng.normal(size=N) > 0).astype(int)
+    settings = dict(n_experts=2, random_state=0)
+    stuck = HMEClassifier(start=EQUAL, **settings).fit(X, labels)
+    assert stuck.lower_bounds_[-1] > HMEClassifier(n_experts=1).fit(X, labels).lower_bounds_[-1] + 0.2
+
+
+def test_one_class_stays_at_one_expert():
+    """Where there is nothing to find, a push leads back, and the fit has converged."""
+    y = X[:, 0] + 0.3 * np.random.default_rng(3).normal(size=N)
+    one, two = (HMERegressor(n_experts=k, gate="constant", expert=FAMILIES["linear"]).fit(X, y) for k in (1, 2))
+    assert two.converged_ and 0 <= two.lower_bounds_[-1] - one.lower_bounds_[-1] < 10 / N
+
+
+def test_a_saddle_that_no_sweep_is_left_for_is_named():
+    settings = dict(n_experts=2, gate="constant", expert=FAMILIES["linear"], start=EQUAL)
+    needed = HMERegressor(**settings).fit(X, target("linear")).n_iter_
+    with pytest.warns(match="saddle|max_iter"):
+        model = HMERegressor(**settings, max_iter=min(4, needed - 1)).fit(X, target("linear"))
+    assert not model.converged_
