@@ -140,6 +140,15 @@ class Guard:
             return True
         return remaining(self.gains) <= self.tol
 
+    def nothing_left(self):
+        """Whether a fit that gives up is at a maximum.
+
+        Where steps wander none is expected any more. Else rounding may hide what is left to gain, of which the last
+        plain step says enough: it was small, and so is the gradient.
+        """
+        small = bool(self.gains) and self.gains[-1] <= self.tol
+        return self.wanders or (small and self.best.gradient <= np.sqrt(self.tol))
+
     def accept(self, best, gain):
         """Keep what a step led to. After a leap or a shortened step the gains of plain ones are counted anew."""
         self.started = self.best is not None
