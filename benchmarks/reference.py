@@ -2,9 +2,10 @@
 
 Every unpenalised record is fitted by exact maximum likelihood: Gaussian, Student, Poisson, binomial and gamma experts;
 own columns for experts and gate; factors, interactions, offsets, trials, groups and shared coefficients; a hierarchy of
-depth 2. Of many starts, which race, the best interior one is kept; every expert must keep more than 5 % of the weight and
-every variance more than 1e-5 of var(y), as the records define it. The target is the best known value of that kind; a value above it is a success. A record is reached if also the
-number of parameters is right, and hme says so where the fit is at the boundary that the record is flagged with. Run
+depth 2. Of many starts, which race, the best interior one is kept; every expert must keep more than 5 % of the weight
+and every variance more than 1e-5 of var(y), as the records define it. The target is the best known value of that kind;
+a value above it is a success. A record is reached if also the number of parameters is right, and hme says so where the
+fit is at the boundary that the record is flagged with. Run
 from the root, with the folder that holds ``reference.json``::
 
     PYTHONPATH=. OMP_NUM_THREADS=1 HME_REFERENCE=FOLDER python benchmarks/reference.py [--starts 100] [--only mcycle]
