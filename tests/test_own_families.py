@@ -218,7 +218,7 @@ def test_pictures(model, table):
     from hme.plot import ExpertsDisplay, GateDisplay
 
     display = ExpertsDisplay.from_estimator(model, *table, feature=0)
-    assert display.mean.shape == (400,) and display.std is None and display.band_ is None
+    assert display.mean.shape == (400,) and display.band is None and display.band_ is None
     GateDisplay.from_estimator(model, *table)
 
 

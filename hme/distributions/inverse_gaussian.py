@@ -48,10 +48,8 @@ class InverseGaussian(Positive):
     def _at(self, z):
         """Where a is z: near the quantile of probability ndtr(z)."""
         step = 0.5 * z * np.sqrt(self.dispersion * self.expected)
-        # t - 1 / t = 2 step, without cancellation
-        far = np.hypot(step, 1.0) + np.abs(step)
-        t = np.where(step >= 0, far, 1.0 / far)
-        return self.expected * t**2
+        t = np.abs(step) + np.hypot(step, 1.0)  # t - 1 / t = 2 |step|, without cancellation
+        return self.expected * np.where(step >= 0, t, 1.0 / t) ** 2
 
     def icdf(self, q):
         return self._quantile(q, self._at(ndtri(q)), upper=False)

@@ -40,6 +40,5 @@ class Poisson(RateCounts):
 
     def widened(self, factor):
         """Negative binomial distributions, of the same means."""
-        if (factor == 1.0).all():
-            return self
-        return NegativeBinomial(self.rate, self._widened_dispersion(factor), n_rows=self.shape[0])
+        wider = self._widened_dispersion(factor)
+        return self if (factor == 1.0).all() else NegativeBinomial(self.rate, wider, n_rows=self.shape[0])

@@ -260,10 +260,10 @@ class FromScipy(Univariate):
 
     def _count_peak(self, points, best):
         """Largest probabilities between the neighbours of the best points, which rise and then fall."""
-        last = points.shape[2] - 1
-        low, high = (
-            np.take_along_axis(points, np.clip(best + step, 0, last), axis=2)[:, :, 0].copy() for step in (-1, 1)
-        )
+        place = np.take_along_axis(points, best, axis=2)  # the same count may be there more than once
+        low = np.where(points < place, points, -np.inf).max(axis=2)
+        high = np.where(points > place, points, np.inf).min(axis=2)
+        low, high = (np.where(np.isfinite(end), end, place[:, :, 0]) for end in (low, high))
         while (low < high).any():
             middle = np.floor(0.5 * (low + high))
             rises = self.pdf(middle) < self.pdf(middle + 1.0)

@@ -176,6 +176,10 @@ class Expert(BaseEstimator, ABC):
         """Gradient of the family's part of the objective, scaled to be unit-free; empty if it has none."""
         return np.zeros(0)
 
+    def rounding(self, params, stats):
+        """How much the log-likelihood, a sum over rows, may change because densities are rounded; 0 if not known."""
+        return 0.0
+
     def pulls(self, params, stats):
         """Gradient of the smooth part with respect to each slope, relative to the strength of the lasso, 1-D."""
         raise NotImplementedError(f"{type(self).__name__} has no lasso.")

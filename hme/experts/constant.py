@@ -104,6 +104,9 @@ class ConstantExpert(AdditiveExpert):
     def gradient(self, params, stats):
         return self.family_.gradient(params, stats)
 
+    def rounding(self, params, stats):
+        return self.family_.rounding(params, stats)
+
     def n_parameters(self, params):
         return self.family_.n_parameters(params)
 

@@ -9,6 +9,7 @@ from ..distributions import join
 from ..model.traits import together
 from ..model.wording import by_name
 from ..numerics.kernels import log_normalize
+from ..numerics.quantiles import quantiles
 from .base import Expert
 
 __all__ = ["MixedExpert"]
@@ -203,7 +204,7 @@ class MixedExpert(Expert):
         with np.errstate(divide="ignore"):
             log_joint = np.where(shares > 0, -np.inf, log_joint + np.log(load))
         log_density = np.logaddexp.reduce(log_joint, axis=1)
-        limit = np.quantile(log_density, min(shares.sum(), 0.5), weights=rows.weight, method="inverted_cdf")
+        limit = quantiles(log_density, [min(shares.sum(), 0.5)], rows.weight)[0]
         worst = (log_density <= limit)[:, None]
         with np.errstate(invalid="ignore"):
             others = np.nan_to_num(np.exp(log_joint - log_density[:, None]))
@@ -336,6 +337,10 @@ class MixedExpert(Expert):
     def gradient(self, params, stats):
         parts = [self.families_[g].gradient(part, stats[g]) for g, _, part in self._groups(params)]
         return np.concatenate([np.ravel(part) for part in parts])
+
+    def rounding(self, params, stats):
+        parts = [self.families_[g].rounding(part, stats[g]) for g, _, part in self._groups(params)]
+        return np.hypot.reduce(parts, initial=0.0)
 
     def interpolate(self, old, new, step):
         return self._joined(

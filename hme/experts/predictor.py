@@ -364,6 +364,14 @@ class PredictorExpert(AdditiveExpert):
         ridge, square = self._ridge(params), self._squares(params, params, stats)
         return np.append(slopes, self.response_.gradient(params, stats, ridge, square))
 
+    def rounding(self, params, stats):
+        """From errors of a rounding unit in the terms of linear predictors and in means, eq. (rounded-objective)."""
+        squares = (np.einsum("ktpp->ktp", stats.gram) * params.coef**2).sum(axis=2)
+        if self.response_.link != "identity":  # means have relative errors of their own
+            squares = squares + stats.gram[..., -1, -1]
+        total = (squares / self.response_.scale(params)).sum()
+        return np.finfo(float).eps * np.sqrt(total) if np.isfinite(total) else 0.0
+
     def pulls(self, params, stats):
         precision = 1.0 / self.response_.scale(params)[..., None]
         force, lasso = self._force(params, stats) * precision, self._unit(params) * self.lasso_ * precision

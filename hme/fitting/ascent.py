@@ -9,9 +9,10 @@ leaves over, and all experts get some more of the rows on one side of a directio
 import numpy as np
 
 from ..numerics.kernels import solve_psd
+from ..numerics.quantiles import quantiles
 from . import em
 from .guard import limit
-from .regions import dense, points_of, quantiles, targets_of
+from .regions import dense, points_of, targets_of
 
 __all__ = ["climb"]
 

@@ -136,8 +136,8 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
             gain = guard.gain(objective)
             if guard.rejects(objective, gain):
                 history.append((objective, False, np.nan, stats.load))
-                if guard.gives_up():
-                    reason = "converged" if guard.nothing_left() else "stalled"
+                if guard.gives_up(gain):
+                    reason = guard.reason()
                     break
                 params = guard.next_params(params, objective, stats, rows)
                 continue

@@ -6,6 +6,8 @@ __all__ = ["SETTLING", "Guard", "limit"]
 
 # The objective may fall by rounding; a fall beyond this share of its size is the step's fault.
 ROUNDING = 1e-13
+# Errors of densities, in standard deviations of their sum, that mean nothing.
+ROUNDED = 8.0
 # Halvings of one step before the guard gives up: beyond them nothing of the step is left.
 MAX_HALVINGS = 40
 # Sweeps without a better objective before none is expected, where steps may go down: of drawn and of refitted ones.
@@ -69,6 +71,8 @@ class Guard:
         Rejected sweeps since the last accepted one; where steps wander, since the last one that gained something.
     gains : list of float
         Of the full steps since the last rejected one.
+    rounding : float
+        Changes of the objective by the rounding of densities at the best parameters.
     started : bool
         Whether a step has been accepted, beyond the parameters that the fit starts from.
     """
@@ -81,7 +85,7 @@ class Guard:
         self.best, self.falls, self.gains, self.started = None, 0, [], False
         self.leaps = options.accelerate and options.algorithm == "em" and model.exact and not model.routed
         self.leaping, self.plain, self.trail, self.longest = False, None, [], FIRST_LEAP
-        self.settled = options.settled
+        self.settled, self.rounding, self.level = options.settled, 0.0, False
 
     def gain(self, objective):
         """How much better the objective is than the best; at the start, how far from that of an earlier fit."""
@@ -100,10 +104,23 @@ class Guard:
         least = self.tol if self.drawn else -rounding(objective)
         return self.best is not None and not gain >= least  # nan is no gain
 
-    def gives_up(self):
-        """Count a rejected step, and say whether it was one too many."""
+    def gives_up(self, gain):
+        """Count a rejected step, and say whether it was one too many, or fell by no more than densities are rounded."""
         self.falls += 1
-        return self.falls > self.most_falls
+        self.level = not self.wanders and self.plain is None and gain >= -self.rounding
+        return self.level or self.falls > self.most_falls
+
+    def reason(self):
+        """Why the fit ends after a step that was one too many.
+
+        Rounding may hide what is left to gain; the size of the last plain step and the gradient say whether it is much.
+        """
+        small = self.level or (bool(self.gains) and self.gains[-1] <= self.tol)
+        return "converged" if self.wanders or (small and self._flat(self.best.gradient)) else "stalled"
+
+    def _flat(self, gradient):
+        """Whether the gradient is that of a maximum."""
+        return gradient <= max(np.sqrt(self.tol), 1e-9)
 
     def next_params(self, params, objective, stats, rows):
         """Parameters after a rejected step: half-way back, or one step on where steps wander."""
@@ -119,7 +136,7 @@ class Guard:
 
         Where steps wander, or an earlier fit has converged at these parameters, a small gain is enough.
         """
-        if not gradient <= max(np.sqrt(self.tol), 1e-9):
+        if not self._flat(gradient):
             return False
         if self.wanders or not self.started:
             return gain <= self.tol
@@ -127,22 +144,15 @@ class Guard:
             return True
         return remaining(self.gains) <= self.tol
 
-    def nothing_left(self):
-        """Whether a fit that gives up is at a maximum.
-
-        Where steps wander none is expected any more. Else rounding may hide what is left to gain, of which the last
-        plain step says enough: it was small, and so is the gradient.
-        """
-        small = bool(self.gains) and self.gains[-1] <= self.tol
-        return self.wanders or (small and self.best.gradient <= np.sqrt(self.tol))
-
     def accept(self, best, gain):
         """Keep what a step led to. After a leap or a shortened step the gains of plain ones are counted anew."""
         self.started = self.best is not None
         plain = self.started and self.falls == 0 and self.plain is None
-        self.gains = [*self.gains[-SETTLING:], gain if gain > rounding(best.objective) else 0.0] if plain else []
+        least = max(rounding(best.objective), self.rounding)
+        self.gains = [*self.gains[-SETTLING:], gain if gain > least else 0.0] if plain else []
         self.trail = [*self.trail[-1:], best.params] if plain else [best.params]
         self.best, self.plain = best, None
+        self.rounding = ROUNDED * self.model.rounding(best.params, best.stats)
         if gain > self.tol or not self.wanders:  # going round in circles is no progress
             self.falls = 0
 

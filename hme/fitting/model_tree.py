@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..numerics.kernels import solve_psd
-from .regions import dense, divided, quantiles, targets_of
+from ..numerics.quantiles import quantiles
+from .regions import dense, divided, targets_of
 from .screening import LEVELS, promising_splits, useful_columns
 
 __all__ = ["SPLIT_RIDGE", "model_tree", "perturbed_model_tree"]

@@ -5,11 +5,10 @@ import scipy.sparse as sp
 
 from ..numerics.kernels import log_normalize
 
-__all__ = ["Region", "dense", "divided", "from_labels", "points_of", "quantiles", "targets_of"]
+__all__ = ["Region", "dense", "divided", "from_labels", "points_of", "targets_of"]
 
 # Width of a softened split, in standard deviations of its column within the region.
 SOFTNESS = 0.2
-LEVEL_TIE = 1e-9  # share of the weight by which a quantile may miss its level
 
 
 class Region:
@@ -94,15 +93,3 @@ def points_of(rows):
     scale = np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=rows.weight))
     own = [] if rows.Z is rows.X else [dense(rows.Z)[:, :-1]]
     return np.column_stack([dense(rows.X)[:, :-1], *own, (Y - mean) / np.where(scale > 0, scale, 1.0)])
-
-
-def quantiles(x, levels, weight):
-    """Weighted quantiles of a column, each of them one of its values.
-
-    A level counts as reached where rounding in the sum of the weights may be all that it lacks: the order of the rows
-    would decide otherwise.
-    """
-    order = np.argsort(x, kind="stable")
-    reached = np.cumsum(weight[order])
-    index = np.searchsorted(reached, (np.asarray(levels) - LEVEL_TIE) * reached[-1])
-    return x[order[np.minimum(index, len(x) - 1)]]

@@ -269,6 +269,10 @@ class Mixture:
         experts = self.expert.gradient(params.experts, stats.experts)
         return float(np.abs(np.append(gate, experts)).max(initial=0.0) / stats.load.sum())
 
+    def rounding(self, params, stats):
+        """How much the objective may change because the densities of the experts are rounded."""
+        return float(self.expert.rounding(params.experts, stats.experts) / stats.load.sum())
+
     def interpolate(self, old, new, step):
         """Parameters at the fraction `step` of the way from `old` to `new`."""
         return Params(

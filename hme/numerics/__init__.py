@@ -9,6 +9,7 @@ from . import (
     links,
     multinomial,
     penalties,
+    quantiles,
     statistics,
 )
 
@@ -21,5 +22,6 @@ __all__ = [
     "links",
     "multinomial",
     "penalties",
+    "quantiles",
     "statistics",
 ]

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from problems import slow_case
 from scipy import stats
 
 from hme import HMERegressor
+from hme.distributions import InverseGaussian
 from hme.experts import (
     BinomialExpert,
     GammaExpert,
@@ -14,6 +16,7 @@ from hme.experts import (
     NegativeBinomialExpert,
     PoissonExpert,
 )
+from hme.experts.noise.variance import robust_variance
 
 GAUSSIAN = LinearExpert(alpha=0.0, variance_prior=None)
 RNG = np.random.default_rng(0)
@@ -36,6 +39,44 @@ def test_small_spreads_are_gaussian(expert):
         twin = HMERegressor(expert=GAUSSIAN, **start).fit(X, CLOSE)
         assert np.diff(one.lower_bounds_).min(initial=0.0) > -1e-12
         np.testing.assert_allclose(one.log_likelihood(X, CLOSE).mean(), twin.log_likelihood(X, CLOSE).mean(), atol=1e-3)
+
+
+@pytest.mark.parametrize("spread", [1e-6, slow_case(1e-9)])
+@pytest.mark.parametrize("family", [GammaExpert, InverseGaussianExpert, GaussianExpert, LinearExpert])
+def test_nearly_constant_targets_are_fitted_in_a_few_sweeps(family, spread):
+    y = 5.0 * (1.0 + spread * (X[:, 0] + 0.3 * RNG.normal(size=200)))
+    model = HMERegressor(depth=0, expert=family()).fit(X, y)  # a warning would be an error
+    assert model.converged_ and model.n_iter_ <= 10 and model.boundary_ == []
+    assert (np.diff(model.lower_bounds_) >= -1e-13 * np.abs(model.lower_bounds_[1:])).all()
+    twin = HMERegressor(depth=0, expert=GAUSSIAN).fit(X, y)
+    np.testing.assert_allclose(model.log_likelihood(X, y).mean(), twin.log_likelihood(X, y).mean(), atol=1e-3)
+
+
+@pytest.mark.parametrize("family", [GammaExpert, InverseGaussianExpert, GaussianExpert])
+def test_rounding_of_the_objective_is_that_of_the_last_digits(family):
+    model = HMERegressor(depth=0, expert=family(), start="model_tree").fit(X, CLOSE)
+    (rows, _), params, changes = model.observed_rows(X, CLOSE), model.params_, []
+    value, stats = model.model_.e_step(params, rows)
+    for _ in range(20):
+        last = 1.0 + np.finfo(float).eps * RNG.integers(-1, 2, size=params.experts.coef.shape)
+        moved = params._replace(experts=params.experts._replace(coef=params.experts.coef * last))
+        changes.append(abs(model.model_.e_step(moved, rows)[0] - value))
+    assert 1e-2 < np.max(changes) / model.model_.rounding(params, stats) < 8.0
+
+
+def test_far_quantiles_of_wide_inverse_gaussian_distributions():
+    wide = InverseGaussian(np.array([[1e8]]), np.array([[1e12]]))
+    with np.errstate(divide="raise", invalid="raise"):
+        found = wide.icdf(np.array([[0.999]]))
+    np.testing.assert_allclose(wide.cdf(found), 0.999, rtol=1e-12)
+
+
+def test_quartiles_of_noise_do_not_depend_on_the_order_of_rows():
+    y, weight = np.repeat([0.0, 1.0, 2.0, 30.0], 5)[:, None], RNG.random((4, 5))
+    weight = (weight / weight.sum(axis=1, keepdims=True)).ravel()  # a quarter of all on each value, but for rounding
+    orders = [RNG.permutation(20) for _ in range(20)]
+    found = [robust_variance(y[order], weight[order])[0] for order in orders]
+    np.testing.assert_allclose(found, np.square(2.0 / 1.3489795), rtol=1e-9)
 
 
 def test_large_counts_are_gaussian():

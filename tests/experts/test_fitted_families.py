@@ -84,20 +84,20 @@ CASES = {
     "linear, two outputs": Case(LinearExpert(), "outputs"),
     "linear, covariances": Case(LinearExpert(covariance="full"), "outputs", "skops"),
     "linear, lasso": Case(LinearExpert(alpha=1.0, l1_ratio=1.0, shared_variance=True), "numbers"),
-    "student": Case(StudentExpert(), "numbers", "bootstrap skops"),
+    "student": Case(StudentExpert(), "numbers", "skops"),
     "laplace": Case(LaplaceExpert(), "numbers"),
     "constant": Case(ConstantExpert(), "numbers"),
     "constant classes": Case(ConstantExpert(), "classes", "bootstrap skops"),
     "gaussian": Case(GaussianExpert(), "positive"),
     "gaussian, identity": Case(GaussianExpert("identity"), "numbers"),
-    "gamma": Case(GammaExpert(), "positive", "bootstrap"),
+    "gamma": Case(GammaExpert(), "positive"),
     "gamma, inverse": Case(GammaExpert("inverse"), "positive"),
     "inverse gaussian": Case(InverseGaussianExpert(), "positive"),
     "poisson": Case(PoissonExpert(), "counts", "skops"),
     "poisson, no zeros": Case(PoissonExpert(zero_truncated=True), "positive counts"),
-    "negative binomial": Case(NegativeBinomialExpert(), "counts", "bootstrap"),
+    "negative binomial": Case(NegativeBinomialExpert(), "counts"),
     "binomial": Case(BinomialExpert(TRIALS), "successes"),
-    "logistic": Case(LogisticExpert(), "two classes", "bootstrap diagnose"),
+    "logistic": Case(LogisticExpert(), "two classes", "bootstrap"),
     "logistic, three": Case(LogisticExpert(), "classes"),
     "background": Case(BackgroundExpert(), "outputs", "bootstrap skops"),
     "uniform background": Case(BackgroundExpert("uniform"), "numbers"),
@@ -110,27 +110,35 @@ CASES = {
     "gamma, point mass": Case([("zero", PointMassExpert()), ("more", GammaExpert())], "positive and zeros"),
     "student, constant": Case([("tails", StudentExpert()), ("level", ConstantExpert())], "numbers"),
     "logistic, tree": Case([("line", LogisticExpert()), ("tree", TreeExpert())], "classes"),
-    "ridge": Case(EstimatorExpert(Ridge()), "outputs", "bootstrap"),
+    "ridge": Case(EstimatorExpert(Ridge()), "outputs"),
     "tree with tails": Case(EstimatorExpert(DecisionTreeRegressor(max_depth=2), "student", cv=2), "numbers"),
     "tree, laplace": Case(EstimatorExpert(DecisionTreeRegressor(max_depth=2), "laplace", cv=2), "numbers"),
-    "frozen": Case(EstimatorExpert(KNOWN), "numbers", "bootstrap diagnose skops"),
+    "frozen": Case(EstimatorExpert(KNOWN), "numbers", "bootstrap skops"),
     "classifier": Case(EstimatorExpert(GaussianNB(), cv=2), "classes"),
-    "tree": Case(TreeExpert(max_depth=2, cv=2), "numbers", "skops"),
+    "tree": Case(TreeExpert(max_depth=2, cv=2), "numbers", "bootstrap skops"),
     "tree of classes": Case(TreeExpert(max_depth=2, cv=2), "classes"),
-    "a user's line": Case(users.LogNormalLine(), "positive", "bootstrap diagnose skops"),
-    "a user's log-normal": Case(users.LogNormalExpert(), "positive", "bootstrap diagnose"),
+    "a user's line": Case(users.LogNormalLine(), "positive", "bootstrap skops"),
+    "a user's log-normal": Case(users.LogNormalExpert(), "positive", "bootstrap"),
     "a user's logistic noise": Case(users.LogisticNoiseExpert(), "numbers"),
     "a user's exponential": Case(users.ExponentialExpert(), "waits", "skops"),
     "a user's geometric": Case(users.GeometricExpert(), "counts", "skops"),
-    "a user's in a list": Case([("ours", GammaExpert()), ("theirs", users.LogNormalExpert())], "positive", "bootstrap"),
+    "a user's in a list": Case([("ours", GammaExpert()), ("theirs", users.LogNormalExpert())], "positive"),
 }
 
 
-def every(asked=None, only=lambda case: True):
+# One of each kind of parameters, noise, distribution and way of fitting; the others are fitted where slow tests run.
+DEFAULT = {
+    "linear", "linear, covariances", "student", "constant classes", "gamma, inverse", "poisson, no zeros",
+    "negative binomial", "logistic, three", "point mass", "line, background", "poisson, point mass", "ridge",
+    "tree", "a user's line", "a user's log-normal", "a user's in a list",
+}  # fmt: skip
+
+
+def every(asked="", only=lambda case: True):
     """Parameters of a test: names of cases, those from which the thing `asked` for takes time left out by default."""
     names = [name for name, case in CASES.items() if only(case)]
     return pytest.mark.parametrize(
-        "name", [name if asked is None or asked in CASES[name].of else slow_case(name) for name in names]
+        "name", [name if name in DEFAULT and asked in CASES[name].of else slow_case(name) for name in names]
     )
 
 
@@ -218,7 +226,7 @@ KNOWN_SLOPES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", KNOWN_SLOPES)
+@pytest.mark.parametrize("name", [name if name in DEFAULT else slow_case(name) for name in KNOWN_SLOPES])
 def test_slopes_are_those_that_made_the_data(name):
     coef = fitted(name).experts_.coef
     coef = coef[np.argsort(-coef[:, 0])]
@@ -337,7 +345,8 @@ def test_classes_have_probabilities(name):
 def test_pictures(name):
     model, y = fitted(name), Y[CASES[name].kind]
     display = ExpertsDisplay.from_estimator(model, X, y, feature=0)
-    assert np.isfinite(display.mean).all() and display.std is not None and np.isfinite(display.std).all()
+    low, high = display.band
+    assert np.isfinite(display.mean).all() and np.isfinite(high - low).all() and (low <= high).all()
     DensityDisplay.from_estimator(model, X, y, feature=0)
     plt.close("all")
 

@@ -35,7 +35,7 @@ def of_least_squares(X, y):
 
 
 def variance_of(model):
-    return np.square(model.predict(np.zeros((1, 1)), return_std=True)[1][0])
+    return np.square(model.predict(np.zeros((1, 1)), return_std=True, density="plug-in")[1][0])
 
 
 TARGETS = {

@@ -263,7 +263,7 @@ def test_names_stand_for_families():
 
 def test_restarts_do_not_depend_on_jobs():
     pairs = [("few", PoissonExpert()), ("many", NegativeBinomialExpert())]
-    settings = dict(n_init=3, random_state=0, max_iter=50)
+    settings = dict(n_init=2, random_state=0, max_iter=5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         one = model(*pairs, **settings).fit(X, COUNTS)

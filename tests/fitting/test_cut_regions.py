@@ -3,7 +3,7 @@
 import numpy as np
 
 from hme import HMERegressor
-from hme.fitting.regions import quantiles
+from hme.numerics.quantiles import quantiles
 
 LEVELS = np.linspace(0.1, 0.9, 9)
 

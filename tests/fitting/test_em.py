@@ -89,6 +89,9 @@ class Overshooting:
     def gradient(self, theta, stats):
         return abs(2 * theta)
 
+    def rounding(self, theta, stats):
+        return 0.0
+
     def m_step(self, theta, stats, rows):
         return -2.0 * theta
 

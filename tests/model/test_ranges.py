@@ -28,8 +28,9 @@ def held(new, columns):
 INSIDE = held(FAR, X)
 
 
-def fit(estimator=HMERegressor, **settings):
-    return estimator(n_experts=2, **settings).fit(X, Y if estimator is HMERegressor else (Y > 0).astype(int))
+def fit(estimator=HMERegressor, start="model_tree", **settings):
+    y = Y if estimator is HMERegressor else (Y > 0).astype(int)
+    return estimator(n_experts=2, start=start, **settings).fit(X, y)
 
 
 MODELS = {

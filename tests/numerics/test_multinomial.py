@@ -96,7 +96,7 @@ def test_wide_and_exact_steps_reach_the_same_maximum(monkeypatch):
     X, coef, target, penalty = draw_bank(5)
     moment = multinomial.second_moment(X, target[:, 0].sum(axis=1))
     reached = []
-    for size, sweeps in ((multinomial.EXACT_SIZE, 400), (10**6, 30)):
+    for size, sweeps in ((multinomial.EXACT_SIZE, 200), (10**6, 12)):
         monkeypatch.setattr(multinomial, "EXACT_SIZE", size)
         v = coef
         for _ in range(sweeps):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ...numerics.quantiles import quantiles
+
 __all__ = ["robust_variance", "total_variance"]
 
 NORMAL_QUARTILES = 1.3489795  # distance between the quartiles of a normal distribution, in standard deviations
@@ -16,6 +18,6 @@ def total_variance(y, weight):
 
 def robust_variance(y, weight):
     """Variances (T,) of normal distributions with the quartiles of y (n, T), but at most the variances of y."""
-    low, high = np.quantile(y, [0.25, 0.75], weights=weight, method="inverted_cdf", axis=0)
+    low, high = np.transpose([quantiles(output, [0.25, 0.75], weight) for output in y.T])
     variance = total_variance(y, weight)
     return np.where(high > low, np.minimum(variance, ((high - low) / NORMAL_QUARTILES) ** 2), variance)
