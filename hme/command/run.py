@@ -48,12 +48,14 @@ def run(options):
                 _fit(mixture, problem)
         except KeyboardInterrupt:
             raise Interrupted(f"interrupted {stage}; nothing is written") from None
-        kept = "the best fit so far" if interrupts.pressed else "the fitted model"
+        # Where somebody else answers Ctrl-C, the mixture alone knows of it.
+        pressed = interrupts.pressed or mixture[-1].stop_reason_ == "interrupted"
+        kept = "the best fit so far" if pressed else "the fitted model"
         try:
             with interrupts.held_back():
                 _say_tree(mixture[-1], problem)
                 _save(mixture, problem, options.out)
-            if interrupts.pressed:
+            if pressed or interrupts.pressed:
                 raise KeyboardInterrupt
             _say_scores(problem, pipelines, interrupts)
         except KeyboardInterrupt:

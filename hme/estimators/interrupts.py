@@ -7,13 +7,14 @@ __all__ = ["is_one_of_many"]
 # Packages whose functions run many fits, and the modules of scikit-learn that pass on a single one.
 MANY_FITS = {"hme", "sklearn", "joblib", "dask", "distributed", "optuna", "skopt", "mapie"}
 ONE_FIT = ("sklearn.base", "sklearn.pipeline", "sklearn.compose", "sklearn.utils", "sklearn._config")
+# The command remembers Ctrl-C by itself: it keeps what its first fit has reached, and stops.
+ONE_FIT += ("hme.command", "hme.__main__")
 
 
 def is_one_of_many():
     """Whether the running `fit` of an estimator is one of many, called from below it.
 
-    A search of scikit-learn, a bootstrap or the command line would go on with its next fit if an interrupt ended only
-    this one.
+    A search of scikit-learn or a bootstrap would go on with its next fit if an interrupt ended only this one.
     """
     callers = list(_callers())
     while callers and _is_fit(callers[0]):

@@ -360,7 +360,8 @@ def test_single_precision(model, y):
 def test_read_only_memory_maps(model, y, tmp_path):
     joblib.dump((X, Y, WEIGHT), tmp_path / "table")
     table, _, weight = joblib.load(tmp_path / "table", mmap_mode="r")
-    fitted = clone(model).set_params(n_init=2, n_jobs=2, random_state=0).fit(table, y, sample_weight=weight)
+    with joblib.parallel_config("threading"):  # processes take seconds to begin
+        fitted = clone(model).set_params(n_init=2, n_jobs=2, random_state=0).fit(table, y, sample_weight=weight)
     expected = clone(model).set_params(n_init=2, random_state=0).fit(X, y, sample_weight=WEIGHT)
     np.testing.assert_array_equal(answer(fitted, table), answer(expected))
 
