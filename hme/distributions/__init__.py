@@ -7,8 +7,7 @@ by column, as those of `numerics.kernels`.
 """
 
 from .base import Distribution
-from .binomial import Binomial
-from .binomial_normal import BinomialNormal
+from .binomial import Binomial, BinomialNormal
 from .categorical import Categorical
 from .composite import Composite, join
 from .gamma import Gamma

@@ -4,8 +4,7 @@ import numpy as np
 from scipy.special import expit
 
 from ..distributions import Binomial, BinomialNormal
-from ..distributions.binomial import log_mass, shortage
-from ..distributions.binomial_normal import MOST_SPREAD
+from ..distributions.binomial import MOST_SPREAD, log_mass, shortage
 from ..model.traits import Traits
 from ..numerics.checks import check_int
 from ..numerics.coordinates import stacked
