@@ -136,16 +136,14 @@ def interrupted(*anything):
     raise KeyboardInterrupt
 
 
+PRESSED = partial(HMERegressor, start="model_tree", callback=press)
+
+
 @pytest.mark.parametrize(
     "where, what, kept, scored",
     [
         ("run.of_table", interrupted, None, False),
-        (
-            "models.HMERegressor",
-            partial(HMERegressor, start="model_tree", callback=press),
-            "the best fit so far",
-            False,
-        ),
+        ("models.HMERegressor", PRESSED, "the best fit so far", False),
         ("run.score", interrupted, "the fitted model", True),
     ],
 )

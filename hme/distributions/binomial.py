@@ -1,4 +1,4 @@
-"""The binomial distribution, and the one whose log-odds are normal."""
+"""The binomial distribution, and that with log-odds that are normal."""
 
 import numpy as np
 from scipy.special import expit, gammaln, log_expit

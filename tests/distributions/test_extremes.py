@@ -9,6 +9,7 @@ import pytest
 from hme import distributions as d
 from hme.distributions import binomial, gamma, inverse_gaussian, negative_binomial, poisson, student
 from hme.experts.negative_binomial import by_log_size
+from hme.prediction import PredictiveDistribution
 
 EXTREMES = [
     ("gamma", (10000000.3, 10000000.0, 1e-15), -0.21764600994282393, 6.0e07),
@@ -73,3 +74,11 @@ def test_density_has_all_digits(case):
         "bend by log size": lambda y, mean, size: by_log_size(y, mean, size)[1],
     }[name](*arguments)
     assert abs(found[0, 0] - value) <= 1e-12 * condition
+
+
+def test_inverse_gaussian_of_huge_dispersion_has_a_score_without_a_warning():
+    dist = PredictiveDistribution(
+        np.full((1, 2), 0.5), d.InverseGaussian(np.array([[1.0, 2.0]]), np.array([[1e20, 1.0]]))
+    )
+    with np.errstate(divide="raise", invalid="raise"):
+        assert np.isfinite(dist.crps([1.0])).all()

@@ -42,7 +42,9 @@ from sklearn.utils import estimator_html_repr
 
 from hme import HMEClassifier, HMERegressor, Tree
 from hme.experts import ConstantExpert, LinearExpert, LogisticExpert
+from hme.fitting import starts
 from hme.gates import GaussianGate, SoftmaxGate
+from hme.inference import infer
 
 RNG = np.random.default_rng(0)
 N = 120
@@ -431,6 +433,30 @@ def test_class_weights():
     both = HMEClassifier(depth=1, class_weight=factors).fit(X, LABELS, WEIGHT)
     expected = HMEClassifier(depth=1).fit(X, LABELS, WEIGHT * [factors[label] for label in LABELS])
     np.testing.assert_allclose(both.predict_proba(X), expected.predict_proba(X), rtol=1e-12)
+
+
+def test_balanced_classes_have_the_same_total_weight():
+    """Weights count as rows, also in standard errors, and rows of weight zero not at all."""
+    weight = np.where(np.arange(N) % 10 == 0, 0.0, WEIGHT)
+    again = np.repeat(np.arange(N), weight.astype(int))
+    model = HMEClassifier(depth=1, start="kmeans", class_weight="balanced")
+    weighted, repeated = clone(model).fit(X, LABELS, weight), clone(model).fit(X[again], LABELS[again])
+    np.testing.assert_allclose(answer(weighted), answer(repeated), rtol=1e-7)
+    factors = model.class_factors(LABELS, weight)
+    np.testing.assert_allclose((factors * weight)[LABELS == "in"].sum(), weight.sum() / 2)
+    errors = [
+        infer(weighted, X, LABELS, sample_weight=weight).standard_error,
+        infer(repeated, X[again], LABELS[again]).standard_error,
+    ]
+    np.testing.assert_allclose(*errors, rtol=1e-5)
+
+
+@BOTH
+def test_default_fits_are_the_same_every_time(model, y, monkeypatch):
+    monkeypatch.setattr(starts, "CHEAP", 1 << 14)
+    first = clone(model).fit(X, y)
+    assert len(first.restarts_) > 1
+    np.testing.assert_array_equal(answer(clone(model).fit(X, y)), answer(first))
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from hme.experts.gamma import GammaResponse
 from hme.experts.noise.base import Response
 from hme.experts.noise.counts import CountResponse
 from hme.gates import ConstantGate, FixedGate, GaussianGate, SoftmaxGate, TopKGate
+from hme.inference import infer
 from hme.inference.information import INTERCEPT, Layout, combined, observe
 from hme.numerics.coordinates import covariance_of, covariance_scalars, gaussian_derivatives, gaussian_sums
 
@@ -612,3 +613,17 @@ def test_standard_errors_of_classes():
     fit = sm.MNLogit(Y["classes"], sm.add_constant(X)).fit(disp=0, tol=1e-12)
     ours, _ = errors(alone(LogisticExpert(alpha=0.0), Y["classes"]))
     np.testing.assert_allclose(ours, np.ravel(fit.bse.T), rtol=1e-6)
+
+
+def test_gaussian_gates_of_no_column_and_of_many():
+    """Without columns there are proportions alone; of many columns the covariances are taken as fixed."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(150, 34)), rng.normal(size=150)
+    blind = HMERegressor(n_experts=2, gate="gaussian", gate_features=[], expert_features=[0], max_iter=5)
+    wide = HMERegressor(n_experts=2, gate="gaussian", expert_features=[0], max_iter=5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        blind, wide = infer(blind.fit(X, y), X, y), infer(wide.fit(X, y), X, y)
+    assert sum(name.startswith("gate") for name in blind.names) < 3
+    assert any("covariances of more than 30 columns are taken as fixed" in remark for remark in wide.remarks)
+    assert sum("mean(" in name for name in wide.names) == 68 and not any("variance(x" in name for name in wide.names)
