@@ -2,13 +2,13 @@
 
 Every unpenalised record is fitted by exact maximum likelihood: Gaussian, Student, Poisson, binomial and gamma experts;
 own columns for experts and gate; factors, interactions, offsets, trials, groups and shared coefficients; a hierarchy of
-depth 2. Many short runs are raced into a few long ones; of those the best is taken in
-which every expert keeps more than 5 % of the weight and every variance more than 1e-5 of var(y), as the records define
-it. The target is the best known value of that kind; a value above it is a success. A record is reached if also the
-number of parameters is right, and hme says so where the fit is at the boundary that the record is flagged with. Run
+depth 2. Of many starts, which race, the best interior one is kept; every expert must keep more than 5 % of the weight
+and every variance more than 1e-5 of var(y), as the records define it. The target is the best known value of that kind;
+a value above it is a success. A record is reached if also the number of parameters is right, and hme says so where the
+fit is at the boundary that the record is flagged with. Run
 from the root, with the folder that holds ``reference.json``::
 
-    PYTHONPATH=. OMP_NUM_THREADS=1 HME_REFERENCE=FOLDER python benchmarks/reference.py [--starts 120] [--only mcycle]
+    PYTHONPATH=. OMP_NUM_THREADS=1 HME_REFERENCE=FOLDER python benchmarks/reference.py [--starts 100] [--only mcycle]
 """
 
 import argparse
@@ -25,13 +25,11 @@ from sklearn.exceptions import ConvergenceWarning
 
 from hme import HMERegressor, Tree
 from hme.experts import BinomialExpert, GammaExpert, LinearExpert, PoissonExpert, StudentExpert
-from hme.fitting import starts
 from hme.gates import SoftmaxGate
 
 INTERIOR_LOAD, INTERIOR_VARIANCE = 0.05, 1e-5
 TOLERANCE, FLAGGED_TOLERANCE = 1e-2, 0.05  # nats in total, at a maximum and at a supremum
-SAME = 1e-6  # runs whose objectives are this close are on their way to the same maximum
-LONGEST = 3000  # sweeps of the last round
+LONGEST = 3000  # sweeps of a start
 
 # What `boundary_` says where a record is flagged.
 SENTENCES = {
@@ -130,40 +128,10 @@ def is_interior(model, y, load=INTERIOR_LOAD):
     return model.load_.min() > load and (variance is None or variance.min() > INTERIOR_VARIANCE * y.var())
 
 
-def ranked(models, y, load):
-    """The models from the best down, one for each value; those that are not interior come last."""
-    models = sorted(models, key=lambda model: -model.lower_bounds_[-1])
-    distinct = [
-        model for i, model in enumerate(models)
-        if not i or models[i - 1].lower_bounds_[-1] - model.lower_bounds_[-1] > SAME
-    ]  # fmt: skip
-    return sorted(distinct, key=lambda model: not is_interior(model, y, load))
-
-
-def fit_record(settings, X, y, rows, load, arguments):
-    """The best interior model at the end of a race, or the best of all where none is interior.
-
-    A model of more experts has more maxima: the number of starts grows as (K - 1)^2.
-    """
-    n_starts = arguments.starts * (settings["tree"].n_leaves - 1) ** 2
-    racing = [
-        HMERegressor(**settings, start=name, random_state=i, warm_start=True)
-        for i, name in enumerate(starts.sequence("model_tree", n_starts, False))
-    ]
-    # Runs that are to be the best are seldom so early on: a third goes on each time, three times as long.
-    n_sweeps = arguments.short
-    while n_sweeps < LONGEST:
-        _sweep(racing, n_sweeps, X, y, rows)
-        racing = ranked(racing, y, load)[: max(len(racing) // 3, arguments.long)]
-        n_sweeps = 3 * n_sweeps if len(racing) > arguments.long else LONGEST
-    _sweep(racing, LONGEST, X, y, rows)
-    return ranked(racing, y, load)[0]
-
-
-def _sweep(models, n_sweeps, X, y, rows):
-    """Let models go on for at most so many sweeps."""
-    for model in models:
-        model.set_params(max_iter=n_sweeps, tol=1e-9).fit(X, y, **rows)
+def fit_record(settings, X, y, rows, arguments):
+    """The best interior fit of many starts, as `prefer="interior"` has it by default."""
+    model = HMERegressor(**settings, n_init=arguments.starts, tol=1e-9, max_iter=LONGEST, random_state=0)
+    return model.fit(X, y, **rows)
 
 
 def target_of(record):
@@ -184,7 +152,7 @@ def compare(record, folder, arguments):
     begin = time.perf_counter()
     settings, X, y, rows = problem(record, folder)
     target, load = target_of(record)
-    model = fit_record(settings, X, y, rows, load, arguments)
+    model = fit_record(settings, X, y, rows, arguments)
     value, interior = float(model.log_likelihood(X, y, **rows).sum()), bool(is_interior(model, y, load))
     flags, said = flags_of(record), " ".join(model.boundary_)
     # Flags belong to the record's own maximum, which a better one, or one without a tiny expert, need not share.
@@ -241,7 +209,7 @@ def compare_lasso(record, folder, arguments):
     begin = time.perf_counter()
     model, X, y, gate_alpha = lasso_problem(record, folder)
     known = [*np.atleast_1d(record["local_maxima"]), *(v["penalised_objective"] for v in record["peers"].values())]
-    model.set_params(n_init=arguments.starts, n_finalists=arguments.long, tol=1e-10, max_iter=LONGEST, random_state=0)
+    model.set_params(n_init=arguments.starts, tol=1e-10, max_iter=LONGEST, random_state=0)
     model.fit(X, y)
     symmetric = float(model.lower_bounds_[-1] * len(y))
     coef = model.params_.gate.coef[0, :, :-1] / model.columns_.gate.design.scale
@@ -261,9 +229,7 @@ def compare_lasso(record, folder, arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--starts", type=int, default=120, help="starts of a model of two experts")
-    parser.add_argument("--short", type=int, default=50, help="sweeps of the short runs")
-    parser.add_argument("--long", type=int, default=20, help="runs that go to the end")
+    parser.add_argument("--starts", type=int, default=100)
     parser.add_argument("--only", default="", help="records whose name contains this")
     parser.add_argument("--out", default=None, help="file for the results as JSON")
     arguments = parser.parse_args()

@@ -140,7 +140,12 @@ def interrupted(*anything):
     "where, what, kept, scored",
     [
         ("run.of_table", interrupted, None, False),
-        ("models.HMERegressor", partial(HMERegressor, callback=press), "the best fit so far", False),
+        (
+            "models.HMERegressor",
+            partial(HMERegressor, start="model_tree", callback=press),
+            "the best fit so far",
+            False,
+        ),
         ("run.score", interrupted, "the fitted model", True),
     ],
 )

@@ -15,7 +15,7 @@ from fuzzer.shrinking import shrunk_script
 from hme import HMEClassifier, HMERegressor
 from hme.registry import EXPERTS, GATES
 
-N_PARTS, N_EACH = 3, 8
+N_PARTS, N_EACH = 2, 4
 
 
 @pytest.mark.parametrize("part", range(N_PARTS))

@@ -96,7 +96,10 @@ SETTINGS = {
     "standardize": (["False"], 0.15),
     "algorithm": (["'hard'", "'stochastic'", "('stochastic', 'em')", "('hard', 'em')"], 0.2),
     "n_init": (["2", "4"], 0.2),
-    "on_empty": (["'reseed'", "'raise'"], 0.2),
+    "on_empty": (["'reseed'", "'raise'", "'drop'"], 0.2),
+    "prefer": (["'likelihood'", "'interior'"], 0.2),
+    "accelerate": (["False"], 0.1),
+    "hold_range": (["False"], 0.1),
     "tol": (["1e-2", "1e-9"], 0.3),
     "random_state": (["1", "2"], 0.5),
     "expert_features": (

@@ -14,6 +14,7 @@ __all__ = ["REFUSALS", "check_refusal"]
 
 # What may be refused of what is drawn, and why.
 REFUSALS = [
+    r"more than there are different rows",  # weights may leave few of them
     r"which vary inside a group",  # gate columns and groups are drawn independently
     r"must be constant inside a group",
     r"takes no (offset|trials)",  # row arguments are sometimes given to families that have none

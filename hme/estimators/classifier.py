@@ -90,9 +90,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         value stops the current start.
         With ``n_jobs`` above 1 it is called in the worker processes.
     class_weight : dict, "balanced" or None, default=None
-        Factors on the weights of the rows of each class.
+        Factors on the weights of the rows of each class; "balanced" gives all classes the same total weight.
     random_state : int, RandomState or None, default=None
-        For starts that are drawn and for stochastic EM; the default start draws nothing.
+        For starts that are drawn and for stochastic EM. With None these differ from fit to fit, but not those that
+        the default, ``start="auto"`` with ``n_init=1``, tries.
     n_jobs : int or None, default=None
         Number of starts that run at the same time (joblib). The result does not depend on it.
     verbose : int, default=0
@@ -263,13 +264,15 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             self.classes_ = self.target_.classes
         return self
 
-    def class_factors(self, y):
+    def class_factors(self, y, weight):
         """Factors on the weights of rows, by their classes.
 
         Parameters
         ----------
         y : array-like of shape (n,)
             Class labels.
+        weight : ndarray of shape (n,)
+            Weights of the rows: a weight of 2 counts as the row twice, and a row of weight zero not at all.
 
         Returns
         -------
@@ -278,6 +281,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         """
         if self.class_weight is None:
             return np.ones(len(y))
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            return _balancing(y, weight)
         factors = compute_sample_weight(self.class_weight, y)
         if not (np.isfinite(factors).all() and (factors >= 0).all()):
             raise ValueError(f"class_weight = {self.class_weight!r} must hold finite numbers >= 0.")
@@ -376,7 +381,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             codes = (np.full(block.n_rows, c) for c in range(len(self.target_.labels)))
             return np.stack([self.model_.posterior(self.params_, block._replace(y=y))[0] for y in codes], axis=1)
 
-        return self.target_.as_given(self.rows(X).blockwise(log_probability), -np.inf)
+        log_proba = self.rows(X).blockwise(log_probability)
+        return self.target_.as_given(log_proba, -np.inf)
 
     def predict_experts(self, X):
         """Class probabilities of every expert.
@@ -431,3 +437,11 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         ndarray of shape (n,), or (number of groups,) in the order of their sorted values
         """
         return self._log_likelihood(X, y, groups=groups)
+
+
+def _balancing(y, weight):
+    """Factors that give every class of positive weight the same total weight, and leave the sum of all as it is."""
+    classes, codes = np.unique(y, return_inverse=True)
+    mass = np.bincount(codes.ravel(), weight, len(classes))
+    share = mass.sum() / np.count_nonzero(mass)
+    return np.divide(share, mass, out=np.ones(len(mass)), where=mass > 0)[codes.ravel()]

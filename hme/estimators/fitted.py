@@ -103,12 +103,13 @@ class FittedMixture:
         y = np.where(excluded, 0, rows.y)
         return rows._replace(y=y, log_label=np.where(impossible, -np.inf, label)), order
 
-    def class_factors(self, y):
+    def class_factors(self, y, weight):
         """Factors on the weights of rows, by their classes.
 
         Parameters
         ----------
         y : array-like of shape (n,) or (n, T)
+        weight : ndarray of shape (n,)
 
         Returns
         -------

@@ -66,7 +66,7 @@ def read(model, X, y, sample_weight, groups, labels, **arguments):
     tables, views, y = _tables(model, views, X, y, target.validation(y, expert))
     target.check_type(y)
     weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-    factors = model.class_factors(y)
+    factors = model.class_factors(y, weight)
     weight = weight * factors
     arguments = {name: row_argument(name, value, len(y)) for name, value in arguments.items()}
     codes = group_codes(groups, len(y))

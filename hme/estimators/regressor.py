@@ -92,7 +92,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         value stops the current start.
         With ``n_jobs`` above 1 it is called in the worker processes.
     random_state : int, RandomState or None, default=None
-        For starts that are drawn and for stochastic EM; the default start draws nothing.
+        For starts that are drawn and for stochastic EM. With None these differ from fit to fit, but not those that
+        the default, ``start="auto"`` with ``n_init=1``, tries.
     n_jobs : int or None, default=None
         Number of starts that run at the same time (joblib). The result does not depend on it.
     verbose : int, default=0

@@ -73,10 +73,16 @@ def _copied(params):
     return params
 
 
+def _is_plain(model):
+    """Whether nothing random is asked for: the starts that ``start="auto"`` tries of itself are the same every time."""
+    auto = isinstance(model.start, str) and model.start == "auto"
+    return model.random_state is None and auto and model.n_init == 1 and "stochastic" not in algorithms(model)
+
+
 def options(model):
     """The `Options` of EM; a random state that is an object draws a number."""
     try:
-        seed = check_random_state(model.random_state).randint(2**31 - 1)
+        seed = check_random_state(0 if _is_plain(model) else model.random_state).randint(2**31 - 1)
     except ValueError:
         raise ValueError(
             f"random_state = {model.random_state!r} must be None, an int from 0 to 2**32 - 1 or a RandomState."

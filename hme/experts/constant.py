@@ -30,7 +30,8 @@ class ConstantExpert(AdditiveExpert):
     Examples
     --------
     >>> from hme import HMERegressor
-    >>> model = HMERegressor(n_experts=2, expert="constant").fit([[0.0], [1.0], [2.0], [3.0]], [0.0, 0.1, 1.0, 1.1])
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]] * 3, [0.0, 0.1, 1.0, 1.1] * 3
+    >>> model = HMERegressor(n_experts=2, expert="constant").fit(X, y)
     >>> model.experts_.coef.shape
     (2, 1)
     """

@@ -94,7 +94,9 @@ def pushes(mixture, rows, params):
     rng = np.random.default_rng(0)
     points = points_of(rows._replace(y=Y))
     score = np.tanh(points @ rng.standard_normal(points.shape[1]))
-    yield rows.spread(rows.pooled(np.outer(score, NUDGED * rng.standard_normal(resp.shape[1]))))
+    nudge, heaviest = np.empty(resp.shape[1]), np.argsort(-(rows.weight @ resp), kind="stable")
+    nudge[heaviest] = NUDGED * rng.standard_normal(len(nudge))  # the numbers of the leaves mean nothing
+    yield rows.spread(rows.pooled(np.outer(score, nudge)))
 
 
 def _towards(rows, log_odds, k, other, n_leaves):
@@ -131,11 +133,16 @@ def _divisions(X, Y, weight):
     R = Y - X @ solve_psd(gram + ridge, X.T @ (Y * weight[:, None]))
     spread = np.sqrt(np.average(R**2, axis=0, weights=weight))
     R = R / np.where(spread > 0, spread, 1.0)
-    axis = np.linalg.eigh(R.T @ (R * weight[:, None]))[1][:, -1]
+    axis = _signed(np.linalg.eigh(R.T @ (R * weight[:, None]))[1][:, -1])
     residual = R @ axis
     yield residual
     value, vector = np.linalg.eigh(gram + ridge)
     white = vector / np.sqrt(np.maximum(value, RIDGE))
     direction = np.linalg.eigh(white.T @ (X.T @ (X * (weight * residual**2)[:, None])) @ white)[1][:, -1]
-    yield residual * (X @ (white @ direction))
+    yield residual * (X @ _signed(white @ direction))
     yield np.abs(residual)
+
+
+def _signed(vector):
+    """An eigenvector, which has no sign of its own, with its first large entry positive, whatever the rounding."""
+    return vector * np.sign(vector[np.argmax(np.abs(vector) > 0.5 * np.abs(vector).max())])

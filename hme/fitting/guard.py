@@ -85,7 +85,7 @@ class Guard:
         self.best, self.falls, self.gains, self.started = None, 0, [], False
         self.leaps = options.accelerate and options.algorithm == "em" and model.exact and not model.routed
         self.leaping, self.plain, self.trail, self.longest = False, None, [], FIRST_LEAP
-        self.settled, self.rounding = options.settled, 0.0
+        self.settled, self.rounding, self.level = options.settled, 0.0, False
 
     def gain(self, objective):
         """How much better the objective is than the best; at the start, how far from that of an earlier fit."""
@@ -111,8 +111,12 @@ class Guard:
         return self.level or self.falls > self.most_falls
 
     def reason(self):
-        """Why the fit ends after a step that was one too many."""
-        return "converged" if self.wanders or (self.level and self._flat(self.best.gradient)) else "stalled"
+        """Why the fit ends after a step that was one too many.
+
+        Rounding may hide what is left to gain; the size of the last plain step and the gradient say whether it is much.
+        """
+        small = self.level or (bool(self.gains) and self.gains[-1] <= self.tol)
+        return "converged" if self.wanders or (small and self._flat(self.best.gradient)) else "stalled"
 
     def _flat(self, gradient):
         """Whether the gradient is that of a maximum."""

@@ -119,8 +119,9 @@ def groups(rows, tree, rng=None):
     ridge = np.eye(X.shape[1])
     gram = X.T @ (X * weight[:, None])
     R = Y - X @ solve_psd(gram + SPLIT_RIDGE * ridge, X.T @ (Y * weight[:, None]))
-    grams = rows.pooled(weight[:, None, None] * X[:, :, None] * X[:, None, :])
-    cross = rows.pooled(weight[:, None, None] * X[:, :, None] * R[:, None, :])
+    # Its weight, which is one for all its rows, says how often a group counts, not how much is known of its line.
+    grams = rows.pooled(X[:, :, None] * X[:, None, :])
+    cross = rows.pooled(X[:, :, None] * R[:, None, :])
     own = solve_psd(grams + ridge, cross).reshape(len(cross), -1)
     mass = rows.pooled(weight)
     spread = np.sqrt(np.average((own - np.average(own, axis=0, weights=mass)) ** 2, axis=0, weights=mass))

@@ -22,7 +22,7 @@ class ConstantGate(Gate):
     Examples
     --------
     >>> from hme import HMERegressor
-    >>> X, y = [[0.0], [1.0], [2.0], [3.0], [4.0]], [0.0, 1.0, 2.0, -3.0, -4.0]
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0], [4.0]] * 3, [0.0, 1.0, 2.0, -3.0, -4.0] * 3
     >>> model = HMERegressor(n_experts=2, gate="constant").fit(X, y)
     >>> bool(abs(model.gate_.proportion.sum() - 1) < 1e-12)
     True

@@ -1,5 +1,6 @@
 """Gaussian gate: every leaf has a centre and a shape, and a row goes where it is near."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ AUTO_FLOOR = 1e-6  # of a column's variance, for covariance_floor="auto"
 LEAST_FLOOR = 1e-10  # below it double precision may not tell the covariance of a wide leaf from a singular one
 AT_FLOOR = 1.0 + 1e-9  # variances up to so many floors count as at the floor
 ACCURACY = 1e-13  # of an eigenvalue, relative to the largest
+MOST_COLUMNS = 30  # with a covariance matrix whose entries have derivatives: there are q (q + 1) / 2 of them
 FARTHEST = 1e300  # squared distances end here: rows beyond still have a prior
 
 
@@ -116,6 +118,9 @@ class GaussianGate(Gate):
         # Directions in which the whole table does not vary are at the floor in every leaf: nothing collapsed there.
         alone = bound.init(rows, rows.weight[:, None])
         bound.degenerate_ = int(bound._at_floor(alone.covariance)[0])
+        if bound._covariance_is_fixed(alone):
+            fixed = f"covariances of more than {MOST_COLUMNS} columns are taken as fixed; {bound.traits.fixed}"
+            bound.traits = replace(bound.traits, fixed=fixed)
         return bound
 
     def _floor_fraction(self):
@@ -276,8 +281,14 @@ class GaussianGate(Gate):
         K = len(params.proportion)
         return np.zeros((1, K)), np.zeros((1, K, K))
 
+    def _covariance_is_fixed(self, params):
+        """Whether inference takes covariances as fixed."""
+        return self.covariance_type != "diag" and params.mean.shape[1] > MOST_COLUMNS
+
     def leaf_coordinates(self, params, design):
         K, q = params.mean.shape
+        if not q:
+            return None
         names = [f"x{j}" for j in range(q)] if design.names is None else design.names
         scale = design.scale
         means = Scalars(
@@ -288,6 +299,8 @@ class GaussianGate(Gate):
             np.zeros(q, dtype=bool),
             np.repeat(np.where(self.flat_, "its column is constant", "")[None], K, axis=0),
         )
+        if self._covariance_is_fixed(params):
+            return Coordinates(np.zeros((K, 0, 0)), (), means)
         if self.covariance_type == "diag":
             spread = log_scalars(params.covariance, [("", f"log(variance({n}))") for n in names], floor=self.floor_)
             spread = spread._replace(shown=spread.value + 2.0 * np.log(scale))
@@ -309,10 +322,16 @@ class GaussianGate(Gate):
 
     def leaf_derivatives(self, params, rows, share):
         """By the means and the covariances, eqs. (normal-derivatives) and (covariance-derivatives)."""
-        return gaussian_sums(_columns(rows)[:, None] - params.mean, params.covariance, share)
+        residual = _columns(rows)[:, None] - params.mean
+        if self._covariance_is_fixed(params):
+            precision = np.linalg.inv(params.covariance)
+            return np.einsum("kst,nkt->nks", precision, residual), -share.sum(axis=0)[:, None, None] * precision
+        return gaussian_sums(residual, params.covariance, share)
 
     def leaf_prior_derivatives(self, params):
         K, q = params.mean.shape
+        if self._covariance_is_fixed(params):
+            return np.zeros((K, q)), np.zeros((K, q, q))
         if self.covariance_type == "diag":
             nothing = np.zeros((K, q, 0)), np.zeros(0), None, params.covariance, False
             value = self.prior_ / self.prior_rows_ if self.prior_rows_ else 0.0

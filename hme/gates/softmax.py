@@ -58,7 +58,7 @@ class SoftmaxGate(NodeGate):
     --------
     >>> from hme import HMERegressor
     >>> from hme.gates import SoftmaxGate
-    >>> X, y = [[-2.0], [-1.0], [0.1], [1.0], [2.0]], [2.0, 1.2, 0.0, 1.0, 2.1]
+    >>> X, y = [[-2.0], [-1.0], [0.1], [1.0], [2.0]] * 3, [2.0, 1.2, 0.0, 1.0, 2.1] * 3
     >>> model = HMERegressor(n_experts=2, gate=SoftmaxGate(alpha=1.0)).fit(X, y)
     >>> model.gate_.coef.shape
     (1, 2, 1)

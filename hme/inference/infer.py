@@ -101,7 +101,9 @@ def infer(
     mixture, params, repeats = model.model_, model.params_, rows.weight
     log_likelihood = float(rows.heads().weight @ mixture.evidence(params, rows))
     size = Size(log_likelihood, float(rows.heads().weight.sum()), float(rows.weight.sum()), rows.group is not None)
-    rows = rows._replace(weight=rows.weight * model.class_factors(np.asarray(y))[order])
+    weight = np.zeros(np.shape(y)[0])
+    weight[order] = rows.weight
+    rows = rows._replace(weight=rows.weight * model.class_factors(np.asarray(y), weight)[order])
     stats = mixture.e_step(params, rows)[1]
     layout = information.Layout.of(mixture, params, model.columns_, stats, hold=False)
     if not layout.labels:

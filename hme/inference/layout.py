@@ -216,7 +216,7 @@ class Layout:
                 own = self._free[stop - E : stop]
                 used = np.unique(own.indices)
                 own = own[:, used]
-                bend = np.tensordot(score[end - E : end], inner[1][q], axes=1)
+                bend = inner[1].along(score[end - E : end], q)
                 hessian[np.ix_(used, used)] += own.T @ (own.T @ bend).T
         return hessian
 

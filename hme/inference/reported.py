@@ -102,7 +102,7 @@ def through_scalars(side, first, second):
     turn[:, np.arange(cut), np.arange(cut)] = 1.0
     turn[:, cut:, cut:] = slope
     second = np.swapaxes(turn, 1, 2) @ second @ turn
-    second[:, cut:, cut:] += np.einsum("ke,kefg->kfg", first[:, cut:], bend)
+    second[:, cut:, cut:] += np.stack([bend.along(score, q) for q, score in enumerate(first[:, cut:])])
     return np.einsum("ke,kef->kf", first, turn), second
 
 

@@ -411,7 +411,7 @@ class Inference:
         >>> print(infer(HMERegressor(depth=1).fit(X, y), X, y).marginal_effects(X))
         Average marginal effects on the mean
                 part   effect  std. error       z       p    [95%  interval]
-          x0   total     0.22       0.015   14.63  <0.001  0.1905     0.2494
+          x0   total     0.22       0.015   14.62  <0.001  0.1905     0.2494
                 gate  -0.9791      0.0407  -24.07  <0.001  -1.059    -0.8994
               expert    1.199       0.039   30.72  <0.001   1.123      1.276
         """

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 __all__ = ["Ranges"]
 
 
-# Columns are held this share of their range beyond its ends. A line goes on a little way: some rows of any new table are
+# Columns are held this share of their range beyond its ends. Lines go on a little way: some rows of any new table are
 # just outside the old one, and to hold them there would cost more than it saves.
 MARGIN = 0.25
 

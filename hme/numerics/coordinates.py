@@ -44,7 +44,7 @@ class Scalars(NamedTuple):
     rate: np.ndarray  # (Q, E, E), derivatives of `shown` with respect to `value`
     shared: np.ndarray  # (E,) of bool, whether all experts share the scalar
     held: np.ndarray  # (Q, E) of str, the reason why it is not free; "" where it is free
-    inner: Any = None  # first (Q, E, E) and second (Q, E, E, E) derivatives; None means the identity
+    inner: Any = None  # first derivatives (Q, E, E), and a `Bend` for the second; None means the identity
 
 
 class Coordinates(NamedTuple):
@@ -95,13 +95,13 @@ def _joined_inner(inner, rate):
         return None
     same = [np.repeat(np.eye(r.shape[1])[None], len(r), axis=0) for r in rate]
     first = _blocks([unit if own is None else own[0] for own, unit in zip(inner, same, strict=True)])
-    second, start = np.zeros((*first.shape, first.shape[1])), 0
-    for own, unit in zip(inner, same, strict=True):
-        index = slice(start, start + unit.shape[1])
-        if own is not None:
-            second[:, index, index, index] = own[1]
-        start += unit.shape[1]
-    return first, second
+    ends = np.cumsum([unit.shape[1] for unit in same])
+    bends = tuple(
+        (slice(end - unit.shape[1], end), own[1])
+        for own, unit, end in zip(inner, same, ends, strict=True)
+        if own is not None
+    )
+    return first, JoinedBends(bends)
 
 
 def symmetric_basis(T):
@@ -168,32 +168,56 @@ def _unit_root(value, T):
 
 
 def _root_derivatives(value, T):
-    """First (Q, E, E) and second (Q, E, E, E) derivatives of the covariances (i, j), i <= j, eq. (root-derivatives)."""
+    """First derivatives (Q, E, E) of the covariances (i, j), i <= j, and the `Bend` of the second ones."""
     root, size = _unit_root(value, T)
     i, j = np.triu_indices(T)
-    E, Q = len(i), len(value)
     scale = size[:, i] * size[:, j]
     product = scale * (root @ np.swapaxes(root, 1, 2))[:, i, j]
-    numbers, column = np.arange(T), range(E)
-    by_log = np.equal.outer(i, numbers).astype(float) + np.equal.outer(j, numbers)  # (E, T)
-    slope, bend = np.zeros((Q, E, E)), np.zeros((Q, E, E, E))
-    below = {}  # index of a coordinate that is an entry of B: its row and column
-    for e in column:
-        if i[e] == j[e]:
-            slope[:, :, e] = product * by_log[:, i[e]]
+    slope = np.empty((len(value), len(i), len(i)))
+    for e, (v, u) in enumerate(zip(i, j, strict=True)):
+        if u == v:
+            slope[:, :, e] = product * ((i == u).astype(float) + (j == u))
         else:
-            u, v = below.setdefault(e, (j[e], i[e]))
             slope[:, :, e] = scale * ((i == u) * root[:, j, v] + (j == u) * root[:, i, v])
-    for e in column:
-        for f in column:
-            if i[e] == j[e]:
-                bend[:, :, e, f] = slope[:, :, f] * by_log[:, i[e]]
-            elif i[f] == j[f]:
-                bend[:, :, e, f] = slope[:, :, e] * by_log[:, i[f]]
-            elif below[e][1] == below[f][1]:
-                u, x = below[e][0], below[f][0]
-                bend[:, :, e, f] = scale * (((i == u) & (j == x)).astype(float) + ((j == u) & (i == x)))
-    return slope, bend
+    return slope, Bend(slope, scale)
+
+
+class Bend(NamedTuple):
+    """Second derivatives of covariances by the scalars of `covariance_scalars`, eq. (root-derivatives).
+
+    There are E^3 of them, of which only sums are ever needed.
+    """
+
+    slope: np.ndarray  # (Q, E, E), the first derivatives
+    scale: np.ndarray  # (Q, E), exp(a_i + a_j)
+
+    def along(self, score, q):
+        """The second derivatives (E, E) of expert q, summed with weights `score` (E,)."""
+        E = len(score)
+        T = int(np.sqrt(2 * E))
+        i, j = np.triu_indices(T)
+        log = i == j
+        touched = np.equal.outer(i, np.arange(T)).astype(float) + np.equal.outer(j, np.arange(T))
+        by_log = touched.T @ (score[:, None] * self.slope[q])  # (T, E)
+        doubled = np.zeros((T, T))
+        doubled[i, j] = score * self.scale[q]
+        doubled += doubled.T
+        out = np.where(i[:, None] == i, doubled[np.ix_(j, j)], 0.0)  # both below the diagonal, in the same column
+        out[log], out[:, log] = by_log, by_log.T
+        return out
+
+
+class JoinedBends(NamedTuple):
+    """The second derivatives of concatenated scalars."""
+
+    parts: tuple  # pairs of a slice of the scalars and their `Bend`
+
+    def along(self, score, q):
+        """As `Bend.along`."""
+        out = np.zeros((len(score), len(score)))
+        for where, bend in self.parts:
+            out[where, where] = bend.along(score[where], q)
+        return out
 
 
 # -- densities -------------------------------------------------------------------------------------------------------

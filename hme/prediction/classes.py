@@ -42,11 +42,11 @@ class ClassDistribution:
     --------
     >>> from hme import HMEClassifier
     >>> X, y = [[-2.0], [-1.5], [-0.5], [0.5], [1.5], [2.0]] * 5, ["out", "out", "in", "in", "out", "out"] * 5
-    >>> dist = HMEClassifier(depth=1).fit(X, y).predict_dist([[-1.8], [1.0]])
+    >>> dist = HMEClassifier(depth=1).fit(X, y).predict_dist([[-1.8], [0.0]])
     >>> dist
     ClassDistribution(2 rows, 2 experts: 2 classes)
     >>> dist.pmf("out").round(1)
-    array([1. , 0.5])
+    array([1., 0.])
     >>> dist.mode()
     array(['out', 'in'], dtype='<U3')
     """

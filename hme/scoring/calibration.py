@@ -180,8 +180,8 @@ def calibration_error(dist, y, levels=LEVELS, *, sample_weight=None):
     >>> from hme.scoring import calibration_error
     >>> X, y = load_motorcycle(return_X_y=True)
     >>> model = HMERegressor(depth=2).fit(X, y)
-    >>> round(calibration_error(model.predict_dist(X), y), 3)
-    0.062
+    >>> round(calibration_error(model.predict_dist(X), y), 2)
+    0.06
     """
     levels = np.array([check_share(level, "levels") for level in np.ravel(levels)])
     if not len(levels):

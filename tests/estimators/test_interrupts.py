@@ -48,7 +48,8 @@ def press_in(monkeypatch, module, name, call):
 @pytest.mark.parametrize("n_finalists", [None, 2])
 @pytest.mark.parametrize("call, where", [(2, "start 1 of 4, after 2"), (8, "start 3 of 4, after 2")])
 def test_the_best_so_far_is_kept(n_finalists, call, where):
-    model = HMERegressor(n_experts=2, n_init=4, n_finalists=n_finalists, max_iter=3, callback=Press(call))
+    settings = {"start": "model_tree", "n_init": 4, "n_finalists": n_finalists}
+    model = HMERegressor(n_experts=2, **settings, max_iter=3, callback=Press(call))
     with pytest.warns(ConvergenceWarning, match=f"interrupted in {where}") as caught:
         model.fit(X, Y)
     assert len(caught) == 1 and model.stop_reason_ == "interrupted"
@@ -63,17 +64,17 @@ def test_a_start_that_is_being_drawn(monkeypatch):
     def press():
         raise KeyboardInterrupt
 
-    model = HMERegressor(n_experts=2, n_init=4, max_iter=3)
-    with pytest.warns(ConvergenceWarning, match="interrupted before the first sweep in start 2 of 4"):
+    model = HMERegressor(n_experts=2, start="model_tree", n_init=4, n_finalists=None, max_iter=3)
+    with pytest.warns(ConvergenceWarning, match="interrupted before the first sweep in start 3 of 4"):
         model.fit(X, Y)
-    assert len(drawn) == 1 and len(model.restarts_) == 1 and model.stop_reason_ == "interrupted"
+    assert len(drawn) == 1 and len(model.restarts_) == 2 and model.stop_reason_ == "interrupted"
     with pytest.raises(KeyboardInterrupt):  # before any start has parameters
         HMERegressor(n_experts=2, n_init=4, start="directions").fit(X, Y)
 
 
 def test_in_the_second_round_of_a_race(monkeypatch):
     monkeypatch.setattr(racing, "FIRST_SWEEPS", 5)
-    model = HMERegressor(n_experts=3, n_init=3, n_finalists=3, tol=1e-12, callback=Press(3 * 5 + 3))
+    model = HMERegressor(n_experts=3, start="model_tree", n_init=3, n_finalists=3, tol=1e-12, callback=Press(3 * 5 + 3))
     with pytest.warns(ConvergenceWarning, match=r"interrupted in start \d of 3, after ([6-9]|10) "):
         model.fit(X, Y)
     assert len(model.restarts_) == 3 and {one.reason for one in model.restarts_} <= {"interrupted", "converged"}
@@ -83,7 +84,7 @@ def test_in_the_second_round_of_a_race(monkeypatch):
     "on_empty, name", [("reseed", "continue_fit"), ("warn", "starving")], ids=["reseed", "comparison"]
 )
 def test_after_the_starts(monkeypatch, on_empty, name):
-    model = HMERegressor(n_experts=20, on_empty=on_empty)
+    model = HMERegressor(n_experts=6, on_empty=on_empty)
     press_in(monkeypatch, restarts, name, 1)
     with pytest.warns(ConvergenceWarning, match="interrupted (while experts without weight|after the last sweep)"):
         model.fit(X[:6], Y[:6])
@@ -91,7 +92,7 @@ def test_after_the_starts(monkeypatch, on_empty, name):
 
 
 def test_a_fit_that_goes_on_after_an_interrupt():
-    model = HMERegressor(n_experts=2, warm_start=True, callback=Press(3))
+    model = HMERegressor(n_experts=2, start="model_tree", warm_start=True, callback=Press(3))
     with pytest.warns(ConvergenceWarning, match="interrupted after 3 sweep"):
         model.fit(X, Y)
     before = model.lower_bounds_[-1]
@@ -197,7 +198,7 @@ def test_callbacks_get_copies():
         params.experts.coef[:] = np.nan
         params.gate.coef[:] = np.inf
 
-    model = HMERegressor(n_experts=2, callback=spoil).fit(X, Y)
-    plain = HMERegressor(n_experts=2).fit(X, Y)
+    model = HMERegressor(n_experts=2, start="model_tree", callback=spoil).fit(X, Y)
+    plain = HMERegressor(n_experts=2, start="model_tree").fit(X, Y)
     assert len(seen) == model.n_iter_
     np.testing.assert_array_equal(model.predict(X), plain.predict(X))

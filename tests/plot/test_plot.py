@@ -157,7 +157,7 @@ def test_gate_display_holds_the_priors(iris):
 
 def test_gate_display_of_two_features(iris):
     _, X, classes = iris
-    model = HMEClassifier(n_experts=3).fit(X[:, 2:], classes)
+    model = HMEClassifier(n_experts=2).fit(X[:, 2:], classes)
     ax = Figure().subplots()
     assert GateDisplay.from_estimator(model, X[:, 2:], ax=ax, n_points=10).ax_ is ax
     assert GateDisplay.from_estimator(HMEClassifier(depth=0).fit(X[:, 2:], classes), X[:, 2:], n_points=10)

@@ -218,12 +218,16 @@ def test_intervals_cover_where_columns_are_many():
 
 
 def test_intervals_cover_where_experts_are_too_many():
-    X, y, new, target = line(300, 3, seed=1)
-    model = HMERegressor(depth=3).fit(X, y)
-    assert covered(model, new, target, density="plug-in") < 0.86 < covered(model, new, target) < 0.94
-    assert (model.uncertainty_.inflation >= 1.0).all() and model.uncertainty_.inflation.mean() > 1.2
-    gain = scoring.log_score(model.predict_dist(new), target) - model.log_likelihood(new, target).mean()
-    assert gain > 0.05
+    plain, cover, gain = [], [], []
+    for seed in (1, 2):
+        X, y, new, target = line(300, 3, seed=seed)
+        model = HMERegressor(depth=3).fit(X, y)
+        plain.append(covered(model, new, target, density="plug-in"))
+        cover.append(covered(model, new, target))
+        assert (model.uncertainty_.inflation >= 1.0).all() and model.uncertainty_.inflation.mean() > 1.2
+        gain.append(scoring.log_score(model.predict_dist(new), target) - model.log_likelihood(new, target).mean())
+    assert max(plain) < 0.86 < min(cover) and np.mean(cover) < 0.94
+    assert min(gain) > 0.05
 
 
 def regimes(n=120, seed=0):
@@ -296,7 +300,7 @@ def test_groups_offsets_and_trials():
 
 def test_density_is_one_of_two():
     X, y = regimes(40)
-    model = HMERegressor(n_experts=2, max_iter=3, tol=1.0).fit(X, y)
+    model = HMERegressor(n_experts=2, tol=1e-2).fit(X, y)
     for ask in (model.predict_dist, model.predict_interval, model.predict_quantiles, model.sample_y):
         with pytest.raises(ValueError, match="density must be one of 'predictive', 'plug-in', got 'plug_in'"):
             ask(X, density="plug_in")

@@ -40,9 +40,9 @@ class HeavyStudentExpert(LogisticNoiseExpert):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_predictions_are_numbers(family):
     rng = np.random.default_rng(0)
-    X = rng.uniform(-2, 2, (150, 1))
-    y = np.abs(X[:, 0]) + 0.05 * rng.standard_cauchy(150)
-    model = HMERegressor(depth=1, expert=family(), max_iter=30, random_state=0).fit(X, y)
+    X = rng.uniform(-2, 2, (40, 1))
+    y = np.abs(X[:, 0]) + 0.05 * rng.standard_cauchy(40)
+    model = HMERegressor(depth=1, expert=family(), max_iter=5, random_state=0).fit(X, y)
     layer = HMETransformer(model, ("gate", "weighted", "experts", "mean"))
     for values in (model.predict(X), model.predict_experts(X), layer.fit_transform(X, y)):
         assert np.isfinite(values).all()
@@ -50,7 +50,7 @@ def test_predictions_are_numbers(family):
     assert np.isfinite(mean).all() and np.isposinf(deviation).all()
     dist = model.predict_dist(X)
     np.testing.assert_allclose(dist.mean(), mean, rtol=1e-12)
-    assert np.isfinite(dist.median()).all() and not np.isnan(dist.variance_parts()).any()
+    assert np.isfinite(dist[:5].median()).all() and not np.isnan(dist.variance_parts()).any()
     for scoring in (None, "neg_median_absolute_error"):
         assert np.isfinite(cross_val_score(model, X, y, cv=2, scoring=scoring)).all()
     with pytest.raises(ValueError, match="no mean"):

@@ -409,7 +409,7 @@ def test_estimators_without_a_distribution_are_refused(scorer):
 
 
 def test_scorers_of_classes_agree_with_scikit_learn():
-    for classifier in (HMEClassifier(depth=1), GaussianNB(), make_pipeline(StandardScaler(), HMEClassifier())):
+    for classifier in (HMEClassifier(depth=1), GaussianNB(), make_pipeline(StandardScaler(), HMEClassifier(depth=1))):
         classifier.fit(X, CLASSES)
         probability = classifier.predict_proba(X)
         value = scoring.log_score_scorer(classifier, X, CLASSES, sample_weight=ROW_WEIGHT)
