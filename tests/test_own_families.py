@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from problems import slow_case
 from sklearn.base import clone
 
 from hme import HMEClassifier, HMERegressor, export_text
@@ -151,7 +152,7 @@ EXPERTS = {
 }
 
 
-@pytest.fixture(scope="module", params=EXPERTS)
+@pytest.fixture(scope="module", params=[name if name in ("line", "list") else slow_case(name) for name in EXPERTS])
 def model(request, table):
     return fitted(EXPERTS[request.param], *table)
 
@@ -208,6 +209,7 @@ def test_bootstrap_and_restarts(model, table):
     assert "starts" in repr(report)
 
 
+@pytest.mark.slow
 def test_diagnosis(model, table):
     found = diagnose(clone(model).set_params(tol=1e-3), *table, cv=2, n_seeds=1, n_bootstrap=2, random_state=0)
     assert found.verdict in ("single", "no routing", "routing") and "one expert" in repr(found)

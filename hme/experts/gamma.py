@@ -5,7 +5,7 @@ import numpy as np
 from ..distributions import Gamma
 from ..distributions.gamma import log_density
 from ..numerics.stirling import digamma_rest, log_ratio_rest, trigamma_rest
-from .noise.base import free_slope
+from .noise.arrays import free_slope
 from .noise.dispersed import PositiveResponse
 from .predictor import PredictorExpert
 

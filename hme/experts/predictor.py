@@ -6,8 +6,8 @@ from copy import copy
 import numpy as np
 from sklearn.base import clone
 
-from ..model.uncertainty import CoefUncertainty, degrees, inflation_of, leverages, roots
-from ..model.wording import linear_text, runaway
+from ..model.uncertainty import CoefUncertainty, coef_roots, free_parameters, inflation_of, leverages
+from ..model.wording import diverging_in_words, linear_text
 from ..numerics import penalties, statistics
 from ..numerics.checks import check_choice
 from ..numerics.constraints import Constraints
@@ -17,7 +17,7 @@ from ..numerics.kernels import linear_scores, solve_psd
 from ..numerics.multinomial import second_moment
 from ..numerics.rank import rank_of
 from .base import AdditiveExpert, shrinks_to_pooled
-from .noise.base import targets
+from .noise.arrays import targets
 from .noise.sums import summed
 
 __all__ = ["PredictorExpert"]
@@ -49,17 +49,14 @@ class PredictorExpert(AdditiveExpert):
         return self.response().traits
 
     def possible(self, rows):
-        response = vars(self).get("response_")
-        if response is None:  # not bound yet
-            response = self.response()
-            response.check()
+        response = vars(self).get("response_") or self.response()  # perhaps not bound yet
+        response.check()
         return response.possible(rows)
 
     def pruned(self, kept):
         if self.fixed_coef is None:
             return self
-        fixed = self.fixed_coef.items()
-        fixed = {column: np.asarray(value)[kept] if np.ndim(value) else value for column, value in fixed}
+        fixed = {name: np.asarray(a)[kept] if np.ndim(a) else a for name, a in self.fixed_coef.items()}
         return clone(self).set_params(fixed_coef=fixed)
 
     def exchangeable(self, n_leaves):
@@ -79,10 +76,9 @@ class PredictorExpert(AdditiveExpert):
         pooled = response.pooled(bound._alone(response, rows), rows)
         bound.center_ = pooled.coef if bound._to_pooled else np.zeros_like(pooled.coef)
 
-        def residual():
-            return response.start_target(rows) - linear_scores(rows.X, pooled.coef[0]), rows.weight
-
-        bound.response_ = response.bind_pooled(pooled, residual)
+        bound.response_ = response.bind_pooled(
+            pooled, lambda: (response.start_target(rows) - linear_scores(rows.X, pooled.coef[0]), rows.weight)
+        )
         bound.pooled_ = bound.response_.held(pooled)
         scale = bound.response_.scale_
         return bound if scale is None or not scale.near_floor else bound._lowered(rows)
@@ -193,36 +189,15 @@ class PredictorExpert(AdditiveExpert):
             working = response.working(targets(block), self._eta(params.coef, block), params, block)
             expected = working._replace(information=response.expected_information(working, params), terms=())
             stats = self.add(stats, summed(block.X, resp[index], expected))
-        systems, free = self._systems(params, stats), self._free(params)
-        gram = np.broadcast_to(stats.gram, systems.shape)
-        found, used = np.empty_like(systems), np.empty(systems.shape[:2])
-        for t in range(systems.shape[1]):
-            # Divided by the scales, so that experts which share coefficients are weighted as in the log-likelihood.
-            unit = np.sqrt(scale[:, t])[:, None, None]
-            space = self.constraints_.space(len(unit)).A if self.constraints_ else None
-            found[:, t] = roots(systems[:, t] / unit**2, space, None if free is None else free[t]) / unit
-            used[:, t] = degrees(gram[:, t], found[:, t])
+        moved = params.coef != self.center_ if self.lasso_ is not None else params.coef > 0.0
+        space = self.constraints_.space(len(params.coef)) if self.constraints_ else None
+        free = free_parameters(moved, space, self.lasso_ is not None)
+        found, used = coef_roots(self._systems(params, stats), stats.gram, scale, space, free)
         factor = np.ones_like(scale)
         if response.scalars:
-            shared = any(scalar.shared for scalar in response.scalars)
-            factor = inflation_of(stats.weight, np.broadcast_to(used, scale.shape), scale, shared)
+            used, shared = np.broadcast_to(used, scale.shape), any(scalar.shared for scalar in response.scalars)
+            factor = inflation_of(stats.weight, used, scale, shared)
         return CoefUncertainty(factor.mean(axis=1, keepdims=True) if response.full else factor, found)
-
-    def _free(self, params):
-        """For each output, the parameters that are not held at a bound or, by the lasso, at the center; None is all."""
-        if self.constraints_:
-            space = self.constraints_.space(len(params.coef))
-            if self.lasso_ is None and not space.nonnegative.any():
-                return None
-            expert, column = space.first.T
-            moved = params.coef != self.center_ if self.lasso_ is not None else params.coef > 0.0
-            always = ~(space.nonnegative | (self.lasso_ is not None)) | (column == moved.shape[2] - 1)
-            return [always | moved[expert, t, column] for t in range(moved.shape[1])]
-        if self.lasso_ is None:
-            return None
-        moved = params.coef != self.center_
-        moved[..., -1] = True
-        return list(np.swapaxes(moved, 0, 1))
 
     def predictive(self, params, rows, uncertainty):
         eta, leverage = self._eta(params.coef, rows), leverages(rows, uncertainty.root)
@@ -409,15 +384,14 @@ class PredictorExpert(AdditiveExpert):
 
     def _diverging(self, params, stats):
         """Experts whose coefficients grow without bound, and other experts of which only the intercepts do."""
-        none = np.zeros(0, dtype=int)
         if self.response_.link == "identity" or self.response_.quadratic:
-            return none, none
+            return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
         new, scale, unit = self._maximum(params, stats), self.response_.scale(params), self._unit(params)
         step = (new - params.coef)[:, 0]
         gained = (step * self._force(params, stats)[:, 0]).sum(axis=1)
         if self.lasso_ is not None:
             nearer = np.abs(new - self.center_) - np.abs(params.coef - self.center_)
-            gained = gained - (self.lasso_ * unit * nearer).sum(axis=(1, 2))
+            gained -= (self.lasso_ * unit * nearer).sum(axis=(1, 2))
         if step.shape[1] > 1:
             step[:, -1] = 0.0
         running = running_away(self._change(step[:, None], stats)[:, 0], gained / scale[:, 0], stats.weight)
@@ -433,18 +407,7 @@ class PredictorExpert(AdditiveExpert):
         return self.response_.at_floor(params)
 
     def warnings(self, params, stats):
-        running, alone = self._diverging(params, stats)
-        found = []
-        if len(running):
-            found.append(
-                "on some rows the mean approaches the boundary of its range: the coefficients of expert(s) "
-                f"{running.tolist()} {runaway(self.alpha, 'expert__alpha')} or use fewer experts"
-            )
-        if len(alone):
-            found.append(
-                f"the intercepts of expert(s) {alone.tolist()} grow without bound: all their rows are at one end of the"
-                " range of y. Use a PointMassExpert for such rows, or fewer experts"
-            )
+        found = diverging_in_words(*self._diverging(params, stats), self.alpha)
         return found + self.response_.warnings(params, stats, self._squares(params, params, stats))
 
     # -- information -------------------------------------------------------------------------------------------------

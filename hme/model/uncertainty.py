@@ -6,7 +6,16 @@ import numpy as np
 
 from ..numerics.kernels import NULL_EIGENVALUE, linear_scores
 
-__all__ = ["CoefUncertainty", "Uncertainty", "degrees", "inflation_of", "leverages", "roots"]
+__all__ = [
+    "CoefUncertainty",
+    "Uncertainty",
+    "coef_roots",
+    "degrees",
+    "free_parameters",
+    "inflation_of",
+    "leverages",
+    "roots",
+]
 
 ENOUGH = 5.0  # rows beyond its degrees of freedom with which an expert's variance stands on its own
 FEWEST = 1e-3  # share of an expert's rows that are beyond its degrees of freedom, at least
@@ -30,6 +39,46 @@ class CoefUncertainty(NamedTuple):
     def none(cls, n_experts):
         """Of families about which nothing is known."""
         return cls(np.ones((n_experts, 1)), np.zeros((n_experts, 1, 0, 0)))
+
+
+def free_parameters(moved, space, lasso):
+    """For each output, the parameters that are not held at a bound or, by a lasso, at the center; None is all.
+
+    Parameters
+    ----------
+    moved : ndarray of bool of shape (K, T, p)
+        Which coefficients are not held.
+    space : Space or None
+        Of the constraints.
+    lasso : bool
+    """
+    if space is not None:
+        if not lasso and not space.nonnegative.any():
+            return None
+        expert, column = space.first.T
+        always = ~(space.nonnegative | lasso) | (column == moved.shape[2] - 1)
+        return [always | moved[expert, t, column] for t in range(moved.shape[1])]
+    if not lasso:
+        return None
+    moved = moved.copy()
+    moved[..., -1] = True
+    return list(np.swapaxes(moved, 0, 1))
+
+
+def coef_roots(systems, gram, scale, space, free):
+    """Roots (K, S, p, p) as of `CoefUncertainty`, and the degrees of freedom (K, S) that the coefficients use.
+
+    `systems` (K, S, p, p) are information plus penalty, `gram` the information alone, `scale` (K, T) the variances.
+    """
+    gram = np.broadcast_to(gram, systems.shape)
+    found, used = np.empty_like(systems), np.empty(systems.shape[:2])
+    for t in range(systems.shape[1]):
+        # Divided by the scales, so that experts which share coefficients are weighted as in the log-likelihood.
+        unit = np.sqrt(scale[:, t])[:, None, None]
+        basis = None if space is None else space.A
+        found[:, t] = roots(systems[:, t] / unit**2, basis, None if free is None else free[t]) / unit
+        used[:, t] = degrees(gram[:, t], found[:, t])
+    return found, used
 
 
 def roots(systems, space=None, free=None):

@@ -10,6 +10,7 @@ __all__ = [
     "by_name",
     "columns_named",
     "cut",
+    "diverging_in_words",
     "indented",
     "linear_parts",
     "linear_text",
@@ -107,6 +108,22 @@ def runaway(alpha, parameter):
     if alpha == 0:
         return f"grow without bound, or all but. Use {parameter} > 0"
     return f"are as large as {parameter} = {alpha:g} lets them grow. Raise it"
+
+
+def diverging_in_words(running, alone, alpha):
+    """Sentences about experts of a generalised linear model whose coefficients, or intercepts alone, diverge."""
+    found = []
+    if len(running):
+        found.append(
+            "on some rows the mean approaches the boundary of its range: the coefficients of expert(s) "
+            f"{running.tolist()} {runaway(alpha, 'expert__alpha')} or use fewer experts"
+        )
+    if len(alone):
+        found.append(
+            f"the intercepts of expert(s) {alone.tolist()} grow without bound: all their rows are at one end of the"
+            " range of y. Use a PointMassExpert for such rows, or fewer experts"
+        )
+    return found
 
 
 def cut(coef, intercept, terms, max_terms=None):

@@ -269,6 +269,7 @@ def test_the_name_of_the_weights():
     assert weight_name(TransformedTargetRegressor(Ridge())) == "sample_weight"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_jobs", [None, slow_case(2)])
 def test_routing_around_the_model_changes_no_fit_of_an_expert(n_jobs):
     X, y = load_diabetes(return_X_y=True)
@@ -429,6 +430,7 @@ def test_classifiers_that_miss_a_class(estimator):
     assert (probability[:, 0].argmax(axis=1) == 0).all() and (probability[:, 1].argmax(axis=1) == 1).all()
 
 
+@pytest.mark.slow
 def test_classifier_with_names_of_classes():
     iris = load_iris()
     names = iris.target_names[iris.target]

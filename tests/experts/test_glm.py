@@ -341,7 +341,7 @@ def finite(model):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
-    "strict, name, edge, n_experts", representative(product([False, True], DEFAULTS, EDGES, [1, 2]), every=23)
+    "strict, name, edge, n_experts", representative(product([False, True], DEFAULTS, EDGES, [1, 2]), every=47)
 )
 def test_edges_give_no_nan(name, edge, n_experts, strict):
     expert, _ = DEFAULTS[name]

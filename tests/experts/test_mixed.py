@@ -245,6 +245,7 @@ def test_set_params_leaves_the_users_objects_alone():
     assert line.alpha == 2.0 and twice.expert.members[0].alpha == 7.0
 
 
+@pytest.mark.slow
 def test_grid_search_over_one_of_them():
     estimator = model(("few", PoissonExpert()), ("many", NegativeBinomialExpert()))
     search = GridSearchCV(estimator, {"expert__few__alpha": [0.1, 1e3], "expert__many": [PoissonExpert()]}, cv=2)
@@ -261,6 +262,7 @@ def test_names_stand_for_families():
 # -- fitting ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_restarts_do_not_depend_on_jobs():
     pairs = [("few", PoissonExpert()), ("many", NegativeBinomialExpert())]
     settings = dict(n_init=2, random_state=0, max_iter=5)

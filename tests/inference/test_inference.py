@@ -331,6 +331,7 @@ def test_wald_says_what_is_wrong(mixture):
         infer(*statsmodels_fit("linear")[:3]).equal_across_experts("x0")
 
 
+@pytest.mark.slow
 def test_likelihood_ratio_is_near_wald(mixture):
     model, X, y, result = mixture
     held = LinearExpert(**PLAIN, fixed_coef={"x1": 0.0})
@@ -428,6 +429,7 @@ def test_effects_are_differences_of_predictions(mixture):
     assert effects.columns == ("x0", "x1") and effects.outputs == ("",)
 
 
+@pytest.mark.slow
 def test_errors_of_effects_are_those_of_simulated_parameters(mixture):
     model, X, _, result = mixture
     few = X[:60]

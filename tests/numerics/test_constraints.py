@@ -162,7 +162,7 @@ def one_hot_fit(name, constraint, standardize, steps=3000):
 
 
 @pytest.mark.parametrize(
-    "name, constraint, standardize", representative(product(FAMILIES, CONSTRAINTS, [True, False]), every=11), ids=str
+    "name, constraint, standardize", representative(product(FAMILIES, CONSTRAINTS, [True, False]), every=43), ids=str
 )
 def test_constrained_fit_is_scipys(name, constraint, standardize):
     expert, params, rows, resp, design, q = one_hot_fit(name, constraint, standardize)
@@ -234,7 +234,7 @@ def mixture(expert, **settings):
 
 @pytest.mark.parametrize(
     "family, alpha, standardize",
-    representative(product([PoissonExpert, NegativeBinomialExpert, GammaExpert], [0.0, 0.5], [True, False]), every=5),
+    representative(product([PoissonExpert, NegativeBinomialExpert, GammaExpert], [0.0, 0.5], [True, False]), every=11),
 )
 def test_mixture_keeps_constraints_and_does_not_fall(family, alpha, standardize):
     y = FAMILIES["gamma" if family is GammaExpert else "poisson"][3]

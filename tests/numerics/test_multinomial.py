@@ -92,6 +92,7 @@ def test_q_of_wide_systems_does_not_fall(seed, alpha):
     np.testing.assert_allclose(coef.sum(axis=1), 0.0, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_wide_and_exact_steps_reach_the_same_maximum(monkeypatch):
     X, coef, target, penalty = draw_bank(5)
     moment = multinomial.second_moment(X, target[:, 0].sum(axis=1))

@@ -18,7 +18,8 @@ from ...numerics.coordinates import (
     symmetric_basis,
 )
 from ...numerics.kernels import whitener
-from .base import Response, Scalar, numbers, own_targets
+from .arrays import numbers, own_targets
+from .base import Response, Scalar
 from .floor import Floor
 from .pooled import pooled_fit
 from .scale import Scale, check_scale, relative_spectrum, traces

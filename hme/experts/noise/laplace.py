@@ -10,7 +10,7 @@ from scipy.special import ndtri
 from ...distributions import Hyperbolic
 from ...distributions.hyperbolic import length, log_density, ratio
 from ...numerics.coordinates import stacked
-from .base import common, numbers
+from .arrays import common, numbers
 from .reweighted import ReweightedNoise
 
 __all__ = ["LaplaceNoise", "LaplaceParams", "LaplaceReport"]

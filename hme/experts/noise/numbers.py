@@ -8,7 +8,7 @@ from sklearn.dummy import DummyRegressor
 from ...model.parts import numbers_of
 from ...numerics.coordinates import by_output
 from .answers import Answers
-from .base import own_targets, single, targets
+from .arrays import own_targets, single, targets
 from .sums import PredictorStatistics, weighted_sum
 
 __all__ = ["EstimatorParams", "EstimatorReport", "Noise", "Numbers"]

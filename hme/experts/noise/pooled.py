@@ -4,7 +4,7 @@ import numpy as np
 
 from ...numerics import penalties, statistics
 from ...numerics.kernels import linear_scores, solve_psd
-from .base import own_targets
+from .arrays import own_targets
 from .sums import Working, summed
 
 __all__ = ["pooled_fit"]

@@ -7,7 +7,8 @@ import numpy as np
 
 from ...model.traits import Traits
 from ...numerics.coordinates import ridge_derivatives
-from .base import Response, Scalar, free_slope, own_targets, padded
+from .arrays import free_slope, own_targets, padded
+from .base import Response, Scalar
 from .floor import Floor
 from .gaussian import GaussianNoise, LinearParams
 from .pooled import pooled_fit

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...numerics.checks import check_choice, check_prior, check_real
 from ...numerics.kernels import clip_spectrum, whitener
-from .base import common, numbers
+from .arrays import common, numbers
 
 __all__ = ["Scale", "check_scale"]
 

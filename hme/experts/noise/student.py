@@ -10,7 +10,8 @@ from ...distributions import Student
 from ...distributions.student import constant_derivatives, log_density
 from ...numerics.checks import check_choice, check_real_or
 from ...numerics.coordinates import stacked
-from .base import Scalar, common, numbers
+from .arrays import common, numbers
+from .base import Scalar
 from .reweighted import ReweightedNoise
 
 __all__ = ["StudentNoise", "StudentParams", "StudentReport"]
