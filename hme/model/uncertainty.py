@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 ENOUGH = 5.0  # rows beyond its degrees of freedom with which an expert's variance stands on its own
+LEAST_RATIO = 1e-100  # of standard deviations
 FEWEST = 1e-3  # share of an expert's rows that are beyond its degrees of freedom, at least
 
 
@@ -73,8 +74,10 @@ def coef_roots(systems, gram, scale, space, free):
     gram = np.broadcast_to(gram, systems.shape)
     found, used = np.empty_like(systems), np.empty(systems.shape[:2])
     for t in range(systems.shape[1]):
-        # Divided by the scales, so that experts which share coefficients are weighted as in the log-likelihood.
+        # Divided by the scales, so that experts which share coefficients are weighted as in the log-likelihood; only
+        # their ratios matter, and y may have units in which their squares are no numbers.
         unit = np.sqrt(scale[:, t])[:, None, None]
+        unit = np.maximum(unit / unit.max(), LEAST_RATIO) if unit.max() > 0 else np.ones_like(unit)
         basis = None if space is None else space.A
         found[:, t] = roots(systems[:, t] / unit**2, basis, None if free is None else free[t]) / unit
         used[:, t] = degrees(gram[:, t], found[:, t])
