@@ -10,7 +10,7 @@ settings.register_profile("everything", max_examples=40)
 
 # Where starts are the subject, or results are on a page, the default run draws as many as users do.
 WITH_ALL_STARTS = {"test_golden.py", "test_restarts.py", "test_starts.py", "test_ascent.py"}
-WITH_ALL_STARTS |= {"test_readme.py", "test_docs.py"}
+WITH_ALL_STARTS |= {"test_readme.py"}
 
 
 def _is_default(config):
