@@ -64,7 +64,7 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("kind, settings", representative(MODELS, every=2), ids=str)
+@pytest.mark.parametrize("kind, settings", representative(MODELS, every=4), ids=str)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_models_and_their_distributions_agree(kind, settings):
     X, y = table(kind)
