@@ -174,7 +174,7 @@ def test_one_output_that_is_not_flat():
 
 def test_the_inverse_problem_has_its_three_branches():
     X, t, _ = make_inverse_problem(2000, noise=0.05, random_state=0)
-    model = HMERegressor(n_experts=8, random_state=0, n_init=4).fit(X, t)
+    model = HMERegressor(n_experts=8, random_state=0).fit(X, t)
     one = predictive_distribution(model.model_, model.params_, model.rows([[0.5]]))
     # t + 0.3 sin(2 pi t) = 0.5
     roots = [0.5 - 0.2853, 0.5, 0.5 + 0.2853]
