@@ -69,7 +69,8 @@ class ZeroTruncated(Counts):
         exists = np.isfinite(variance)
         mean, pairs = (np.where(exists, a, 0.0) for a in (self.mean(), self.distribution._mean_of_pairs()))
         beyond = np.where(exists, self.distribution._beyond_one(), 0.0) / positive
-        return np.where(exists, np.maximum(pairs / positive - mean * beyond, 0.0), variance)
+        with np.errstate(over="ignore"):  # a variance that is no number is inf
+            return np.where(exists, np.maximum(pairs / positive - mean * beyond, 0.0), variance)
 
     def has_mean(self):
         return self.distribution.has_mean()

@@ -492,7 +492,7 @@ def test_a_model_against_itself():
 @pytest.mark.slow
 def test_the_test_is_reproducible_whatever_runs_at_once():
     X, y = table(60)
-    pair = HMERegressor(depth=0), HMERegressor(depth=1)
+    pair = HMERegressor(depth=0), HMERegressor(depth=1, start="model_tree")
     one, two = (lr_test_bootstrap(*pair, X, y, 4, n_init=2, random_state=0, n_jobs=n_jobs) for n_jobs in (1, 2))
     np.testing.assert_array_equal(one.simulated, two.simulated)
 
