@@ -106,6 +106,16 @@ def test_derivatives_by_inverse_degrees_of_freedom():
     np.testing.assert_allclose(joint, numeric, rtol=1e-5, atol=1e-5)
 
 
+def test_derivatives_of_rows_whose_squares_are_out_of_range():
+    inverse = np.array([0.2, 1.0])
+    with np.errstate(all="raise"):
+        found = np.array(tail_derivatives(1e200, inverse))
+    log_size = np.log(1e200) + np.log(inverse)  # z = square * inverse is as good as infinite in sums with one
+    first = 0.5 * (log_size - 1.0) / inverse**2 - 0.5 / inverse
+    second = 0.5 * (1.0 - 2.0 * (log_size - 1.0)) / inverse**3 + 0.5 / inverse**2
+    np.testing.assert_allclose(found, [first, second, -0.5 / inverse**2], rtol=1e-12)
+
+
 @pytest.mark.parametrize("df", [0.8, 3.0, 10.0, 150.0])
 def test_expected_information_is_the_variance_of_the_slope(df):
     density = stats.t(df)

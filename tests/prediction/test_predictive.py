@@ -22,7 +22,7 @@ from hme.distributions import (
     Poisson,
     Student,
 )
-from hme.experts import GammaExpert, LinearExpert, PoissonExpert, StudentExpert
+from hme.experts import GammaExpert, LinearExpert, NegativeBinomialExpert, PoissonExpert, StudentExpert
 from hme.fitting import cross_fit
 from hme.gates import TopKGate
 from hme.model.features import Columns, Tables
@@ -317,3 +317,12 @@ def test_an_interrupt_keeps_the_fit(monkeypatch):
     with pytest.warns(ConvergenceWarning, match="predictive density was interrupted"):
         model = HMERegressor(n_experts=2).fit(X, y)
     assert model.converged_ and (model.uncertainty_.inflation == 1.0).all()
+
+
+@pytest.mark.parametrize("expert", [PoissonExpert(zero_truncated=True), NegativeBinomialExpert(zero_truncated=True)])
+def test_truncated_counts_keep_their_mean(expert):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = 1.0 + np.random.default_rng(1).negative_binomial(1, 0.05, 60)
+    model = HMERegressor(depth=0, expert=expert).fit(X, y)
+    np.testing.assert_allclose(model.predict_dist(X).mean(), model.predict(X), rtol=1e-12)
+    assert (model.predict_dist(X).variance() > model.predict_dist(X, density="plug-in").variance()).all()
