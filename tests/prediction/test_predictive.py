@@ -1,6 +1,7 @@
 """The predictive density: degrees of freedom, leverages, and factors from held-out rows."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from hme.distributions import (
     Poisson,
     Student,
 )
-from hme.experts import GammaExpert, LinearExpert, NegativeBinomialExpert, PoissonExpert, StudentExpert
+from hme.experts import BinomialExpert, GammaExpert, LinearExpert, NegativeBinomialExpert, PoissonExpert, StudentExpert
 from hme.fitting import cross_fit
 from hme.gates import TopKGate
 from hme.model.features import Columns, Tables
@@ -326,3 +327,13 @@ def test_truncated_counts_keep_their_mean(expert):
     model = HMERegressor(depth=0, expert=expert).fit(X, y)
     np.testing.assert_allclose(model.predict_dist(X).mean(), model.predict(X), rtol=1e-12)
     assert (model.predict_dist(X).variance() > model.predict_dist(X, density="plug-in").variance()).all()
+
+
+def test_binomial_counts_under_a_routed_gate():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = np.random.default_rng(1).integers(6, size=40)
+    model = HMERegressor(n_experts=3, expert=BinomialExpert(n_trials=5), gate=TopKGate(k=2), max_iter=3, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    np.testing.assert_allclose(model.predict_dist(X).mean(), model.predict(X), rtol=1e-9)
