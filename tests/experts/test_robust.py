@@ -20,7 +20,7 @@ from sklearn.linear_model import QuantileRegressor
 from hme import HMERegressor
 from hme.distributions.student import constant_derivatives, log_constant
 from hme.experts import BackgroundExpert, LaplaceExpert, LinearExpert, PointMassExpert, StudentExpert
-from hme.experts.noise.laplace import CORNER
+from hme.experts.noise.laplace import CORNER, solve_scale
 from hme.experts.noise.student import information, tail_derivatives
 from hme.model.rows import Rows
 from hme.numerics import statistics
@@ -470,3 +470,12 @@ def test_point_mass_is_possible_in_one_place():
 def test_bad_settings_are_named(expert, error, message):
     with pytest.raises(error, match=message):
         expert.bind(make_rows("regression"), DESIGN)
+
+
+def test_the_scale_of_laplace_noise_far_below_its_corner():
+    def solved(lengths, weight, corner=1e-4):
+        return solve_scale(*(np.full((1, 1), a) for a in (weight, 0.0, lengths, weight)), corner, 1e18)
+
+    # The density is then Gaussian, of variance corner * scale: with mean length l = r^2 / (2 corner) the scale is 2 l.
+    np.testing.assert_allclose(solved(3e-14, 3.0), 1.0 / 2e-14, rtol=1e-5)
+    np.testing.assert_allclose(solved(0.0, 3.0), 1e18, rtol=1e-12)
