@@ -1,4 +1,4 @@
-"""What the default run leaves out of every test: it draws few random tables, and fits from few starts."""
+"""What tests do not spend time on: many random tables by default, and short runs that choose among starts."""
 
 import pytest
 from hypothesis import settings
@@ -8,9 +8,10 @@ from hme.fitting import starts
 settings.register_profile("default run", max_examples=5)
 settings.register_profile("everything", max_examples=40)
 
-# Where starts are the subject, or results are on a page, the default run draws as many as users do.
-WITH_ALL_STARTS = {"test_golden.py", "test_restarts.py", "test_starts.py", "test_ascent.py"}
-WITH_ALL_STARTS |= {"test_readme.py", "test_docs.py"}
+# Where starts are the subject, or results are on a page, as many are drawn as users do.
+WITH_ALL_STARTS = {"test_golden.py", "test_restarts.py", "test_starts.py", "test_ascent.py", "test_readme.py"}
+# The same where slow tests are asked for.
+WITH_ALL_STARTS_IF_SLOW = {"test_estimator_checks.py", "test_bad_input.py"}
 
 
 def _is_default(config):
@@ -24,6 +25,7 @@ def pytest_configure(config):
 @pytest.fixture(autouse=True)
 def few_starts(request, monkeypatch):
     """Short runs do not choose the start: the first one is taken, as on large tables."""
+    everything = WITH_ALL_STARTS | (set() if _is_default(request.config) else WITH_ALL_STARTS_IF_SLOW)
     is_doctest = type(request.node).__name__ == "DoctestItem"
-    if _is_default(request.config) and not is_doctest and request.path.name not in WITH_ALL_STARTS:
+    if not is_doctest and request.path.name not in everything:
         monkeypatch.setattr(starts, "CHEAP", 0)

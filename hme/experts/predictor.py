@@ -6,7 +6,7 @@ from copy import copy
 import numpy as np
 from sklearn.base import clone
 
-from ..model.uncertainty import CoefUncertainty, coef_roots, free_parameters, inflation_of, leverages
+from ..model.uncertainty import CoefUncertainty, above_rounding, coef_roots, free_parameters, inflation_of, leverages
 from ..model.wording import diverging_in_words, linear_text
 from ..numerics import penalties, statistics
 from ..numerics.checks import check_choice
@@ -189,14 +189,14 @@ class PredictorExpert(AdditiveExpert):
             working = response.working(targets(block), self._eta(params.coef, block), params, block)
             expected = working._replace(information=response.expected_information(working, params), terms=())
             stats = self.add(stats, summed(block.X, resp[index], expected))
-        moved = params.coef != self.center_ if self.lasso_ is not None else params.coef > 0.0
+        moved = params.coef != self.center_ if self.lasso_ is not None else above_rounding(params.coef)
         space = self.constraints_.space(len(params.coef)) if self.constraints_ else None
         free = free_parameters(moved, space, self.lasso_ is not None)
         found, used = coef_roots(self._systems(params, stats), stats.gram, scale, space, free)
         factor = np.ones_like(scale)
         if response.scalars:
-            used, shared = np.broadcast_to(used, scale.shape), any(scalar.shared for scalar in response.scalars)
-            factor = inflation_of(stats.weight, used, scale, shared)
+            shared = any(scalar.shared for scalar in response.scalars)
+            factor = inflation_of(stats.weight, np.broadcast_to(used, scale.shape), scale, shared)
         return CoefUncertainty(factor.mean(axis=1, keepdims=True) if response.full else factor, found)
 
     def predictive(self, params, rows, uncertainty):

@@ -9,6 +9,7 @@ from ..numerics.kernels import NULL_EIGENVALUE, linear_scores
 __all__ = [
     "CoefUncertainty",
     "Uncertainty",
+    "above_rounding",
     "coef_roots",
     "degrees",
     "free_parameters",
@@ -40,6 +41,11 @@ class CoefUncertainty(NamedTuple):
     def none(cls, n_experts):
         """Of families about which nothing is known."""
         return cls(np.ones((n_experts, 1)), np.zeros((n_experts, 1, 0, 0)))
+
+
+def above_rounding(coef):
+    """Which coefficients are positive, and not by rounding alone."""
+    return coef > 1e-12 * np.abs(coef).max()
 
 
 def free_parameters(moved, space, lasso):

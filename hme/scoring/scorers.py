@@ -64,7 +64,7 @@ class DistributionScorer:
     >>> X, y = load_motorcycle(return_X_y=True)
     >>> model, folds = HMERegressor(depth=1), KFold(3, shuffle=True, random_state=0)
     >>> cross_val_score(model, X, y, cv=folds, scoring=crps_scorer).round(1)
-    array([-20.3, -18.6, -22.8])
+    array([-20.3, -18.8, -23. ])
     >>> half = DistributionScorer(interval_score, greater_is_better=False, coverage=0.5)
     >>> cross_val_score(model, X, y, cv=folds, scoring=half).round()
     array([ -93.,  -85., -107.])

@@ -6,7 +6,7 @@ from distribution_cases import COUNTS
 from problems import representative
 
 
-@pytest.mark.parametrize("name", representative(COUNTS, every=2))
+@pytest.mark.parametrize("name", representative(COUNTS, every=4))
 def test_counts(name):
     dist = COUNTS[name]
     k = np.arange(0.0, 3000.0)[:, None, None]

@@ -31,7 +31,7 @@ def test_truncation_is_conditioning(name):
         np.testing.assert_allclose(dist.cdf(y) + dist.sf(y), 1.0, rtol=1e-14)
     assert (dist.cdf(np.zeros((1, 1))) == 0).all() and (dist.pdf(np.zeros((1, 1))) == 0).all()
     np.testing.assert_allclose(dist.mean(), before.mean() / positive, rtol=1e-12)
-    k = np.arange(1.0, 2000.0)
+    k = np.arange(1.0, 1000.0)
     mass = np.stack([dist.pdf(v[None, None])[0] for v in k])
     np.testing.assert_allclose((k[:, None] * mass).sum(axis=0), dist.mean()[0], rtol=1e-9)
     np.testing.assert_allclose(

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import representative
+from problems import representative, slow_case
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 
@@ -267,7 +267,7 @@ def test_predicting_asks_for_a_fit_and_for_the_same_columns(estimator, y, method
         getattr(model, method)(X[:0])
 
 
-@pytest.mark.parametrize("method", ["log_likelihood", "responsibilities"])
+@pytest.mark.parametrize("method", ["log_likelihood", slow_case("responsibilities")])
 @pytest.mark.parametrize(
     "estimator, fitted, y, message",
     [
@@ -364,13 +364,13 @@ SMALL = [
 @pytest.mark.parametrize("case, table, y", SMALL, ids=[case for case, *_ in SMALL])
 def test_degenerate_tables_are_fitted(case, table, y, start):
     few = min(10, len(np.unique(np.c_[table, y], axis=0)))
-    model = HMERegressor(n_experts=few, start=start, max_iter=50, random_state=0).fit(table, y)
+    model = HMERegressor(n_experts=few, start=start, max_iter=5, random_state=0).fit(table, y)
     assert model.n_experts_ == few
     assert np.isfinite(model.predict(table)).all()
     if len(table) > 1:
         labels = np.arange(len(table)) % 2
         few = min(10, len(np.unique(np.c_[table, labels], axis=0)))
-        model = HMEClassifier(n_experts=few, start=start, max_iter=50, random_state=0).fit(table, labels)
+        model = HMEClassifier(n_experts=few, start=start, max_iter=5, random_state=0).fit(table, labels)
         np.testing.assert_allclose(model.predict_proba(table).sum(axis=1), 1.0)
 
 

@@ -59,6 +59,13 @@ BOTH = pytest.mark.parametrize(
     ids=["regression", "classification"],
 )
 
+# Where the two have nothing of their own.
+EITHER = pytest.mark.parametrize(
+    "model, y",
+    [(HMERegressor(depth=1, tol=1e-3), Y), slow_case((HMEClassifier(depth=1, tol=1e-3), LABELS))],
+    ids=["regression", "classification"],
+)
+
 
 def answer(model, table=X):
     return model.predict_proba(table) if hasattr(model, "predict_proba") else model.predict(table)
@@ -67,7 +74,7 @@ def answer(model, table=X):
 # Model selection ----------------------------------------------------------------------------------------------------
 
 
-@BOTH
+@EITHER
 def test_cross_validation_routes_sample_weights(model, y, enable_metadata_routing):
     name = "neg_mean_squared_error" if y is Y else "neg_log_loss"
     scorer = get_scorer(name).set_score_request(sample_weight=True)
@@ -98,8 +105,8 @@ def enable_metadata_routing():
 @pytest.mark.parametrize("expert", representative(["linear", None, LinearExpert(alpha=3.0)], every=3))
 def test_grid_search_over_a_family_and_the_depth(expert):
     model = HMERegressor(expert=expert)
-    grid = {"expert__alpha": [0.01, 1.0], "gate__alpha": [0.1, 1.0], "depth": [0, 1]}
-    search = GridSearchCV(model, grid, cv=3).fit(X, Y)
+    grid = {"expert__alpha": [0.01, 1.0], "gate__alpha": [0.1], "depth": [0, 1]}
+    search = GridSearchCV(model, grid, cv=2).fit(X, Y)
     assert search.best_params_["depth"] == 1
     assert search.best_estimator_.expert.alpha == search.best_params_["expert__alpha"]
     assert model.expert is expert and model.gate is None  # the search leaves the given one alone
@@ -118,7 +125,7 @@ def test_a_family_and_its_parameters_are_set_together():
     assert isinstance(model.expert, ConstantExpert) and model.expert.variance_floor == 0.1
 
 
-@BOTH
+@EITHER
 def test_curves_and_predictions_across_folds(model, y):
     out = cross_val_predict(model, X, y, method="predict" if y is Y else "predict_proba", cv=3)
     assert len(out) == N and (y is Y or out.shape == (N, 2))
@@ -144,11 +151,11 @@ def test_pipelines_and_columns(model, y):
 
 
 def test_as_a_part_of_other_regressors():
-    model = HMERegressor(depth=1)
+    model = HMERegressor(depth=1, tol=1e-3)
     for ensemble in (
-        BaggingRegressor(model, n_estimators=3, random_state=0),
+        BaggingRegressor(model, n_estimators=2, random_state=0),
         VotingRegressor([("hme", model), ("line", LinearRegression())]),
-        StackingRegressor([("hme", model)], final_estimator=LinearRegression(), cv=3),
+        StackingRegressor([("hme", model)], final_estimator=LinearRegression(), cv=2),
     ):
         ensemble.fit(X, Y, sample_weight=WEIGHT)
         assert ensemble.score(X, Y) > 0.5
@@ -174,7 +181,7 @@ def test_as_a_part_of_other_classifiers():
     assert OneVsRestClassifier(model).fit(X, three).predict_proba(X).shape == (N, 3)
 
 
-@BOTH
+@EITHER
 def test_frozen(model, y):
     fitted = clone(model).fit(X, y)
     frozen = FrozenEstimator(fitted).fit(X[:5], y[:5])
@@ -183,7 +190,7 @@ def test_frozen(model, y):
         assert CalibratedClassifierCV(frozen).fit(X, y).score(X, y) > 0.7
 
 
-@BOTH
+@EITHER
 def test_inspection(model, y):
     fitted = clone(model).fit(X, y)
     importance = permutation_importance(fitted, X, y, n_repeats=3, random_state=0).importances_mean
@@ -211,12 +218,12 @@ PARAMETERS = [
     {},
     {"tree": Tree.from_text("((. .) .)")},
     {"n_experts": 2, "expert": LinearExpert(alpha=2.0), "gate": SoftmaxGate(alpha=0.5)},
-    {"n_experts": 2, "expert": "tree"},
     {"n_experts": 2, "gate": "constant"},
+    {"n_experts": 2, "expert": "tree"},
 ]
 
 
-@pytest.mark.parametrize("parameters", representative(PARAMETERS, every=2), ids=str)
+@pytest.mark.parametrize("parameters", representative(PARAMETERS, every=3), ids=str)
 def test_a_clone_has_the_parameters_and_nothing_of_the_fit(parameters):
     model = HMERegressor(**parameters)
     fitted = clone(model).fit(X, Y)
@@ -227,7 +234,7 @@ def test_a_clone_has_the_parameters_and_nothing_of_the_fit(parameters):
         np.testing.assert_array_equal(copied.fit(X, Y).predict(X), fitted.predict(X))
 
 
-@pytest.mark.parametrize("parameters", representative(PARAMETERS, every=2), ids=str)
+@pytest.mark.parametrize("parameters", representative(PARAMETERS, every=3), ids=str)
 def test_a_fit_leaves_the_parameters_alone(parameters):
     model = HMERegressor(**parameters)
     before = {name: (id(value), repr(value)) for name, value in model.get_params(deep=False).items()}
@@ -243,7 +250,7 @@ def by_joblib(model):
 
 
 @pytest.mark.parametrize("copier", [lambda model: pickle.loads(pickle.dumps(model)), by_joblib, copy.deepcopy])
-@pytest.mark.parametrize("parameters", representative(PARAMETERS, every=2), ids=str)
+@pytest.mark.parametrize("parameters", representative(PARAMETERS, every=3), ids=str)
 def test_copies_answer_alike(copier, parameters):
     model = HMERegressor(**parameters).fit(X, Y)
     again = copier(model)
@@ -261,7 +268,7 @@ def test_skops(parameters):
     np.testing.assert_array_equal(again.predict(X), model.predict(X))
 
 
-@BOTH
+@EITHER
 def test_notebook_text(model, y):
     for one in (model, clone(model).fit(X, y)):
         assert type(one).__name__ in one._repr_html_()
@@ -283,7 +290,7 @@ def test_starts_do_not_depend_on_the_backend(model, y):
     np.testing.assert_array_equal(answer(clone(model).set_params(n_jobs=2).fit(X, y)), expected)
 
 
-@BOTH
+@EITHER
 def test_random_state(model, y):
     model = clone(model).set_params(n_init=3, start="directions")
     a, b = (answer(clone(model).set_params(random_state=1).fit(X, y)) for _ in range(2))
@@ -293,7 +300,7 @@ def test_random_state(model, y):
     assert state.randint(1000) != np.random.RandomState(1).randint(1000)  # a RandomState moves on
 
 
-@BOTH
+@EITHER
 def test_starts_beyond_the_first_only_help(model, y):
     one = clone(model).set_params(random_state=0).fit(X, y)
     four = clone(model).set_params(random_state=0, n_init=4).fit(X, y)
@@ -351,14 +358,14 @@ def test_y_as_a_series_or_a_frame():
     np.testing.assert_array_equal(labels.predict_proba(X), HMEClassifier(depth=1).fit(X, LABELS).predict_proba(X))
 
 
-@BOTH
+@EITHER
 def test_single_precision(model, y):
     a, b = clone(model).fit(X.astype(np.float32), y), clone(model).fit(X, y)
     np.testing.assert_allclose(answer(a, X.astype(np.float32)), answer(b), rtol=1e-3, atol=1e-4)
     assert answer(a, X.astype(np.float32)).dtype == np.float64
 
 
-@BOTH
+@EITHER
 def test_read_only_memory_maps(model, y, tmp_path):
     joblib.dump((X, Y, WEIGHT), tmp_path / "table")
     table, _, weight = joblib.load(tmp_path / "table", mmap_mode="r")
@@ -415,7 +422,7 @@ def test_a_weight_is_a_number_of_rows(model, y, parameters):
     assert weighted.lower_bounds_[-1] == pytest.approx(repeated.lower_bounds_[-1], rel=1e-9)
 
 
-@BOTH
+@EITHER
 def test_rows_without_weight_are_not_there(model, y):
     weight = np.where(np.arange(N) < 80, 1.0, 0.0)
     ruined = np.where(weight[:, None] > 0, X, 1e6)
@@ -451,7 +458,7 @@ def test_balanced_classes_have_the_same_total_weight():
     np.testing.assert_allclose(*errors, rtol=1e-5)
 
 
-@BOTH
+@EITHER
 def test_default_fits_are_the_same_every_time(model, y, monkeypatch):
     monkeypatch.setattr(starts, "CHEAP", 1 << 14)
     first = clone(model).fit(X, y)
@@ -474,7 +481,7 @@ def test_labels_of_any_kind(labels):
 # The life of a fit --------------------------------------------------------------------------------------------------
 
 
-@BOTH
+@EITHER
 def test_max_iter_warns_once_and_a_warm_start_goes_on(model, y):
     whole = clone(model).set_params(tol=1e-9, max_iter=5000).fit(X, y)
     model = clone(model).set_params(max_iter=3, tol=1e-9, warm_start=True)
@@ -491,7 +498,7 @@ def test_max_iter_warns_once_and_a_warm_start_goes_on(model, y):
     assert model.fit(X, y).n_iter_ <= 2  # nothing is left to do
 
 
-@BOTH
+@EITHER
 def test_a_callback_sees_the_sweeps_and_stops_the_fit(model, y):
     seen = []
 
@@ -505,7 +512,7 @@ def test_a_callback_sees_the_sweeps_and_stops_the_fit(model, y):
     np.testing.assert_array_equal([objective for _, objective in seen], model.lower_bounds_)
 
 
-@BOTH
+@EITHER
 def test_an_interruption_keeps_the_best_parameters(model, y):
     def callback(sweep, objective, params):
         if sweep == 4:
@@ -531,7 +538,7 @@ def test_an_interruption_before_the_first_sweep_is_raised(monkeypatch):
         HMERegressor(depth=1).fit(X, Y)
 
 
-@BOTH
+@EITHER
 def test_verbose(model, y, capsys):
     clone(model).fit(X, y)
     assert capsys.readouterr().out == ""
@@ -544,7 +551,7 @@ def test_verbose(model, y, capsys):
 
 def test_what_becomes_of_experts_without_weight():
     table, y = X[:8], Y[:8]
-    model = HMERegressor(n_experts=8, max_iter=60)
+    model = HMERegressor(n_experts=8, max_iter=30)
     with pytest.warns(ConvergenceWarning, match=r"expert\(s\) \[.*\] hold next to no weight") as caught:
         warned = clone(model).fit(table, y)
     assert len(caught) == 1 and np.isfinite(warned.predict(table)).all() and warned.n_experts_ == 8

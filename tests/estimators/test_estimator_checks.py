@@ -1,4 +1,4 @@
-"""scikit-learn's own checks, no expected failure: the defaults always, every kind of parameterisation where asked for.
+"""scikit-learn's own checks, no expected failure: short fits always, every kind of parameterisation where asked for.
 
 The checks of the transformer stand with its tests.
 """
@@ -85,8 +85,8 @@ OTHERS = [
 ]  # fmt: skip
 LAYERS = [HMETransformer(HMERegressor(**REFIT)), HMETransformer(HMEClassifier(**REFIT), output="gate")]
 QUICK = [
-    HMERegressor(),
-    HMEClassifier(),
+    HMERegressor(**SHORT),
+    HMEClassifier(**SHORT),
     HMEClassifier(n_experts=2, gate="gaussian", **SHORT),
 ]
 
@@ -98,7 +98,8 @@ def test_scikit_learn_checks(estimator, check):
 
 @pytest.mark.slow
 @parametrize_with_checks(
-    [HMERegressor(**shape) for shape in SHAPES]
+    [HMERegressor(), HMEClassifier()]
+    + [HMERegressor(**shape) for shape in SHAPES]
     + REGRESSORS
     + [HMERegressor(n_experts=2, expert=family, **SHORT) for family in FAMILIES]
     + [HMERegressor(n_experts=2, gate=gate, **SHORT) for gate in GATES]

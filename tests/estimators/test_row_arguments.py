@@ -2,10 +2,12 @@
 
 import contextlib
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
 import sklearn
+from problems import representative
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -60,7 +62,7 @@ def test_offset_is_part_of_the_linear_predictor(name):
     assert again.shape == (N, 2)
 
 
-@pytest.mark.parametrize("name", WITH_OFFSET)
+@pytest.mark.parametrize("name", representative(WITH_OFFSET, every=2))
 def test_constant_offset_moves_the_intercepts_alone(name):
     expert, y = WITH_OFFSET[name]
     plain = model(expert, tol=1e-9).fit(X, y)
@@ -91,7 +93,7 @@ def test_exposure_as_a_weight_is_another_mixture():
 
 
 @pytest.mark.filterwarnings("ignore:.*Use PoissonExpert")
-@pytest.mark.parametrize("name", WITH_OFFSET)
+@pytest.mark.parametrize("name", representative(WITH_OFFSET, every=3))
 def test_offset_and_start(name):
     # An offset that hides the regimes from y must not hide them from the starts.
     expert, y = WITH_OFFSET[name]
@@ -188,13 +190,19 @@ def test_score_takes_arguments_and_weights():
 # -- refusals --------------------------------------------------------------------------------------------------------
 
 
+@cache
+def fitted_with(argument):
+    expert, y, value = {
+        "offset": (PoissonExpert(), COUNTS, OFFSET),
+        "trials": (BinomialExpert(), SUCCESSES, TRIALS),
+    }[argument]
+    return model(expert).fit(X, y, **{argument: value}), y, value
+
+
 @pytest.mark.parametrize("method", ["predict", "predict_experts", "score", "log_likelihood", "responsibilities"])
 @pytest.mark.parametrize("argument", ["offset", "trials"])
 def test_what_fit_had_predict_wants(method, argument):
-    expert, y, value = PoissonExpert(), COUNTS, OFFSET
-    if argument == "trials":
-        expert, y, value = BinomialExpert(), SUCCESSES, TRIALS
-    fitted = model(expert).fit(X, y, **{argument: value})
+    fitted, y, value = fitted_with(argument)
     arguments = (X,) if method.startswith("predict") else (X, y)
     with pytest.raises(ValueError, match=f"fitted with {argument}; give {argument} here too"):
         getattr(fitted, method)(*arguments)
@@ -233,7 +241,7 @@ def test_bad_values_are_named(argument, value):
     expert, y = (PoissonExpert(), COUNTS) if argument == "offset" else (BinomialExpert(), np.minimum(SUCCESSES, 1))
     with pytest.raises((ValueError, TypeError), match=argument):
         model(expert).fit(X, y, **{argument: value})
-    fitted = model(expert).fit(X, y, **{argument: 1.0})
+    fitted, *_ = fitted_with(argument)
     with pytest.raises((ValueError, TypeError), match=argument):
         fitted.predict(X, **{argument: value})
 
@@ -303,12 +311,12 @@ def test_cross_validation_routes_offset():
 
 def test_grid_search_routes_offset_and_trials():
     with routing():
-        search = GridSearchCV(routed(), {"expert__alpha": [0.1, 1e4]}, cv=3, error_score="raise")
+        search = GridSearchCV(routed(), {"expert__alpha": [0.1, 1e4]}, cv=2, error_score="raise")
         search.fit(X, COUNTS, offset=OFFSET, sample_weight=np.ones(N))
         assert search.best_params_ == {"expert__alpha": 0.1}
         assert np.isfinite(search.best_estimator_.predict(X, offset=OFFSET)).all()
         binomial = model(BinomialExpert()).set_fit_request(trials=True).set_score_request(trials=True)
-        search = GridSearchCV(binomial, {"n_experts": [1, 2]}, cv=3, error_score="raise")
+        search = GridSearchCV(binomial, {"n_experts": [1, 2]}, cv=2, error_score="raise")
         search.fit(X, SUCCESSES, trials=TRIALS)
         assert search.best_params_ == {"n_experts": 2}
 

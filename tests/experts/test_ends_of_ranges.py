@@ -29,9 +29,12 @@ EXACT = dict(alpha=0.0, dispersion_prior=None)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # steps of the size of rounding
 @pytest.mark.parametrize(
     "expert",
-    [GammaExpert(**EXACT), GammaExpert("inverse", **EXACT), InverseGaussianExpert(**EXACT), GaussianExpert(**EXACT)],
+    [
+        slow_case(GammaExpert(**EXACT)), GammaExpert("inverse", **EXACT), InverseGaussianExpert(**EXACT),
+        GaussianExpert(**EXACT),
+    ],
     ids=["gamma", "gamma inverse", "inverse gaussian", "gaussian log"],
-)
+)  # fmt: skip
 def test_small_spreads_are_gaussian(expert):
     for k in (1, 2):
         start = dict(n_experts=k, start=(X[:, 0] > 0).astype(int) if k == 2 else "auto", max_iter=15)

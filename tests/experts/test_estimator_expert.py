@@ -126,7 +126,7 @@ def test_trees_collapse_in_sample_only():
 def test_equal_rows_share_a_fold_and_a_weight_is_a_repetition():
     times = np.arange(N) % 3 + 1
     for expert in (TreeExpert(), DecisionTreeRegressor(min_weight_fraction_leaf=0.05), EstimatorExpert(Ridge())):
-        model = HMERegressor(n_experts=2, expert=expert, max_iter=4)
+        model = HMERegressor(n_experts=2, expert=expert, max_iter=2)
         weighted = clone(model).fit(X, Y, sample_weight=times)
         repeated = clone(model).fit(X.repeat(times, axis=0), Y.repeat(times))
         np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-8, atol=1e-10)
@@ -455,10 +455,10 @@ def two_halves(n, seed):
 
 @pytest.mark.parametrize("swapped", [False, slow_case(True)])
 def test_which_of_two_frozen_models_when(swapped):
-    A, b, left = two_halves(1500, 0)
-    forests = [RandomForestRegressor(20, random_state=0).fit(A[half], b[half]) for half in (left, ~left)]
-    A, b, left = two_halves(1500, 1)
-    new, y_new, left_new = two_halves(2000, 2)
+    A, b, left = two_halves(1000, 0)
+    forests = [RandomForestRegressor(8, random_state=0).fit(A[half], b[half]) for half in (left, ~left)]
+    A, b, left = two_halves(500, 1)
+    new, y_new, left_new = two_halves(1000, 2)
     pairs = [(f"half {i}", FrozenEstimator(forest)) for i, forest in enumerate(forests)][:: -1 if swapped else 1]
     before = [forest.predict(new) for forest in forests]
     model = HMERegressor(n_experts=2, expert=pairs).fit(A, b)
@@ -602,7 +602,7 @@ def test_offset_is_y_less_the_offset():
 def test_sparse_tables_and_those_who_cannot():
     table = sp.csr_matrix(np.where(np.abs(X) > 0.5, X, 0.0))
     for expert in ("tree", Ridge()):
-        dense = HMERegressor(n_experts=2, expert=expert, max_iter=5).fit(table, Y)
+        dense = HMERegressor(n_experts=2, expert=expert, max_iter=2).fit(table, Y)
         assert np.isfinite(dense.predict(table)).all()
     with pytest.raises(TypeError, match="does not take sparse X"):
         HMERegressor(n_experts=2, expert=HistGradientBoostingRegressor()).fit(table, Y)
@@ -611,7 +611,7 @@ def test_sparse_tables_and_those_who_cannot():
 def test_several_outputs_and_those_who_cannot():
     both = np.column_stack([Y, X[:, 0]])
     for expert in ("tree", Ridge(), EstimatorExpert(KNeighborsRegressor(5), noise="student")):
-        model = HMERegressor(n_experts=2, expert=expert, max_iter=5).fit(X, both)
+        model = HMERegressor(n_experts=2, expert=expert, max_iter=2).fit(X, both)
         assert model.predict(X).shape == both.shape and model.experts_.scale.shape == (2, 2)
     with pytest.raises(ValueError, match="does not take several outputs"):
         HMERegressor(n_experts=2, expert=HistGradientBoostingRegressor()).fit(X, both)
@@ -621,7 +621,9 @@ def test_a_pipeline_sees_the_data_frame():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "kind": np.where(X[:, 1] > 0, "high", "low")})
     columns = ColumnTransformer([("kind", OneHotEncoder(), ["kind"])], remainder="passthrough")
-    model = HMERegressor(n_experts=2, expert=make_pipeline(columns, Ridge()), gate_features=["a"], max_iter=3)
+    model = HMERegressor(
+        n_experts=2, expert=EstimatorExpert(make_pipeline(columns, Ridge()), cv=2), gate_features=["a"], max_iter=2
+    )
     model.fit(frame, Y)
     assert model.score(frame, Y) > 0.7
     assert list(model.experts_.estimator[0].feature_names_in_) == ["a", "b", "kind"]
@@ -715,6 +717,6 @@ def test_estimators_alone_may_see_text_and_gaps():
 
 def test_lists_show_their_estimators():
     X, y = load_diabetes(return_X_y=True)
-    experts = [("forest", RandomForestRegressor(5)), ("pipe", make_pipeline(StandardScaler(), Ridge()))]
-    text = export_text(HMERegressor(n_experts=2, expert=experts, max_iter=3).fit(X, y))
+    experts = [("forest", RandomForestRegressor(2)), ("pipe", make_pipeline(StandardScaler(), Ridge()))]
+    text = export_text(HMERegressor(n_experts=2, expert=experts, max_iter=1).fit(X, y))
     assert "RandomForestRegressor" in text and "StandardScaler | Ridge" in text

@@ -53,7 +53,7 @@ def check_problem(seed):
     return model.stop_reason_
 
 
-@pytest.mark.parametrize("seed", representative(range(N_QUICK), every=3))
+@pytest.mark.parametrize("seed", representative(range(N_QUICK), every=5))
 def test_objective_never_falls(seed):
     check_problem(seed)
 
@@ -66,7 +66,7 @@ def test_objective_never_falls_over_many_problems():
     assert reasons.count("max_iter") <= 0.07 * len(reasons)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", representative(range(20), every=5))
 def test_guard_never_fires_for_linear_experts_with_a_constant_gate(seed):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(80, 3)) * [1e-3, 1.0, 1e4]

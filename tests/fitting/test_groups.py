@@ -68,7 +68,7 @@ EVERY_GATE = ["softmax", "constant", "gaussian", GaussianGate("tied"), TopKGate(
 
 @pytest.mark.parametrize(
     "expert, gate",
-    representative(product(["linear", "student", "laplace", "constant", "tree"], EVERY_GATE), every=12),
+    representative(product(["linear", "student", "laplace", "constant", "tree"], EVERY_GATE), every=18),
     ids=str,
 )
 def test_every_order_of_rows_and_every_name_of_groups_is_the_same(expert, gate):
@@ -87,7 +87,7 @@ def test_every_order_of_rows_and_every_name_of_groups_is_the_same(expert, gate):
     np.testing.assert_allclose(resp[PERMUTED], again, atol=1e-5)
 
 
-@pytest.mark.parametrize("gate", ["softmax", "constant", "gaussian"])
+@pytest.mark.parametrize("gate", representative(["softmax", "gaussian", "constant"], every=2))
 def test_groups_of_one_row_change_nothing(gate):
     one, two = regressor(gate=gate).fit(X, Y), regressor(gate=gate).fit(X, Y, groups=RNG.permutation(len(Y)))
     np.testing.assert_allclose(one.lower_bounds_[-1], two.lower_bounds_[-1], rtol=1e-9)
@@ -174,7 +174,7 @@ def test_starts_keep_groups_whole(settings):
     assert model.lower_bounds_[-1] > -6.5 and np.diff(model.lower_bounds_).min() >= -1e-12
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", representative(range(10), every=5))
 def test_the_default_start_finds_the_lines_of_groups(seed):
     rng = np.random.default_rng(seed)
     kind = rng.integers(3, size=80)
@@ -202,10 +202,10 @@ def test_warm_start_with_groups():
 
 def test_splitters_keep_groups_whole_with_routing():
     with config_context(enable_metadata_routing=True):
-        model, folds = regressor().set_fit_request(groups=True), GroupKFold(4)
+        model, folds = regressor(tol=1e-3).set_fit_request(groups=True), GroupKFold(2)
         result = cross_validate(model, X, Y, cv=folds, params={"groups": GROUP}, return_estimator=True)
     for fitted, (train, test) in zip(result["estimator"], folds.split(X, Y, GROUP), strict=True):
-        alone = regressor().fit(X[train], Y[train], groups=GROUP[train])
+        alone = regressor(tol=1e-3).fit(X[train], Y[train], groups=GROUP[train])
         np.testing.assert_array_equal(fitted.predict(X[test]), alone.predict(X[test]))
         assert not set(GROUP[train]) & set(GROUP[test])
 

@@ -174,7 +174,7 @@ def test_every_family(family):
 
 
 @pytest.mark.parametrize(
-    "family, gate", representative(product(["linear", "covariances", "poisson", "logistic, three"], GATES), every=11)
+    "family, gate", representative(product(["linear", "covariances", "poisson", "logistic, three"], GATES), every=19)
 )
 def test_every_gate(family, gate):
     (expert, kind), (gate, tree) = FAMILIES[family], GATES[gate]
