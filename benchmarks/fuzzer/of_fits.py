@@ -63,7 +63,7 @@ def exact_steps(fitted):
     configuration = fitted.configuration
     rows, _ = model.observed_rows(configuration.table(), configuration.y, **configuration.arguments)
     statistics = model.model_.e_step(model.params_, rows)[1]
-    slack = SLACK * (1.0 + np.abs(best)) + ROUNDED * model.model_.rounding(model.params_, statistics)
+    slack = SLACK * (1.0 + np.abs(best)) + ROUNDED * model.model_.rounding(model.params_, statistics, rows.weight)
     holds((rejected >= best - slack).all(), "a step of exact families lowers the objective")
 
 
