@@ -119,8 +119,9 @@ class Constraints:
                 return n_slopes
         elif isinstance(column, int | np.integer) and not isinstance(column, bool) and -n_slopes <= column < n_slopes:
             return int(column) % n_slopes
-        known = f"{names}, " if names else ""
-        raise ValueError(f"{name} names column {column!r}; it must be {known}a number below {n_slopes} or 'intercept'.")
+        known = (f"{names}, " if names else "") + (f"a number below {n_slopes} or " if n_slopes else "")
+        none = "" if n_slopes else ", as there are no columns"
+        raise ValueError(f"{name} names column {column!r}; it must be {known}'intercept'{none}.")
 
     def _space(self, K):
         p = len(self.design.center) + 1
