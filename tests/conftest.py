@@ -10,22 +10,15 @@ settings.register_profile("everything", max_examples=40)
 
 # Where starts are the subject, or results are on a page, as many are drawn as users do.
 WITH_ALL_STARTS = {"test_golden.py", "test_restarts.py", "test_starts.py", "test_ascent.py", "test_readme.py"}
-# The same where slow tests are asked for.
-WITH_ALL_STARTS_IF_SLOW = {"test_estimator_checks.py", "test_bad_input.py"}
-
-
-def _is_default(config):
-    return "not slow" in config.option.markexpr
 
 
 def pytest_configure(config):
-    settings.load_profile("default run" if _is_default(config) else "everything")
+    settings.load_profile("default run" if "not slow" in config.option.markexpr else "everything")
 
 
 @pytest.fixture(autouse=True)
 def few_starts(request, monkeypatch):
     """Short runs do not choose the start: the first one is taken, as on large tables."""
-    everything = WITH_ALL_STARTS | (set() if _is_default(request.config) else WITH_ALL_STARTS_IF_SLOW)
     is_doctest = type(request.node).__name__ == "DoctestItem"
-    if not is_doctest and request.path.name not in everything:
+    if not is_doctest and request.path.name not in WITH_ALL_STARTS:
         monkeypatch.setattr(starts, "CHEAP", 0)

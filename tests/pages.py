@@ -17,11 +17,16 @@ def blocks(name):
 
 
 @cache
-def run(name):
-    """Run all blocks of a page, show what a notebook would show of them, and return what they leave: a module."""
-    module = ModuleType(f"page_{name.replace('-', '_')}")
+def run(name, everything=False):
+    """Run the blocks of a page, show what a notebook would show of them, and return what they leave: a module.
+
+    A diagnosis, which fits dozens of models, is left out unless `everything` is asked for.
+    """
+    module = ModuleType(f"page_{name.replace('-', '_')}" + "_whole" * everything)
     sys.modules[module.__name__] = module  # so that its classes can be pickled
     for block in blocks(name):
+        if "diagnose(" in block and not everything:
+            continue
         *statements, last = ast.parse(block).body
         shown = isinstance(last, ast.Expr)
         exec(compile(ast.Module(statements if shown else [*statements, last], []), name, "exec"), module.__dict__)

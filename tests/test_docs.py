@@ -21,6 +21,12 @@ def test_the_families_of_the_page_fit():
     assert page.both.n_experts_ == 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["add-an-expert", "add-a-gate"])
+def test_all_blocks_run(page):
+    assert pages.run(page, everything=True).model.converged_
+
+
 @pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(
     "name, kind", [("LogNormalExpert", "positive"), ("LogRidgeExpert", "positive"), ("GeometricExpert", "counts")]

@@ -13,6 +13,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from problems import representative
 
 from hme import HMERegressor
 from hme.__main__ import main
@@ -73,7 +74,9 @@ def test_table_of_text_and_gaps(table, tmp_path, capsys):
     assert np.isfinite(model.predict(unseen)).all()
 
 
-@pytest.mark.parametrize("target, task", [("side", "auto"), ("colour", "auto"), ("side", "classification")])
+@pytest.mark.parametrize(
+    "target, task", representative([("side", "auto"), ("colour", "auto"), ("side", "classification")], every=3)
+)
 def test_classification(table, tmp_path, capsys, target, task):
     assert main([table, "--target", target, "--task", task, "--out", str(tmp_path)]) == 0
     text = capsys.readouterr().out

@@ -179,9 +179,10 @@ def diagnose(
     >>> from hme import HMERegressor
     >>> from hme.diagnosis import diagnose
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(200, 2))
-    >>> y = X[:, 0] - X[:, 1] + rng.normal(size=200)
-    >>> diagnose(HMERegressor(depth=1), X, y, cv=3, n_seeds=2, n_bootstrap=2, random_state=0).verdict
+    >>> X = rng.normal(size=(100, 2))
+    >>> y = X[:, 0] - X[:, 1] + rng.normal(size=100)
+    >>> model = HMERegressor(depth=1, start="model_tree", tol=1e-3)
+    >>> diagnose(model, X, y, cv=2, n_seeds=2, n_bootstrap=2, random_state=0).verdict
     'single'
     """
     check_model(model)

@@ -187,12 +187,13 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
     >>> from hme.experts import LinearExpert
     >>> from hme.path import alpha_path
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(300, 6))
-    >>> y = np.where(X[:, 0] > 0, 2 * X[:, 1], -2 * X[:, 2]) + rng.normal(size=300)
-    >>> path = alpha_path(HMERegressor(n_experts=2, expert=LinearExpert(l1_ratio=1.0)), X, y, n_alphas=20)
+    >>> X = rng.normal(size=(200, 4))
+    >>> y = np.where(X[:, 0] > 0, 2 * X[:, 1], -2 * X[:, 2]) + rng.normal(size=200)
+    >>> model = HMERegressor(n_experts=2, expert=LinearExpert(l1_ratio=1.0), start="model_tree")
+    >>> path = alpha_path(model, X, y, n_alphas=8)
     >>> (path.coef()[[0, -1]] != 0).sum(axis=2)
     array([[0, 0],
-           [6, 6]])
+           [4, 4]])
     >>> best = path.select("bic")
     >>> bool(best.n_parameters_ < path.n_parameters[-1])
     True

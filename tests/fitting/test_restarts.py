@@ -39,7 +39,7 @@ def with_a_cluster(n=200):
 def test_a_race_finds_what_plain_starts_find_with_fewer_sweeps():
     x, y = crossed()
     settings = {"n_experts": 3, "expert": PoissonExpert(alpha=0.0), "gate": "constant", "start": "directions"}
-    settings |= {"n_init": 24, "random_state": 0}
+    settings |= {"n_init": 12, "random_state": 0}
     plain = HMERegressor(n_finalists=None, **settings).fit(x, y)
     raced = HMERegressor(**settings).fit(x, y)  # "auto" races from twelve starts on
     bound = HMERegressor(n_finalists=2, **settings).fit(x, y)
@@ -48,7 +48,7 @@ def test_a_race_finds_what_plain_starts_find_with_fewer_sweeps():
     for model in (raced, bound):
         assert model.lower_bounds_[-1] == pytest.approx(plain.lower_bounds_[-1], abs=1e-5)
         assert {one.reason for one in model.restarts_} & {"outrun", "twin"}
-        assert len(model.restarts_) == 24 and sum(one.kept for one in model.restarts_) == 1
+        assert len(model.restarts_) == 12 and sum(one.kept for one in model.restarts_) == 1
         assert model.converged_ and (np.diff(model.lower_bounds_) >= -1e-12).all()
 
 

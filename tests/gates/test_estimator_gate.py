@@ -323,7 +323,7 @@ def test_the_classifier_sees_the_users_table():
     assert list(model.gate_.estimator.feature_names_in_) == list(table.columns)
     assert "|   east <= " in export_text(model)
     np.testing.assert_allclose(model.gate_.estimator.tree_.threshold[0], 0.1, atol=0.1)  # in the units of the table
-    picked = HMERegressor(n_experts=4, gate=EstimatorGate(), gate_features=["north", "east"]).fit(table, y)
+    picked = HMERegressor(n_experts=4, gate=EstimatorGate(), gate_features=["north", "east"], max_iter=3).fit(table, y)
     assert picked.gate_.estimator.n_features_in_ == 2
     assert picked.n_features_in_ == 4
 

@@ -438,7 +438,7 @@ def prior_by_hand(model, X):
     return softmax(np.transpose(density) + np.log(report.proportion), axis=1)
 
 
-@every_fitted()
+@every_fitted(every=2)
 def test_its_report_is_in_the_users_units(gate):
     X, y = table()
     model = quietly_fitted(made_alone(gate), X, y)

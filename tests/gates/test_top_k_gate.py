@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from problems import representative
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -280,7 +281,7 @@ def test_one_leaf_and_refitted_experts():
 # -- balance -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", representative(range(8), every=4))
 @pytest.mark.parametrize("balance", [1.2, 1.8])
 def test_bias_brings_loads_within_bounds(seed, balance):
     rng = np.random.default_rng(seed)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from problems import slow_case
 
 from hme import HMERegressor
 from hme.experts import LinearExpert
@@ -53,7 +54,7 @@ def test_columns_out_of_range_are_named():
     "settings",
     [
         {},
-        {"expert": LinearExpert(0.0)},
+        slow_case({"expert": LinearExpert(0.0)}),
         {"expert": LinearExpert(1.0, 1.0)},
         {"standardize": False},
         {"gate": GaussianGate()},

@@ -429,7 +429,7 @@ def test_weights_are_repetitions(name):
 @pytest.mark.parametrize("name, constraint", representative(product(
     ["linear", "unscaled", "laplace", "gamma", "unscaled gamma", "poisson"],
     [{"shared_coef": [1, 3]}, {"fixed_coef": {1: 0.5}}, {"nonnegative": [1, 2]}, {"shared_coef": True}],
-), every=7), ids=str)  # fmt: skip
+), every=10), ids=str)  # fmt: skip
 def test_constraints_and_lasso_hold_together(name, constraint):
     model, X, y = fitted(name, ratio=1.0, **constraint)
     coef = model.experts_.coef

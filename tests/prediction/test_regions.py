@@ -105,7 +105,7 @@ def count_mixtures():
     return weights, components
 
 
-@pytest.mark.parametrize("kind", count_mixtures()[1])
+@pytest.mark.parametrize("kind", representative(count_mixtures()[1], every=2))
 def test_regions_of_many_counts_are_those_of_all_of_them(kind, monkeypatch):
     import hme.prediction.counts as room
 
