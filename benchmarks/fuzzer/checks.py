@@ -99,4 +99,5 @@ CHECKS = [
     Check(of_refits.forms, comparable, 0.2),
     Check(of_refits.jobs, share=0.05),
     Check(of_refits.warm_start, can_start_warm, 0.1),
+    Check(of_fits.exact_steps, share=0.5),
 ]

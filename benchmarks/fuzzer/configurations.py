@@ -23,10 +23,10 @@ __all__ = ["Configuration", "sides"]
 
 
 def sides(Z):
-    """A prior of three leaves that a user gives: by the first column, smoothly."""
+    """A prior of three leaves that a user gives: by the first column, smoothly, and nowhere zero."""
     z = Z[:, 0] if Z.shape[1] else np.zeros(len(Z))
-    size = 1.0 + np.abs(z)
-    share = np.column_stack([size - z, np.ones(len(Z)), size + z])
+    part = 0.5 * z / (1.0 + np.abs(z))
+    share = np.column_stack([1.0 - part, np.ones(len(Z)), 1.0 + part])
     return share / share.sum(axis=1, keepdims=True)
 
 

@@ -54,9 +54,12 @@ class Fitted:
 
     @cached_property
     def short(self):
-        """The configuration with a few sweeps from one start, for fits that are compared with each other."""
+        """The configuration with a few plain sweeps from one start, for fits that are compared with each other.
+
+        Which of several starts is kept is a matter of rounding where they are equally good, and so are leaps.
+        """
         return self.configuration.with_settings(
-            max_iter=str(SWEEPS), tol="1e-12", n_init=None, n_finalists=None, on_empty=None
+            max_iter=str(SWEEPS), tol="1e-12", n_init=None, n_finalists="None", on_empty=None, accelerate="False"
         )
 
     @cached_property

@@ -86,22 +86,22 @@ class BinomialNormal(Counts):
     """Binomial distributions whose log-odds of success are normal, with the mean of those of log-odds `eta`.
 
     The normal distribution is the one of Gauss and Hermite's nodes, so that every answer is a sum of binomial ones.
-    `spread` is its variance.
+    `eta_variance` is its variance.
     """
 
-    names, neutral = ("trials", "eta", "spread"), (1.0, 0.0, 0.0)
+    names, neutral = ("trials", "eta", "eta_variance"), (1.0, 0.0, 0.0)
 
     def widened(self, factor):
-        """By the spread, to first order; a single trial has no variance to add."""
+        """By that variance, to first order; a single trial has no variance to add."""
         slope = np.maximum(expit(self.eta) * expit(-self.eta), np.finfo(float).tiny)
         pairs = self.trials * np.maximum(self.trials - 1.0, 0.0) * slope**2
         added = np.divide((factor - 1.0) * self.variance(), pairs, out=np.zeros(self.shape), where=pairs > 0)
-        spread = np.clip(self.spread + added, 0.0, MOST_SPREAD)
+        spread = np.clip(self.eta_variance + added, 0.0, MOST_SPREAD)
         return self._new([self.trials, self.eta, spread], self.shape[0])
 
     def _each(self):
         """The binomial distributions at the nodes."""
-        steps = np.sqrt(self.spread)[:, :, None] * NODES
+        steps = np.sqrt(self.eta_variance)[:, :, None] * NODES
         shift, mean = np.zeros(steps.shape[:2]), expit(self.eta)
         for _ in range(SHIFTS):  # Newton's steps, so that the mean stays
             share = expit(self.eta[:, :, None] + shift[:, :, None] + steps)

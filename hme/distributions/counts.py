@@ -44,6 +44,10 @@ class Counts(Univariate, ABC):
         with np.errstate(invalid="ignore"):
             return self.variance() + self.mean() * (self.mean() - 1.0)
 
+    def _of_excess(self, excess):
+        """The same with a mean, given that counts are not zero, of one plus `excess` (n, K), where there is a way."""
+        return self
+
     def support(self):
         return self._full(0.0), self._full(np.inf)
 

@@ -1,7 +1,7 @@
 """The gamma distribution."""
 
 import numpy as np
-from scipy.special import betaln, gammainc, gammaincc, gammainccinv, gammaincinv
+from scipy.special import betaln, gammainc, gammaincc, gammainccinv, gammaincinv, gammaln
 
 from ..numerics.stirling import log_gamma_rest, log_ratio_rest
 from .univariate import Positive
@@ -29,10 +29,20 @@ class Gamma(Positive):
         return np.where(self._shape < 1, np.inf, np.where(self._shape == 1, -np.log(self.expected), -np.inf))
 
     def _cdf(self, y):
-        return gammainc(self._shape, y / self._scale)
+        return self._below(gammainc, y, np.exp)
 
     def _sf(self, y):
-        return gammaincc(self._shape, y / self._scale)
+        return self._below(gammaincc, y, lambda log_share: -np.expm1(log_share))
+
+    def _below(self, function, y, near_zero):
+        """A function of shape and size; near zero, where the size may be out of range, one of the log of the share."""
+        size, shape = y / self._scale, self._shape
+        low = np.less(size, np.finfo(float).tiny)
+        if not low.any():
+            return function(shape, size)
+        log_size = np.log(y) - np.log(self.expected) - np.log(self.dispersion)
+        log_share = np.where(low, np.minimum(shape * log_size - gammaln(shape + 1.0), 0.0), 0.0)
+        return np.where(low, near_zero(log_share), function(shape, size))
 
     def icdf(self, q):
         return self._full(self._scale * gammaincinv(self._shape, q))

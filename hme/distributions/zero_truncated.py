@@ -39,7 +39,17 @@ class ZeroTruncated(Counts):
         return ZeroTruncated(self.distribution._new(fields, n_rows))
 
     def widened(self, factor):
-        return ZeroTruncated(self.distribution.widened(factor))
+        wider = self.distribution.widened(factor)
+        return self if wider is self.distribution else self.about(wider)
+
+    def about(self, distribution):
+        """Another distribution, truncated, with the means of this one where it has a parameter for that."""
+        return ZeroTruncated(distribution._of_excess(self._excess()))
+
+    def _excess(self):
+        """The mean less one, without a difference."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return self.distribution._beyond_one() / self._positive()
 
     def support(self):
         return self._full(1.0), self.distribution.support()[1]

@@ -124,7 +124,7 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
     Fit
     """
     assign = ALGORITHMS[options.algorithm](np.random.default_rng(options.seed))
-    guard, history, reason = Guard(model, options, reached), [], "max_iter"
+    guard, history, reason = Guard(model, rows.weight, options, reached), [], "max_iter"
     try:
         for sweep in range(options.max_iter):
             if guard.leaping:

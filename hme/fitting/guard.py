@@ -77,8 +77,8 @@ class Guard:
         Whether a step has been accepted, beyond the parameters that the fit starts from.
     """
 
-    def __init__(self, model, options, reached):
-        self.model, self.reached, self.tol = model, reached, options.tol
+    def __init__(self, model, weight, options, reached):
+        self.model, self.weight, self.reached, self.tol = model, weight, reached, options.tol
         self.drawn = options.algorithm == "stochastic"
         self.wanders = self.drawn or model.refitted
         self.most_falls = DRAWN_PATIENCE if self.drawn else REFIT_PATIENCE if self.wanders else MAX_HALVINGS
@@ -152,7 +152,7 @@ class Guard:
         self.gains = [*self.gains[-SETTLING:], gain if gain > least else 0.0] if plain else []
         self.trail = [*self.trail[-1:], best.params] if plain else [best.params]
         self.best, self.plain = best, None
-        self.rounding = ROUNDED * self.model.rounding(best.params, best.stats)
+        self.rounding = ROUNDED * self.model.rounding(best.params, best.stats, self.weight)
         if gain > self.tol or not self.wanders:  # going round in circles is no progress
             self.falls = 0
 

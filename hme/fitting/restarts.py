@@ -132,7 +132,8 @@ class _Field:
             start = self.given if self.names[i] == "given" else self.names[i]
             return _Job(self.mixture, self.rows, options._replace(max_iter=max_iter), self.tree, start, None)
         options = options.after(before.n_iter, max_iter if anew else max_iter - before.n_iter)
-        options = options._replace(seed=(*options.seed, before.n_iter))
+        last = np.atleast_1d(options.algorithm)[-1]  # earlier ones have done their work
+        options = options._replace(algorithm=str(last), seed=(*options.seed, before.n_iter))
         return _Job(self.mixture, self.rows, options, self.tree, None, before.params)
 
     def _keep(self, i, fit):

@@ -269,9 +269,14 @@ class Mixture:
         experts = self.expert.gradient(params.experts, stats.experts)
         return float(np.abs(np.append(gate, experts)).max(initial=0.0) / stats.load.sum())
 
-    def rounding(self, params, stats):
-        """How much the objective may change because the densities of the experts are rounded."""
-        return float(self.expert.rounding(params.experts, stats.experts) / stats.load.sum())
+    def rounding(self, params, stats, weight):
+        """How much the objective may change because the densities of the experts are rounded, eq. (rounded-objective).
+
+        `weight` (n,) are the weights of the rows: the error of a row counts as often as the row does.
+        """
+        share = weight / weight.max()
+        typical = np.sqrt(weight.max() * (share @ share / share.sum()))
+        return float(typical * self.expert.rounding(params.experts, stats.experts) / stats.load.sum())
 
     def interpolate(self, old, new, step):
         """Parameters at the fraction `step` of the way from `old` to `new`."""

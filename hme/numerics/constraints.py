@@ -21,6 +21,7 @@ from .rank import n_independent, rank_of_directions
 __all__ = ["INTERCEPT", "Constraints"]
 
 INTERCEPT = "intercept"
+UNKNOWN = 1e-100  # share of the information about another coefficient that is none
 
 
 class _Space(NamedTuple):
@@ -118,8 +119,9 @@ class Constraints:
                 return n_slopes
         elif isinstance(column, int | np.integer) and not isinstance(column, bool) and -n_slopes <= column < n_slopes:
             return int(column) % n_slopes
-        known = f"{names}, " if names else ""
-        raise ValueError(f"{name} names column {column!r}; it must be {known}a number below {n_slopes} or 'intercept'.")
+        known = (f"{names}, " if names else "") + (f"a number below {n_slopes} or " if n_slopes else "")
+        none = "" if n_slopes else ", as there are no columns"
+        raise ValueError(f"{name} names column {column!r}; it must be {known}'intercept'{none}.")
 
     def _space(self, K):
         p = len(self.design.center) + 1
@@ -182,16 +184,13 @@ class Constraints:
         if not space.nonnegative.any():
             return space.A @ solve_psd(reduced, slope[:, None])[:, 0]
         theta = np.tensordot(space.B, coef - space.base, axes=2)
-        # The quadratic as a least-squares problem with bounds. Null directions of the system do not enter its first
-        # block of rows; the second block is a tiny ridge, which keeps the step from moving along them.
-        scale = np.sqrt(np.maximum(np.diagonal(reduced), np.finfo(float).tiny))
-        values, vectors = np.linalg.eigh(reduced / scale / scale[:, None])
-        kept = values > NULL_EIGENVALUE * values[-1]
-        root, vectors = np.sqrt(values[kept]), vectors[:, kept]
-        matrix = np.vstack([root[:, None] * vectors.T, np.sqrt(NULL_EIGENVALUE) * np.eye(len(scale))])
-        target = np.append(vectors.T @ (slope / scale) / root, np.zeros(len(scale)))
-        lower = np.where(space.nonnegative, -np.maximum(theta, 0.0) * scale, -np.inf)
-        return space.A @ (lsq_linear(matrix, target, bounds=(lower, np.inf), method="bvls", tol=1e-14).x / scale)
+        lower = np.where(space.nonnegative, -np.maximum(theta, 0.0), -np.inf)
+        # One by one where they share nothing: the rounding of one expert is nothing to another of next to no weight.
+        each = [space.first[:, 0] == k for k in range(len(coef))]
+        change = np.zeros_like(theta)
+        for own in [np.ones(len(theta), dtype=bool)] if self.shared else filter(np.any, each):
+            change[own] = _bounded_step(reduced[np.ix_(own, own)], slope[own], lower[own])
+        return space.A @ change
 
     def maximum(self, system, force, coef, target, lasso):
         """Coefficients (K, p) that maximise the quadratic of `step` minus a lasso penalty, eq. (elastic-net).
@@ -290,3 +289,20 @@ class Constraints:
     def common(self, damping):
         """Step lengths (K,): the smallest one for all where experts share coefficients, so that these stay equal."""
         return np.full_like(damping, damping.min()) if self.shared else damping
+
+
+def _bounded_step(system, slope, lower):
+    """The step d (q,), none of it less than `lower`, that maximises ``slope'd - d'system d / 2``.
+
+    As a least-squares problem with bounds. Null directions of the system do not enter its first block of rows; the
+    second block is a tiny ridge, which keeps the step from moving along them. What nothing is known of stays.
+    """
+    known = np.diagonal(system) > UNKNOWN * np.diagonal(system).max()
+    scale = np.sqrt(np.where(known, np.diagonal(system), 1.0))
+    inverse = np.where(known, 1.0 / scale, 0.0)
+    values, vectors = np.linalg.eigh(system * inverse * inverse[:, None])
+    kept = values > NULL_EIGENVALUE * values[-1]
+    root, vectors = np.sqrt(values[kept]), vectors[:, kept]
+    matrix = np.vstack([root[:, None] * vectors.T, np.sqrt(NULL_EIGENVALUE) * np.eye(len(scale))])
+    target = np.append(vectors.T @ (slope * inverse) / root, np.zeros(len(scale)))
+    return lsq_linear(matrix, target, bounds=(lower * scale, np.inf), method="bvls", tol=1e-14).x * inverse

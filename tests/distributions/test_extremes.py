@@ -82,3 +82,20 @@ def test_inverse_gaussian_of_huge_dispersion_has_a_score_without_a_warning():
     )
     with np.errstate(divide="raise", invalid="raise"):
         assert np.isfinite(dist.crps([1.0])).all()
+
+
+def test_gamma_tails_whose_argument_underflows():
+    dist = d.Gamma(np.array([[1e102, 1e-100, 1e102]]), np.array([[1e6, 1e6, 0.5]]))
+    y = np.full((1, 1), 2e-323)
+    log_size = np.log(y) - np.log(dist.expected) - np.log(dist.dispersion)
+    share = np.exp(1e-6 * log_size + np.euler_gamma * 1e-6)  # log gamma(1 + a) is -euler a to first order
+    np.testing.assert_allclose(dist.cdf(y)[0, :2], share[0, :2], rtol=1e-9)
+    np.testing.assert_allclose(dist.sf(y)[0], [*(1.0 - share[0, :2]), 1.0], rtol=1e-6)
+    assert dist.cdf(y)[0, 2] == 0.0
+
+
+def test_no_field_of_a_distribution_hides_a_method():
+    for name in d.__all__:
+        fields = getattr(getattr(d, name), "names", ())
+        if isinstance(fields, tuple):
+            assert not [field for field in fields if callable(getattr(getattr(d, name), field, None))], name

@@ -82,3 +82,14 @@ def test_heavy_tails():
 def test_draws_where_next_to_nothing_is_above_zero():
     dist = d.ZeroTruncated(d.Poisson(np.full((200, 1), 1e-12)))
     np.testing.assert_array_equal(dist.sample(np.random.default_rng(0)), 1.0)
+
+
+@pytest.mark.parametrize("name", ["poisson", "negative binomial"])
+def test_wider_ones_keep_their_mean(name):
+    rate = np.logspace(-12, 8, 11)[:, None]
+    fields = (rate,) if name == "poisson" else (rate, np.full((1, 1), 0.5))
+    dist = d.ZeroTruncated(type(COUNTS[name])(*fields))
+    for factor in (1.5, 30.0):
+        wider = dist.widened(np.array([factor]))
+        np.testing.assert_allclose(wider.mean(), dist.mean(), rtol=1e-13)
+        assert (wider.variance() > dist.variance()).all()

@@ -64,7 +64,11 @@ def test_rounding_of_the_objective_is_that_of_the_last_digits(family):
         last = 1.0 + np.finfo(float).eps * RNG.integers(-1, 2, size=params.experts.coef.shape)
         moved = params._replace(experts=params.experts._replace(coef=params.experts.coef * last))
         changes.append(abs(model.model_.e_step(moved, rows)[0] - value))
-    assert 1e-2 < np.max(changes) / model.model_.rounding(params, stats) < 8.0
+    rounding = model.model_.rounding(params, stats, rows.weight)
+    assert 1e-2 < np.max(changes) / rounding < 8.0
+    heavy = rows._replace(weight=1e11 * rows.weight)  # the units of the weights are of no account
+    stats = model.model_.e_step(params, heavy)[1]
+    np.testing.assert_allclose(model.model_.rounding(params, stats, heavy.weight), rounding, rtol=1e-6)
 
 
 def test_far_quantiles_of_wide_inverse_gaussian_distributions():

@@ -20,7 +20,7 @@ from sklearn.linear_model import QuantileRegressor
 from hme import HMERegressor
 from hme.distributions.student import constant_derivatives, log_constant
 from hme.experts import BackgroundExpert, LaplaceExpert, LinearExpert, PointMassExpert, StudentExpert
-from hme.experts.noise.laplace import CORNER
+from hme.experts.noise.laplace import CORNER, solve_scale
 from hme.experts.noise.student import information, tail_derivatives
 from hme.model.rows import Rows
 from hme.numerics import statistics
@@ -104,6 +104,16 @@ def test_derivatives_by_inverse_degrees_of_freedom():
     np.testing.assert_allclose(second + tail_second, numeric, rtol=1e-5, atol=1e-5)
     numeric = (both(inverse, square * np.exp(-1e-5)) - both(inverse, square * np.exp(1e-5))) / 2e-5
     np.testing.assert_allclose(joint, numeric, rtol=1e-5, atol=1e-5)
+
+
+def test_derivatives_of_rows_whose_squares_are_out_of_range():
+    inverse = np.array([0.2, 1.0])
+    with np.errstate(all="raise"):
+        found = np.array(tail_derivatives(1e200, inverse))
+    log_size = np.log(1e200) + np.log(inverse)  # z = square * inverse is as good as infinite in sums with one
+    first = 0.5 * (log_size - 1.0) / inverse**2 - 0.5 / inverse
+    second = 0.5 * (1.0 - 2.0 * (log_size - 1.0)) / inverse**3 + 0.5 / inverse**2
+    np.testing.assert_allclose(found, [first, second, -0.5 / inverse**2], rtol=1e-12)
 
 
 @pytest.mark.parametrize("df", [0.8, 3.0, 10.0, 150.0])
@@ -461,3 +471,12 @@ def test_point_mass_is_possible_in_one_place():
 def test_bad_settings_are_named(expert, error, message):
     with pytest.raises(error, match=message):
         expert.bind(make_rows("regression"), DESIGN)
+
+
+def test_the_scale_of_laplace_noise_far_below_its_corner():
+    def solved(lengths, weight, corner=1e-4):
+        return solve_scale(*(np.full((1, 1), a) for a in (weight, 0.0, lengths, weight)), corner, 1e18)
+
+    # The density is then Gaussian, of variance corner * scale: with mean length l = r^2 / (2 corner) the scale is 2 l.
+    np.testing.assert_allclose(solved(3e-14, 3.0), 1.0 / 2e-14, rtol=1e-5)
+    np.testing.assert_allclose(solved(0.0, 3.0), 1e18, rtol=1e-12)

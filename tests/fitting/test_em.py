@@ -12,6 +12,7 @@ from hme import HMEClassifier, HMERegressor, Tree
 from hme.experts import LinearExpert, LogisticExpert
 from hme.fitting import em
 from hme.gates import SoftmaxGate
+from hme.model.rows import Rows
 
 EXACT = LinearExpert(alpha=0.0, variance_prior=None, variance_floor=1e-8)
 N_PROBLEMS, N_QUICK = 24 * len(UGLINESS), 2 * len(UGLINESS)
@@ -89,7 +90,7 @@ class Overshooting:
     def gradient(self, theta, stats):
         return abs(2 * theta)
 
-    def rounding(self, theta, stats):
+    def rounding(self, theta, stats, weight):
         return 0.0
 
     def m_step(self, theta, stats, rows):
@@ -103,8 +104,11 @@ class _Load:
     load = np.ones(1)
 
 
+ONE_ROW = Rows(None, None, None, np.ones(1))
+
+
 def test_guard_goes_half_way_back():
-    fit = em.fit(Overshooting(), None, 1.0, em.Options(max_iter=200, tol=1e-12))
+    fit = em.fit(Overshooting(), ONE_ROW, 1.0, em.Options(max_iter=200, tol=1e-12))
     assert fit.converged
     assert fit.gradient <= 1e-6
     accepted = fit.history.objective[fit.history.accepted]
@@ -120,7 +124,7 @@ def test_nan_is_turned_back():
         def m_step(self, theta, stats, rows):
             return -9.0 * theta
 
-    fit = em.fit(Breaking(), None, 1.0, em.Options(max_iter=300, tol=1e-12))
+    fit = em.fit(Breaking(), ONE_ROW, 1.0, em.Options(max_iter=300, tol=1e-12))
     assert np.isfinite(fit.objective)
 
 

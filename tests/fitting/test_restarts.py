@@ -93,6 +93,14 @@ def test_fits_whose_course_tells_nothing_race_one_round(monkeypatch, settings):
     assert raced.restarts_[[one.kept for one in raced.restarts_].index(True)].reason != "outrun"
 
 
+def test_starts_that_run_on_repeat_no_earlier_algorithm():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(46, 3))
+    y = rng.integers(3, size=46)
+    model = HMEClassifier(n_experts=2, algorithm=("hard", "em"), n_init=2, n_finalists=1, tol=1e-2, random_state=0)
+    assert (np.diff(model.fit(X, y).lower_bounds_) >= -1e-12).all()
+
+
 @pytest.mark.slow
 def test_a_race_of_labelled_groups_does_not_depend_on_jobs():
     x, y = crossed(3, 120)

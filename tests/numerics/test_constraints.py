@@ -359,3 +359,11 @@ def test_fixed_slope_of_a_logarithm_is_an_offset():
 def test_bad_constraints_are_named(family, constraint, error, message):
     with pytest.raises(error, match=message):
         mixture(family(**constraint)).fit(TABLE, np.ones(N))
+
+
+def test_an_expert_of_next_to_no_weight_does_not_run_away():
+    constraints = Constraints(None, None, [0], Design(np.zeros(2), np.ones(2), None))
+    system = np.array([1.0, 1e-300, 0.0])[:, None, None] * (np.eye(3) + 0.5)
+    wanted = np.array([[0.7, -0.3, 0.2], [0.4, 0.1, -2.0], [0.0, 0.0, 0.0]])
+    step = constraints.step(system, np.einsum("kpq,kq->kp", system, wanted), np.zeros((3, 3)))
+    np.testing.assert_allclose(step, wanted, rtol=1e-9, atol=1e-9)

@@ -1,6 +1,7 @@
 """The predictive density: degrees of freedom, leverages, and factors from held-out rows."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from hme.distributions import (
     Poisson,
     Student,
 )
-from hme.experts import GammaExpert, LinearExpert, PoissonExpert, StudentExpert
+from hme.experts import BinomialExpert, GammaExpert, LinearExpert, NegativeBinomialExpert, PoissonExpert, StudentExpert
 from hme.fitting import cross_fit
 from hme.gates import TopKGate
 from hme.model.features import Columns, Tables
@@ -318,3 +319,22 @@ def test_an_interrupt_keeps_the_fit(monkeypatch):
     with pytest.warns(ConvergenceWarning, match="predictive density was interrupted"):
         model = HMERegressor(n_experts=2).fit(X, y)
     assert model.converged_ and (model.uncertainty_.inflation == 1.0).all()
+
+
+@pytest.mark.parametrize("expert", [PoissonExpert(zero_truncated=True), NegativeBinomialExpert(zero_truncated=True)])
+def test_truncated_counts_keep_their_mean(expert):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = 1.0 + np.random.default_rng(1).negative_binomial(1, 0.05, 60)
+    model = HMERegressor(depth=0, expert=expert).fit(X, y)
+    np.testing.assert_allclose(model.predict_dist(X).mean(), model.predict(X), rtol=1e-12)
+    assert (model.predict_dist(X).variance() > model.predict_dist(X, density="plug-in").variance()).all()
+
+
+def test_binomial_counts_under_a_routed_gate():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = np.random.default_rng(1).integers(6, size=40)
+    model = HMERegressor(n_experts=3, expert=BinomialExpert(n_trials=5), gate=TopKGate(k=2), max_iter=3, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    np.testing.assert_allclose(model.predict_dist(X).mean(), model.predict(X), rtol=1e-9)

@@ -116,7 +116,7 @@ class CountResponse(Response):
         spread = np.minimum(self.scale(params) * leverage, MOST_SPREAD)
         dispersion = np.maximum(excess * factor + spread, LEAST_SPREAD)[:, :, 0]
         counts = NegativeBinomial(self.mean_of(eta[:, :, 0]), dispersion)
-        return ZeroTruncated(counts) if self.zero_truncated else counts
+        return self.joint(eta, params, rows).about(counts) if self.zero_truncated else counts
 
     def overdispersion(self, params):
         """The dispersions (K, T) with which the variance is mean + dispersion mean^2; None if it is not."""

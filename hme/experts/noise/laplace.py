@@ -16,7 +16,8 @@ from .reweighted import ReweightedNoise
 __all__ = ["LaplaceNoise", "LaplaceParams", "LaplaceReport"]
 
 CORNER = 1e-4  # width of the smoothing at zero, in residual standard deviations of the pooled fit
-NEWTON_STEPS = 30
+NEWTON_STEPS = 60
+GAUSSIAN = 1e5  # corner in scales beyond which the density is Gaussian
 
 
 class LaplaceParams(NamedTuple):
@@ -126,7 +127,9 @@ def scale_equation(inverse, count, ridge, lengths, weight, corner):
     x = corner * inverse
     share = ratio(x)
     slope = count / inverse - weight * corner * (1.0 - share) - lengths - ridge * inverse
-    return slope, weight * corner**2 * (share**2 + share / x - 1.0) - count / inverse**2 - ridge
+    # Where the corner is much wider than the scale, the noise is Gaussian and the difference has no digits left.
+    bend = np.where(x > GAUSSIAN, 0.5 / x**2, share**2 + share / x - 1.0)
+    return slope, weight * corner**2 * bend - count / inverse**2 - ridge
 
 
 def solve_scale(count, ridge, lengths, weight, corner, largest):

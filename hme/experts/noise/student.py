@@ -147,12 +147,13 @@ def tail_derivatives(square, inverse):
     """
     z = square * inverse
     shrunk, small = 1.0 / (1.0 + z), z < 0.02
-    few, safe = np.where(small, z, 0.0), np.where(small, 1.0, z)
-    # (log(1 + z) - z / (1 + z)) / z^2 and its derivative; series replace them for small z, where digits cancel.
-    ratio = np.where(small, polyval(few, RATIO), (np.log1p(z) - z * shrunk) / safe**2)
-    change = np.where(small, polyval(few, CHANGE), (shrunk**2 - 2.0 * ratio) / safe)
+    few, reach = np.where(small, z, 0.0), np.where(small, square, square / np.where(small, 1.0, z))
+    # (log(1 + z) - z / (1 + z)) / z^2 and its derivative; series replace them for small z, where digits cancel. For
+    # others the powers of z are those of `square` but for `reach`: squares of far rows may be out of range.
+    ratio = np.where(small, polyval(few, RATIO), np.log1p(z) - z * shrunk)
+    change = np.where(small, polyval(few, CHANGE), (z * shrunk) ** 2 - 2.0 * ratio)
     half = 0.5 * square * shrunk
-    by_inverse, twice = 0.5 * square**2 * ratio - half, 0.5 * square**3 * change + half * square * shrunk
+    by_inverse, twice = 0.5 * reach**2 * ratio - half, 0.5 * reach**3 * change + half * (square * shrunk)
     return by_inverse, twice, half * (1.0 - square) * shrunk
 
 
