@@ -61,8 +61,16 @@ def make_problem(seed, classification=False):
 
 
 def representative(cases, every):
-    """Cases of ``pytest.mark.parametrize``, of which every `every`-th runs by default and the others are slow."""
-    return [case if i % every == 0 else slow_case(case) for i, case in enumerate(cases)]
+    """Cases of ``pytest.mark.parametrize``, of which every `every`-th runs by default.
+
+    Of the others one in three is slow, and two are exhaustive too, which only a run by hand asks for.
+    """
+    marks = {0: [], 1: [pytest.mark.slow], 2: [pytest.mark.slow, pytest.mark.exhaustive]}
+    return [_marked(case, marks[0 if i % every == 0 else 1 if i % 3 == 1 else 2]) for i, case in enumerate(cases)]
+
+
+def _marked(case, marks):
+    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=marks) if marks else case
 
 
 def slow_case(case):
