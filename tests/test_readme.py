@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from problems import slow_case
 
 ROOT = Path(__file__).parents[1]
 NUMBER = r"-?\d+\.?\d*(?:e[+-]?\d+)?"
@@ -27,7 +28,7 @@ def assert_same_print(actual, expected, tolerance=0.01):
     np.testing.assert_allclose(found, shown, rtol=tolerance, atol=0.011)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/get-started.md"])
+@pytest.mark.parametrize("page", ["README.md", slow_case("docs/get-started.md")])
 def test_blocks_print_what_the_page_shows(page, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")
     plt.switch_backend("Agg")

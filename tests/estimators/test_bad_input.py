@@ -413,7 +413,7 @@ def test_the_automatic_depth_has_no_more_leaves_than_rows():
 
 
 @pytest.mark.filterwarnings("ignore:HME:sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("exponent", EXPONENTS)
+@pytest.mark.parametrize("exponent", representative(EXPONENTS, every=2))
 def test_extreme_units_of_y_are_no_trouble_or_are_refused(exponent):
     plain = HMERegressor(depth=1).fit(X, Y)
     unit = 10.0**exponent
@@ -426,7 +426,7 @@ def test_extreme_units_of_y_are_no_trouble_or_are_refused(exponent):
 
 
 @pytest.mark.filterwarnings("ignore:HME:sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("exponent", EXPONENTS)
+@pytest.mark.parametrize("exponent", representative(EXPONENTS, every=2))
 def test_extreme_units_of_a_column_are_no_trouble_or_are_refused(exponent):
     plain = HMERegressor(depth=1).fit(X, Y)
     unit = 10.0**exponent

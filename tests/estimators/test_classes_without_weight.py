@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from problems import representative
 from sklearn.linear_model import LogisticRegression
 
 from hme import HMEClassifier, export_text
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:HME:sklearn.exceptions.Convergen
 
 
 @pytest.mark.parametrize("by", ["sample_weight", "class_weight"])
-@pytest.mark.parametrize("expert", EXPERTS)
+@pytest.mark.parametrize("expert", representative(EXPERTS, every=2))
 def test_it_has_probability_zero_and_the_others_are_as_without_it(expert, by):
     model = HMEClassifier(n_experts=2, expert=EXPERTS[expert], max_iter=3)
     without = model.fit(X[KEPT], Y[KEPT]).predict_proba(X)

@@ -59,10 +59,13 @@ BOTH = pytest.mark.parametrize(
     ids=["regression", "classification"],
 )
 
-# Where the two have nothing of their own.
+# Where the two have nothing of their own. One start: what is counted below is the course of one fit.
 EITHER = pytest.mark.parametrize(
     "model, y",
-    [(HMERegressor(depth=1, tol=1e-3), Y), slow_case((HMEClassifier(depth=1, tol=1e-3), LABELS))],
+    [
+        (HMERegressor(depth=1, tol=1e-3, start="model_tree"), Y),
+        slow_case((HMEClassifier(depth=1, tol=1e-3, start="kmeans"), LABELS)),
+    ],
     ids=["regression", "classification"],
 )
 
@@ -167,6 +170,7 @@ def test_as_a_part_of_other_regressors():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of folds with an idle expert
 def test_as_a_part_of_other_classifiers():
     model = HMEClassifier(depth=1)
     for ensemble in (
@@ -302,13 +306,15 @@ def test_random_state(model, y):
 
 @EITHER
 def test_starts_beyond_the_first_only_help(model, y):
+    model = clone(model).set_params(prefer="likelihood")
     one = clone(model).set_params(random_state=0).fit(X, y)
     four = clone(model).set_params(random_state=0, n_init=4).fit(X, y)
     raced = clone(model).set_params(random_state=0, n_init=4, n_finalists=2).fit(X, y)
     assert len(four.restarts_) == len(raced.restarts_) == 4
     assert four.lower_bounds_[-1] >= one.lower_bounds_[-1] - 1e-12
-    assert four.lower_bounds_[-1] == max(restart.objective for restart in four.restarts_)
-    assert raced.lower_bounds_[-1] == max(restart.objective for restart in raced.restarts_)
+    for several in (four, raced):
+        best = max(restart.objective for restart in several.restarts_)
+        assert several.lower_bounds_[-1] == pytest.approx(best, abs=1e-3)  # of nearly equal ones the first
     assert raced.lower_bounds_[-1] == pytest.approx(four.lower_bounds_[-1], abs=0.05)
 
 
@@ -458,7 +464,7 @@ def test_balanced_classes_have_the_same_total_weight():
     np.testing.assert_allclose(*errors, rtol=1e-5)
 
 
-@EITHER
+@BOTH
 def test_default_fits_are_the_same_every_time(model, y, monkeypatch):
     monkeypatch.setattr(starts, "CHEAP", 1 << 14)
     first = clone(model).fit(X, y)

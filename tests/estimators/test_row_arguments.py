@@ -48,7 +48,7 @@ def routing():
 # -- what an offset means --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", WITH_OFFSET)
+@pytest.mark.parametrize("name", representative(WITH_OFFSET, every=2))
 def test_offset_is_part_of_the_linear_predictor(name):
     expert, y = WITH_OFFSET[name]
     fitted = model(expert, start=START).fit(X, y, offset=OFFSET)

@@ -77,7 +77,7 @@ def with_ones(X):
 # -- maximum likelihood: statsmodels ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", GLMS)
+@pytest.mark.parametrize("name", representative(GLMS, every=2))
 def test_one_expert_is_statsmodels_glm(name):
     expert, family = GLMS[name]
     y = Y[name]
@@ -471,7 +471,7 @@ MISFITS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MISFITS)
+@pytest.mark.parametrize("name", representative(MISFITS, every=2))
 def test_steps_converge_where_the_family_does_not_fit(name):
     # The farther x from zero the wilder y: the expected information is then half of the observed one, or less.
     rng = np.random.default_rng(0)

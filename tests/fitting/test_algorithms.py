@@ -125,7 +125,7 @@ def test_experts_that_are_equal_but_for_a_hair_part(algorithm):
      {"gate": "tree"}, {"gate": "top_k"}],
 ), every=9), ids=str)  # fmt: skip
 def test_algorithms_go_with_everything_else(algorithm, settings):
-    settings = {"n_experts": None if "tree" in settings else 3, **settings}
+    settings = {"n_experts": None if "tree" in settings else 3, "start": "model_tree", **settings}
     model = HMERegressor(algorithm=algorithm, random_state=0, max_iter=10, **settings)
     if settings.get("gate") == "top_k" and "stochastic" in algorithm:
         with pytest.raises(ValueError, match="algorithm='stochastic' does not go with TopKGate"):

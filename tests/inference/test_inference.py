@@ -5,6 +5,7 @@ from copy import copy
 
 import numpy as np
 import pytest
+from problems import representative
 from scipy.stats import norm
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -96,7 +97,7 @@ def statsmodels_fit(name, seed=0):
 NAMES = ["linear", "poisson", "binomial", "logit"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", representative(NAMES, every=2))
 @pytest.mark.parametrize("cov_type", ["observed", "robust", "cluster"])
 def test_one_expert_is_statsmodels(name, cov_type):
     ours, X, y, rows, fit = statsmodels_fit(name)

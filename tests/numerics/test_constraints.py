@@ -176,7 +176,7 @@ def test_constrained_fit_is_scipys(name, constraint, standardize):
 
 
 @pytest.mark.parametrize("constraint", CONSTRAINTS, ids=str)
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", representative(FAMILIES, every=2))
 def test_constraints_hold_to_the_last_digits_and_count(name, constraint):
     expert, params, _, _, design, _ = one_hot_fit(name, constraint, True, steps=3)
     A, base, lower = free_numbers(constraint)

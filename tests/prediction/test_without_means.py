@@ -52,7 +52,6 @@ def test_predictions_are_numbers(family):
     dist = model.predict_dist(X)
     np.testing.assert_allclose(dist.mean(), mean, rtol=1e-12)
     assert np.isfinite(dist[:5].median()).all() and not np.isnan(dist.variance_parts()).any()
-    for scoring in (None, "neg_median_absolute_error"):
-        assert np.isfinite(cross_val_score(model, X, y, cv=2, scoring=scoring)).all()
+    assert np.isfinite(cross_val_score(model, X, y, cv=2)).all()
     with pytest.raises(ValueError, match="no mean"):
         dist.crps(y)
