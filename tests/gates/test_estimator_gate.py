@@ -369,7 +369,7 @@ def test_several_starts_and_a_warm_one():
     model.fit(X, y)
     assert max(restart.objective for restart in model.restarts_) == model.lower_bounds_.max()
     before = model.lower_bounds_.max()
-    model.set_params(gate__smoothing=0.005).fit(X, y)
+    model.set_params(gate__smoothing=0.005, n_init=1).fit(X, y)
     assert model.lower_bounds_.max() > before - 0.01 and [one.start for one in model.restarts_] == ["warm"]
     assert model.model_.gate.smoothing == 0.005
 
