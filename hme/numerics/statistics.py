@@ -38,7 +38,8 @@ def interpolate(a, b, step):
 
     def between(u, v):
         if step > 1.0 and (u > 0).all() and (v > 0).all():
-            return v * (v / u) ** (step - 1.0)
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the guard notices what overflows
+                return v * np.divide(v, u, out=np.ones_like(v), where=u != v) ** (step - 1.0)
         return u + step * np.subtract(v, u, out=np.zeros_like(u), where=u != v)
 
     return type(a)(*(between(u, v) for u, v in zip(a, b, strict=True)))
