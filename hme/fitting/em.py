@@ -138,6 +138,8 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
                 history.append((objective, False, np.nan, stats.load))
                 if guard.gives_up(gain):
                     reason = guard.reason()
+                    if reason == "converged" and not guard.wanders:  # steps of mere rounding are no part of the course
+                        del history[1 + max(i for i, (_, accepted, *_) in enumerate(history) if accepted) :]
                     break
                 params = guard.next_params(params, objective, stats, rows)
                 continue

@@ -92,6 +92,8 @@ class SoftmaxGate(NodeGate):
         return params._replace(coef=multinomial.guarded_step(params.coef, stats, *system))
 
     def interpolate(self, old, new, step):
+        if step > 1.0 and self.lasso_ is not None:  # zeros, and which branch is the reference, are not to be foretold
+            return new
         return old._replace(coef=old.coef + step * (new.coef - old.coef))
 
     def log_prior_density(self, params):
