@@ -142,7 +142,8 @@ def _slopes(parts, factor):
     weight, slope, total = np.zeros(len(factor)), np.zeros(len(factor)), 0.0
     for rows, log_prior, components in parts:
         log_joint = log_prior + rows.pooled(components.widened(factor).logpdf(rows.y))
-        seen = np.isfinite(log_joint).any(axis=1)
+        log_joint[np.isnan(log_joint)] = -np.inf  # a gate or an expert that the fold has lost says nothing of a row
+        seen = np.isfinite(log_joint).any(axis=1) & ~np.isposinf(log_joint).any(axis=1)
         log_density, resp = log_normalize(np.array(np.where(seen[:, None], log_joint, 0.0), order="F"))
         heads = seen * rows.heads().weight
         total += heads @ log_density
@@ -150,5 +151,5 @@ def _slopes(parts, factor):
         low, high = (components.widened(factor * np.exp(shift)).logpdf(rows.y) for shift in (-STEP, STEP))
         change = np.subtract(high, low, out=np.zeros_like(high), where=np.isfinite(high) & np.isfinite(low))
         weight += resp.sum(axis=0)
-        slope += (resp * change).sum(axis=0) / (2.0 * STEP)
+        slope += np.where(resp > 0, resp * np.nan_to_num(change), 0.0).sum(axis=0) / (2.0 * STEP)
     return weight, slope, total

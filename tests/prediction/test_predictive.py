@@ -338,3 +338,15 @@ def test_binomial_counts_under_a_routed_gate():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, y)
     np.testing.assert_allclose(model.predict_dist(X).mean(), model.predict(X), rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_row_that_a_fold_knows_nothing_of_makes_no_nan():
+    """A column with one value far out, in a class of its own: folds without it have a gate that cannot place it."""
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(-2, 3, 40).astype(float)[:, None], 8.8 + 0.1 * rng.normal(size=40)
+    x[-1], y[-1] = 5e7, 2.5
+    for expert in ("linear", "laplace", "student"):
+        model = HMERegressor(n_experts=2, expert=expert, gate="gaussian").fit(x, y)
+        assert np.isfinite(model.uncertainty_.inflation).all()
+        assert not np.isnan(model.predict(x, return_std=True)[1]).any()
