@@ -157,7 +157,7 @@ def worth(mixture, rows, fit, prefer):
     return float(fit.objective - lost / total)
 
 
-def best_of(mixture, rows, fits, prefer, tol):
+def best_of(mixture, rows, fits, prefer, tol, among_all=False):
     """Index of the fit to keep: the one that is worth most, and of those that are as good but for `tol` the first.
 
     Starts that end at the same maximum differ by what was left to gain; which of them comes out on top must not depend

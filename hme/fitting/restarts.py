@@ -77,8 +77,7 @@ def run(
     else:
         field.options = options._replace(climbs=False)  # only of the winner it matters whether it stands at a saddle
         racing.race(field, mixture, rows, options, most, prefer, brief)
-        numbers = sorted(field.fits)
-        field.climb(numbers[ends.best_of(mixture, rows, [field.fits[i] for i in numbers], prefer, options.tol)])
+        field.climb(field.winner(options, prefer))
     numbers = sorted(field.fits)
     return Outcome([field.fits[i] for i in numbers], numbers, field.interrupted)
 
@@ -118,6 +117,16 @@ class _Field:
                 raise
             if not self.interrupted:
                 self._stop(self._running)
+
+    def winner(self, options, prefer):
+        """The best start, which is run to its end if the race has ended it, as it may have ended all of its twins."""
+        while True:
+            numbers = sorted(self.fits)
+            fits = [self.fits[i] for i in numbers]
+            best = ends.best_of(self.mixture, self.rows, fits, prefer, options.tol, among_all=True)
+            if ends.finished(fits[best]) or self.interrupted or fits[best].n_iter >= options.max_iter:
+                return numbers[best]
+            self.advance([numbers[best]], options.max_iter)
 
     def climb(self, i):
         """Push a start that has converged off the point where it stands."""
