@@ -213,7 +213,6 @@ def test_q_does_not_fall_on_its_way_to_the_maximum(expert, seed):
     ),
     ids=identify,
 )
-@pytest.mark.filterwarnings("ignore:HMERegressor: sample_weight adds up")
 def test_em_never_falls_and_needs_no_way_back(expert, seed):
     X, y, weight, _, n_experts = make_problem(seed)
     if seed % 3 == 0:
