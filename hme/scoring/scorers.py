@@ -67,7 +67,7 @@ class DistributionScorer:
     array([-20.3, -18.8, -23. ])
     >>> half = DistributionScorer(interval_score, greater_is_better=False, coverage=0.5)
     >>> cross_val_score(model, X, y, cv=folds, scoring=half).round()
-    array([ -93.,  -85., -107.])
+    array([ -93.,  -86., -108.])
     """
 
     accepts = ("sample_weight", "offset", "trials")  # metadata of rows
