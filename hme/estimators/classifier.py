@@ -54,15 +54,18 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         before ended: ``("stochastic", "em")`` searches, then climbs. `history_`, `n_iter_` and `lower_bounds_` are
         those of the last one.
     accelerate : bool, default=True
-        Whether EM leaps ahead where its steps are steady, eq. (squarem), which takes several times fewer sweeps. A leap
-        is kept only where the objective rises. False is the textbook algorithm, step by step.
+        Whether EM leaps ahead where its steps are steady, eq. (squarem), so as to need fewer sweeps. A leap is kept
+        only where the objective does not fall. False is the textbook algorithm, step by step.
     start : str or array-like, default="auto"
-        "model_tree", "directions", "hyperplanes", "perturbed_model_tree", "kmeans" or "groups"; or one leaf number a
-        row (n,), or responsibilities (n, K). "auto" is "groups", which clusters fits to single groups, if `fit` is
-        given groups, else "kmeans".
+        "model_tree", "perturbed_model_tree", "directions", "hyperplanes", "residuals", "labels", "kmeans" or "groups";
+        or one leaf number a row (n,), or responsibilities (n, K). With "auto" the first start is "groups", which
+        clusters fits to single groups, if `fit` is given groups, else "kmeans". Where a sweep is cheap (at most 16,384
+        rows times leaves, and 6 leaves) it is only one of twelve candidates, of which short runs choose.
     n_init : int, default=1
-        Number of starts, of which the best fit is kept. The first is `start`, the others are in turn "directions",
-        "perturbed_model_tree".
+        Number of starts that run to their end, of which the best fit is kept. The first is `start`; after "auto" and
+        without groups the next is "model_tree"; the others are in turn "labels", "directions", "residuals" and
+        "perturbed_model_tree". Where ``start="auto"`` tries candidates, there are four times as many for ``n_init >
+        1``.
     n_finalists : int, "auto" or None, default="auto"
         Whether the starts race. In a race a start that cannot be expected to overtake the best is left behind,
         eq. (expected), and of several on their way to one maximum one goes on; a number also bounds how many run to the
@@ -75,8 +78,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     max_iter : int, default=500
         Largest number of sweeps of a start.
     tol : float, default=1e-5
-        A fit has converged when a sweep gains no more than this, in nats per unit of weight, and the scaled gradient is
-        below its square root.
+        A fit has converged when no more than this is left to gain, in nats per unit of weight, by the estimate of
+        eq. (aitken), and the scaled gradient is below its square root.
     on_empty : {"warn", "reseed", "drop", "raise"}, default="warn"
         What to do about an expert that ends with less than a thousandth of an equal share of the weight: "warn",
         "reseed" it with rows that another one fits badly, or "raise" an error. "drop" fits again without such experts
@@ -126,8 +129,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_iter_ : int
     converged_ : bool
     stop_reason_ : str
-        "converged", "max_iter", "stalled", "callback" or "interrupted", also if the start that is kept had ended before
-        the interrupt.
+        "converged", "max_iter", "stalled", "saddle" (a way up is known, and no sweeps are left to go it), "callback" or
+        "interrupted", also if the start that is kept had ended before the interrupt.
     boundary_ : list of str
         Parameters at a boundary: separating gates or experts, variances at their floor.
     tiny_ : list of Tiny

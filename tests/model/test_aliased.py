@@ -39,7 +39,7 @@ def counts(model, y, sparse=False, **rows):
     return *found, gains[0] - gains[1]
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     "expert, kind",
     [
@@ -64,7 +64,7 @@ def test_experts(expert, kind):
         assert abs(gain) < 1e-3
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     "gate",
     [
@@ -82,7 +82,7 @@ def test_gates(gate):
     assert full == plain
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_both_sides_several_outputs_classes_and_lists():
     both = np.column_stack([Y["numbers"], T])
     found = [HMERegressor(depth=1, max_iter=2).fit(table, both).n_parameters_ for table in (FULL, PLAIN)]
@@ -98,7 +98,7 @@ def test_both_sides_several_outputs_classes_and_lists():
     assert seen.n_parameters_ == 2 * 3 + 3  # lines with variances; two free dummies and an intercept
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_constraints_and_lassos():
     def count(table, **settings):
         model = HMERegressor(n_experts=2, gate="constant", expert=LinearExpert(**settings), max_iter=3)
