@@ -61,8 +61,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     start : str or array-like, default="auto"
         "model_tree", "perturbed_model_tree", "directions", "hyperplanes", "residuals", "labels", "kmeans" or "groups";
         or one leaf number a row (n,), or responsibilities (n, K). With "auto" the first start is "groups", which
-        clusters fits to single groups, if `fit` is given groups, else "model_tree". Where a sweep is cheap (at most 16,384
-        rows times leaves, and 6 leaves) it is only one of twelve candidates, of which short runs choose.
+        clusters fits to single groups, if `fit` is given groups, else "model_tree". Where a sweep is cheap (at most
+        16,384 rows times leaves, and 6 leaves) it is only one of twelve candidates, of which short runs choose.
     n_init : int, default=1
         Number of starts that run to their end, of which the best fit is kept. The first is `start`; after "auto" and
         without groups the next is "kmeans"; the others are in turn "labels", "directions", "hyperplanes", "residuals"
