@@ -7,7 +7,7 @@ the same version and protocol. `requirements.txt` names the peers' packages. Run
 
 HME_DATA is a folder that has ``load.py`` with ``META`` and ``load(name)``. With the same variables, ``--ours`` runs our
 methods again and nothing else; ``--ngboost FOLDER`` makes an environment there and runs NGBoost in it. ``--report``
-writes docs/accuracy.md and its pictures from the rows. ``--quick`` needs no data: two tables of scikit-learn, one split.
+writes docs/accuracy.md and its pictures from the rows. ``--quick`` needs no data: two bundled tables, one split.
 """
 
 import argparse

@@ -1,0 +1,131 @@
+"""The page docs/accuracy.md and its pictures, made of the rows alone."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .markup import by_table, class_summary, label, regression_summary
+from .methods import CONTROLS, METHODS, OURS, POOL, words_of
+from .picture import draw_ranks
+from .ranks import mean_ranks, results_of
+from .rows import PROTOCOL, Rows
+from .tables import SPLITS, TABLES
+from .words import CLASSES, HEAD, PROTOCOL_TEXT, SUMMARY
+
+__all__ = ["page_of", "write_page"]
+
+DOCS = Path(__file__).parents[2] / "docs"
+SECONDS = ("worst_row", "fit_seconds", "predict_seconds")
+MEASURES = {
+    "regression": ("rmse", "log_score", "crps", "coverage", *SECONDS),
+    "classes": ("log_loss", "log_loss_error", "accuracy", "brier", *SECONDS),
+}
+N_SPLITS = dict.fromkeys((*TABLES["regression"], *TABLES["classes"]), SPLITS) | {"vowel_deterding": 1, "satimage": 1}
+PICTURES = (
+    ("regression", "rmse", "RMSE"),
+    ("regression", "log_score", "log score"),
+    ("classes", "log_loss", "log loss"),
+)
+
+
+def _results(task, rows):
+    names = [method.name for method in METHODS[task]] + list(CONTROLS)
+    return results_of(rows, TABLES[task], names, MEASURES[task], N_SPLITS)
+
+
+def _ranked(task, found):
+    """The methods of the pool that have all rows."""
+    complete = found.complete()
+    return complete.of([name for name in POOL[task] if name in complete.methods])
+
+
+def _versions(rows):
+    found = sorted({(row["package"], row["version"]) for row in rows})
+    return ", ".join(f"{package} {version}" for package, version in found)
+
+
+def _spent(rows):
+    """CPU of all rows, those of peers and ours; a control shares its seconds with another row."""
+    seconds = {True: 0.0, False: 0.0}
+    for row in rows:
+        if row["method"] not in CONTROLS:
+            seconds[row["method"] in OURS] += row["fit_seconds"] + row["predict_seconds"]
+    return f"{seconds[False] / 60:.0f} minutes of CPU for peers, {seconds[True] / 60:.0f} for ours"
+
+
+def _not_run(found):
+    """Which methods have no rows, or not all of them."""
+    grid, lines = found.measures["worst_row"], []
+    for name, column in zip(found.methods, grid.T, strict=True):
+        missing = [table for table, value in zip(found.tables, column, strict=True) if np.isnan(value)]
+        if missing:
+            where = "all tables" if len(missing) == len(found.tables) else ", ".join(missing)
+            lines.append(f"- {label(name)}: {where}")
+    if not lines:
+        return "Every method was run on every split of every table."
+    return "Not run on all splits, and so without a rank:\n\n" + "\n".join(lines)
+
+
+def _listed(task, names):
+    return "\n".join(f"- **{label(name)}**: {words_of(task, name)}" for name in names)
+
+
+def _regression(rows):
+    found = _results("regression", rows)
+    ranked = _ranked("regression", found)
+    others = [method.name for method in METHODS["regression"] if method.name not in POOL["regression"]]
+    yield "## Regression"
+    yield f"The pool of {len(POOL['regression'])} whose ranks are counted:"
+    yield _listed("regression", POOL["regression"])
+    yield "Beside it, without a rank, further methods and two controls:"
+    yield _listed("regression", [*others, *CONTROLS])
+    yield _not_run(found)
+    yield f"### Ranks among {len(ranked.methods)} methods on {len(found.tables)} tables"
+    yield "![Mean ranks in RMSE](images/accuracy_rmse.svg)"
+    yield "![Mean ranks in log score](images/accuracy_log_score.svg)"
+    yield SUMMARY
+    if ranked.methods:
+        yield regression_summary(found.complete(), ranked)
+    for measure, title in (("rmse", "RMSE"), ("log_score", "Log score"), ("crps", "CRPS")):
+        yield f"### {title}"
+        yield by_table(found, measure)
+    yield "### Coverage of 90 % intervals"
+    yield by_table(found, "coverage", mark=False)
+
+
+def _classes(rows):
+    found = _results("classes", rows)
+    ranked = _ranked("classes", found)
+    yield "## Classes"
+    yield CLASSES
+    yield _listed("classes", POOL["classes"])
+    yield _not_run(found)
+    yield f"### Ranks among {len(ranked.methods)} methods on {len(found.tables)} tables of classes"
+    yield "![Mean ranks in log loss](images/accuracy_log_loss.svg)"
+    if ranked.methods:
+        yield class_summary(found.complete(), ranked)
+    for measure, title in (("log_loss", "Log loss"), ("accuracy", "Accuracy"), ("brier", "Brier score")):
+        yield f"### {title}"
+        yield by_table(found, measure)
+    yield "### Standard error of the log loss"
+    yield by_table(found, "log_loss_error", mark=False)
+
+
+def page_of(rows):
+    """Text of the page, of rows by task."""
+    everything = [row for task in METHODS for row in rows[task]]
+    protocol = PROTOCOL_TEXT.format(protocol=PROTOCOL, versions=_versions(everything), spent=_spent(everything))
+    return "\n\n".join([HEAD, protocol, *_regression(rows["regression"]), *_classes(rows["classes"])]) + "\n"
+
+
+def write_page(docs=DOCS):
+    rows = {task: list(Rows(task)) for task in METHODS}
+    for task, measure, words in PICTURES:
+        ranked = _ranked(task, _results(task, rows[task]))
+        if not ranked.methods:
+            continue
+        names, ranks = [label(name) for name in ranked.methods], mean_ranks(ranked, measure)
+        title = f"mean rank in {words}, {len(ranked.tables)} tables"
+        draw_ranks(docs / "images" / f"accuracy_{measure}.svg", names, ranks, len(ranked.tables), title)
+    (docs / "accuracy.md").write_text(page_of(rows), encoding="utf-8")
+    print(f"written: {docs / 'accuracy.md'}")
