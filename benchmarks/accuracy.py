@@ -21,7 +21,7 @@ import numpy as np
 from contest.methods import METHODS, OURS
 from contest.rows import Rows
 from contest.running import is_installed, run_all, run_one
-from contest.tables import QUICK, load_split
+from contest.tables import QUICK, SPLITS, load_split
 
 QUICK_METHODS = {
     "regression": ("ridge", "histograms", "extra_trees", "stack", "hme", "hme_stacking"),
@@ -59,6 +59,7 @@ def parsed():
     parser.add_argument("--tasks", default=",".join(METHODS))
     parser.add_argument("--tables", default=None, help="names, with commas (default: all)")
     parser.add_argument("--methods", default=None, help="names, with commas (default: all that are installed)")
+    parser.add_argument("--splits", type=int, default=SPLITS, help="how many of the splits of a table")
     parser.add_argument("--again", default="", help="methods whose rows are run again")
     parser.add_argument("--ours", action="store_true", help="run our methods again, and nothing else")
     parser.add_argument("--budget", type=float, default=10800, help="seconds of CPU after which no fit is begun")
@@ -79,11 +80,12 @@ def main():
     elif arguments.ngboost:
         ngboost_elsewhere(os.path.abspath(arguments.ngboost))
     else:
+        chosen = {"most": arguments.splits, "tables": arguments.tables and arguments.tables.split(",")}
         names = OURS if arguments.ours else arguments.methods and arguments.methods.split(",")
         again = OURS if arguments.ours else arguments.again.split(",")
-        tables, left = arguments.tables and arguments.tables.split(","), arguments.budget
+        left = arguments.budget
         for task in arguments.tasks.split(","):
-            left -= run_all(task, Rows(task), names=names, tables=tables, again=again, budget=left)
+            left -= run_all(task, Rows(task), names=names, again=again, budget=left, **chosen)
         print(f"{arguments.budget - left:.0f} s of CPU")
 
 

@@ -163,4 +163,4 @@ def test_the_page_is_made_of_the_rows():
     assert made == (page.DOCS / "accuracy.md").read_text(encoding="utf-8")
     others = [row for row in rows["regression"] if (row["table"], row["method"]) != ("energy", "ridge")]
     ridge = next(row for row in rows["regression"] if row["method"] == "ridge") | {"table": "energy", "rmse": 77.7}
-    assert "77.700" in page.page_of(rows | {"regression": [*others, *[ridge] * page.N_SPLITS["energy"]]})
+    assert "77.700" in page.page_of(rows | {"regression": [*others, *[ridge | {"split": i} for i in range(5)]]})

@@ -9,7 +9,7 @@ from .methods import CONTROLS, METHODS, OURS, POOL, words_of
 from .picture import draw_ranks
 from .ranks import mean_ranks, results_of
 from .rows import PROTOCOL, Rows
-from .tables import SPLITS, TABLES
+from .tables import SPLITS, TABLES, n_splits
 from .words import CLASSES, HEAD, PROTOCOL_TEXT, SUMMARY
 
 __all__ = ["page_of", "write_page"]
@@ -20,7 +20,6 @@ MEASURES = {
     "regression": ("rmse", "log_score", "crps", "coverage", *SECONDS),
     "classes": ("log_loss", "log_loss_error", "accuracy", "brier", *SECONDS),
 }
-N_SPLITS = dict.fromkeys((*TABLES["regression"], *TABLES["classes"]), SPLITS) | {"vowel_deterding": 1, "satimage": 1}
 PICTURES = (
     ("regression", "rmse", "RMSE"),
     ("regression", "log_score", "log score"),
@@ -28,9 +27,25 @@ PICTURES = (
 )
 
 
+def _n_common(task, rows):
+    """How many splits count: those that every method of the pool with rows has on every table that has so many."""
+    numbers = {}
+    for row in rows:
+        if row["method"] in POOL[task]:
+            numbers.setdefault(row["method"], set()).add((row["table"], row["split"]))
+    for split in range(SPLITS):
+        wanted = {(table, split) for table in TABLES[task] if split < n_splits(table)}
+        if not all(wanted <= have for have in numbers.values()):
+            return max(split, 1)
+    return SPLITS
+
+
 def _results(task, rows):
+    """Results of the splits that count, as many of them as a table has."""
     names = [method.name for method in METHODS[task]] + list(CONTROLS)
-    return results_of(rows, TABLES[task], names, MEASURES[task], N_SPLITS)
+    common = _n_common(task, rows)
+    splits = {table: min(common, n_splits(table)) for table in TABLES[task]}
+    return results_of([row for row in rows if row["split"] < common], TABLES[task], names, MEASURES[task], splits)
 
 
 def _ranked(task, found):
@@ -66,6 +81,13 @@ def _not_run(found):
     return "Not run on all splits, and so without a rank:\n\n" + "\n".join(lines)
 
 
+def _counted(task, rows):
+    common = _n_common(task, rows)
+    if common == SPLITS:
+        return f"All of the {SPLITS} splits count."
+    return f"So far the first {common} of {SPLITS} splits count, those that every method with rows in the pool has."
+
+
 def _listed(task, names):
     return "\n".join(f"- **{label(name)}**: {words_of(task, name)}" for name in names)
 
@@ -80,6 +102,7 @@ def _regression(rows):
     yield "Beside it, without a rank, further methods and two controls:"
     yield _listed("regression", [*others, *CONTROLS])
     yield _not_run(found)
+    yield _counted("regression", rows)
     yield f"### Ranks among {len(ranked.methods)} methods on {len(found.tables)} tables"
     yield "![Mean ranks in RMSE](images/accuracy_rmse.svg)"
     yield "![Mean ranks in log score](images/accuracy_log_score.svg)"
@@ -100,6 +123,7 @@ def _classes(rows):
     yield CLASSES
     yield _listed("classes", POOL["classes"])
     yield _not_run(found)
+    yield _counted("classes", rows)
     yield f"### Ranks among {len(ranked.methods)} methods on {len(found.tables)} tables of classes"
     yield "![Mean ranks in log loss](images/accuracy_log_loss.svg)"
     if ranked.methods:

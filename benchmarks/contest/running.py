@@ -8,7 +8,7 @@ import numpy as np
 from .methods import METHODS
 from .rows import version_of
 from .scores import class_scores, regression_scores
-from .tables import TABLES, load_split, n_splits
+from .tables import SPLITS, TABLES, load_split, n_splits
 
 __all__ = ["is_installed", "jobs", "run_all", "run_one"]
 
@@ -23,10 +23,10 @@ def is_installed(method):
     return version_of(method.package) is not None
 
 
-def jobs(task, names=None, tables=None):
+def jobs(task, names=None, tables=None, most=SPLITS):
     """Triples of table, split and method: split by split, cheap methods first, each from small tables to large ones."""
     chosen = [name for name in TABLES[task] if tables is None or name in tables]
-    for split in range(max((n_splits(name) for name in chosen), default=0)):
+    for split in range(most):
         for method in METHODS[task]:
             if names is None or method.name in names:
                 yield from ((name, split, method) for name in chosen if split < n_splits(name))
@@ -51,10 +51,10 @@ def run_one(task, split, method):
     return scores, (between - begin, end - between)
 
 
-def run_all(task, rows, *, names=None, tables=None, again=(), budget=np.inf):
+def run_all(task, rows, *, names=None, tables=None, most=SPLITS, again=(), budget=np.inf):
     """Run what is missing, and `again` what is there; returns the CPU seconds that were spent."""
     spent, left_out = 0.0, set()
-    for table, number, method in jobs(task, names, tables):
+    for table, number, method in jobs(task, names, tables, most):
         if not is_installed(method):
             left_out.add(method.name)
         elif method.name in again or not rows.has(table, number, method):
