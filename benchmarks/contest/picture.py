@@ -41,7 +41,8 @@ def draw_ranks(path, names, ranks, n_tables, title):
         axes.plot([low, low + difference], [0.75, 0.75], color="C0", lw=3, solid_capstyle="butt")
         axes.text(low + difference + 0.1, 0.75, f"critical difference {difference:.2f}", va="center")
         axes.set_title(title, fontsize=10, loc="left")
-        axes.set_xlim(low - 3.6, high + 3.6)
+        margin = 0.45 * (high - low)  # for the labels
+        axes.set_xlim(low - margin, high + margin)
         axes.axis("off")
         figure.savefig(path, metadata={"Date": None})
         plt.close(figure)
