@@ -45,13 +45,13 @@ def quick():
                             raise SystemExit(f"{table}, {name}: a score is no number")
 
 
-def ngboost_elsewhere(folder):
+def ngboost_elsewhere(folder, options):
     """Run NGBoost, which needs an older scikit-learn, in an environment that is made in `folder`."""
     python = Path(folder) / "bin" / "python"
     if not python.exists():
         venv.create(folder, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "ngboost"], check=True)
-    subprocess.run([python, __file__, "--tasks", "regression", "--methods", "ngboost"], check=True)
+    subprocess.run([python, __file__, "--tasks", "regression", "--methods", "ngboost", *options], check=True)
 
 
 def parsed():
@@ -78,7 +78,9 @@ def main():
 
         write_page()
     elif arguments.ngboost:
-        ngboost_elsewhere(os.path.abspath(arguments.ngboost))
+        options = ["--splits", str(arguments.splits), "--budget", str(arguments.budget)]
+        options += ["--tables", arguments.tables] if arguments.tables else []
+        ngboost_elsewhere(os.path.abspath(arguments.ngboost), options)
     else:
         chosen = {"most": arguments.splits, "tables": arguments.tables and arguments.tables.split(",")}
         names = OURS if arguments.ours else arguments.methods and arguments.methods.split(",")

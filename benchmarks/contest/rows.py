@@ -35,6 +35,9 @@ class Rows:
     def __init__(self, task, folder=FOLDER):
         self.task, self.folder = task, Path(folder)
         self._rows = {}
+        self._read()
+
+    def _read(self):
         for path in self._paths().values():
             if path.exists():
                 for line in path.read_text(encoding="utf-8").splitlines():
@@ -64,6 +67,7 @@ class Rows:
 
     def add(self, table, split, method, name, scores, seconds):
         """Keep a row; `seconds` are those of the CPU in fitting and in predicting."""
+        self._read()  # another run may have added to the files
         kept = {"table": table, "split": split, "method": name, "package": method.package}
         kept |= {"version": version_of(method.package), "revision": method.revision, "protocol": PROTOCOL}
         kept |= {key: _rounded(value) for key, value in scores.items()}
