@@ -83,9 +83,7 @@ METHODS = {
     ),
 }
 OURS = ("hme", "hme_stacking")
-# Fixed before any row was run. Left out of the twelve: LightGBM by default, a twin of HistGradientBoosting; random
-# forest, a twin of extra trees; NGBoost, a third boosting of mean and variance, which needs an environment of its own;
-# EBM, for its cost.
+# Fixed before any row was run; `LEFT_OUT` of words.py gives the reasons.
 POOL = {
     "regression": (
         "ridge", "histograms", "histograms_tuned", "lightgbm_tuned", "lightgbm_pair", "catboost", "extra_trees",

@@ -10,7 +10,7 @@ from .picture import draw_ranks
 from .ranks import mean_ranks, results_of
 from .rows import PROTOCOL, Rows
 from .tables import SPLITS, TABLES, n_splits
-from .words import CLASSES, HEAD, PROTOCOL_TEXT, SUMMARY
+from .words import CLASSES, HEAD, LEFT_OUT, PROTOCOL_TEXT, SUMMARY
 
 __all__ = ["page_of", "write_page"]
 
@@ -99,7 +99,7 @@ def _regression(rows):
     yield "## Regression"
     yield f"The pool of {len(POOL['regression'])} whose ranks are counted:"
     yield _listed("regression", POOL["regression"])
-    yield "Beside it, without a rank, further methods and two controls:"
+    yield LEFT_OUT
     yield _listed("regression", [*others, *CONTROLS])
     yield _not_run(found)
     yield _counted("regression", rows)

@@ -1,6 +1,6 @@
 """The sentences of the page that say what was done; its figures come from the rows."""
 
-__all__ = ["CLASSES", "HEAD", "PROTOCOL_TEXT", "SUMMARY"]
+__all__ = ["CLASSES", "HEAD", "LEFT_OUT", "PROTOCOL_TEXT", "SUMMARY"]
 
 HEAD = """<!-- Made by: PYTHONPATH=. python benchmarks/accuracy.py --report -->
 
@@ -35,6 +35,10 @@ SUMMARY = """Of all methods that have every row: mean ranks; geometric means ove
 tuned HistGradientBoosting and to the linear stack, and the largest ratio to the stack; tables on which the log
 score is better than the stack's; mean coverage of 90 % intervals; the worst row; mean CPU seconds of a split,
 fitting and predicting. A control's seconds are those of the method whose fit it shares."""
+
+LEFT_OUT = """Beside it, without a rank, stand methods that would count a kind twice or cost too much, and two controls.
+LightGBM by default is a twin of HistGradientBoosting, random forest of extra trees; NGBoost is a third boosting of mean
+and variance and needs an environment of its own; EBM is left out for its cost."""
 
 CLASSES = """All of these are ranked. A probability below 0.000001 counts as that in the log loss: forests give
 zeros. Near the best: tables on which the log loss is within one standard error, over test rows, of the best
