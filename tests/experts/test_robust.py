@@ -125,7 +125,14 @@ def test_expected_information_is_the_variance_of_the_slope(df):
         return density.pdf(r) * (slope + tail_derivatives(np.array(r * r), np.array(1 / df))[0]) ** 2
 
     expected = 2 * (quad(weighted, 0, 10)[0] + quad(weighted, 10, np.inf)[0])
-    assert float(information(np.array(1 / df))) == pytest.approx(expected, rel=1e-4)
+    inverse = np.array(1 / df)
+    assert float(information(inverse, *constant_derivatives(inverse))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_expected_information_keeps_its_digits_near_the_gaussian_case():
+    inverse = np.array([1e-6, 1e-5, 1e-4, 1e-3])
+    found = information(inverse, *constant_derivatives(inverse))
+    assert (np.abs(found - (3.5 - 13.0 * inverse)) < 50.0 * inverse**2 + 1e-9).all()
 
 
 def test_constant_of_the_density_is_smooth_where_its_series_begins():
