@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from problems import representative, slow_case
+from problems import few, representative, slow_case
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
@@ -153,6 +153,7 @@ def test_pipelines_and_columns(model, y):
     assert pipe.score(table, y) > 0.7
 
 
+@pytest.mark.slow
 def test_as_a_part_of_other_regressors():
     model = HMERegressor(depth=1, tol=1e-3)
     for ensemble in (
@@ -381,7 +382,9 @@ def test_read_only_memory_maps(model, y, tmp_path):
     np.testing.assert_array_equal(answer(fitted, table), answer(expected))
 
 
-@pytest.mark.parametrize("kind", representative([sp.csr_array, sp.csc_array, sp.coo_array, sp.csr_matrix], every=2))
+@pytest.mark.parametrize(
+    "kind", few(representative([sp.csr_array, sp.csc_array, sp.coo_array, sp.csr_matrix], every=2), 1)
+)
 @pytest.mark.parametrize(
     "parameters", [{"depth": 0}, {"depth": 1}, slow_case({"depth": 1, "standardize": False})], ids=str
 )
@@ -555,6 +558,7 @@ def test_verbose(model, y, capsys):
     assert 1 <= len(capsys.readouterr().out.splitlines()) <= 1 + n_iter // 10
 
 
+@pytest.mark.slow
 def test_what_becomes_of_experts_without_weight():
     table, y = X[:8], Y[:8]
     model = HMERegressor(n_experts=8, max_iter=30)

@@ -309,6 +309,7 @@ def test_cross_validation_routes_offset():
             assert score == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_grid_search_routes_offset_and_trials():
     with routing():
         search = GridSearchCV(routed(), {"expert__alpha": [0.1, 1e4]}, cv=2, error_score="raise")

@@ -123,6 +123,7 @@ def test_trees_collapse_in_sample_only():
     assert abs(gap[5]) < 0.15 < 0.4 < gap[None]
 
 
+@pytest.mark.slow
 def test_equal_rows_share_a_fold_and_a_weight_is_a_repetition():
     times = np.arange(N) % 3 + 1
     for expert in (TreeExpert(), DecisionTreeRegressor(min_weight_fraction_leaf=0.05), EstimatorExpert(Ridge())):
@@ -453,6 +454,7 @@ def two_halves(n, seed):
     return A, np.where(left, 2 * np.sin(2 * A[:, 0]) + A[:, 1], A[:, 1] ** 2 - 3) + 0.2 * rng.normal(size=n), left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("swapped", [False, slow_case(True)])
 def test_which_of_two_frozen_models_when(swapped):
     A, b, left = two_halves(1000, 0)
@@ -494,6 +496,7 @@ def test_frozen_classifiers():
 # -- trees ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_shown_trees_are_in_the_users_units():
     A = X * [1e3, 1e-3] + [50.0, 2.0]
     model = HMERegressor(n_experts=2, expert=TreeExpert(max_depth=2)).fit(A, Y)
@@ -617,6 +620,7 @@ def test_several_outputs_and_those_who_cannot():
         HMERegressor(n_experts=2, expert=HistGradientBoostingRegressor()).fit(X, both)
 
 
+@pytest.mark.slow
 def test_a_pipeline_sees_the_data_frame():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "kind": np.where(X[:, 1] > 0, "high", "low")})
@@ -636,6 +640,7 @@ def test_groups_stay_in_their_fold_and_with_their_expert():
     assert (resp == resp[:, :1]).all()
 
 
+@pytest.mark.slow
 def test_a_sparse_gate_asks_two_experts_of_a_row():
     class Counting(TreeExpert):
         asked = 0

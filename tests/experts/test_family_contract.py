@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import user_families as users
 from families import (
     ADDITIVE,
     DESIGN,
@@ -21,7 +22,20 @@ from problems import slow_case
 from sklearn.base import clone
 
 import hme.experts
-from hme.experts import AdditiveExpert, BackgroundExpert, ConstantExpert, Expert, LaplaceExpert, PointMassExpert
+from hme.experts import (
+    AdditiveExpert,
+    BackgroundExpert,
+    ConstantExpert,
+    EstimatorExpert,
+    Expert,
+    GammaExpert,
+    LaplaceExpert,
+    LinearExpert,
+    LogisticExpert,
+    NegativeBinomialExpert,
+    PointMassExpert,
+    StudentExpert,
+)
 from hme.model.traits import Traits
 from hme.numerics import statistics
 from hme.prediction import PredictiveDistribution
@@ -29,13 +43,21 @@ from hme.registry import EXPERTS as NAMES
 
 SMOOTH = [(expert, kind) for expert, kind in EXPERTS if expert.traits.smooth and len(expert.members) == 1]
 NUMBERS = [(expert, kind) for expert, kind in EXPERTS if "classes" not in kind]
+# A family of each kind: exact, of classes, counts with a scalar, a dispersion, reweighted rows, nothing learned,
+# refitted, and derivatives by differences; lists are another.
+KINDS = {
+    LinearExpert, LogisticExpert, NegativeBinomialExpert, GammaExpert, StudentExpert, BackgroundExpert, EstimatorExpert,
+    users.LogisticNoiseExpert,
+}  # fmt: skip
 SHARED = "shared_variance", "shared_dispersion"
 
 
 def every(cases, settings=False):
-    """Parameters of a test: by default one case of each family, unless its `settings` change what is tested."""
+    """Parameters of a test: by default one case of each kind of family, and of each family for tests of `settings`."""
     seen = [[type(family) for family in (case[0], *case[0].members)] for case in cases]
-    cases = [slow_case(case) if seen[i] in seen[:i] and not settings else case for i, case in enumerate(cases)]
+    kinds = [len(names) > 1 and PointMassExpert in names or names[0] in KINDS for names in seen]
+    first = [names not in seen[:i] for i, names in enumerate(seen)]
+    cases = [case if first[i] and (settings or kinds[i]) else slow_case(case) for i, case in enumerate(cases)]
     return pytest.mark.parametrize("expert, kind", cases, ids=identify)
 
 

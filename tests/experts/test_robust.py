@@ -9,7 +9,7 @@ import pytest
 import scipy.sparse as sp
 from experts import test_family_contract as contract
 from families import DESIGN, EXACT, K, central_differences, fit_once, make_resp, make_rows, q_of_expert
-from problems import UGLINESS, make_problem, representative, slow_case
+from problems import UGLINESS, few, make_problem, representative, slow_case
 from scipy import stats
 from scipy.integrate import quad
 from scipy.optimize import minimize
@@ -143,7 +143,7 @@ def test_constant_of_the_density_is_smooth_where_its_series_begins():
     np.testing.assert_allclose(below, above, atol=1e-9)
 
 
-@pytest.mark.parametrize("df", [slow_case(1.5), 4.0, "estimate"])
+@pytest.mark.parametrize("df", few([slow_case(1.5), 4.0, "estimate"], 1))
 def test_one_expert_is_the_maximum_likelihood_fit_of_scipy(df):
     X, y = line(300, lambda rng, n: 0.5 * rng.standard_t(3.0, n))
     model = HMERegressor(depth=0, expert=StudentExpert(df=df, **EXACT), tol=1e-12, max_iter=5000).fit(X, y)
@@ -215,8 +215,11 @@ def test_q_does_not_fall_on_its_way_to_the_maximum(expert, seed):
 
 @pytest.mark.parametrize(
     "expert, seed",
-    representative(
-        product([StudentExpert(), StudentExpert(**EXACT), LaplaceExpert()], range(2 * len(UGLINESS))), every=27
+    few(
+        representative(
+            product([StudentExpert(), StudentExpert(**EXACT), LaplaceExpert()], range(2 * len(UGLINESS))), every=27
+        ),
+        2,
     ),
     ids=identify,
 )
@@ -336,6 +339,7 @@ def lines_of(expert, X, y):
     return lines[np.argsort(lines[:, 0])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", representative(range(6), every=6))
 def test_outliers_move_the_gaussian_lines_but_not_the_robust_ones(seed):
     X, y = two_lines_and_ten_outliers(seed)

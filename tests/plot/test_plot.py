@@ -209,6 +209,7 @@ def test_many_experts_have_their_own_colours(motorcycle, n_experts):
     assert len(colors) == n_experts
 
 
+@pytest.mark.slow
 def test_models_with_an_offset_are_drawn_per_unit():
     x = np.linspace(0, 3, 60)[:, None]
     y = np.random.default_rng(0).poisson(5 * np.exp(0.3 * x[:, 0]))
@@ -323,6 +324,7 @@ def test_dummies_are_held_at_a_category_that_there_is(table):
     np.testing.assert_allclose(display.mean, model.predict(np.c_[display.x, np.tile([0.0, 1.0, 0.0], (9, 1))]))
 
 
+@pytest.mark.slow
 def test_bands_stay_where_y_can_be():
     rng = np.random.default_rng(0)
     X = rng.uniform(-2, 1, (200, 1))
