@@ -61,6 +61,7 @@ def test_example(tmp_path, capsys):
         assert (tmp_path / "experts.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_table_of_text_and_gaps(table, tmp_path, capsys):
     assert main([table, "--target", "y", "--depth", "1", "--out", str(tmp_path / "new" / "out")]) == 0
     text = capsys.readouterr().out

@@ -77,6 +77,7 @@ def answer(model, table=X):
 # Model selection ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @EITHER
 def test_cross_validation_routes_sample_weights(model, y, enable_metadata_routing):
     name = "neg_mean_squared_error" if y is Y else "neg_log_loss"
@@ -128,6 +129,7 @@ def test_a_family_and_its_parameters_are_set_together():
     assert isinstance(model.expert, ConstantExpert) and model.expert.variance_floor == 0.1
 
 
+@pytest.mark.slow
 @EITHER
 def test_curves_and_predictions_across_folds(model, y):
     out = cross_val_predict(model, X, y, method="predict" if y is Y else "predict_proba", cv=3)
@@ -264,6 +266,7 @@ def test_copies_answer_alike(copier, parameters):
     assert again.tree_ == model.tree_ and again.restarts_ == model.restarts_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", representative(PARAMETERS[:3], every=3), ids=str)
 def test_skops(parameters):
     sio = pytest.importorskip("skops.io")

@@ -555,6 +555,7 @@ def test_grid_search_over_families():
     assert (search.cv_results_["mean_test_score"] > 0.2).all()
 
 
+@pytest.mark.slow
 def test_parameters_by_name():
     model = HMERegressor(n_experts=2, expert=EstimatorExpert(DecisionTreeRegressor()))
     model.set_params(expert__estimator__max_depth=3, expert__cv=None)
@@ -602,6 +603,7 @@ def test_offset_is_y_less_the_offset():
         np.testing.assert_allclose(two.experts_.scale, one.experts_.scale, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_sparse_tables_and_those_who_cannot():
     table = sp.csr_matrix(np.where(np.abs(X) > 0.5, X, 0.0))
     for expert in ("tree", Ridge()):
@@ -611,6 +613,7 @@ def test_sparse_tables_and_those_who_cannot():
         HMERegressor(n_experts=2, expert=HistGradientBoostingRegressor()).fit(table, Y)
 
 
+@pytest.mark.slow
 def test_several_outputs_and_those_who_cannot():
     both = np.column_stack([Y, X[:, 0]])
     for expert in ("tree", Ridge(), EstimatorExpert(KNeighborsRegressor(5), noise="student")):

@@ -117,6 +117,7 @@ def test_second_pass_keeps_the_better_fits():
     assert (two.objective >= one.objective).all()
 
 
+@pytest.mark.slow
 def test_frames():
     pandas = pytest.importorskip("pandas")
     X, y = table()

@@ -120,6 +120,7 @@ def test_a_race_of_labelled_groups_does_not_depend_on_jobs():
 # -- where starts end, and which is kept -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_interior_fits_are_preferred():
     x, y, labels = with_a_cluster()
     model = HMERegressor(n_experts=3, expert=EXACT, gate="constant", n_init=6, random_state=0)

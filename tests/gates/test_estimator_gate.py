@@ -316,6 +316,7 @@ def test_a_classifier_by_itself_is_wrapped():
     assert isinstance(model.gate_.estimator, GaussianNB)
 
 
+@pytest.mark.slow
 def test_the_classifier_sees_the_users_table():
     X, y, _ = make_world(n=300)
     table = pd.DataFrame(X, columns=["east", "north", "height", "age"])
@@ -339,6 +340,7 @@ def test_text_columns_through_gate_features():
     assert all(len(np.unique(leaves[regime == k])) == 1 for k in range(4)) and len(np.unique(leaves)) == 4
 
 
+@pytest.mark.slow
 def test_sparse_columns():
     X, y, _ = make_world(n=200)
     X = np.where(np.abs(X) < 0.3, 0.0, X)

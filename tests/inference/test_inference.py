@@ -397,6 +397,7 @@ def test_bands_are_those_of_simulated_parameters(mixture):
     np.testing.assert_allclose(band.standard_error, experts.std(axis=0), rtol=0.06)
 
 
+@pytest.mark.slow
 def test_bands_stay_within_their_range(mixture):
     *_, result = mixture
     far = np.array([[40.0, 0.0], [-40.0, 3.0], [1e4, 0.0]])

@@ -343,6 +343,7 @@ class SilentExpert(AdditiveExpert):
         return params.center.size + params.scale.size
 
 
+@pytest.mark.slow
 def test_families_that_say_no_derivatives():
     check(Case(GeometricExpert(), SoftmaxGate(), "(. .)", Y["counts"]))
     check(Case(GeometricExpert(zero_truncated=True), SoftmaxGate(), "(. .)", Y["positive counts"]))

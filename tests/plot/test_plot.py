@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from problems import few
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -99,6 +100,7 @@ def test_axes_of_the_caller(motorcycle):
     assert not plt.get_fignums()
 
 
+@pytest.mark.slow
 def test_other_features_are_held_at_a_row():
     frame = load_diabetes(as_frame=True)
     model = HMERegressor(depth=1).fit(frame.data, frame.target)
@@ -303,7 +305,7 @@ def test_tables_with_text_are_drawn_at_the_commonest_category(table):
         ExpertsDisplay.from_estimator(model, X, y, feature="g")
 
 
-@pytest.mark.parametrize("searched", [False, True])
+@pytest.mark.parametrize("searched", few([False, True], 1))
 def test_pipelines_are_drawn_along_the_columns_of_their_table(table, searched):
     X, y = table
     columns = make_column_transformer((OneHotEncoder(sparse_output=False), ["g"]), (StandardScaler(), ["t"]))
