@@ -5,7 +5,7 @@ from .background import BackgroundExpert
 from .base import AdditiveExpert, Expert, RefitExpert
 from .binomial import BinomialExpert
 from .constant import ConstantExpert
-from .estimator import EstimatorExpert
+from .fitted import EstimatorExpert, TreeExpert
 from .gamma import GammaExpert
 from .gaussian import GaussianExpert
 from .inverse_gaussian import InverseGaussianExpert
@@ -19,7 +19,6 @@ from .point_mass import PointMassExpert
 from .poisson import PoissonExpert
 from .predictor import PredictorExpert
 from .student import StudentExpert
-from .tree import TreeExpert
 
 __all__ = [
     "AdditiveExpert",
