@@ -17,6 +17,7 @@ from .negative_binomial import NegativeBinomialExpert
 from .noise import CountResponse, Response, Scalar, Working
 from .point_mass import PointMassExpert
 from .poisson import PoissonExpert
+from .pool import PoolExpert
 from .predictor import PredictorExpert
 from .student import StudentExpert
 
@@ -38,6 +39,7 @@ __all__ = [
     "NegativeBinomialExpert",
     "PointMassExpert",
     "PoissonExpert",
+    "PoolExpert",
     "PredictorExpert",
     "RefitExpert",
     "Response",
