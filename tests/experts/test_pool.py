@@ -1,6 +1,9 @@
 """Logarithmic opinion pools against naive twins: scipy's maximisers, and a logistic regression where they coincide."""
 
+import re
+
 import numpy as np
+import pages
 import pandas as pd
 import pytest
 from families import central_differences, make_resp, q_of_expert
@@ -211,7 +214,7 @@ def test_penalties_hold_experts_near_the_pooled_fit_and_unseen_classes_finite():
     assert (params.coef[:, -1] < -2.0).all() and (held < 1.0).all()
     assert pooled.warnings(params, pooled.gather(params, rows, resp)) == []
     free, _ = bound(y, X, alpha=0.0)
-    params = settled(free, rows, resp, 100)
+    params = settled(free, rows, resp, 60)
     assert np.isfinite(params.coef).all() and not len(free.diverging(params, free.gather(params, rows, resp)))
 
 
@@ -248,14 +251,22 @@ def test_what_is_refused(settings, n_columns, message):
         HMEClassifier(n_experts=2, expert=PoolExpert(**settings)).fit(X[:, :n_columns], y)
 
 
+@pytest.mark.slow
+def test_the_page_of_families_shows_a_pool():
+    (block,) = re.findall(r"```python\n(.*?)```", (pages.DOCS / "families.md").read_text(encoding="utf-8"), re.DOTALL)
+    found = {}
+    exec(compile(block, "families", "exec"), found)
+    assert found["pool"].converged_ and " forest" in export_text(found["pool"])
+
+
 @pytest.fixture(scope="module")
 def halves():
     """Two models, each of which is good on one side of a border, and one that knows nothing."""
     rng = np.random.default_rng(0)
-    age, y = rng.uniform(-1, 1, size=600), rng.integers(C, size=600)
-    worth = np.column_stack([3.0 * (age > 0), 3.0 * (age <= 0), np.zeros(600)])
-    scores = worth[:, :, None] * np.eye(C)[y][:, None] + rng.normal(size=(600, 3, C))
-    X = pd.DataFrame(log_softmax(scores, axis=2).reshape(600, 9), columns=NAMES).assign(age=age)
+    age, y = rng.uniform(-1, 1, size=300), rng.integers(C, size=300)
+    worth = np.column_stack([2.0 * (age > 0), 2.0 * (age <= 0), np.zeros(300)])
+    scores = worth[:, :, None] * np.eye(C)[y][:, None] + rng.normal(size=(300, 3, C))
+    X = pd.DataFrame(log_softmax(scores, axis=2).reshape(300, 9), columns=NAMES).assign(age=age)
     y = np.array(LABELS)[y]
     model = HMEClassifier(n_experts=2, expert="pool", expert_features=NAMES, gate_features=["age"], random_state=0)
     return model.fit(X, y), X, y
