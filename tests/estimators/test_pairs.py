@@ -28,7 +28,8 @@ Y = {
 }
 KINDS = {
     "poisson": "counts", "negative_binomial": "counts", "gamma": "positive", "inverse_gaussian": "positive",
-    "binomial": "successes", "logistic": "classes", "point_mass": "one value", "gaussian": "positive",
+    "binomial": "successes", "logistic": "classes", "pool": "classes", "point_mass": "one value",
+    "gaussian": "positive",
 }  # fmt: skip
 FIXED = {"point_mass": {"at": 2.0}, "binomial": {"n_trials": 5}}
 

@@ -7,10 +7,10 @@ import pytest
 import user_families as users
 from families import (
     ADDITIVE,
-    DESIGN,
     EXPERTS,
     K,
     central_differences,
+    design_of,
     fit_once,
     identify,
     make_resp,
@@ -130,7 +130,7 @@ def test_one_hot_responsibilities_are_separate_fits(expert, kind):
     rows = make_rows(kind)
     able = resp_for(expert, rows) > 0
     label = np.where(able[np.arange(rows.n_rows), np.arange(rows.n_rows) % K], np.arange(rows.n_rows) % K, 0)
-    expert = expert.bind(rows, DESIGN)
+    expert = expert.bind(rows, design_of(rows))
     resp = np.eye(K)[label] * rows.weight[:, None]
     params = expert.init(rows, resp)
     together = expert.log_prob(params, rows)
@@ -275,7 +275,7 @@ def test_derivatives_are_those_of_log_prob(expert, kind):
         pytest.skip("nothing is said of derivatives")
     rows = make_rows(kind)
     expert, params = fit_once(expert, rows, resp_for(expert, rows))
-    own = expert.coordinates(params, DESIGN)
+    own = expert.coordinates(params, design_of(rows))
     if own.scalars.inner is not None:
         pytest.skip("covariances have their derivatives by other numbers than those that move")
     first, second = expert.derivatives(params, rows)
@@ -312,7 +312,7 @@ def test_family_says_what_it_is(expert, kind):
     for name in expert.adjustable & set(expert.get_params(deep=False)):
         assert clone(expert).set_params(**{name: 0.123}).structure() == expert.structure()
     expert.check_leaves(K)
-    bound = expert.bind(rows, DESIGN)
+    bound = expert.bind(rows, design_of(rows))
     assert bound.possible(rows).shape == (rows.n_rows,) and bound.possible(rows).all()
     assert bound.start_target(rows).shape == rows.y.shape
     resp = make_resp(rows)
