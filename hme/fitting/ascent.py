@@ -85,7 +85,7 @@ def pushes(mixture, rows, params):
     """Label priors (n, K) of rows, each a push away from `params`, made when they are asked for."""
     resp = rows.spread(mixture.posterior(params, rows)[1])
     log_prob = mixture.expert.log_prob(params.experts, rows)
-    Y, X = targets_of(rows._replace(y=mixture.expert.start_target(rows))), dense(rows.X)
+    Y, X = targets_of(rows._replace(y=mixture.expert.start_target(rows))), dense(rows.X, rows.weight)
     for k, other in _twins(log_prob, resp * rows.weight[:, None]):
         weight = (resp[:, k] + resp[:, other]) * rows.weight
         for score in _divisions(X, Y, weight):
