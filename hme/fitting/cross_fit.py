@@ -82,7 +82,7 @@ def _parts(mixture, rows, params, options):
     """
     algorithm = "hard" if options.algorithm[-1] == "hard" else "em"
     options = options._replace(
-        max_iter=min(SWEEPS, options.max_iter), tol=TOL, callback=None, verbose=0, algorithm=(algorithm,)
+        max_iter=min(SWEEPS, options.max_iter), tol=TOL, callback=None, look=None, verbose=0, algorithm=(algorithm,)
     )
     fold, parts = fold_numbers(rows) % (FOLDS if mixture.n_leaves(params) > 1 else FOLDS_OF_ONE), []
     if not fold.any():  # all rows are equal
