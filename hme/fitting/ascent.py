@@ -24,6 +24,7 @@ DIVIDED, NUDGED = 4.0, 0.3
 SWEEPS, MOST_SWEEPS, MOST_CLIMBS = 10, 50, 5
 CERTAIN = 1e-9  # gain along a direction of ascent that is none of rounding
 FINER = 0.1  # of `tol`, once there was such a direction
+CHEAP = 16384  # rows times leaves up to which sweeps are cheap
 RIDGE = 0.1  # of the common fit of twins, whose residuals divide their rows
 
 
@@ -73,7 +74,7 @@ def _seen(mixture, rows, fit, options):
 def _pushed(mixture, rows, fit, options):
     """Parameters of a higher objective than a fit has, to which a push and a few sweeps lead, or None."""
     least = fit.objective + max(options.tol, 1e-9)
-    quiet = em.Options(SWEEPS, 0.0)
+    quiet, left = em.Options(SWEEPS, 0.0), _sweeps(mixture, rows, fit)
     for log_label in pushes(mixture, rows, fit.params):
         pushed = log_label if rows.log_label is None else rows.log_label + log_label
         with np.errstate(all="ignore"):
@@ -89,10 +90,19 @@ def _pushed(mixture, rows, fit, options):
             if run.objective > least:
                 return run.params
             reached.extend(run.history.objective[run.history.accepted])
+            left -= run.n_iter
+            if left < 0:
+                return None
             if limit(reached) <= least or run.reason != "max_iter":
                 break
             params = run.params
     return None
+
+
+def _sweeps(mixture, rows, fit):
+    """Sweeps that may be spent on pushes: where one is costly, no more than the fit itself has taken."""
+    costly = rows.n_rows * mixture.n_leaves(fit.params) > CHEAP
+    return max(fit.n_iter, SWEEPS) if costly else np.inf
 
 
 def pushes(mixture, rows, params):
