@@ -8,21 +8,21 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.tree import DecisionTreeRegressor
 
-from ..model.parts import UnusablePart, first_of, lent, quiet, renamed
-from ..model.refits import STEP, fit_to, name_of, resample, rows_of, size_of, weight_name
-from ..model.traits import Traits
-from ..numerics import statistics
-from ..numerics.checks import check_choice, check_int, check_real, check_real_or
-from ..numerics.coordinates import Coordinates
-from ..numerics.rank import n_aliased
-from .base import RefitExpert
-from .laplace import LaplaceExpert
-from .noise.classes import Classes
-from .noise.gaussian import GaussianNoise, LinearParams
-from .noise.numbers import Numbers
-from .noise.pooled import pooled_fit
-from .noise.scale import check_scale
-from .student import StudentExpert
+from ...model.parts import UnusablePart, first_of, lent, quiet, renamed
+from ...model.refits import STEP, fit_to, name_of, resample, rows_of, size_of, weight_name
+from ...model.traits import Traits
+from ...numerics import statistics
+from ...numerics.checks import check_choice, check_int, check_real, check_real_or
+from ...numerics.coordinates import Coordinates
+from ...numerics.rank import n_aliased
+from ..base import RefitExpert
+from ..laplace import LaplaceExpert
+from ..noise.classes import Classes
+from ..noise.gaussian import GaussianNoise, LinearParams
+from ..noise.numbers import Numbers
+from ..noise.pooled import pooled_fit
+from ..noise.scale import check_scale
+from ..student import StudentExpert
 
 __all__ = ["FittedExpert"]
 
@@ -328,7 +328,7 @@ class FittedExpert(RefitExpert):
         if not self.frozen:
             return old
         own, other = (self.answers_.Scalars(*params[3:]) for params in (old, new))
-        return type(old)(*old[:3], *statistics.interpolate(own, other, step))
+        return type(old)(*old[:3], *statistics.interpolate(own, other, step, own._fields))
 
     def n_parameters(self, params):
         learned, n_outputs = [] if self.frozen else params.estimator[:, -1], len(self.answers_.constant)
