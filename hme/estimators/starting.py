@@ -32,7 +32,7 @@ class Start(NamedTuple):
     fitted_on: Any
 
 
-def start(model, given, bound):
+def start(model, given, bound, **changes):
     """The points that EM runs from: the parameters of an earlier fit, or responsibilities that are given or made.
 
     Parameters
@@ -40,13 +40,15 @@ def start(model, given, bound):
     model : HMERegressor or HMEClassifier
     given : Given
     bound : Bound
+    **changes
+        Of the options of EM that the hyper-parameters stand for.
 
     Returns
     -------
     Start
     """
     mixture, rows, tree = bound.mixture, bound.rows, bound.tree
-    em_options, fitted_on = options(model), _fingerprint(model, given, bound)
+    em_options, fitted_on = options(model)._replace(**changes), _fingerprint(model, given, bound)
     if continues(model):
         params = _continued(model, bound, fitted_on)
         again = partial(_run_again, mixture, rows, params, em_options, model._earlier.reached)

@@ -1,0 +1,6 @@
+"""Which model when: mixtures of experts over the predictions of several models."""
+
+from .gaussian_process import BoundedGaussianProcess
+from .regressor import HMEStackingRegressor
+
+__all__ = ["BoundedGaussianProcess", "HMEStackingRegressor"]
