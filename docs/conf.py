@@ -108,7 +108,8 @@ def tabulate_families(app, docname, source):
     for name, family in EXPERTS.items():
         traits = family().traits
         cells = [f"`{name!r}`", reference("experts", family), traits.domain, yes(traits.exact), yes(traits.additive)]
-        experts.append("| " + " | ".join([*cells, yes("shared_coef" in family().get_params())]) + " |")
+        tied = {"shared_coef", "shared_weights"} & set(family().get_params())
+        experts.append("| " + " | ".join([*cells, yes(tied)]) + " |")
     gates = ["| name | class | the objective is |", "|---|---|---|"]
     for name, family in GATES.items():
         kind = "log p(x, y)" if family().traits.generative else "log p(y given x)"

@@ -22,6 +22,7 @@ from .experts import (
     NegativeBinomialExpert,
     PointMassExpert,
     PoissonExpert,
+    PoolExpert,
     StudentExpert,
     TreeExpert,
 )
@@ -52,6 +53,7 @@ EXPERTS = {
     "gamma": GammaExpert,
     "inverse_gaussian": InverseGaussianExpert,
     "logistic": LogisticExpert,
+    "pool": PoolExpert,
     "tree": TreeExpert,
     "background": BackgroundExpert,
     "point_mass": PointMassExpert,

@@ -1,19 +1,40 @@
-"""What tests do not spend time on: many random tables by default, and short runs that choose among starts."""
+"""What tests do not spend time on: many random tables by default, and short runs that choose among starts.
+
+The default run is short in what comes after a fit too: where it is not the subject, a few sweeps of every kind are as
+good as many. With slow tests, as in continuous integration, all sweeps are made.
+"""
+
+import gc
 
 import pytest
 from hypothesis import settings
 
-from hme.fitting import starts
+from hme.fitting import ascent, cross_fit, starts
 
-settings.register_profile("default run", max_examples=5, derandomize=True)
+settings.register_profile("default run", max_examples=3, derandomize=True)
+settings.register_profile("with slow tests", max_examples=5, derandomize=True)
 settings.register_profile("everything", max_examples=40)
 
 # Where starts are the subject, or results are on a page, as many are drawn as users do.
 WITH_ALL_STARTS = {"test_golden.py", "test_restarts.py", "test_starts.py", "test_ascent.py", "test_readme.py"}
+# Where the ways up from saddles, the predictive density, or what a page prints are the subject.
+WITH_ALL_SWEEPS = WITH_ALL_STARTS | {"test_predictive.py", "test_printed_numbers.py", "test_docs.py"}
+
+
+def is_default(config):
+    """Whether slow tests are left out, as pyproject.toml says."""
+    return config.option.markexpr == "not slow"
 
 
 def pytest_configure(config):
-    settings.load_profile("everything" if "slow or not slow" in config.option.markexpr else "default run")
+    everything = "slow or not slow" in config.option.markexpr
+    settings.load_profile("default run" if is_default(config) else "everything" if everything else "with slow tests")
+
+
+def pytest_collection_finish():
+    """What has been imported and collected is no garbage, and need not be looked through again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +43,14 @@ def few_starts(request, monkeypatch):
     is_doctest = type(request.node).__name__ == "DoctestItem"
     if not is_doctest and request.path.name not in WITH_ALL_STARTS:
         monkeypatch.setattr(starts, "CHEAP", 0)
+
+
+@pytest.fixture(autouse=True)
+def few_sweeps(request, monkeypatch):
+    """In a default run the fits to halves of the rows and from a push off a saddle are short."""
+    is_doctest = type(request.node).__name__ == "DoctestItem"
+    if is_default(request.config) and not is_doctest and request.path.name not in WITH_ALL_SWEEPS:
+        monkeypatch.setattr(cross_fit, "SWEEPS", 2)
+        monkeypatch.setattr(ascent, "SWEEPS", 2)
+        monkeypatch.setattr(ascent, "MOST_SWEEPS", 1)
+        monkeypatch.setattr(ascent, "MOST_CLIMBS", 1)

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import user_families as users
+from scipy.special import log_softmax
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.tree import DecisionTreeRegressor
@@ -24,6 +25,7 @@ from hme.experts import (
     NegativeBinomialExpert,
     PointMassExpert,
     PoissonExpert,
+    PoolExpert,
     StudentExpert,
     TreeExpert,
 )
@@ -33,7 +35,7 @@ from hme.model.folds import fold_numbers
 from hme.model.rows import Rows
 
 K, P = 3, 4
-DESIGN = Design(np.zeros(P - 1), np.ones(P - 1), True)
+DESIGN = Design(np.zeros(P - 1), np.ones(P - 1), True)  # of most kinds of rows; see `design_of`
 EXACT = dict(alpha=0.0, variance_prior=None, variance_floor=1e-8)
 
 
@@ -82,6 +84,9 @@ EXPERTS = [
     (GammaExpert(alpha=1.0, l1_ratio=1.0, scale_penalty=False), "positive"),
     (InverseGaussianExpert("inverse", alpha=0.5, l1_ratio=0.5), "positive"),
     (GaussianExpert("identity", alpha=4.0, l1_ratio=1.0, scale_penalty=False), "regression"),
+    (PoolExpert(), "three classes by two models"),
+    (PoolExpert(alpha=1.0, shrink_to="zero"), "two classes by two models"),
+    (PoolExpert(alpha=0.0, nonnegative=False), "three classes by two models"),
     (BackgroundExpert(), "two outputs"),
     (BackgroundExpert("uniform"), "regression"),
     (PointMassExpert(), "zeros"),
@@ -90,6 +95,7 @@ EXPERTS = [
     (three_of(StudentExpert(), ConstantExpert(), StudentExpert()), "regression"),
     (three_of(GammaExpert(), PointMassExpert(), users.LogNormalExpert()), "positive or zero"),
     (three_of(LogisticExpert(), ConstantExpert(), TreeExpert()), "four classes"),
+    (three_of(LogisticExpert(), PoolExpert(), PoolExpert(alpha=2.0)), "three classes by two models"),
     (three_of(LinearExpert(), EstimatorExpert(Ridge()), TreeExpert()), "two outputs"),
     (EstimatorExpert(Ridge()), "two outputs"),
     (EstimatorExpert(DecisionTreeRegressor(max_depth=2), "student"), "regression"),
@@ -147,10 +153,26 @@ def make_rows(kind, n=60, seed=0):
         "four classes": rng.integers(4, size=n),
     }.get(kind)
     weight = rng.uniform(0.5, 2.0, size=n)
+    if kind.endswith("by two models"):
+        return make_opinions(3 if kind.startswith("three") else 2, weight, rng)
     if y is None:
         return make_glm_rows(kind, X, weight, rng)
     y[:4] = np.arange(4) % (y.max() + 1) if y.ndim == 1 else y[:4]
     return in_folds(Rows(X, X, y, weight))
+
+
+def make_opinions(n_classes, weight, rng):
+    """Log-probabilities of two models, of which the first is the better one."""
+    y = np.arange(len(weight)) % n_classes
+    scores = [np.eye(n_classes)[y] + spread * rng.normal(size=(len(y), n_classes)) for spread in (0.7, 1.0)]
+    X = np.column_stack([*(log_softmax(own, axis=1) for own in scores), np.ones(len(y))])
+    return in_folds(Rows(X, X, y, weight))
+
+
+def design_of(rows):
+    """The design of rows whose columns are those of the user."""
+    n_columns = rows.X.shape[1] - 1
+    return Design(np.zeros(n_columns), np.ones(n_columns), True)
 
 
 def in_folds(rows):
@@ -188,7 +210,7 @@ def resp_for(expert, rows, seed=1):
 
 
 def fit_once(family, rows, resp):
-    family = family.bind(rows, DESIGN)
+    family = family.bind(rows, design_of(rows))
     params = family.init(rows, resp)
     if getattr(family.traits, "additive", True):  # a second step, so that nothing rests on the starting point
         params = family.update(params, family.statistics(params, rows, resp), rows)

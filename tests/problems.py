@@ -76,3 +76,13 @@ def _marked(case, marks):
 def slow_case(case):
     """A case of ``pytest.mark.parametrize`` that is left out unless asked for; a tuple stands for several arguments."""
     return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)
+
+
+def few(cases, number):
+    """Cases of ``pytest.mark.parametrize`` of which the first `number` run by default; the others are slow.
+
+    Those that are marked already, as by `representative`, stay as they are and do not count.
+    """
+    cases = list(cases)
+    plain = [i for i, case in enumerate(cases) if not getattr(case, "marks", ())]
+    return [slow_case(case) if i in plain[number:] else case for i, case in enumerate(cases)]

@@ -104,6 +104,7 @@ def test_modules_import_each_other_in_no_circle():
     assert circle(graph) is None
 
 
+@pytest.mark.slow
 def test_import_loads_nothing_heavy():
     # What scikit-learn loads by itself, pandas where it is installed, does not count.
     before = f"import sklearn.base, sklearn.utils.validation; before = {HEAVY} & set(sys.modules)"

@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from problems import representative
+from problems import representative, slow_case
 
 from hme import HMERegressor
 from hme.__main__ import main
@@ -61,6 +61,7 @@ def test_example(tmp_path, capsys):
         assert (tmp_path / "experts.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_table_of_text_and_gaps(table, tmp_path, capsys):
     assert main([table, "--target", "y", "--depth", "1", "--out", str(tmp_path / "new" / "out")]) == 0
     text = capsys.readouterr().out
@@ -87,6 +88,7 @@ def test_classification(table, tmp_path, capsys, target, task):
     assert 0.8 < accuracy <= 1 and 0 < log_loss < 0.4
 
 
+@pytest.mark.slow
 def test_saved_pipeline_knows_its_columns_by_name(table, tmp_path):
     assert main([table, "--target", "y", "--depth", "1", "--out", str(tmp_path)]) == 0
     frame, model = pd.read_csv(table), joblib.load(tmp_path / "model.joblib")
@@ -102,6 +104,7 @@ def test_saved_pipeline_knows_its_columns_by_name(table, tmp_path):
         model.predict(frame.astype({"x": object}).assign(x=["0.5", "high"] + [""] * 118))
 
 
+@pytest.mark.slow
 def test_a_table_as_people_have_it(tmp_path, capsys):
     """Semicolons, decimal commas, prices, dates, Windows' encoding, gzip, and names that look like TeX or commands."""
     rng = np.random.default_rng(0)
@@ -146,7 +149,7 @@ PRESSED = partial(HMERegressor, start="model_tree", callback=press)
     "where, what, kept, scored",
     [
         ("run.of_table", interrupted, None, False),
-        ("models.HMERegressor", PRESSED, "the best fit so far", False),
+        slow_case(("models.HMERegressor", PRESSED, "the best fit so far", False)),
         ("run.score", interrupted, "the fitted model", True),
     ],
 )
@@ -178,6 +181,7 @@ def test_same_seed_same_scores(table, tmp_path, capsys):
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.slow
 def test_no_matplotlib_no_picture(table, tmp_path, capsys, monkeypatch):
     for name in [name for name in sys.modules if name.partition(".")[0] == "matplotlib"]:
         monkeypatch.delitem(sys.modules, name)
@@ -187,6 +191,7 @@ def test_no_matplotlib_no_picture(table, tmp_path, capsys, monkeypatch):
     assert not (tmp_path / "experts.png").exists() and (tmp_path / "model.joblib").exists()
 
 
+@pytest.mark.slow
 def test_convergence_warning_is_a_note(table, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("hme.command.models.HMERegressor", partial(HMERegressor, max_iter=2))
     assert main([table, "--target", "y", "--depth", "1", "--out", str(tmp_path)]) == 0

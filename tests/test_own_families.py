@@ -224,12 +224,14 @@ def test_pictures(model, table):
     GateDisplay.from_estimator(model, *table)
 
 
+@pytest.mark.slow
 def test_a_test_for_the_number_of_experts_needs_draws(table):
     X, y = table
     with pytest.raises((NotImplementedError, ValueError), match="distribution"):
         lr_test_bootstrap(HMERegressor(depth=0, expert=Line()), HMERegressor(depth=1, expert=Line()), X, y, 2)
 
 
+@pytest.mark.slow
 def test_classes(table):
     X, y = table
     model = fitted(Shares(), X, np.digitize(y, [-1.0, 1.0]))

@@ -36,7 +36,8 @@ def unit_free(fitted):
     """Whether the units of X have no influence."""
     settings = fitted.configuration.settings
     text = settings["expert"] + settings["gate"]
-    plain = "fixed_coef" not in text and "sides" not in text and "intercept" not in text
+    # The columns of a pool are in nats, all of them.
+    plain = not any(word in text.lower() for word in ("fixed_coef", "sides", "intercept", "pool"))
     return comparable(fitted) and plain and not {"standardize", "expert_features", "gate_features"} & set(settings)
 
 

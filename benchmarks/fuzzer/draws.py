@@ -24,13 +24,15 @@ TARGETS = {
     "gamma": ["positive"],
     "inverse_gaussian": ["positive"],
     "logistic": ["classes"],
+    "pool": ["classes"],
     "tree": ["real", "two outputs"],
     "background": ["real", "two outputs"],
     "point_mass": ["zeros"],
     "list": ["real", "counts", "positive", "zeros"],
     "estimator": ["real", "two outputs"],
 }
-CLASSIFIERS = ["logistic", "logistic", "logistic", "constant", "tree", "estimator", "list"]
+CLASSIFIERS = ["logistic", "logistic", "logistic", "constant", "tree", "estimator", "list", "pool"]
+ONLY_CLASSES = {"logistic", "pool"}
 
 # Values of the families' options, as source, by their names; several families share them.
 OPTIONS = {
@@ -45,6 +47,7 @@ OPTIONS = {
     "shared_variance": ["True"],
     "shared_dispersion": ["True"],
     "shared_df": ["True"],
+    "shared_weights": ["True"],
     "covariance": ["'full'"],
     "shared_coef": ["True", "[0]", "['intercept']"],
     "fixed_coef": ["{0: 0.5}", "{'intercept': 0.0}"],
@@ -139,10 +142,12 @@ def draw(seed, number):
     """The configuration of a seed and a number."""
     rng = np.random.default_rng((seed, number))
     task = "regression" if rng.random() < 0.75 else "classification"
-    name = _pick(rng, CLASSIFIERS if task == "classification" else [n for n in TARGETS if n != "logistic"])
+    name = _pick(rng, CLASSIFIERS if task == "classification" else [n for n in TARGETS if n not in ONLY_CLASSES])
     domain = "classes" if task == "classification" else _pick(rng, TARGETS[name])
     X, ugly = draw_columns(rng)
     y, ugly_y = draw_target(rng, X, domain)
+    if name == "pool":  # as many columns for every model as there are classes
+        X = X[:, np.arange(len(np.unique(y)) * int(rng.integers(1, 4))) % X.shape[1]]
     shape = _tree(rng, name)
     expert = _expert(rng, name, task, domain, shape)
     if "zero_truncated=True" in expert and rng.random() < 0.95:

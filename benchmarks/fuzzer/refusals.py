@@ -35,6 +35,8 @@ REFUSALS = [
     r"crps is infinite or undefined",
     r"not in class_weight",
     r"(shared_coef|fixed_coef|nonnegative) names column",  # that `expert_features` leaves out
+    r"takes columns of log-probabilities",  # of which `expert_features` leaves out some
+    r"nonnegative must be one of True, False",  # a pool has no single columns
     r"algorithm='stochastic' does not go with TopKGate",
     r"on_empty='drop' does not go with gate FixedGate",
 ]

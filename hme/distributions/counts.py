@@ -64,6 +64,7 @@ class Counts(Univariate, ABC):
         return np.where(k >= 0, self._sf(np.maximum(k, 0.0)), 1.0)
 
 
+ROUNDS, LONGEST_STEP, STILL = 50, 3.0, 1e-13  # of Newton's method for a rate, in its logarithm
 LEAST, MOST = 1e-9, 1e4  # dispersion: below, a distribution is Poisson's to all digits that matter
 
 
@@ -98,6 +99,31 @@ class RateCounts(Counts):
         with np.errstate(divide="ignore", invalid="ignore"):
             value = self.log_mass(y, rate, np.log(rate), *others)
         return np.where((y == 0) & (rate == 0), 0.0, value)
+
+    def _of_excess(self, excess):
+        rate, *others = (np.array(self._full(field)) for field in self._fields())
+        some = (excess > 0.0) & np.isfinite(excess) & (rate > 0.0) & np.isfinite(rate)
+        few = self._new([field[some][:, None] for field in (rate, *others)], None)
+        rate[some] = few._rate_of_excess(excess[some][:, None])[:, 0]
+        return self._new([rate, *self._fields()[1:]], self.shape[0])
+
+    def _rate_of_excess(self, excess):
+        """The rates at which the mean, given that counts are not zero, is one plus `excess`; from those that it has.
+
+        By Newton's method in logarithms, in which the excess is all but a straight line. The derivative of the
+        probability of zero by the rate is minus itself times the rate over the variance.
+        """
+        rate, *others = self._fields()
+        for _ in range(ROUNDS):
+            log_zero = self.log_mass(0.0, rate, np.log(rate), *others)
+            log_fewer = log_zero - np.log1p(self.dispersion * rate)
+            beyond, positive = self.beyond_one(rate, *others), -np.expm1(log_zero)
+            slope = rate * (-np.expm1(log_fewer) / beyond - np.exp(log_fewer) / positive)
+            step = np.clip((np.log(beyond / positive) - np.log(excess)) / slope, -LONGEST_STEP, LONGEST_STEP)
+            rate = rate * np.exp(-step)
+            if not (np.abs(step) > STILL).any():
+                break
+        return rate
 
     def _widened_dispersion(self, factor):
         """The dispersion that multiplies the variance by a factor."""

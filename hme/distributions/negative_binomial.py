@@ -11,8 +11,6 @@ __all__ = ["NegativeBinomial", "log_mass", "log_rising"]
 
 LARGE = 50.0  # size beyond which differences of gamma functions lose their digits, and Stirling's series has them all
 
-ROUNDS, LONGEST_STEP, STILL = 50, 3.0, 1e-13  # of Newton's method for a rate, in its logarithm
-
 NEXT_TO_NONE = 1e-8  # probability whose difference from one has lost its digits
 
 
@@ -80,28 +78,5 @@ class NegativeBinomial(RateCounts):
     def sample(self, rng):
         return poisson_draws(rng, rng.standard_gamma(self._full(1.0 / self.dispersion)) * (self.rate * self.dispersion))
 
-    def _of_excess(self, excess):
-        rate, dispersion = np.array(self._full(self.rate)), self._full(self.dispersion)
-        some = (excess > 0.0) & np.isfinite(excess) & (rate > 0.0) & np.isfinite(rate)
-        rate[some] = _rate_of_excess(excess[some], rate[some], dispersion[some])
-        return NegativeBinomial(rate, self.dispersion, n_rows=self.shape[0])
-
     def widened(self, factor):
         return NegativeBinomial(self.rate, self._widened_dispersion(factor), n_rows=self.shape[0])
-
-
-def _rate_of_excess(excess, rate, dispersion):
-    """The rates (m,) at which the mean, given that counts are not zero, is one plus `excess`; from near ones.
-
-    By Newton's method in logarithms, in which the excess is all but a straight line.
-    """
-    for _ in range(ROUNDS):
-        log_end = np.log1p(rate * dispersion)
-        lost = log_end / dispersion  # the probability of zero is exp(-lost); its derivative is -exp(-lost - log_end)
-        beyond, positive = NegativeBinomial.beyond_one(rate, dispersion), -np.expm1(-lost)
-        slope = rate * (-np.expm1(-lost - log_end) / beyond - np.exp(-lost - log_end) / positive)
-        step = np.clip((np.log(beyond / positive) - np.log(excess)) / slope, -LONGEST_STEP, LONGEST_STEP)
-        rate = rate * np.exp(-step)
-        if not (np.abs(step) > STILL).any():
-            break
-    return rate

@@ -1,8 +1,9 @@
 """Student's t distribution, its constant by inverse = 1 / df, in which it is smooth up to the normal one at 0."""
 
 import numpy as np
-from scipy.special import gammaln, polygamma, psi, stdtr, stdtrit
+from scipy.special import polygamma, psi, stdtr, stdtrit
 
+from ..numerics.stirling import log1p_rest, log_gamma_rest
 from .univariate import LOG_SQRT_2PI, PIECES, RATIO, Symmetric
 
 __all__ = ["Student", "constant_derivatives", "log_constant", "log_density"]
@@ -10,7 +11,7 @@ __all__ = ["Student", "constant_derivatives", "log_constant", "log_density"]
 # Distance from which the tail is a power, to all digits; logarithm of a quantile in scales that is not out of range.
 FAR, LARGEST_LOG = 1e100, 650.0
 NEAR = np.array([0.25, 0.5, 1.0, 1.5, 2.2, 3.2, 4.6, 6.5, 9.0, 13.0])  # pieces where the tail is no power yet
-SERIES_BELOW = 1.0 / 30.0  # of 1 / df: differences of gamma functions lose their digits there, their series does not
+SERIES_BELOW = 1.0 / 30.0  # of 1 / df: differences of polygamma functions lose their digits there
 
 
 def log_density(square, variance, df):
@@ -24,11 +25,10 @@ def log_density(square, variance, df):
 
 
 def log_constant(inverse):
-    """log of the density of the standard t at 0 by inverse = 1 / df, eq. (t-constant)."""
-    df, i, i2 = 1.0 / np.maximum(inverse, SERIES_BELOW), inverse, inverse**2
-    exact = gammaln((df + 1.0) / 2.0) - gammaln(df / 2.0) - 0.5 * np.log(np.pi * df)
-    series = -LOG_SQRT_2PI - i * (1 / 4 - i2 * (1 / 24 - i2 * (1 / 20 - i2 * (17 / 112 - i2 * 31 / 36))))
-    return np.where(inverse < SERIES_BELOW, series, exact)
+    """log of the density of the standard t at 0 by inverse = 1 / df, eqs. (t-constant), (t-constant-rest)."""
+    df = 1.0 / np.maximum(inverse, np.finfo(float).tiny)
+    rest = log_gamma_rest(0.5 * df + 0.5) - log_gamma_rest(0.5 * df)
+    return rest + 0.5 * df * log1p_rest(1.0 / df) - LOG_SQRT_2PI
 
 
 def constant_derivatives(inverse):

@@ -220,14 +220,16 @@ class Positive(Univariate, ABC):
         return self._new([self.expected, self.dispersion * factor], self.shape[0])
 
     def logpdf(self, y):
-        value = self.log_density(np.where(y > 0, y, 1.0), self.expected, self.dispersion)
-        return np.where(y > 0, value, np.where(np.equal(y, 0), self._at_zero(), -np.inf))
+        def value(y):
+            return self.log_density(y, self.expected, self.dispersion)
+
+        return _where_positive(y, value, lambda: np.where(np.equal(y, 0), self._at_zero(), -np.inf))
 
     def cdf(self, y):
-        return np.where(y > 0, self._cdf(np.where(y > 0, y, 1.0)), 0.0)
+        return _where_positive(y, self._cdf, lambda: 0.0)
 
     def sf(self, y):
-        return np.where(y > 0, self._sf(np.where(y > 0, y, 1.0)), 1.0)
+        return _where_positive(y, self._sf, lambda: 1.0)
 
     def mean(self):
         return self._full(self.expected)
@@ -248,6 +250,14 @@ class Positive(Univariate, ABC):
         if not skewed:
             return points
         return np.sort(np.concatenate([points, points[:, :, -1:] * RATIO ** -np.arange(1.0, 40.0)], axis=2), axis=2)
+
+
+def _where_positive(y, value, other):
+    """value(y) where y > 0, and other() elsewhere."""
+    positive = np.greater(y, 0)
+    if positive.all():
+        return value(y)
+    return np.where(positive, value(np.where(positive, y, 1.0)), other())
 
 
 def _taken(field, rows, n_rows):

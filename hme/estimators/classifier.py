@@ -30,7 +30,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     tree : Tree, str, tuple or None, default=None
         A tree of any other shape: a `Tree`, its text such as ``"((. .) .)"``, or nested tuples.
     expert : str, expert object, estimator, list of pairs or None, default=None
-        The family of experts: "constant", "logistic", "tree";
+        The family of experts: "constant", "logistic", "pool", "tree";
         an object from `hme.experts`; or a scikit-learn estimator. None is "logistic". A list of (name, expert) pairs
         gives each leaf a family of its own, from left to right.
     gate : {"softmax", "constant", "gaussian", "top_k", "tree"}, gate object, classifier or None, default=None

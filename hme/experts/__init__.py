@@ -5,7 +5,7 @@ from .background import BackgroundExpert
 from .base import AdditiveExpert, Expert, RefitExpert
 from .binomial import BinomialExpert
 from .constant import ConstantExpert
-from .estimator import EstimatorExpert
+from .fitted import EstimatorExpert, TreeExpert
 from .gamma import GammaExpert
 from .gaussian import GaussianExpert
 from .inverse_gaussian import InverseGaussianExpert
@@ -17,9 +17,9 @@ from .negative_binomial import NegativeBinomialExpert
 from .noise import CountResponse, Response, Scalar, Working
 from .point_mass import PointMassExpert
 from .poisson import PoissonExpert
+from .pool import PoolExpert
 from .predictor import PredictorExpert
 from .student import StudentExpert
-from .tree import TreeExpert
 
 __all__ = [
     "AdditiveExpert",
@@ -39,6 +39,7 @@ __all__ = [
     "NegativeBinomialExpert",
     "PointMassExpert",
     "PoissonExpert",
+    "PoolExpert",
     "PredictorExpert",
     "RefitExpert",
     "Response",

@@ -1,17 +1,12 @@
 """Gamma experts: positive targets with a constant coefficient of variation."""
 
-import numpy as np
-
 from ..distributions import Gamma
 from ..distributions.gamma import log_density
 from ..numerics.stirling import digamma_rest, log_ratio_rest, trigamma_rest
-from .noise.arrays import free_slope
 from .noise.dispersed import PositiveResponse
 from .predictor import PredictorExpert
 
 __all__ = ["GammaExpert"]
-
-NEWTON_STEPS = 8
 
 
 class GammaExpert(PredictorExpert):
@@ -106,29 +101,5 @@ class GammaResponse(PositiveResponse):
     def deviance(self, y, mean):
         return -2.0 * log_ratio_rest(y, mean)
 
-    def dispersion_derivatives(self, deviance, dispersion):
-        shape = 1.0 / dispersion
-        first = 0.5 - shape * (digamma_rest(shape) + 0.5 * deviance)
-        return -first, first - 0.5 - shape**2 * trigamma_rest(shape)
-
-    # As a function of the shape k, Q is n (k log k - log Gamma(k) - k) - k deviance / 2, by eq. (stirling), since its
-    # terms are large where the dispersion is small. The prior's part is that of the other families.
-
-    def _slope(self, shape, stats, ridge):
-        """First and second derivatives of Q with respect to the shape."""
-        count, total = self.scale_.totals(stats.weight, stats.sums[..., 0] + ridge)
-        weight, prior = count - self.scale_.prior_rows, 0.5 * self.scale_.prior_rows / shape
-        slope = weight * (0.5 / shape - digamma_rest(shape)) - 0.5 * total + prior
-        return slope, -weight * (0.5 / shape**2 + trigamma_rest(shape)) - prior / shape
-
-    def update(self, params, stats, ridge, square=None):
-        inverse = params.dispersion
-        with np.errstate(all="ignore"):
-            for _ in range(NEWTON_STEPS):  # in 1 / shape, in which the equation is nearly linear
-                slope, bend = self._slope(1.0 / inverse, stats, ridge)
-                inverse = np.clip(inverse + slope * inverse**2 / bend, self.floor_, self.ceiling)
-        return params._replace(dispersion=np.where(np.isfinite(inverse), inverse, params.dispersion))
-
-    def gradient(self, params, stats, ridge, square=None):
-        slope = -self._slope(1.0 / params.dispersion, stats, ridge)[0] / params.dispersion
-        return free_slope(params.dispersion, slope, self.scalars[0]).ravel()
+    def remainder_derivatives(self, shape):
+        return digamma_rest(shape), trigamma_rest(shape)

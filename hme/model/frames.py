@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..tables import pandas_for
+from .wording import models_named
 
 __all__ = ["Legend", "ReportOfEach", "with_legend"]
 
@@ -127,6 +128,9 @@ def _cells(fields, k, s, n_parts, legend):
     """Iterate over (name, value) of a row."""
     for name, field in fields.items():
         value = field[k if len(field) > 1 or k == 0 else 0]
+        if name == "weights":  # of models, each of which has a column for every class
+            yield from zip(models_named(legend.columns, len(value)), map(float, value), strict=True)
+            continue
         if n_parts > 1 and np.shape(value)[:1] == (n_parts,):
             value = value[s]
         elif name in ("coef", "intercept") and np.ndim(value) == (2 if name == "coef" else 1) and len(value) == 1:

@@ -11,6 +11,7 @@ __all__ = ["Ranges"]
 # Columns are held this share of their range beyond its ends. Lines go on a little way: some rows of any new table are
 # just outside the old one, and to hold them there would cost more than it saves.
 MARGIN = 0.25
+LONG = 256  # entries that are compared at once
 
 
 def _wider(limits, margin):
@@ -64,7 +65,18 @@ class Limits(NamedTuple):
             beyond = self.beyond(columns)
             return columns if not beyond.nnz else sp.csr_matrix(columns - beyond)
         # Copies only where there is something to hold; a design's memory order stays.
-        return np.clip(columns, self.low, self.high) if self.outside(columns).any() else columns
+        return np.clip(columns, self.low, self.high) if self.any_outside(columns) else columns
+
+    def any_outside(self, columns):
+        """Whether any entry of an array is beyond the limits."""
+        if columns.flags.c_contiguous and 0 < columns.shape[1] < LONG:  # several rows at once: few columns are slow
+            times = -(-LONG // columns.shape[1])
+            whole = len(columns) - len(columns) % times
+            limits = Limits(np.tile(self.low, times), np.tile(self.high, times))
+            if limits.outside(columns[:whole].reshape(-1, times * columns.shape[1])).any():
+                return True
+            columns = columns[whole:]
+        return bool(self.outside(columns).any())
 
 
 class FrameLimits(NamedTuple):

@@ -1,6 +1,7 @@
 """Text in which gates and experts are shown: linear terms and trees."""
 
 import re
+from os.path import commonprefix
 
 import numpy as np
 
@@ -14,6 +15,7 @@ __all__ = [
     "indented",
     "linear_parts",
     "linear_text",
+    "models_named",
     "number",
     "runaway",
     "strongest",
@@ -101,6 +103,25 @@ def columns_named(numbers, names=None, most=5):
     more = len(numbers) - len(shown)
     word = "column" if len(numbers) == 1 else "columns"
     return f"{word} {', '.join(shown)}" + (f" and {more} more" if more else "")
+
+
+def models_named(columns, n_models):
+    """Names of models, each of which has as many columns: what the names of its columns have in common.
+
+    It ends before a separator, as in "forest: yes", "forest: no". Models are numbered where that is no name for each.
+
+    Examples
+    --------
+    >>> from hme.model.wording import models_named
+    >>> models_named(["forest: a", "forest: ab", "ridge: a", "ridge: ab"], 2)
+    ['forest', 'ridge']
+    >>> models_named(["x0", "x1", "x2", "x3"], 2)
+    ['model 0', 'model 1']
+    """
+    size = len(columns) // n_models
+    shared = [commonprefix([str(name) for name in columns[m * size : (m + 1) * size]]) for m in range(n_models)]
+    names = [re.sub(r"[\s:_./-]*$", "", re.match(r"(.*[\s:_./-])?", text).group()) for text in shared]
+    return names if all(names) and len(set(names)) == n_models else [f"model {m}" for m in range(n_models)]
 
 
 def runaway(alpha, parameter):

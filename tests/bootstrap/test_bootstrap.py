@@ -6,7 +6,7 @@ import joblib
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from problems import representative, slow_case
+from problems import few, representative, slow_case
 from scipy.stats import kstest
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
@@ -300,9 +300,12 @@ def test_estimators_have_no_numbers():
 
 @pytest.mark.parametrize(
     "expert, gate",
-    representative(
-        product(["linear", "student", "laplace", "list"], ["softmax", "constant", "gaussian", "top_k", "tree"]),
-        every=11,
+    few(
+        representative(
+            product(["linear", "student", "laplace", "list"], ["softmax", "constant", "gaussian", "top_k", "tree"]),
+            every=11,
+        ),
+        1,
     ),
 )
 def test_every_gate_and_family(expert, gate):
@@ -315,6 +318,7 @@ def test_every_gate_and_family(expert, gate):
     assert found.load_.shape == (found.n_used, 3)
 
 
+@pytest.mark.slow
 def test_fixed_gates_and_labels_keep_their_numbers():
     X, y = table()
     model = HMERegressor(n_experts=2, gate=FixedGate(sides)).fit(X, y)

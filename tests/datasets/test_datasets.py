@@ -30,6 +30,7 @@ def random_states(n, seed=0):
 # Robot arm ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [[0.2, -0.4, -1.0, 0.5], slow_case([1.0, 0.3, -0.5, -0.8])])
 def test_free_arm_conserves_energy_and_vertical_angular_momentum(start):
     start = np.concatenate([start, [1.5, -0.5, 1.0, 2.0]])

@@ -112,6 +112,7 @@ def test_regimes_that_x_says_nothing_of_need_no_gate():
 # -- the evidence ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_gains_are_held_out_log_likelihoods():
     X, y = regimes(0)
     model = HMERegressor(n_experts=2).fit(X, y)
@@ -208,6 +209,7 @@ def test_transforms_of_a_right_distribution_are_uniform(family):
     assert found.pit_limit == pytest.approx(1.358 / np.sqrt(800))
 
 
+@pytest.mark.slow
 def test_transforms_of_a_wrong_distribution_are_not():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(800, 1))

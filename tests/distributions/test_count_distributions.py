@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from distribution_cases import COUNTS
-from problems import representative
+from problems import few, representative
 
 
-@pytest.mark.parametrize("name", representative(COUNTS, every=4))
+@pytest.mark.parametrize("name", few(representative(COUNTS, every=4), 1))
 def test_counts(name):
     dist = COUNTS[name]
     k = np.arange(0.0, 3000.0)[:, None, None]

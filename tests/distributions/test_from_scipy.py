@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from problems import representative, slow_case
+from problems import few, representative, slow_case
 from scipy import integrate, stats
 
 from hme import distributions as d
@@ -62,7 +62,7 @@ def test_twins(name):
     assert ours.half_difference() is None
 
 
-@pytest.mark.parametrize("name", representative(TWINS, every=6))
+@pytest.mark.parametrize("name", few(representative(TWINS, every=6), 1))
 def test_mixtures_of_twins(name):
     ours, theirs = (PredictiveDistribution(WEIGHTS, components) for components in TWINS[name])
     y, q = targets(name), [0.01, 0.3, 0.5, 0.999]
@@ -112,7 +112,7 @@ FAMILIES = [
 
 @pytest.mark.parametrize(
     "family, parameters",
-    [case if i < 2 else slow_case(case) for i, case in enumerate(FAMILIES)],
+    few([case if i < 2 else slow_case(case) for i, case in enumerate(FAMILIES)], 1),
     ids=lambda v: v.name if hasattr(v, "name") else "",
 )
 @pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")

@@ -5,13 +5,13 @@ import pickle
 import numpy as np
 import pytest
 from distribution_cases import COUNTS, DENSITIES, Q, alone, at, pieced, quadrature, quantile
-from problems import representative
+from problems import few, representative
 from scipy import stats
 
 from hme import distributions as d
 
 
-@pytest.mark.parametrize("name", representative(DENSITIES, every=4))
+@pytest.mark.parametrize("name", few(representative(DENSITIES, every=4), 2))
 def test_densities(name):
     for dist in alone(DENSITIES[name]):
         assert quadrature(dist, lambda y, dist=dist: at(dist, "pdf", y)) == pytest.approx(1.0, abs=1e-9)
@@ -44,7 +44,7 @@ def test_quantiles_of_densities(name):
         assert (np.abs(dist.sf(dist.isf(q)) - q) <= 1e-12 * q + 2 * rounding).all()
 
 
-@pytest.mark.parametrize("name", representative(DENSITIES, every=4))
+@pytest.mark.parametrize("name", few(representative(DENSITIES, every=4), 2))
 def test_excess_is_the_integral_of_the_tail(name):
     if "student" in name:  # by quadrature of a power dist it is not known to enough digits; see the next test
         return

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from problems import representative
+from problems import few, representative
 from scipy import stats
 
 from hme import distributions as d
@@ -20,7 +20,7 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize("name", representative(COUNTS, every=2))
+@pytest.mark.parametrize("name", few(representative(COUNTS, every=2), 1))
 def test_truncation_is_conditioning(name):
     before = COUNTS[name]
     dist = d.ZeroTruncated(before)
@@ -94,3 +94,12 @@ def test_wider_ones_keep_their_mean(name):
         wider = dist.widened(np.array([factor]))
         np.testing.assert_allclose(wider.mean(), dist.mean(), rtol=1e-13)
         assert (wider.variance() > dist.variance()).all()
+
+
+@pytest.mark.parametrize("name", ["poisson", "negative binomial"])
+def test_means_are_kept_under_another_distribution(name):
+    rate = np.array([[1e-30, 1e-5, 0.3, 4.0, 1e4]])
+    dispersion = np.array([[1e-9, 1e-3, 0.5, 2.0, 50.0]])
+    dist = d.ZeroTruncated(d.NegativeBinomial(rate, dispersion))
+    other = d.Poisson(3.0 * rate) if name == "poisson" else d.NegativeBinomial(2.0 * rate, 3.0 * dispersion)
+    np.testing.assert_allclose(dist.about(other)._excess(), dist._excess(), rtol=1e-12)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from problems import representative, slow_case
+from problems import few, representative, slow_case
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
@@ -77,6 +77,7 @@ def answer(model, table=X):
 # Model selection ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @EITHER
 def test_cross_validation_routes_sample_weights(model, y, enable_metadata_routing):
     name = "neg_mean_squared_error" if y is Y else "neg_log_loss"
@@ -128,6 +129,7 @@ def test_a_family_and_its_parameters_are_set_together():
     assert isinstance(model.expert, ConstantExpert) and model.expert.variance_floor == 0.1
 
 
+@pytest.mark.slow
 @EITHER
 def test_curves_and_predictions_across_folds(model, y):
     out = cross_val_predict(model, X, y, method="predict" if y is Y else "predict_proba", cv=3)
@@ -153,6 +155,7 @@ def test_pipelines_and_columns(model, y):
     assert pipe.score(table, y) > 0.7
 
 
+@pytest.mark.slow
 def test_as_a_part_of_other_regressors():
     model = HMERegressor(depth=1, tol=1e-3)
     for ensemble in (
@@ -263,6 +266,7 @@ def test_copies_answer_alike(copier, parameters):
     assert again.tree_ == model.tree_ and again.restarts_ == model.restarts_
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", representative(PARAMETERS[:3], every=3), ids=str)
 def test_skops(parameters):
     sio = pytest.importorskip("skops.io")
@@ -381,7 +385,9 @@ def test_read_only_memory_maps(model, y, tmp_path):
     np.testing.assert_array_equal(answer(fitted, table), answer(expected))
 
 
-@pytest.mark.parametrize("kind", representative([sp.csr_array, sp.csc_array, sp.coo_array, sp.csr_matrix], every=2))
+@pytest.mark.parametrize(
+    "kind", few(representative([sp.csr_array, sp.csc_array, sp.coo_array, sp.csr_matrix], every=2), 1)
+)
 @pytest.mark.parametrize(
     "parameters", [{"depth": 0}, {"depth": 1}, slow_case({"depth": 1, "standardize": False})], ids=str
 )
@@ -555,6 +561,7 @@ def test_verbose(model, y, capsys):
     assert 1 <= len(capsys.readouterr().out.splitlines()) <= 1 + n_iter // 10
 
 
+@pytest.mark.slow
 def test_what_becomes_of_experts_without_weight():
     table, y = X[:8], Y[:8]
     model = HMERegressor(n_experts=8, max_iter=30)

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from problems import few
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -85,7 +86,7 @@ GATES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("gate", GATES, ids=str)
+@pytest.mark.parametrize("gate", few(GATES, 5), ids=str)
 def test_gates(gate):
     model, said = fitted(gate=gate, max_iter=30)
     assert model.n_experts_ < 3 and "has left" in said
@@ -120,7 +121,7 @@ EXPERTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("expert", EXPERTS, ids=str)
+@pytest.mark.parametrize("expert", few(EXPERTS, 4), ids=str)
 def test_experts(expert):
     start = START.copy()
     start[:] = np.where(Y > 10, 1, start)

@@ -87,12 +87,18 @@ LAYERS = [HMETransformer(HMERegressor(**REFIT)), HMETransformer(HMEClassifier(**
 QUICK = [
     HMERegressor(**SHORT),
     HMEClassifier(**SHORT),
-    HMEClassifier(n_experts=2, gate="gaussian", **SHORT),
 ]
+OF_A_GATE = [HMEClassifier(n_experts=2, gate="gaussian", **SHORT)]
 
 
 @parametrize_with_checks(QUICK)
 def test_scikit_learn_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(OF_A_GATE)
+def test_scikit_learn_checks_of_another_gate(estimator, check):
     check(estimator)
 
 

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import representative
+from problems import few, representative
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -28,7 +28,8 @@ Y = {
 }
 KINDS = {
     "poisson": "counts", "negative_binomial": "counts", "gamma": "positive", "inverse_gaussian": "positive",
-    "binomial": "successes", "logistic": "classes", "point_mass": "one value", "gaussian": "positive",
+    "binomial": "successes", "logistic": "classes", "pool": "classes", "point_mass": "one value",
+    "gaussian": "positive",
 }  # fmt: skip
 FIXED = {"point_mass": {"at": 2.0}, "binomial": {"n_trials": 5}}
 
@@ -57,7 +58,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize("expert, gate, task", representative(PAIRS, every=11))
+@pytest.mark.parametrize("expert, gate, task", few(representative(PAIRS, every=11), 4))
 def test_every_pair(expert, gate, task):
     y = Y["classes" if task == "classification" else KINDS.get(expert, "numbers")]
     model = make(expert, gate, task).fit(X, y)
@@ -75,7 +76,7 @@ def test_every_pair(expert, gate, task):
     assert str(clone(model)) == str(model)
 
 
-@pytest.mark.parametrize("expert, gate, task", representative(PAIRS, every=11))
+@pytest.mark.parametrize("expert, gate, task", few(representative(PAIRS, every=11), 3))
 def test_a_weight_is_a_repetition_in_every_pair(expert, gate, task):
     y = Y["classes" if task == "classification" else KINDS.get(expert, "numbers")]
     times = np.arange(N) % 3
@@ -88,7 +89,9 @@ def test_a_weight_is_a_repetition_in_every_pair(expert, gate, task):
     )
 
 
-@pytest.mark.parametrize("expert, gate, task", representative([pair for pair in PAIRS if pair[1] != "fixed"], every=16))
+@pytest.mark.parametrize(
+    "expert, gate, task", few(representative([pair for pair in PAIRS if pair[1] != "fixed"], every=16), 3)
+)
 def test_the_table_of_pairs_is_right(expert, gate, task):
     y = Y["classes" if task == "classification" else KINDS.get(expert, "numbers")]
     takes = supports(EXPERTS[expert], GATES[gate])

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 import sklearn
-from problems import representative
+from problems import few, representative
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -62,7 +62,7 @@ def test_offset_is_part_of_the_linear_predictor(name):
     assert again.shape == (N, 2)
 
 
-@pytest.mark.parametrize("name", representative(WITH_OFFSET, every=2))
+@pytest.mark.parametrize("name", few(representative(WITH_OFFSET, every=2), 1))
 def test_constant_offset_moves_the_intercepts_alone(name):
     expert, y = WITH_OFFSET[name]
     plain = model(expert, tol=1e-9).fit(X, y)
@@ -158,7 +158,7 @@ def test_trials_and_offset_together():
 # -- weights ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("argument", ["offset", "trials"])
+@pytest.mark.parametrize("argument", few(["offset", "trials"], 1))
 def test_rows_without_weight_are_absent(argument):
     times = np.arange(N) % 3
     kept = times > 0
@@ -309,6 +309,7 @@ def test_cross_validation_routes_offset():
             assert score == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_grid_search_routes_offset_and_trials():
     with routing():
         search = GridSearchCV(routed(), {"expert__alpha": [0.1, 1e4]}, cv=2, error_score="raise")

@@ -89,6 +89,7 @@ def test_several_outputs_and_classes():
     np.testing.assert_allclose(layer.transform(X)[:, 0], layer.estimator_.predict_proba(X)[:, 1], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_frames_and_sparse_tables():
     X, y = make_table()
     table = pd.DataFrame(X, columns=["a", "b", "c"], index=np.arange(200) + 7)
@@ -125,6 +126,7 @@ def test_rows_get_columns_from_who_has_not_seen_them(cv):
     assert np.corrcoef(columns[:, 0], layer.transform(X)[:, 0])[0, 1] > 0.95
 
 
+@pytest.mark.slow
 def test_classes_are_stratified_and_groups_are_heeded():
     X, y = make_table()
     labels = y > np.quantile(y, 0.97)
@@ -144,6 +146,7 @@ def test_classes_are_stratified_and_groups_are_heeded():
         layer.fit_transform(X, y)
 
 
+@pytest.mark.slow
 def test_the_leak_and_its_cure():
     # Noise alone. Columns of the mixture that has seen y predict it, cross-fitted ones do not.
     rng = np.random.default_rng(0)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from problems import slow_case
+from problems import few, slow_case
 from scipy import stats
 
 from hme import HMERegressor
@@ -29,10 +29,10 @@ EXACT = dict(alpha=0.0, dispersion_prior=None)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # steps of the size of rounding
 @pytest.mark.parametrize(
     "expert",
-    [
+    few([
         slow_case(GammaExpert(**EXACT)), GammaExpert("inverse", **EXACT), InverseGaussianExpert(**EXACT),
         GaussianExpert(**EXACT),
-    ],
+    ], 2),
     ids=["gamma", "gamma inverse", "inverse gaussian", "gaussian log"],
 )  # fmt: skip
 def test_small_spreads_are_gaussian(expert):
@@ -103,7 +103,7 @@ def test_large_counts_are_gaussian():
     assert binomial.log_likelihood(X, y, trials=trials).mean() == pytest.approx(known, abs=0.02)
 
 
-@pytest.mark.parametrize("family", [PoissonExpert, NegativeBinomialExpert])
+@pytest.mark.parametrize("family", few([PoissonExpert, NegativeBinomialExpert], 1))
 def test_truncated_counts_of_next_to_no_mean(family):
     y = np.ones(200)
     with pytest.warns(match="grow without bound"):

@@ -123,6 +123,7 @@ def test_trees_collapse_in_sample_only():
     assert abs(gap[5]) < 0.15 < 0.4 < gap[None]
 
 
+@pytest.mark.slow
 def test_equal_rows_share_a_fold_and_a_weight_is_a_repetition():
     times = np.arange(N) % 3 + 1
     for expert in (TreeExpert(), DecisionTreeRegressor(min_weight_fraction_leaf=0.05), EstimatorExpert(Ridge())):
@@ -453,6 +454,7 @@ def two_halves(n, seed):
     return A, np.where(left, 2 * np.sin(2 * A[:, 0]) + A[:, 1], A[:, 1] ** 2 - 3) + 0.2 * rng.normal(size=n), left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("swapped", [False, slow_case(True)])
 def test_which_of_two_frozen_models_when(swapped):
     A, b, left = two_halves(1000, 0)
@@ -494,6 +496,7 @@ def test_frozen_classifiers():
 # -- trees ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_shown_trees_are_in_the_users_units():
     A = X * [1e3, 1e-3] + [50.0, 2.0]
     model = HMERegressor(n_experts=2, expert=TreeExpert(max_depth=2)).fit(A, Y)
@@ -552,6 +555,7 @@ def test_grid_search_over_families():
     assert (search.cv_results_["mean_test_score"] > 0.2).all()
 
 
+@pytest.mark.slow
 def test_parameters_by_name():
     model = HMERegressor(n_experts=2, expert=EstimatorExpert(DecisionTreeRegressor()))
     model.set_params(expert__estimator__max_depth=3, expert__cv=None)
@@ -599,6 +603,7 @@ def test_offset_is_y_less_the_offset():
         np.testing.assert_allclose(two.experts_.scale, one.experts_.scale, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_sparse_tables_and_those_who_cannot():
     table = sp.csr_matrix(np.where(np.abs(X) > 0.5, X, 0.0))
     for expert in ("tree", Ridge()):
@@ -608,6 +613,7 @@ def test_sparse_tables_and_those_who_cannot():
         HMERegressor(n_experts=2, expert=HistGradientBoostingRegressor()).fit(table, Y)
 
 
+@pytest.mark.slow
 def test_several_outputs_and_those_who_cannot():
     both = np.column_stack([Y, X[:, 0]])
     for expert in ("tree", Ridge(), EstimatorExpert(KNeighborsRegressor(5), noise="student")):
@@ -617,6 +623,7 @@ def test_several_outputs_and_those_who_cannot():
         HMERegressor(n_experts=2, expert=HistGradientBoostingRegressor()).fit(X, both)
 
 
+@pytest.mark.slow
 def test_a_pipeline_sees_the_data_frame():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "kind": np.where(X[:, 1] > 0, "high", "low")})
@@ -636,6 +643,7 @@ def test_groups_stay_in_their_fold_and_with_their_expert():
     assert (resp == resp[:, :1]).all()
 
 
+@pytest.mark.slow
 def test_a_sparse_gate_asks_two_experts_of_a_row():
     class Counting(TreeExpert):
         asked = 0

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from problems import representative
+from problems import few, representative
 from scipy import integrate, optimize, stats
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, TweedieRegressor
@@ -120,7 +120,7 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("name", few(COUNTS, 2))
 def test_one_expert_is_statsmodels_count_model(name):
     expert, Reference, arguments = COUNTS[name]
     kept = Y["negative binomial"] >= expert.zero_truncated
@@ -341,7 +341,7 @@ def finite(model):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
-    "strict, name, edge, n_experts", representative(product([False, True], DEFAULTS, EDGES, [1, 2]), every=47)
+    "strict, name, edge, n_experts", few(representative(product([False, True], DEFAULTS, EDGES, [1, 2]), every=47), 4)
 )
 def test_edges_give_no_nan(name, edge, n_experts, strict):
     expert, _ = DEFAULTS[name]
@@ -371,12 +371,15 @@ def test_edges_give_no_nan(name, edge, n_experts, strict):
 
 @pytest.mark.parametrize(
     "expert, least, most",
-    [
-        (PoissonExpert, 0.0, 5.0),
-        (NegativeBinomialExpert, 0.0, 5.0),
-        (lambda **settings: BinomialExpert(n_trials=4, **settings), 0.0, 4.0),
-        (lambda **settings: PoissonExpert(zero_truncated=True, **settings), 1.0, 5.0),
-    ],
+    few(
+        [
+            (PoissonExpert, 0.0, 5.0),
+            (NegativeBinomialExpert, 0.0, 5.0),
+            (lambda **settings: BinomialExpert(n_trials=4, **settings), 0.0, 4.0),
+            (lambda **settings: PoissonExpert(zero_truncated=True, **settings), 1.0, 5.0),
+        ],
+        2,
+    ),
 )
 def test_coefficients_that_run_away_are_named(expert, least, most):
     x = np.repeat([0.0, 1.0], 40)[:, None]  # where it is zero, y is what only an infinite linear predictor gives
@@ -448,7 +451,9 @@ def test_impossible_targets_are_named(expert, y, message):
 # -- mixtures --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["poisson", "negative binomial", "gamma", "inverse gaussian", "log", "identity"])
+@pytest.mark.parametrize(
+    "name", few(["poisson", "negative binomial", "gamma", "inverse gaussian", "log", "identity"], 3)
+)
 def test_objective_does_not_fall_and_the_start_finds_the_regimes(name):
     rng = np.random.default_rng(5)
     x = rng.uniform(0, 1, (600, 1))
@@ -486,7 +491,7 @@ def test_steps_converge_where_the_family_does_not_fit(name):
 
 @pytest.mark.parametrize(
     "expert, y",
-    [(PoissonExpert(), 0.0), (NegativeBinomialExpert(), 0.0), (BinomialExpert(), 0.0), (BinomialExpert(), 1.0)],
+    few([(PoissonExpert(), 0.0), (NegativeBinomialExpert(), 0.0), (BinomialExpert(), 0.0), (BinomialExpert(), 1.0)], 2),
 )
 def test_experts_that_see_no_event_are_named(expert, y):
     X = np.random.default_rng(0).normal(size=(60, 2))

@@ -11,8 +11,7 @@ import hme
 
 HOUSE = Path(hme.__file__).parent
 PLACES = "experts", "experts/noise", "distributions"
-# What they are now; the aim is 60, 100 and 140 for the last three.
-MOST = {"poisson": 30, "gamma": 67, "negative_binomial": 112, "student": 150}
+MOST = {"poisson": 30, "gamma": 60, "negative_binomial": 100, "student": 140}
 SILENT = {
     tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENCODING,
     tokenize.ENDMARKER,

@@ -61,6 +61,7 @@ X = 100.0 + 20.0 * RNG.normal(size=(300, 1))
 Y = 5.0 + 0.05 * X[:, 0] + 0.1 * RNG.logistic(size=300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", representative([1e-6, 1e3, 1e5], every=3))
 def test_units_of_y_do_not_matter(unit):
     one, other = (HMERegressor(depth=0, expert=Expert(), tol=1e-9).fit(X, u * Y) for u in (1.0, unit))

@@ -5,7 +5,7 @@ from itertools import product
 import joblib
 import numpy as np
 import pytest
-from problems import representative, slow_case
+from problems import few, representative, slow_case
 from sklearn.base import clone
 
 from hme import HMEClassifier, HMERegressor
@@ -89,7 +89,7 @@ def test_hard_em_is_a_clustering_by_lines():
     np.testing.assert_allclose(model.experts_.variance, spread, rtol=1e-9)
 
 
-@pytest.mark.parametrize("estimator, y", [(HMERegressor, Y), (HMEClassifier, CLASSES)])
+@pytest.mark.parametrize("estimator, y", few([(HMERegressor, Y), (HMEClassifier, CLASSES)], 1))
 def test_stochastic_em_keeps_the_best_it_comes_across(estimator, y):
     model = estimator(n_experts=2, algorithm="stochastic", random_state=0).fit(X, y)
     accepted = model.history_.accepted
@@ -119,11 +119,11 @@ def test_experts_that_are_equal_but_for_a_hair_part(algorithm):
     assert two.lower_bounds_[-1] > one.lower_bounds_[-1] + 0.3
 
 
-@pytest.mark.parametrize("algorithm, settings", representative(product(
+@pytest.mark.parametrize("algorithm, settings", few(representative(product(
     ["hard", "stochastic", ("hard", "em"), ["stochastic", "hard", "em"]],
     [{"n_init": 3, "n_finalists": 1, "start": "model_tree"}, {"tree": "((. .) .)"}, {"expert": "tree"},
      {"gate": "tree"}, {"gate": "top_k"}],
-), every=9), ids=str)  # fmt: skip
+), every=9), 2), ids=str)  # fmt: skip
 def test_algorithms_go_with_everything_else(algorithm, settings):
     settings = {"n_experts": None if "tree" in settings else 3, "start": "model_tree", **settings}
     model = HMERegressor(algorithm=algorithm, random_state=0, max_iter=10, **settings)

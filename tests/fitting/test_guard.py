@@ -50,6 +50,7 @@ def test_leaps_end_where_plain_steps_end_with_fewer_sweeps(family):
     assert (np.diff(fast.lower_bounds_) >= -1e-12).all() and not fast.history_.accepted.all()
 
 
+@pytest.mark.slow
 def test_leaps_keep_constraints():
     x, y = overlapping()
     expert = LinearExpert(alpha=0.0, nonnegative=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from problems import representative, slow_case
+from problems import few, representative, slow_case
 from scipy.special import ndtr
 from sklearn.base import clone
 from sklearn.linear_model import lasso_path
@@ -44,7 +44,7 @@ def test_one_expert_is_lasso_path():
     np.testing.assert_array_equal(path.n_parameters, (path.coef()[:, 0] != 0).sum(axis=1) + 2)
 
 
-@pytest.mark.parametrize("side", ["expert", "gate"])
+@pytest.mark.parametrize("side", few(["expert", "gate"], 1))
 @pytest.mark.parametrize("shape", representative(["(. .)", "(. . .)", "((. .) (. .))", "((. . .) .)"], every=4))
 def test_first_alpha_leaves_nothing_and_the_last_nearly_all(side, shape):
     X, y = regimes(shape.count("."))
@@ -72,7 +72,7 @@ def test_path_with_more_leaves_than_regimes(side):
         assert (np.diff(fitted.lower_bounds_) >= -1e-12).all()
 
 
-@pytest.mark.parametrize("side", ["expert", "gate"])
+@pytest.mark.parametrize("side", few(["expert", "gate"], 1))
 def test_largest_alpha_is_the_least_without_slopes_at_fixed_responsibilities(side):
     X, y = table()
     model = clone(MODEL).set_params(tol=1e-10).fit(X, y)
@@ -91,6 +91,7 @@ def test_largest_alpha_is_the_least_without_slopes_at_fixed_responsibilities(sid
         assert (params.coef[..., :-1] == 0).all() == empty
 
 
+@pytest.mark.slow
 def test_selected_estimator_is_a_fit_of_that_alpha():
     X, y = table()
     path = alpha_path(MODEL, X, y, n_alphas=6, eps=0.05)
@@ -116,6 +117,7 @@ def test_second_pass_keeps_the_better_fits():
     assert (two.objective >= one.objective).all()
 
 
+@pytest.mark.slow
 def test_frames():
     pandas = pytest.importorskip("pandas")
     X, y = table()
@@ -135,6 +137,7 @@ def test_frames():
     assert list(flat.columns) == ["alpha", "node", "branch", "column", "coef"] and len(flat) == 2 * 3 * 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gate", [TopKGate(1, 0.5, 1.0), slow_case(SoftmaxGate(1.0, 0.5))])
 def test_other_families_and_arguments(gate):
     X, _ = table(200)
@@ -151,6 +154,7 @@ def test_other_families_and_arguments(gate):
         path.to_frame()
 
 
+@pytest.mark.slow
 def test_slopes_of_classes():
     X, _ = table(200)
     rng = np.random.default_rng(1)

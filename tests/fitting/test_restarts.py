@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from problems import few, slow_case
 from scipy.special import logsumexp
 from sklearn.base import clone
 
@@ -36,6 +37,7 @@ def with_a_cluster(n=200):
 # -- the race ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_race_finds_what_plain_starts_find_with_fewer_sweeps():
     x, y = crossed()
     settings = {"n_experts": 3, "expert": PoissonExpert(alpha=0.0), "gate": "constant", "start": "directions"}
@@ -78,8 +80,12 @@ def test_what_a_fit_can_expect():
 @quiet
 @pytest.mark.parametrize(
     "settings",
-    [{"expert": "tree"}, {"gate": TopKGate(k=1)}, {"algorithm": "stochastic"}, {"algorithm": ("stochastic", "em")}],
-    ids=["tree", "top_k", "stochastic", "tuple"],
+    [
+        {"gate": TopKGate(k=1)},
+        {"algorithm": "stochastic"},
+        *map(slow_case, [{"expert": "tree"}, {"algorithm": ("stochastic", "em")}]),
+    ],
+    ids=["top_k", "stochastic", "tree", "tuple"],
 )
 def test_fits_whose_course_tells_nothing_race_one_round(monkeypatch, settings):
     monkeypatch.setattr(racing, "FIRST_SWEEPS", 3)
@@ -114,6 +120,7 @@ def test_a_race_of_labelled_groups_does_not_depend_on_jobs():
 # -- where starts end, and which is kept -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_interior_fits_are_preferred():
     x, y, labels = with_a_cluster()
     model = HMERegressor(n_experts=3, expert=EXACT, gate="constant", n_init=6, random_state=0)
@@ -143,6 +150,7 @@ def test_a_degenerate_expert_adds_nothing_to_the_worth_of_a_fit():
     assert ends.worth(model.model_, rows, fit, "likelihood") == fit.objective
 
 
+@pytest.mark.slow
 @quiet
 def test_data_without_noise_are_no_reason_to_prefer_a_worse_fit():
     x = np.linspace(-1, 1, 100)[:, None]
@@ -153,7 +161,7 @@ def test_data_without_noise_are_no_reason_to_prefer_a_worse_fit():
 
 
 @quiet
-@pytest.mark.parametrize("estimator", [HMERegressor, HMEClassifier])
+@pytest.mark.parametrize("estimator", few([HMERegressor, HMEClassifier], 1))
 @pytest.mark.parametrize("expert", [None, "tree"])
 def test_a_model_of_any_start(estimator, expert):
     rng = np.random.default_rng(0)

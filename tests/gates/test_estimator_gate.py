@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
-from problems import representative, slow_case
+from problems import few, representative, slow_case
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -282,7 +282,7 @@ def test_any_classifier(task, estimator):
     assert export_text(model).startswith("gate: EstimatorGate\n|   ")
 
 
-@pytest.mark.parametrize("estimator", [None, KNeighborsClassifier(15)], ids=["weights", "resampled"])
+@pytest.mark.parametrize("estimator", few([None, KNeighborsClassifier(15)], 1), ids=["weights", "resampled"])
 def test_a_weight_is_a_repetition_in_any_order(estimator):
     X, y, _ = make_world(n=150)
     rng = np.random.default_rng(2)
@@ -316,6 +316,7 @@ def test_a_classifier_by_itself_is_wrapped():
     assert isinstance(model.gate_.estimator, GaussianNB)
 
 
+@pytest.mark.slow
 def test_the_classifier_sees_the_users_table():
     X, y, _ = make_world(n=300)
     table = pd.DataFrame(X, columns=["east", "north", "height", "age"])
@@ -339,6 +340,7 @@ def test_text_columns_through_gate_features():
     assert all(len(np.unique(leaves[regime == k])) == 1 for k in range(4)) and len(np.unique(leaves)) == 4
 
 
+@pytest.mark.slow
 def test_sparse_columns():
     X, y, _ = make_world(n=200)
     X = np.where(np.abs(X) < 0.3, 0.0, X)
@@ -381,6 +383,7 @@ def test_other_algorithms(algorithm):
     assert model.score(X, y) > 0.8
 
 
+@pytest.mark.slow
 def test_weights_reach_a_pipeline_whatever_is_routed():
     X, y, _ = make_world(n=200)
     model = HMERegressor(n_experts=3, gate=make_pipeline(StandardScaler(), LogisticRegression()), max_iter=5)
@@ -398,6 +401,7 @@ def test_picture():
     assert display.figure_ is not None
 
 
+@pytest.mark.slow
 def test_rules_leave_out_splits_that_tell_nothing():
     X, y, regime = make_world()
     model = HMERegressor(n_experts=4, gate=EstimatorGate(DecisionTreeClassifier(max_depth=6), cv=None)).fit(X, y)

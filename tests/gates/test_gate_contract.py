@@ -10,6 +10,7 @@ import numpy as np
 import pages
 import pytest
 from families import DESIGN, GATES, K, central_differences, fit_once, identify, make_resp, make_rows, q_of_gate
+from problems import slow_case
 from scipy.special import log_softmax, softmax
 from scipy.stats import multivariate_normal
 from sklearn.base import clone
@@ -113,9 +114,13 @@ CASES = [
 
 
 def every(gates):
-    """Parameters of a test: gates, those of the page made when they are needed."""
+    """Parameters of a test: gates, by default one of each kind; those of the page are made when they are needed."""
+    seen = [(type(gate), type(getattr(gate, "node", None))) for gate in gates]
+    cases = [slow_case(gate) if seen[i] in seen[:i] else gate for i, gate in enumerate(gates)]
     pages_ = [("BallGate", None), ("CutGate", "((. .) .)")]
-    return pytest.mark.parametrize("gate", [*gates, *pages_], ids=identify)
+    return pytest.mark.parametrize(
+        "gate", [*cases, *(pytest.param(page, marks=pytest.mark.slow) for page in pages_)], ids=identify
+    )
 
 
 def made(gate):
@@ -379,7 +384,7 @@ def use_everywhere(model, X, y):
     return found, draws
 
 
-@every_fitted(every=7)
+@every_fitted(every=20)
 def test_it_is_at_home_everywhere(gate):
     X, y = table()
     gate = made_alone(gate)
@@ -399,7 +404,7 @@ def test_it_is_at_home_everywhere(gate):
     np.testing.assert_array_equal(again.gate_proba(X), model.gate_proba(X))
 
 
-@every_fitted(every=4)
+@every_fitted(every=8)
 def test_skops_stores_it(gate):
     sio = pytest.importorskip("skops.io")
     X, y = table()
@@ -438,7 +443,7 @@ def prior_by_hand(model, X):
     return softmax(np.transpose(density) + np.log(report.proportion), axis=1)
 
 
-@every_fitted(every=2)
+@every_fitted(every=4)
 def test_its_report_is_in_the_users_units(gate):
     X, y = table()
     model = quietly_fitted(made_alone(gate), X, y)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import representative
+from problems import few, representative
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -385,7 +385,7 @@ def test_classes_and_sparse_tables():
 # -- the suit ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", [np.asarray, sp.csr_matrix])
+@pytest.mark.parametrize("table", few([np.asarray, sp.csr_matrix], 1))
 def test_estimator(table):
     rows = make_rows()
     X, y = table(rows.X[:, :-1]), rows.y[:, 0]

@@ -34,6 +34,7 @@ def test_designs_are_drawn_as_they_say(design):
         assert odds == pytest.approx(truth["gate", 0, "1", "(intercept)"], abs=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_separated_fits_are_left_out():
     sharp = coverage.CONFIDENCE[0]._replace(intercept=(3.0, -3.0), gate_coef=((25.0, -10.0),), noise=(0.05, 0.05))

@@ -5,7 +5,7 @@ from copy import copy
 
 import numpy as np
 import pytest
-from problems import representative
+from problems import few, representative
 from scipy.stats import norm
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -377,6 +377,7 @@ def draws(result, n=4000, seed=0):
     return [result.layout.move(root @ rng.normal(size=root.shape[1])) for _ in range(n)]
 
 
+@pytest.mark.slow
 def test_bands_are_those_of_simulated_parameters(mixture):
     model, X, _, result = mixture
     rows = model.rows(X[:6])
@@ -396,6 +397,7 @@ def test_bands_are_those_of_simulated_parameters(mixture):
     np.testing.assert_allclose(band.standard_error, experts.std(axis=0), rtol=0.06)
 
 
+@pytest.mark.slow
 def test_bands_stay_within_their_range(mixture):
     *_, result = mixture
     far = np.array([[40.0, 0.0], [-40.0, 3.0], [1e4, 0.0]])
@@ -470,6 +472,7 @@ def test_effects_of_two_values_are_finite_changes():
     np.testing.assert_allclose(weighted.estimate[0, 0, 0], expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_effects_go_through_transformers():
     pd = pytest.importorskip("pandas")
     from sklearn.compose import make_column_transformer
@@ -775,7 +778,7 @@ def test_covariance_of_a_matrix():
 # -- mistakes and edges ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("expert", ["constant", "tree", "linear", "laplace", "poisson"])
+@pytest.mark.parametrize("expert", few(["constant", "tree", "linear", "laplace", "poisson"], 1))
 def test_bands_are_around_what_the_model_predicts(expert):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 2))
@@ -786,6 +789,7 @@ def test_bands_are_around_what_the_model_predicts(expert):
     np.testing.assert_allclose(result.expert_mean_interval(X).estimate, model.predict_experts(X), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_effects_leave_constant_columns_out_and_see_the_steps_of_trees():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.normal(size=300), np.ones(300)])
@@ -848,6 +852,7 @@ def test_effects_that_cannot_be_tested_have_no_z_and_no_p_value():
     assert "nan" not in str(effects) and "nan" not in effects._repr_html_()
 
 
+@pytest.mark.slow
 def test_criteria_are_nan_where_parameters_cannot_be_counted():
     X, y = two_regimes(0, 200)
     model = HMERegressor(n_experts=2, gate=EstimatorGate(KNeighborsClassifier())).fit(X, y)

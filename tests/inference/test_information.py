@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import statsmodels.api as sm
-from problems import representative, slow_case
+from problems import few, representative, slow_case
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeClassifier
@@ -166,7 +166,7 @@ def check(case, step=1e-3, hessian=True):
     return layout, info
 
 
-@pytest.mark.parametrize("family", representative(FAMILIES, every=6))
+@pytest.mark.parametrize("family", few(representative(FAMILIES, every=6), 3))
 def test_every_family(family):
     expert, kind = FAMILIES[family]
     corner = family == "laplace"
@@ -174,7 +174,8 @@ def test_every_family(family):
 
 
 @pytest.mark.parametrize(
-    "family, gate", representative(product(["linear", "covariances", "poisson", "logistic, three"], GATES), every=19)
+    "family, gate",
+    few(representative(product(["linear", "covariances", "poisson", "logistic, three"], GATES), every=19), 2),
 )
 def test_every_gate(family, gate):
     (expert, kind), (gate, tree) = FAMILIES[family], GATES[gate]
@@ -221,7 +222,7 @@ GATE_SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("setting", representative(SETTINGS, every=8))
+@pytest.mark.parametrize("setting", few(representative(SETTINGS, every=8), 3))
 def test_every_setting(setting):
     expert, kind, settings = SETTINGS[setting]
     check(Case(expert, SoftmaxGate(alpha=1.0), "(. .)", Y[kind], **settings))
@@ -229,9 +230,12 @@ def test_every_setting(setting):
 
 @pytest.mark.parametrize(
     "kind, gate",
-    representative(
-        product(["numbers", "outputs", "counts", "classes"], ["constant", "softmax", "unbalanced", "gaussian"]),
-        every=11,
+    few(
+        representative(
+            product(["numbers", "outputs", "counts", "classes"], ["constant", "softmax", "unbalanced", "gaussian"]),
+            every=11,
+        ),
+        1,
     ),
 )
 def test_groups(kind, gate):
@@ -251,6 +255,7 @@ def test_lassos_of_the_gate(tree, gate):
     assert layout.n_free == case.mixture.n_parameters(case.params)
 
 
+@pytest.mark.slow
 def test_experts_of_several_families():
     y = Y["numbers"].copy()
     y[::9] = 12.0
@@ -338,6 +343,7 @@ class SilentExpert(AdditiveExpert):
         return params.center.size + params.scale.size
 
 
+@pytest.mark.slow
 def test_families_that_say_no_derivatives():
     check(Case(GeometricExpert(), SoftmaxGate(), "(. .)", Y["counts"]))
     check(Case(GeometricExpert(zero_truncated=True), SoftmaxGate(), "(. .)", Y["positive counts"]))
@@ -463,7 +469,7 @@ def test_any_scalars_make_a_covariance():
 # -- what is reported ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", representative(FAMILIES, every=8))
+@pytest.mark.parametrize("family", few(representative(FAMILIES, every=8), 1))
 def test_reported_coordinates_are_the_users(family):
     expert, kind = FAMILIES[family]
     case = Case(expert, SoftmaxGate(alpha=1.0), "((. .) .)", Y[kind])
@@ -487,6 +493,7 @@ def test_reported_coordinates_are_the_users(family):
     np.testing.assert_allclose(case.objective(still), case.objective(case.params), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["full", slow_case("tied"), slow_case("diag")])
 def test_reported_coordinates_of_a_gaussian_gate(kind):
     case = Case(LinearExpert(), GaussianGate(kind), "(. .)", Y["numbers"])
@@ -530,6 +537,7 @@ def test_what_is_not_free_is_said():
     assert held and held == {("expert", k, "", f"x{j}") for k, j in np.argwhere(bound.model.experts_.coef == 0)}
 
 
+@pytest.mark.slow
 def test_boundaries_are_said():
     table = np.column_stack([X, np.full(N, 3.0)])
     constant = Case(LinearExpert(), SoftmaxGate(), "(. .)", Y["numbers"], table).layout()

@@ -171,6 +171,7 @@ def test_frames_of_experts_and_gate(named):
     assert "estimator" in tree.experts_.to_frame() and "estimator" in tree.gate_.to_frame()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_experts_and_classes_have_their_names_everywhere(named):
     _, table, y = named

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from problems import few
 
 from hme import HMEClassifier, HMERegressor
 from hme.experts import (
@@ -40,7 +41,7 @@ def fitted(name, weight):
 
 
 @pytest.mark.filterwarnings("ignore:cov_type not fully supported")
-@pytest.mark.parametrize("name", ["linear", "poisson", "gamma"])
+@pytest.mark.parametrize("name", few(["linear", "poisson", "gamma"], 2))
 def test_errors_are_statsmodels(name):
     sm = pytest.importorskip("statsmodels.api")
     family = {"linear": sm.families.Gaussian(), "poisson": sm.families.Poisson()}
@@ -168,7 +169,7 @@ def family(name, rng, level, eta):
     return HMEClassifier(depth=0, expert=LogisticExpert(alpha=0.0)), y, {}
 
 
-@pytest.mark.parametrize("name", ["poisson", "negative_binomial", "binomial", "two classes", "three classes"])
+@pytest.mark.parametrize("name", few(["poisson", "negative_binomial", "binomial", "two classes", "three classes"], 2))
 def test_a_separated_level_leaves_its_neighbours_their_errors(name):
     rng, level, X = levels()
     model, y, rows = family(name, rng, level, 0.4 + 0.3 * X[:, 3] - 0.5 * X[:, 0])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from problems import few
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from hme import HMEClassifier, HMERegressor
@@ -42,18 +43,21 @@ def counts(model, y, sparse=False, **rows):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     "expert, kind",
-    [
-        (LinearExpert(alpha=0.0), "numbers"),
-        (StudentExpert(alpha=0.0), "numbers"),
-        (LaplaceExpert(alpha=5.0), "positive"),
-        (GaussianExpert(alpha=0.0), "positive"),
-        (GammaExpert(alpha=0.0), "positive"),
-        (InverseGaussianExpert(alpha=1.0), "positive"),
-        (PoissonExpert(alpha=0.0), "counts"),
-        (NegativeBinomialExpert(alpha=0.0), "counts"),
-        (BinomialExpert(alpha=0.0), "counts"),
-        (EstimatorExpert(LinearRegression()), "numbers"),
-    ],
+    few(
+        [
+            (LinearExpert(alpha=0.0), "numbers"),
+            (StudentExpert(alpha=0.0), "numbers"),
+            (LaplaceExpert(alpha=5.0), "positive"),
+            (GaussianExpert(alpha=0.0), "positive"),
+            (GammaExpert(alpha=0.0), "positive"),
+            (InverseGaussianExpert(alpha=1.0), "positive"),
+            (PoissonExpert(alpha=0.0), "counts"),
+            (NegativeBinomialExpert(alpha=0.0), "counts"),
+            (BinomialExpert(alpha=0.0), "counts"),
+            (EstimatorExpert(LinearRegression()), "numbers"),
+        ],
+        5,
+    ),
     ids=lambda value: type(value).__name__ if not isinstance(value, str) else value,
 )
 def test_experts(expert, kind):
@@ -67,13 +71,16 @@ def test_experts(expert, kind):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     "gate",
-    [
-        SoftmaxGate(),
-        TopKGate(k=2),
-        GaussianGate(),
-        GaussianGate("tied"),
-        EstimatorGate(LogisticRegression(), cv=1),
-    ],
+    few(
+        [
+            SoftmaxGate(),
+            TopKGate(k=2),
+            GaussianGate(),
+            GaussianGate("tied"),
+            EstimatorGate(LogisticRegression(), cv=1),
+        ],
+        3,
+    ),
     ids=lambda gate: f"{type(gate).__name__} {getattr(gate, 'covariance_type', '')}",
 )
 def test_gates(gate):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import slow_case
+from problems import few, slow_case
 
 from hme import HMERegressor
 from hme.experts import LinearExpert
@@ -52,13 +52,16 @@ def test_columns_out_of_range_are_named():
 
 @pytest.mark.parametrize(
     "settings",
-    [
-        {},
-        slow_case({"expert": LinearExpert(0.0)}),
-        {"expert": LinearExpert(1.0, 1.0)},
-        {"standardize": False},
-        {"gate": GaussianGate()},
-    ],
+    few(
+        [
+            {},
+            slow_case({"expert": LinearExpert(0.0)}),
+            {"expert": LinearExpert(1.0, 1.0)},
+            {"standardize": False},
+            {"gate": GaussianGate()},
+        ],
+        2,
+    ),
     ids=["default", "no penalty", "lasso", "units", "gaussian gate"],
 )
 def test_constant_columns_change_nothing(settings):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from families import identify
-from problems import representative
+from problems import few, representative
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, make_column_selector
 from sklearn.impute import SimpleImputer
@@ -49,7 +49,7 @@ FIRST_TWO = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("spec", FIRST_TWO, ids=identify)
+@pytest.mark.parametrize("spec", few(FIRST_TWO, 6), ids=identify)
 def test_every_way_to_name_two_columns(spec):
     # The gate sees the third column, experts the two: as if each side had been given a table of its own.
     model = regressor(expert_features=spec, gate_features=["time"], tol=1e-3).fit(TABLE, Y)
@@ -265,6 +265,7 @@ def test_weight_reaches_the_transformer(spec):
 # -- as an estimator -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_clone_grid_search_and_pipeline():
     model = regressor(expert_features=["dose"], gate_features=SplineTransformer(4, extrapolation="linear"))
     again = clone(model)

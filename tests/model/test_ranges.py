@@ -119,6 +119,18 @@ def test_limits_pass_over_missing_values():
     np.testing.assert_array_equal(limits.held(np.array([[9.0, np.nan], [2.0, 0.0]])), [[3.0, np.nan], [2.0, 5.0]])
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(700, 9), (5, 3), (300, 1), (3, 300)])
+def test_any_entry_beyond_the_limits_is_seen(shape, order):
+    columns = np.zeros(shape, order=order)
+    limits = Limits(np.full(shape[1], -1.0), np.arange(1.0, shape[1] + 1.0))
+    assert not limits.any_outside(columns) and limits.held(columns) is columns
+    for place in (0, shape[0] // 2, shape[0] - 1):
+        other = columns.copy(order="K")
+        other[place, -1] = shape[1] + 1.0
+        assert limits.any_outside(other) and limits.held(other)[place, -1] == shape[1]
+
+
 def test_estimators_see_held_tables():
     seen = []
 

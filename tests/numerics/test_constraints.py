@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from families import central_differences, q_of_expert
-from problems import representative
+from problems import few, representative
 from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
@@ -175,7 +175,7 @@ def test_constrained_fit_is_scipys(name, constraint, standardize):
     assert np.abs(expert.gradient(params, expert.statistics(params, rows, resp))).max() < 1e-10 * WEIGHT.sum()
 
 
-@pytest.mark.parametrize("constraint", CONSTRAINTS, ids=str)
+@pytest.mark.parametrize("constraint", few(CONSTRAINTS, 7), ids=str)
 @pytest.mark.parametrize("name", representative(FAMILIES, every=2))
 def test_constraints_hold_to_the_last_digits_and_count(name, constraint):
     expert, params, _, _, design, _ = one_hot_fit(name, constraint, True, steps=3)
@@ -188,7 +188,7 @@ def test_constraints_hold_to_the_last_digits_and_count(name, constraint):
     assert expert.n_parameters(params) == A.shape[2] + K * FAMILIES[name][-1]
 
 
-@pytest.mark.parametrize("constraint", CONSTRAINTS, ids=str)
+@pytest.mark.parametrize("constraint", few(CONSTRAINTS, 7), ids=str)
 def test_gradient_is_that_of_q_along_what_is_free(constraint):
     family, settings, *_ = FAMILIES["gamma"]
     expert, params, rows, resp, _, _ = one_hot_fit("gamma", constraint, True, steps=0)
@@ -234,7 +234,12 @@ def mixture(expert, **settings):
 
 @pytest.mark.parametrize(
     "family, alpha, standardize",
-    representative(product([PoissonExpert, NegativeBinomialExpert, GammaExpert], [0.0, 0.5], [True, False]), every=11),
+    few(
+        representative(
+            product([PoissonExpert, NegativeBinomialExpert, GammaExpert], [0.0, 0.5], [True, False]), every=11
+        ),
+        1,
+    ),
 )
 def test_mixture_keeps_constraints_and_does_not_fall(family, alpha, standardize):
     y = FAMILIES["gamma" if family is GammaExpert else "poisson"][3]

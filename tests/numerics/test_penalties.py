@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from problems import UGLINESS, make_problem, representative, slow_case
+from problems import UGLINESS, few, make_problem, representative, slow_case
 from sklearn.linear_model import ElasticNet, LogisticRegression
 
 from hme import HMEClassifier, HMERegressor
@@ -204,6 +204,7 @@ def test_depth_0_is_penalised_logistic_regression(alpha, ratio, n_classes):
     assert (model.experts_.coef == 0).any() or alpha < 10
 
 
+@pytest.mark.slow
 def test_global_fit_is_what_slopes_tie_to():
     X, y, _ = columns()
     rest = dict(variance_prior=None, alpha=60.0, l1_ratio=1.0)
@@ -363,7 +364,7 @@ def test_wide_and_sparse_gates_have_zeros(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", representative([name for name in FAMILIES if name != "logistic"], every=5) + [slow_case("logistic")]
+    "name", few(representative([name for name in FAMILIES if name != "logistic"], every=5) + [slow_case("logistic")], 2)
 )
 def test_objective_is_the_likelihood_less_the_penalties(name):
     model, X, y = fitted(name, variance_prior=None) if "variance_floor" in FAMILIES[name][1] else fitted(name)
@@ -408,7 +409,7 @@ def test_objective_of_other_families_does_not_fall(seed):
         assert (np.diff(model.lower_bounds_) >= -1e-12 * np.abs(model.lower_bounds_).max()).all()
 
 
-@pytest.mark.parametrize("name", representative(FAMILIES, every=6))
+@pytest.mark.parametrize("name", few(representative(FAMILIES, every=6), 2))
 def test_weights_are_repetitions(name):
     family, own, kind = FAMILIES[name]
     X, y = table(kind)
@@ -426,10 +427,10 @@ def test_weights_are_repetitions(name):
 # -- beside the other hyper-parameters -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name, constraint", representative(product(
+@pytest.mark.parametrize("name, constraint", few(representative(product(
     ["linear", "unscaled", "laplace", "gamma", "unscaled gamma", "poisson"],
     [{"shared_coef": [1, 3]}, {"fixed_coef": {1: 0.5}}, {"nonnegative": [1, 2]}, {"shared_coef": True}],
-), every=10), ids=str)  # fmt: skip
+), every=10), 1), ids=str)  # fmt: skip
 def test_constraints_and_lasso_hold_together(name, constraint):
     model, X, y = fitted(name, ratio=1.0, **constraint)
     coef = model.experts_.coef

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from problems import few
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -99,6 +100,7 @@ def test_axes_of_the_caller(motorcycle):
     assert not plt.get_fignums()
 
 
+@pytest.mark.slow
 def test_other_features_are_held_at_a_row():
     frame = load_diabetes(as_frame=True)
     model = HMERegressor(depth=1).fit(frame.data, frame.target)
@@ -209,6 +211,7 @@ def test_many_experts_have_their_own_colours(motorcycle, n_experts):
     assert len(colors) == n_experts
 
 
+@pytest.mark.slow
 def test_models_with_an_offset_are_drawn_per_unit():
     x = np.linspace(0, 3, 60)[:, None]
     y = np.random.default_rng(0).poisson(5 * np.exp(0.3 * x[:, 0]))
@@ -302,7 +305,7 @@ def test_tables_with_text_are_drawn_at_the_commonest_category(table):
         ExpertsDisplay.from_estimator(model, X, y, feature="g")
 
 
-@pytest.mark.parametrize("searched", [False, True])
+@pytest.mark.parametrize("searched", few([False, True], 1))
 def test_pipelines_are_drawn_along_the_columns_of_their_table(table, searched):
     X, y = table
     columns = make_column_transformer((OneHotEncoder(sparse_output=False), ["g"]), (StandardScaler(), ["t"]))
@@ -323,6 +326,7 @@ def test_dummies_are_held_at_a_category_that_there_is(table):
     np.testing.assert_allclose(display.mean, model.predict(np.c_[display.x, np.tile([0.0, 1.0, 0.0], (9, 1))]))
 
 
+@pytest.mark.slow
 def test_bands_stay_where_y_can_be():
     rng = np.random.default_rng(0)
     X = rng.uniform(-2, 1, (200, 1))

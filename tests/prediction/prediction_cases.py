@@ -53,8 +53,8 @@ COUNTS = {
     "points alone": d.PointMass(np.array([[0.5, 7.0, -2.0]]), n_rows=2),
 }
 ATOMS = {
-    "hurdle": mixed(GAMMA, d.PointMass(np.zeros((1, 3)), n_rows=2), [0.0]),
     "atom inside": mixed(NORMAL, d.PointMass(np.full((1, 3), 0.7), n_rows=2), [0.7]),
+    "hurdle": mixed(GAMMA, d.PointMass(np.zeros((1, 3)), n_rows=2), [0.0]),
 }
 Q = np.array([1e-6, 0.01, 0.2, 0.5, 0.66, 0.9, 0.999])
 

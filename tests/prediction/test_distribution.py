@@ -19,14 +19,14 @@ from prediction_cases import (
     pieced,
     points_of,
 )
-from problems import representative
+from problems import few, representative
 from scipy import stats
 
 from hme import distributions as d
 from hme.prediction import PredictiveDistribution
 
 
-@pytest.mark.parametrize("name", representative(DENSITIES, every=7))
+@pytest.mark.parametrize("name", few(representative(DENSITIES, every=7), 1))
 def test_densities_are_distributions(name):
     both = dist(DENSITIES[name])
     for one in both:

@@ -8,7 +8,7 @@ from prediction_cases import (
     pieced,
     points_of,
 )
-from problems import representative
+from problems import few, representative
 
 from hme import HMERegressor
 from hme.datasets import make_inverse_problem
@@ -64,7 +64,7 @@ MODELS = [
 ]
 
 
-@pytest.mark.parametrize("kind, settings", representative(MODELS, every=4), ids=str)
+@pytest.mark.parametrize("kind, settings", few(representative(MODELS, every=4), 3), ids=str)
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_models_and_their_distributions_agree(kind, settings):
     X, y = table(kind)
@@ -111,7 +111,7 @@ def test_sparse_gates_ask_k_experts_a_row():
     assert ((ours.weights > 0).sum(axis=1) <= 2).all()
 
 
-@pytest.mark.parametrize("covariance", ["diagonal", "full"])
+@pytest.mark.parametrize("covariance", few(["diagonal", "full"], 1))
 def test_several_outputs(covariance):
     X, Y = table("outputs")
     model = HMERegressor(n_experts=2, expert=LinearExpert(covariance=covariance), random_state=0).fit(X, Y)
@@ -145,6 +145,7 @@ def test_several_outputs(covariance):
     assert joint == pytest.approx(ours[0].marginal(0).pdf(y0)[0], rel=1e-8)
 
 
+@pytest.mark.slow
 def test_outputs_of_mixed_lists_and_sparse_gates():
     X, Y = table("outputs")
     experts = [("a", LinearExpert()), ("b", LinearExpert(covariance="full")), ("rest", BackgroundExpert())]

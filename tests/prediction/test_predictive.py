@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from problems import representative
+from problems import few, representative
 from scipy import stats
 from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -219,6 +219,7 @@ def test_intervals_cover_where_columns_are_many():
     assert gain > 0.1
 
 
+@pytest.mark.slow
 def test_intervals_cover_where_experts_are_too_many():
     plain, cover, gain = [], [], []
     for seed in (1, 2):
@@ -256,7 +257,7 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", representative(MODELS, every=2))
+@pytest.mark.parametrize("name", few(representative(MODELS, every=2), 4))
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_every_kind_of_model_has_both_densities(name):
     X, y = regimes()

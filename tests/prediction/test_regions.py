@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from prediction_cases import DENSITIES, NORMAL, dist, probability_of
-from problems import representative
+from problems import few, representative
 
 from hme import distributions as d
 
 
-@pytest.mark.parametrize("name", representative(DENSITIES, every=5))
+@pytest.mark.parametrize("name", few(representative(DENSITIES, every=5), 2))
 def test_regions_of_highest_density(name):
     for one in dist(DENSITIES[name]):
         for coverage in (0.3, 0.9):
@@ -105,7 +105,7 @@ def count_mixtures():
     return weights, components
 
 
-@pytest.mark.parametrize("kind", representative(count_mixtures()[1], every=2))
+@pytest.mark.parametrize("kind", few(representative(count_mixtures()[1], every=2), 2))
 def test_regions_of_many_counts_are_those_of_all_of_them(kind, monkeypatch):
     import hme.prediction.counts as room
 

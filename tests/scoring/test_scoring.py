@@ -91,6 +91,7 @@ def test_crps_is_the_integral_of_its_definition():
     assert scoring.crps(dist, Y) == pytest.approx(dist.crps(Y).mean(), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_crps_is_twice_the_integral_of_the_pinball_loss():
     dist, grid = normal(), np.linspace(-8, 8, 401)  # levels are the normal probabilities of the grid
     loss = [scoring.pinball(dist, Y, level) for level in stats.norm.cdf(grid)]
@@ -216,6 +217,7 @@ def test_pit_of_a_density_is_its_distribution_function():
     np.testing.assert_allclose(values, scoring.pit(normal(), Y), rtol=1e-12)  # nothing to draw
 
 
+@pytest.mark.slow
 def test_pit_of_counts_lies_between_the_limits():
     values = scoring.pit(poisson(), COUNTS, np.random.default_rng(0))
     low, high = stats.poisson.cdf(COUNTS - 1, RATE), stats.poisson.cdf(COUNTS, RATE)
@@ -368,6 +370,7 @@ def test_log_score_is_the_models_own(model):
     assert scoring.log_score_scorer(model, X, TARGET) == scoring.log_score(model.predict_dist(X), TARGET)
 
 
+@pytest.mark.slow
 def test_cross_validation_with_several_scorers():
     result = cross_validate(HMERegressor(depth=1, tol=1e-3), X, TARGET, cv=2, scoring=SCORERS, error_score="raise")
     for name, scorer in SCORERS.items():
@@ -375,6 +378,7 @@ def test_cross_validation_with_several_scorers():
         np.testing.assert_array_equal(result[f"test_{name}"], alone)
 
 
+@pytest.mark.slow
 def test_pipelines_and_searches_are_seen_through():
     pipeline = make_pipeline(StandardScaler(), HMERegressor(tol=1e-3))
     grid = {"hmeregressor__n_experts": [1, 2]}

@@ -10,6 +10,7 @@ import numpy as np
 from ...model.traits import Traits
 from ...numerics.coordinates import ridge_derivatives, stacked
 from ...numerics.links import LINKS
+from .arrays import free_slope
 from .base import Response, Scalar
 from .floor import Floor
 from .scale import Scale, check_scale
@@ -17,6 +18,7 @@ from .sums import Working
 
 __all__ = ["DispersedResponse", "GLMParams", "GLMReport", "PositiveResponse"]
 
+NEWTON_STEPS = 8  # of a dispersion that has no closed form
 MOST_SPREAD = 4.0  # of the dispersion by uncertain means, far from all rows of the fit
 # For each link, the power of the mean in the variance function for which it is the canonical link.
 CANONICAL = {"identity": 0, "log": 1, "inverse": 2}
@@ -38,9 +40,11 @@ class GLMReport(NamedTuple):
 class DispersedResponse(Response):
     """A generalised linear model whose variance is the dispersion phi times a function of the mean.
 
-    A family defines its `deviance`: log p = -deviance / (2 phi) + terms without the mean. A step of the coefficients
-    that lowers the deviance therefore increases Q for every phi, and phi is maximised for the deviance before the step,
-    so that the joint update never decreases Q, eq. (dispersion-update).
+    A family defines its `deviance`: log p = -deviance / (2 phi) + terms without the mean. These are -log(phi) / 2 plus
+    what depends on y alone if the saddle-point approximation is exact; otherwise the family also defines the
+    derivatives of the remainder, eq. (dispersion-remainder). A step of the coefficients that lowers the deviance
+    therefore increases Q for every phi, and phi is maximised for the deviance before the step, so that the joint update
+    never decreases Q, eq. (dispersion-update).
 
     `prior`, `floor` and `shared` are the hyper-parameters of the dispersion.
     """
@@ -60,6 +64,7 @@ class DispersedResponse(Response):
 
     power = 0  # the variance is proportional to this power of the mean
     Distribution = density = None  # class of `hme.distributions` and its log-density, given mean and dispersion
+    remainder_derivatives = None  # first and second ones of the remainder, a function of the shape; None if it is zero
 
     def unit_variance(self, mean):
         """Variance of y for a dispersion of one."""
@@ -99,8 +104,11 @@ class DispersedResponse(Response):
 
     def dispersion_derivatives(self, deviance, dispersion):
         """First and second derivatives of the log-density with respect to the log-dispersion."""
-        half = 0.5 * deviance / dispersion
-        return half - 0.5, -half
+        half, shape = 0.5 * deviance / dispersion, 1.0 / dispersion
+        if self.remainder_derivatives is None:
+            return half - 0.5, -half
+        slope, bend = self.remainder_derivatives(shape)
+        return half - 0.5 + shape * slope, -half - shape * slope - shape**2 * bend
 
     # -- binding to a table ------------------------------------------------------------------------------------------
 
@@ -157,12 +165,30 @@ class DispersedResponse(Response):
     def scale(self, params):
         return params.dispersion
 
+    def _by_shape(self, shape, stats, ridge):
+        """First and second derivatives of Q with respect to the shape; the remainder has no part in the prior."""
+        count, total = self.scale_.totals(stats.weight, stats.sums[..., 0] + ridge)
+        slope, bend = self.remainder_derivatives(shape)
+        weight, half = count - self.scale_.prior_rows, 0.5 * count / shape
+        return half - weight * slope - 0.5 * total, -half / shape - weight * bend
+
     def update(self, params, stats, ridge, square=None):
-        dispersion = self.scale_.update(params.dispersion, stats.weight, stats.sums[..., 0] + ridge)
-        return params._replace(dispersion=dispersion)
+        dispersion = inverse = params.dispersion
+        if self.remainder_derivatives is None:
+            closed = self.scale_.update(dispersion, stats.weight, stats.sums[..., 0] + ridge)
+            return params._replace(dispersion=closed)
+        with np.errstate(all="ignore"):
+            for _ in range(NEWTON_STEPS):  # in 1 / shape, in which the equation is nearly linear
+                slope, bend = self._by_shape(1.0 / inverse, stats, ridge)
+                inverse = np.clip(inverse + slope * inverse**2 / bend, self.floor_, self.ceiling)
+        return params._replace(dispersion=np.where(np.isfinite(inverse), inverse, dispersion))
 
     def gradient(self, params, stats, ridge, square=None):
-        return self.scale_.gradient(params.dispersion, stats.weight, stats.sums[..., 0] + ridge).ravel()
+        dispersion = params.dispersion
+        if self.remainder_derivatives is None:
+            return self.scale_.gradient(dispersion, stats.weight, stats.sums[..., 0] + ridge).ravel()
+        slope = -self._by_shape(1.0 / dispersion, stats, ridge)[0] / dispersion
+        return free_slope(dispersion, slope, self.scalars[0]).ravel()
 
     def log_prior(self, params):
         return self.scale_.log_prior(params.dispersion)

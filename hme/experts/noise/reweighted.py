@@ -140,6 +140,14 @@ class ReweightedNoise(Response):
     def log_prior(self, params):
         return self.scale_.log_prior(params.variance)
 
+    def update(self, params, stats, ridge, square=None):
+        new = params._replace(variance=self.scale_.update(params.variance, stats.weight, square + ridge))
+        return self.update_own(new, params.variance, stats) if self.own_scalars else new
+
+    def update_own(self, params, variance, stats):
+        """Parameters with new scalars besides the variance; `variance` is that at which the sums `stats` were made."""
+        return params
+
     def gradient(self, params, stats, ridge, square=None):
         parts = [self.scale_.gradient(params.variance, stats.weight, square + ridge)]
         for scalar, slope in zip(self.scalars[1:], self.own_slopes(params, stats), strict=True):

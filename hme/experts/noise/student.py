@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.polynomial.polynomial import polyval
-from scipy.special import ndtri, polygamma, stdtrit
+from numpy.polynomial.polynomial import polyder, polyval
+from scipy.special import ndtri, stdtrit
 
 from ...distributions import Student
 from ...distributions.student import constant_derivatives, log_density
@@ -19,9 +19,7 @@ __all__ = ["StudentNoise", "StudentParams", "StudentReport"]
 DF_RANGE, DF_START = (0.5, 1e6), 4.0  # at the upper end the density agrees with the Gaussian one to six digits
 LARGEST_CHANGE = 3.0  # largest factor by which one step may change the degrees of freedom
 NEAR_GAUSSIAN = 0.02  # below this 1 / df may move freely, since the log-likelihood is smooth in 1 / df down to 0
-# Coefficients of the series of the two functions in `tail_derivatives`, in powers of z.
-RATIO = [(-1.0) ** k * (k + 1) / (k + 2) for k in range(8)]
-CHANGE = [-((-1.0) ** k) * (k + 1) * (k + 2) / (k + 3) for k in range(8)]
+RATIO = [(-1.0) ** k * (k + 1) / (k + 2) for k in range(9)]  # of a series in powers of z, see `tail_derivatives`
 
 
 class StudentParams(NamedTuple):
@@ -90,26 +88,23 @@ class StudentNoise(ReweightedNoise):
 
     # -- scale and degrees of freedom --------------------------------------------------------------------------------
 
-    def update(self, params, stats, ridge, square=None):
-        """Maximise Q over the scale, and take a Newton step of 1 / df on the log-likelihood, eq. (df-update)."""
-        variance = self.scale_.update(params.variance, stats.weight, square + ridge)
-        if not self.estimated:
-            return params._replace(variance=variance)
+    def update_own(self, params, variance, stats):
+        """A Newton step of 1 / df on the log-likelihood, eq. (df-update)."""
         inverse = 1.0 / params.df
         slope, curvature = self._by_inverse(inverse, stats)
         # The slope at the new scale, to first order.
-        slope = slope + common(stats.sums[..., 2] * np.log(variance / params.variance), self.shared_df)
+        slope = slope + common(stats.sums[..., 2] * np.log(params.variance / variance), self.shared_df)
         step = np.divide(slope, curvature, out=np.zeros_like(slope), where=curvature > 0)
         lower = np.where(inverse > NEAR_GAUSSIAN, inverse / LARGEST_CHANGE, 0.0)
         upper = np.maximum(inverse * LARGEST_CHANGE, NEAR_GAUSSIAN)
         new = np.clip(inverse + step, np.maximum(lower, 1.0 / DF_RANGE[1]), np.minimum(upper, 1.0 / DF_RANGE[0]))
-        return params._replace(variance=variance, df=1.0 / new)
+        return params._replace(df=1.0 / new)
 
     def _by_inverse(self, inverse, stats):
         """Slope (K, T) of the log-likelihood with respect to 1 / df, and its curvature, at least the expected one."""
         (slope, second), weight = constant_derivatives(inverse), stats.weight[:, None]
         observed = common(-weight * second - stats.sums[..., 1], self.shared_df)
-        expected = common(weight * information(inverse), self.shared_df)
+        expected = common(weight * information(inverse, slope, second), self.shared_df)
         return common(weight * slope + stats.sums[..., 0], self.shared_df), np.maximum(observed, expected)
 
     def own_slopes(self, params, stats):
@@ -151,14 +146,16 @@ def tail_derivatives(square, inverse):
     # (log(1 + z) - z / (1 + z)) / z^2 and its derivative; series replace them for small z, where digits cancel. For
     # others the powers of z are those of `square` but for `reach`: squares of far rows may be out of range.
     ratio = np.where(small, polyval(few, RATIO), np.log1p(z) - z * shrunk)
-    change = np.where(small, polyval(few, CHANGE), (z * shrunk) ** 2 - 2.0 * ratio)
+    change = np.where(small, polyval(few, polyder(RATIO)), (z * shrunk) ** 2 - 2.0 * ratio)
     half = 0.5 * square * shrunk
     by_inverse, twice = 0.5 * reach**2 * ratio - half, 0.5 * reach**3 * change + half * (square * shrunk)
     return by_inverse, twice, half * (1.0 - square) * shrunk
 
 
-def information(inverse):
-    """Expected information of a row about `inverse` for fixed scale and location, eq. (df-information)."""
-    df = np.minimum(1.0 / inverse, 200.0)  # there the information is near its limit, 7 / 2; beyond, digits cancel
-    by_df = 0.25 * (polygamma(1, df / 2.0) - polygamma(1, (df + 1.0) / 2.0))
-    return df**4 * (by_df - (df + 5.0) / (2.0 * df * (df + 1.0) * (df + 3.0)))
+def information(inverse, slope, second):
+    """Expected information of a row about `inverse` for fixed scale and location, eq. (df-information).
+
+    `slope` and `second` are the `constant_derivatives`.
+    """
+    df = 1.0 / inverse
+    return -second - df * (2.0 * slope + 0.5 * df * (df - 3.0) / ((df + 1.0) * (df + 3.0)))

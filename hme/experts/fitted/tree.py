@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, export_text
 
-from ..numerics.checks import check_int, check_real
-from .fitted import FittedExpert
+from ...numerics.checks import check_int, check_real
+from .base import FittedExpert
 
 __all__ = ["TreeExpert"]
 

@@ -8,21 +8,21 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.tree import DecisionTreeRegressor
 
-from ..model.parts import UnusablePart, first_of, lent, quiet, renamed
-from ..model.refits import STEP, fit_to, name_of, resample, rows_of, size_of, weight_name
-from ..model.traits import Traits
-from ..numerics import statistics
-from ..numerics.checks import check_choice, check_int, check_real, check_real_or
-from ..numerics.coordinates import Coordinates
-from ..numerics.rank import n_aliased
-from .base import RefitExpert
-from .laplace import LaplaceExpert
-from .noise.classes import Classes
-from .noise.gaussian import GaussianNoise, LinearParams
-from .noise.numbers import Numbers
-from .noise.pooled import pooled_fit
-from .noise.scale import check_scale
-from .student import StudentExpert
+from ...model.parts import UnusablePart, first_of, lent, quiet, renamed
+from ...model.refits import STEP, fit_to, name_of, resample, rows_of, size_of, weight_name
+from ...model.traits import Traits
+from ...numerics import statistics
+from ...numerics.checks import check_choice, check_int, check_real, check_real_or
+from ...numerics.coordinates import Coordinates
+from ...numerics.rank import n_aliased
+from ..base import RefitExpert
+from ..laplace import LaplaceExpert
+from ..noise.classes import Classes
+from ..noise.gaussian import GaussianNoise, LinearParams
+from ..noise.numbers import Numbers
+from ..noise.pooled import pooled_fit
+from ..noise.scale import check_scale
+from ..student import StudentExpert
 
 __all__ = ["FittedExpert"]
 

@@ -7,9 +7,9 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.validation import check_is_fitted
 
-from ..model.refits import seeded, tag_of
-from .fitted import FittedExpert
-from .noise.numbers import EstimatorParams
+from ...model.refits import seeded, tag_of
+from ..noise.numbers import EstimatorParams
+from .base import FittedExpert
 
 __all__ = ["EstimatorExpert", "EstimatorParams"]
 
