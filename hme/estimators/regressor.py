@@ -211,33 +211,13 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
             self.uncertainty_ = cross_fit.uncertainty(kept.mixture, kept.rows, kept.fit, options)
         return self
 
-    def fit_for_search(self, X, y, sample_weight=None):
-        """Fit the mixture without what is for the final one only: pushes off saddles, and what the predictive density
-        adds to the plug-in one.
-
-        For searches that score many mixtures; `uncertainty_` is None.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, p)
-        y : array-like of shape (n,) or (n, T)
-        sample_weight : array-like of shape (n,) or None
-
-        Returns
-        -------
-        self
-        """
-        with unchanged_on_error(self):
-            self._fit(X, y, sample_weight, None, None, options={"climbs": False})
-            self.uncertainty_ = None
-        return self
-
     def _fit(self, X, y, sample_weight, groups, labels, options=(), **arguments):
         """Bind, start, run and keep; the fit that is kept, and the options of EM."""
         given = read(self, X, y, sample_weight, groups, labels, **arguments)
         bound = bind(self, given)
         begun = start(self, given, bound, **dict(options))
-        return keep(self, given, bound, begun, begun.run()), begun.options
+        kept, self.uncertainty_ = keep(self, given, bound, begun, begun.run()), None
+        return kept, begun.options
 
     def responsibilities(self, X, y, *, offset=None, trials=None, groups=None):
         """Posterior of every expert, having seen y, (n, K), eqs. (responsibility), (group).

@@ -45,7 +45,11 @@ class BaseStacking(Versioned, Composition):
         Of the errors in `choice_`.
     mixtures : class
         Of the mixture over the models.
+    corrects : bool
+        Whether `_correct` asks for models of fewer rows.
     """
+
+    corrects = False
 
     def __init__(
         self,
@@ -72,7 +76,10 @@ class BaseStacking(Versioned, Composition):
 
     @abstractmethod
     def read_target(self, y):
-        """The validated target (n,) of a fit; a classifier gets its `classes_`."""
+        """The validated target (n,) of a fit."""
+
+    def read_classes(self, y):
+        """Take the classes of the rows that have weight, if there are classes."""
 
     @abstractmethod
     def _columns_of(self, predictions):
@@ -89,6 +96,9 @@ class BaseStacking(Versioned, Composition):
     @abstractmethod
     def _scores(self, fitted, table, y):
         """Log scores (n,) and losses (n,) of a fitted mixture."""
+
+    def _correct(self, columns, first, y):
+        """What else is learned from the first level, once the second one is fitted."""
 
     # -- fitting -------------------------------------------------------------------------------------------------------
 
@@ -139,14 +149,14 @@ class BaseStacking(Versioned, Composition):
         folds = folds_of(None if prefit else self.cv, sources, columns, groups)
         if models is None:
             models = default_models(sources, folds, seed)
-        first = of_fitted(models, sources) if prefit else cross_fitted(models, sources, folds, self.n_jobs)
+        first = of_fitted(models, sources) if prefit else cross_fitted(models, sources, folds, self.n_jobs, fewer=self.corrects)
         names = [name for name, _ in models]
         self.level_one_ = level.over(self._column_names(names), self.passthrough)
         problem = Problem.of(
             self.level_one_, self._columns_of(first.predictions), columns, sources, folds, self.measure
         )
         said = first.said + self._fit_final(problem, names, seed)
-        self.scale_ = 1.0 if first.fewer is None else self._scale(problem, columns, first, sources.y)
+        self._correct(columns, first, sources.y)
         self.estimators_, self.names_ = first.models, names
         self.seconds_ = dict(zip(names, first.seconds.tolist(), strict=True))
         self.named_estimators_ = Bunch(**dict(zip(names, first.models, strict=True)))
@@ -276,6 +286,20 @@ class BaseStacking(Versioned, Composition):
         ndarray of shape (n, K)
         """
         return self.final_estimator_.gate_proba(self.level_one(X))
+
+    def responsibilities(self, X, y):
+        """Posterior of every expert, having seen y, eq. (responsibility).
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n, p)
+        y : array-like of shape (n,)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+        """
+        return self.final_estimator_.responsibilities(self.level_one(X), y)
 
     # -- for scikit-learn ----------------------------------------------------------------------------------------------
 

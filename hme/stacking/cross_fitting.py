@@ -112,7 +112,7 @@ def _by_content(n_folds, sources, numbers):
     return [(np.flatnonzero(number != f), np.flatnonzero(number == f)) for f in range(n_folds)]
 
 
-def cross_fitted(models, sources, folds, n_jobs=None):
+def cross_fitted(models, sources, folds, n_jobs=None, fewer=False):
     """Fit every model to all rows, and without each fold.
 
     Parameters
@@ -121,13 +121,15 @@ def cross_fitted(models, sources, folds, n_jobs=None):
     sources : Sources
     folds : list of (train, test)
     n_jobs : int or None
+    fewer : bool
+        Whether models are fitted without two folds too, where there are three.
 
     Returns
     -------
     CrossFit
     """
     everything = np.arange(len(sources.y))
-    two = _two_folds(folds)
+    two = _two_folds(folds) if fewer else []
     parts = [(everything, everything[:0]), *folds, *two]
     tasks = [(name, model, train, test) for name, model in models for train, test in parts]
     done = Parallel(n_jobs=n_jobs)(
@@ -136,7 +138,7 @@ def cross_fitted(models, sources, folds, n_jobs=None):
     )
     C = () if sources.classes is None else (len(sources.classes),)
     predictions = np.full((len(everything), len(models), *C), np.nan)
-    fewer = np.full_like(predictions, np.nan)
+    of_fewer = np.full_like(predictions, np.nan)
     seconds, fitted, said = np.zeros(len(models)), [], []
     for number, ((name, _, _, test), (model, answer, used, sentence)) in enumerate(zip(tasks, done, strict=True)):
         m, part = divmod(number, len(parts))
@@ -144,13 +146,13 @@ def cross_fitted(models, sources, folds, n_jobs=None):
         if part == 0:
             fitted.append(model)
         else:
-            (fewer if part > len(folds) else predictions)[test, m] = answer
+            (of_fewer if part > len(folds) else predictions)[test, m] = answer
         if sentence and not any(earlier.startswith(f"{name}: ") for earlier in said):
             said.append(f"{name}: {sentence}")
     if two:
         (train, test), n = two[0], len(everything)
-        fewer = Fewer(test, fewer[test], len(train) / n, np.mean([len(fold[0]) for fold in folds[:2]]) / n)
-    return CrossFit(fitted, predictions, fewer if two else None, seconds, said)
+        both = Fewer(test, of_fewer[test], len(train) / n, np.mean([len(fold[0]) for fold in folds[:2]]) / n)
+    return CrossFit(fitted, predictions, both if two else None, seconds, said)
 
 
 def _two_folds(folds):

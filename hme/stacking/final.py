@@ -11,7 +11,10 @@ __all__ = ["Candidate", "Choice", "Problem", "choose"]
 DEEPEST = 3
 FEW = 3000  # rows up to which nothing is saved
 SCORED = 1500  # rows that are scored, at least, in as few folds as hold so many
-KINDS = "noises of one stack", "stacks close to one", "stacks"
+KINDS = {
+    "RMSE": ("one stack", "noises of one stack", "stacks close to one", "stacks"),
+    "log loss": ("one pool", "pools of equal weights", "pools close to one", "pools"),
+}
 WORSE = 0.005  # by which the error may be larger than the smallest one, as a share of it
 TINY = 1e-300
 CLOSE = 0.25  # standard errors of a difference of log scores that count as none
@@ -35,11 +38,10 @@ class Candidate(NamedTuple):
     depth: int = 0
     heavy: bool = True
 
-    def __str__(self):
-        noise = "Student" if self.heavy else "normal"
-        if self.depth == 0:
-            return f"one stack, {noise} noise"
-        return f"{2**self.depth} {KINDS[self.freedom]}, {noise} noise"
+    def called(self, kinds, noise):
+        """In words, given what one expert and several of each kind are called, and whether noise is told."""
+        what = kinds[0] if self.depth == 0 else f"{2**self.depth} {kinds[1 + self.freedom]}"
+        return f"{what}, {'Student' if self.heavy else 'normal'} noise" if noise else what
 
 
 class Problem(NamedTuple):
@@ -117,7 +119,8 @@ class Choice(list):
         return type(self), (list(self), self.chosen, self.measure)
 
     def table(self):
-        cells = [[str(one.candidate), one.log_score, one.error, one.candidate == self.chosen] for one in self]
+        words = KINDS[self.measure], self.measure == "RMSE"
+        cells = [[one.candidate.called(*words), one.log_score, one.error, one.candidate == self.chosen] for one in self]
         return Table(["mixture", "log score", self.measure, "chosen"], cells, "Mixtures over the models, by held-out rows")
 
     def __str__(self):
@@ -169,7 +172,7 @@ def choose(problem, make, score, several):
         for depth in range(2, DEEPEST + 1):
             scored(kind, depth)
     best = max(tried, key=_merit).candidate
-    if best.depth:
+    if best.depth and problem.measure == "RMSE":
         scored(best.freedom, best.depth, False)
     bound = min(one.error for one in tried) * (1.0 + WORSE)
     able = sorted((one for one in tried if one.error <= bound), key=lambda one: one.candidate)

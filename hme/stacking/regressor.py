@@ -111,6 +111,7 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
     method = "predict"
     measure = "RMSE"
     mixtures = HMERegressor
+    corrects = True
 
     # -- the target, the second level ----------------------------------------------------------------------------------
 
@@ -144,15 +145,18 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         dist = fitted.predict_dist(table)
         return log_scores(dist, y, self.values_), (y - dist.mean()) ** 2
 
-    def _scale(self, problem, columns, first, y):
-        """How much smaller errors are with models of all rows, by a power law through two smaller numbers of rows."""
+    def _correct(self, columns, first, y):
+        """How much smaller errors are with models of all rows: a power law through two smaller numbers of rows."""
+        self.scale_ = 1.0
+        if first.fewer is None:
+            return
         rows, level, final = first.fewer.rows, self.level_one_, self.final_estimator_
         seen = np.isfinite(first.predictions[rows]).all(axis=1)
         rows, tables = rows[seen], (first.fewer.predictions[seen], first.predictions[rows[seen]])
         few, more = (np.abs(y[rows] - final.predict(level.join(table, columns[rows]))).mean() for table in tables)
         steps = np.log(first.fewer.share_of_folds / first.fewer.share)
         rate = np.clip(np.log(few / more) / steps, 0.0, FASTEST) if few > 0 and more > 0 else 0.0
-        return float(first.fewer.share_of_folds**rate)
+        self.scale_ = float(first.fewer.share_of_folds**rate)
 
     # -- the predict side ----------------------------------------------------------------------------------------------
 

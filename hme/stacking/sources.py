@@ -77,6 +77,7 @@ def read(stack, X, y, sample_weight, groups, fit_params):
     kept = np.flatnonzero(weight > 0)
     if not len(kept):
         raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")
+    stack.read_classes(y[kept])
     arguments = _routed(stack, sample_weight, groups, fit_params)
     sources = Sources(table, y, weight, sample_weight is not None, getattr(stack, "classes_", None), arguments)
     return sources.at(kept), None if groups is None else np.asarray(groups)[kept], kept
