@@ -28,6 +28,7 @@ from .sources import read
 __all__ = ["BaseStacking"]
 
 GATE_ALPHA = 1.0
+MOST_SWEEPS = 100
 TOL = 1e-3  # nats per unit of weight still to be had, in the mixture over the models
 
 
@@ -155,7 +156,9 @@ class BaseStacking(Versioned, Composition):
         problem = Problem.of(
             self.level_one_, self._columns_of(first.predictions), columns, sources, folds, self.measure
         )
-        said = first.said + self._fit_final(problem, names, seed)
+        # The default models are ours; what they warn of is nothing that a user could mend.
+        said = first.said if self.estimators is not None else []
+        said = said + self._fit_final(problem, names, seed)
         self._correct(columns, first, sources.y)
         self.estimators_, self.names_ = first.models, names
         self.seconds_ = dict(zip(names, first.seconds.tolist(), strict=True))
@@ -175,7 +178,8 @@ class BaseStacking(Versioned, Composition):
             final = self._mixture(self.choice_.chosen, seed)
         with quiet() as caught:
             self.final_estimator_ = final.fit(problem.table, problem.y, problem.weight)
-        return [first_of(caught, final)] if caught else []
+        # What a mixture that was chosen here warns of has been counted by its log score.
+        return [first_of(caught, final)] if caught and self.final_estimator is not None else []
 
     def _mixture(self, candidate, seed):
         """The mixture of a `Candidate`, not fitted."""
@@ -188,6 +192,7 @@ class BaseStacking(Versioned, Composition):
             gate_features=gates,
             start="model_tree",
             tol=TOL,
+            max_iter=MOST_SWEEPS,
             random_state=seed,
         )
 

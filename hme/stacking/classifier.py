@@ -14,7 +14,7 @@ from .base import BaseStacking
 __all__ = ["HMEStackingClassifier"]
 
 SMALLEST = 1e-4  # probabilities are clipped to at least this before their logarithms are combined
-ALPHA = 1.0, 30.0, 1.0  # shrinkage of the experts towards one pool, by their freedom
+ALPHA = 30.0, 30.0, 3.0  # shrinkage of the experts towards one pool, by their freedom
 
 
 class HMEStackingClassifier(ClassifierMixin, BaseStacking):

@@ -17,6 +17,7 @@ from .preparation import preparation
 __all__ = ["default_models"]
 
 LARGEST_PROCESS = 1500  # rows below which a Gaussian process is one of the models
+BRIEF = {"tol": 1e-3, "max_iter": 100}  # of the mixture of experts: its mean is what counts
 
 
 def default_models(sources, folds, random_state):
@@ -37,11 +38,11 @@ def default_models(sources, folds, random_state):
     boosting = chosen_boosting(sources, folds, columns, random_state)
     if sources.classes is None:
         forest = ExtraTreesRegressor(200, random_state=random_state)
-        models = [("boosting", boosting), ("extra_trees", forest), ("ridge", Ridge()), ("hme", HMERegressor(tol=1e-3))]
+        models = [("boosting", boosting), ("extra_trees", forest), ("ridge", Ridge()), ("hme", HMERegressor(**BRIEF))]
         if len(sources.y) < LARGEST_PROCESS:
             models.append(("gaussian_process", BoundedGaussianProcess()))
     else:
         forest = ExtraTreesClassifier(200, random_state=random_state)
         linear = LogisticRegression(max_iter=1000)
-        models = [("boosting", boosting), ("extra_trees", forest), ("logistic", linear), ("hme", HMEClassifier(tol=1e-3))]
+        models = [("boosting", boosting), ("extra_trees", forest), ("logistic", linear), ("hme", HMEClassifier(**BRIEF))]
     return [(name, make_pipeline(preparation(sources.table, scale=True), model)) for name, model in models]

@@ -17,7 +17,7 @@ KINDS = {
 }
 WORSE = 0.005  # by which the error may be larger than the smallest one, as a share of it
 TINY = 1e-300
-CLOSE = 0.25  # standard errors of a difference of log scores that count as none
+CLOSE, APART = 0.25, 1.0  # standard errors of a log score that are no reason for a tree, and for several stacks
 
 
 class Candidate(NamedTuple):
@@ -144,7 +144,8 @@ def choose(problem, make, score, several):
 
     One stack comes first, then two experts of each kind. The best kind goes on to `DEEPEST` levels, of up to `FEW` rows
     noises of one stack do too; the best of all, with normal noise, comes last. Of those whose error is within `WORSE` of
-    the smallest, the simplest is taken whose log score is within `CLOSE` standard errors of the best one's.
+    the smallest, the simplest is taken whose log score is within `CLOSE` standard errors of the best one's, or within
+    `APART` if the best has several stacks and this one has not.
 
     Parameters
     ----------
@@ -178,7 +179,7 @@ def choose(problem, make, score, several):
     able = sorted((one for one in tried if one.error <= bound), key=lambda one: one.candidate)
     best = max(able, key=lambda one: one.log_score)
     weight = np.concatenate([problem.weight[test] for _, test in problem.searched()])
-    chosen = next(one for one in able if best.log_score - one.log_score <= CLOSE * _error(best.rows - one.rows, weight))
+    chosen = next(one for one in able if _as_good(one, best, weight))
     return Choice(tried, chosen.candidate, problem.measure)
 
 
@@ -199,6 +200,12 @@ def _scored(problem, make, score, candidate):
     loss = np.average(np.concatenate(losses), weights=weight)
     error = np.sqrt(loss) if problem.measure == "RMSE" else loss
     return Scored(candidate, float(np.average(rows, weights=weight)), float(error), rows)
+
+
+def _as_good(one, best, weight):
+    """Whether a simpler candidate is hardly worse than the best one."""
+    factor = APART if best.candidate.freedom > one.candidate.freedom == 0 else CLOSE
+    return best.log_score - one.log_score <= factor * _error(best.rows - one.rows, weight)
 
 
 def _error(differences, weight):

@@ -18,7 +18,7 @@ __all__ = ["HMEStackingRegressor"]
 
 FASTEST = 0.5  # power of the number of rows with which errors of models fall, at most
 
-ALPHA = 30.0, 30.0, 1.0  # shrinkage of the experts towards one stack, by their freedom
+ALPHA = 30.0, 30.0, 3.0  # shrinkage of the experts towards one stack, by their freedom
 THROUGH = 10.0  # times as much with columns of X beside the predictions
 
 
