@@ -31,7 +31,8 @@ class InverseGaussian(Positive):
         """Standardised distances a and b, eq. (inverse-gaussian-cdf), and the second term of the tails."""
         root = 1.0 / (np.sqrt(self.dispersion) * np.sqrt(y))
         a, b = root * ((y - self.expected) / self.expected), root * (y / self.expected + 1.0)
-        return a, 0.5 * np.exp(-0.5 * a**2) * erfcx(b / np.sqrt(2.0))
+        with np.errstate(over="ignore"):
+            return a, 0.5 * np.exp(-0.5 * a**2) * erfcx(b / np.sqrt(2.0))
 
     def _cdf(self, y):
         a, other = self._terms(y)
@@ -47,9 +48,11 @@ class InverseGaussian(Positive):
 
     def _at(self, z):
         """Where a is z: near the quantile of probability ndtr(z)."""
-        step = 0.5 * z * np.sqrt(self.dispersion * self.expected)
+        step = 0.5 * z * np.sqrt(self.dispersion) * np.sqrt(self.expected)
         t = np.abs(step) + np.hypot(step, 1.0)  # t - 1 / t = 2 |step|, without cancellation
-        return self.expected * np.where(step >= 0, t, 1.0 / t) ** 2
+        with np.errstate(over="ignore"):
+            square = (np.sqrt(self.expected) * np.where(step >= 0, t, 1.0 / t)) ** 2
+        return np.clip(square, np.finfo(float).tiny, np.finfo(float).max)
 
     def icdf(self, q):
         return self._quantile(q, self._at(ndtri(q)), upper=False)
@@ -68,7 +71,9 @@ class InverseGaussian(Positive):
 
         # The second term of the tails is positive, so that no quantile is above the guess.
         low, high = np.full_like(x, -745.0), x + 1e-8
-        return np.exp(tail_roots(terms, p, x, low, high, upper, 1e-14)).reshape(self.shape, order="F")
+        with np.errstate(over="ignore"):  # far from the quantile
+            roots = tail_roots(terms, p, x, low, high, upper, 1e-14)
+        return np.exp(roots).reshape(self.shape, order="F")
 
     def mode(self):
         half = 1.5 * self.dispersion * self.expected

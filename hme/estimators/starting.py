@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import joblib
 
 from ..fitting import restarts, starts
+from ..inference.uphill import way_up
 from .binding import continues
 from .settings import options, preferred
 
@@ -48,7 +49,8 @@ def start(model, given, bound, **changes):
     Start
     """
     mixture, rows, tree = bound.mixture, bound.rows, bound.tree
-    em_options, fitted_on = options(model)._replace(**changes), _fingerprint(model, given, bound)
+    em_options = options(model)._replace(look=partial(way_up, columns=bound.columns), **changes)
+    fitted_on = _fingerprint(model, given, bound)
     if continues(model):
         params = _continued(model, bound, fitted_on)
         again = partial(_run_again, mixture, rows, params, em_options, model._earlier.reached)

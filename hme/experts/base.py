@@ -32,10 +32,13 @@ class Expert(BaseEstimator, ABC):
     adjustable : frozenset of str
         Hyper-parameters that may change between a fit and a warm start that continues it: those that set the strength
         of something, such as a penalty, and not the structure of the model.
+    scales : tuple of str
+        Fields of the parameters that are positive by their nature, such as variances: leaps change them by factors.
     """
 
     traits = Traits()
     adjustable = frozenset()
+    scales = ()
 
     # -- what the family is ------------------------------------------------------------------------------------------
 
@@ -185,8 +188,8 @@ class Expert(BaseEstimator, ABC):
         raise NotImplementedError(f"{type(self).__name__} has no lasso.")
 
     def interpolate(self, old, new, step):
-        """Parameters between two earlier ones, used to shorten a step that decreased the objective."""
-        return statistics.interpolate(old, new, step)
+        """Parameters between two earlier ones, to shorten a step that decreased the objective, or beyond, to leap."""
+        return statistics.interpolate(old, new, step, self.scales)
 
     def take(self, params, index):
         """Parameters of the experts in `index`, in that order."""

@@ -66,6 +66,7 @@ class ConstantExpert(AdditiveExpert):
                 shared_variance=self.shared_variance,
             )
         bound.family_ = family.bind(_intercept(rows), design.intercept())
+        bound.scales = bound.family_.scales
         return bound
 
     def start(self, n_experts):

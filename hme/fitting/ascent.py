@@ -22,6 +22,9 @@ TWIN = 0.05
 DIVIDED, NUDGED = 4.0, 0.3
 # Sweeps from a push before its course is judged, at most, and how often a fit is pushed.
 SWEEPS, MOST_SWEEPS, MOST_CLIMBS = 10, 50, 5
+CERTAIN = 1e-9  # gain along a direction of ascent that is none of rounding
+FINER = 0.1  # of `tol`, once there was such a direction
+CHEAP = 16384  # rows times leaves up to which sweeps are cheap
 RIDGE = 0.1  # of the common fit of twins, whose residuals divide their rows
 
 
@@ -42,24 +45,36 @@ def climb(mixture, rows, fit, options):
     Fit
         Its reason is "saddle" where a way up is known and no sweeps are left to go it.
     """
+    max_iter, looked = options.max_iter, False
     for _ in range(MOST_CLIMBS):
         if not fit.converged or mixture.n_leaves(fit.params) == 1:
             return fit
-        higher = _higher(mixture, rows, fit, options)
+        higher = _pushed(mixture, rows, fit, options)
+        if higher is None:
+            higher, looked = _seen(mixture, rows, fit, options), True
         if higher is None:
             return fit
-        left = options.max_iter - fit.n_iter
+        left = max_iter - fit.n_iter
         if left < 1:
             return fit._replace(reason="saddle")
+        if looked:  # a slow way, along which less was left to gain than there is
+            options = options._replace(tol=FINER * options.tol)
         go_on = em.fit(mixture, rows, higher, options.after(fit.n_iter, left))
         fit = go_on._replace(history=em.History.joined([fit.history, go_on.history]))
+    if fit.converged and looked and _seen(mixture, rows, fit, options) is not None:
+        return fit._replace(reason="saddle")
     return fit
 
 
-def _higher(mixture, rows, fit, options):
+def _seen(mixture, rows, fit, options):
+    """Parameters of a higher objective along a direction of ascent at the end of a fit, or None."""
+    return None if options.look is None else options.look(mixture, rows, fit, least=fit.objective + CERTAIN)
+
+
+def _pushed(mixture, rows, fit, options):
     """Parameters of a higher objective than a fit has, to which a push and a few sweeps lead, or None."""
     least = fit.objective + max(options.tol, 1e-9)
-    quiet = em.Options(SWEEPS, 0.0)
+    quiet, left = em.Options(SWEEPS, 0.0), _sweeps(mixture, rows, fit)
     for log_label in pushes(mixture, rows, fit.params):
         pushed = log_label if rows.log_label is None else rows.log_label + log_label
         with np.errstate(all="ignore"):
@@ -75,17 +90,26 @@ def _higher(mixture, rows, fit, options):
             if run.objective > least:
                 return run.params
             reached.extend(run.history.objective[run.history.accepted])
+            left -= run.n_iter
+            if left < 0:
+                return None
             if limit(reached) <= least or run.reason != "max_iter":
                 break
             params = run.params
     return None
 
 
+def _sweeps(mixture, rows, fit):
+    """Sweeps that may be spent on pushes: where one is costly, no more than the fit itself has taken."""
+    costly = rows.n_rows * mixture.n_leaves(fit.params) > CHEAP
+    return max(fit.n_iter, SWEEPS) if costly else np.inf
+
+
 def pushes(mixture, rows, params):
     """Label priors (n, K) of rows, each a push away from `params`, made when they are asked for."""
     resp = rows.spread(mixture.posterior(params, rows)[1])
     log_prob = mixture.expert.log_prob(params.experts, rows)
-    Y, X = targets_of(rows._replace(y=mixture.expert.start_target(rows))), dense(rows.X)
+    Y, X = targets_of(rows._replace(y=mixture.expert.start_target(rows))), dense(rows.X, rows.weight)
     for k, other in _twins(log_prob, resp * rows.weight[:, None]):
         weight = (resp[:, k] + resp[:, other]) * rows.weight
         for score in _divisions(X, Y, weight):

@@ -81,8 +81,9 @@ def _parts(mixture, rows, params, options):
     None after an interrupt.
     """
     algorithm = "hard" if options.algorithm[-1] == "hard" else "em"
+    # What is measured is the maximum where the fit stands: its parts climb to no other one.
     options = options._replace(
-        max_iter=min(SWEEPS, options.max_iter), tol=TOL, callback=None, verbose=0, algorithm=(algorithm,)
+        max_iter=min(SWEEPS, options.max_iter), tol=TOL, callback=None, climbs=False, verbose=0, algorithm=(algorithm,)
     )
     fold, parts = fold_numbers(rows) % (FOLDS if mixture.n_leaves(params) > 1 else FOLDS_OF_ONE), []
     if not fold.any():  # all rows are equal

@@ -37,6 +37,9 @@ class Options(NamedTuple):
         as not accepted; it is followed by an M-step, whose result is kept only if the objective has not fallen.
     climbs : bool
         Whether a fit that has converged is pushed off the point where it stands, see `ascent.climb`.
+    look : callable or None
+        ``look(mixture, rows, fit, least=objective)`` returns parameters of a higher objective near the end of a fit, or
+        None: what `ascent.climb` asks where no push leads up.
     settled : bool
         Whether the run continues one whose early sweeps are over, so that EM may leap at once.
     """
@@ -49,6 +52,7 @@ class Options(NamedTuple):
     seed: Any = 0
     accelerate: bool = True
     climbs: bool = True
+    look: Callable | None = None
     settled: bool = False
 
     def after(self, done, left):

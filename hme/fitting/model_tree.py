@@ -31,7 +31,7 @@ def perturbed_model_tree(rows, tree, rng):
 def _grow(rows, tree, noise):
     """Responsibilities of the softened tree; ``noise(shape)`` multiplies the gains of splits."""
     # Splits are of the gate's columns, fits of the experts'.
-    X, fitted, Y, weight = dense(rows.Z), dense(rows.X), targets_of(rows), rows.weight
+    X, fitted, Y, weight = dense(rows.Z, rows.weight), dense(rows.X, rows.weight), targets_of(rows), rows.weight
     if fitted.shape[1] - 1 > MAX_COLUMNS:
         fitted = fitted[:, np.append(_useful(X, fitted, Y, weight), fitted.shape[1] - 1)]
     spread = np.average((Y - np.average(Y, axis=0, weights=weight)) ** 2, axis=0, weights=weight)

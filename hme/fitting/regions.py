@@ -74,9 +74,13 @@ def from_labels(labels, n_leaves, softness=0.0):
 # -- arrays ----------------------------------------------------------------------------------------------------------
 
 
-def dense(X):
-    """A design as an array."""
-    return X.toarray() if sp.issparse(X) else X
+def dense(X, weight):
+    """A design as an array whose columns are centred, as those of a sparse one are not: starts have ridges."""
+    if not sp.issparse(X):
+        return X
+    X = X.toarray()
+    X[:, :-1] -= np.average(X[:, :-1], axis=0, weights=weight)
+    return X
 
 
 def targets_of(rows):
@@ -91,5 +95,5 @@ def points_of(rows):
     Y = targets_of(rows)
     mean = np.average(Y, axis=0, weights=rows.weight)
     scale = np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=rows.weight))
-    own = [] if rows.Z is rows.X else [dense(rows.Z)[:, :-1]]
-    return np.column_stack([dense(rows.X)[:, :-1], *own, (Y - mean) / np.where(scale > 0, scale, 1.0)])
+    own = [] if rows.Z is rows.X else [dense(rows.Z, rows.weight)[:, :-1]]
+    return np.column_stack([dense(rows.X, rows.weight)[:, :-1], *own, (Y - mean) / np.where(scale > 0, scale, 1.0)])

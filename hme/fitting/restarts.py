@@ -18,7 +18,8 @@ STOPS = {
     "max_iter": "EM stopped after max_iter={0} sweeps before it converged. Raise max_iter or tol",
     "stalled": "EM stopped because no part of its last step raised the objective; the gradient is {1:.1g}. Raise alpha "
     "or look for columns of very different scale",
-    "saddle": "EM stands at a saddle of the objective and max_iter={0} leaves no sweeps to leave it. Raise max_iter",
+    "saddle": "EM stands at a saddle of the objective: a way leads up from there, whose end it has not reached within "
+    "max_iter={0}. Raise max_iter or use another start",
     "max_stages": "the leaves that the gate chooses still changed after its last stage. Raise gate max_stages",
 }
 INTERRUPTED = (

@@ -47,7 +47,7 @@ def hyperplanes(rows, tree, rng):
     Each plane has a width of its own, such that about half of a leaf's share of the rows lies within it: tight regimes
     are then not washed out by wide ones.
     """
-    X, points = dense(rows.X), points_of(rows)
+    X, points = dense(rows.X, rows.weight), points_of(rows)
     Y = points[:, -targets_of(rows).shape[1] :]
     log_resp = np.empty((rows.n_rows, tree.n_leaves))
     for k in range(tree.n_leaves):
@@ -67,7 +67,7 @@ def residuals(rows, tree, rng):
     As they are, tilted along a direction in X, or multiplied by one, whichever is drawn: experts may differ in level,
     or in slope where nothing in X tells them apart.
     """
-    X, Y, weight = dense(rows.X), targets_of(rows), rows.weight
+    X, Y, weight = dense(rows.X, rows.weight), targets_of(rows), rows.weight
     gram = X.T @ (X * weight[:, None])
     left = Y - X @ solve_psd(gram + SPLIT_RIDGE * np.eye(len(gram)), X.T @ (Y * weight[:, None]))
     scale = np.sqrt(np.average(left**2, axis=0, weights=weight))
@@ -107,7 +107,7 @@ def _cut_by(rows, tree, score):
 
 def kmeans(rows, tree, rng=None):
     """k-means on the gate's standardised columns at every gating node, from cuts along the first principal axis."""
-    return _clustered(rows, tree, dense(rows.Z)[:, :-1])
+    return _clustered(rows, tree, dense(rows.Z, rows.weight)[:, :-1])
 
 
 def groups(rows, tree, rng=None):
@@ -115,7 +115,7 @@ def groups(rows, tree, rng=None):
 
     The rows of a group, unlike single ones, show the whole line of their expert. Rows without groups are groups of one.
     """
-    X, Y, weight = dense(rows.X), targets_of(rows), rows.weight
+    X, Y, weight = dense(rows.X, rows.weight), targets_of(rows), rows.weight
     ridge = np.eye(X.shape[1])
     gram = X.T @ (X * weight[:, None])
     R = Y - X @ solve_psd(gram + SPLIT_RIDGE * ridge, X.T @ (Y * weight[:, None]))

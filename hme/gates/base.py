@@ -44,10 +44,13 @@ class GateFamily(BaseEstimator, ABC):
         Hyper-parameters that may change between a fit and the warm start that continues it.
     tree : Tree or None
         The tree of a hierarchical gate; None where the shape of the model's tree means nothing to the gate.
+    scales : tuple of str
+        Fields of the parameters that are positive by their nature, such as variances: leaps change them by factors.
     """
 
     traits = GateTraits()
     adjustable = frozenset()
+    scales = ()
     tree = None
 
     # -- what the gate is ----------------------------------------------------------------------------------------------
@@ -105,8 +108,8 @@ class GateFamily(BaseEstimator, ABC):
         return np.zeros(0)
 
     def interpolate(self, old, new, step):
-        """Parameters between two that were visited, for the guard's way back."""
-        return statistics.interpolate(old, new, step)
+        """Parameters between two that were visited, for the guard's way back, or beyond them, for its leaps."""
+        return statistics.interpolate(old, new, step, self.scales)
 
     # -- what users are shown ------------------------------------------------------------------------------------------
 

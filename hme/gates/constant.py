@@ -29,6 +29,7 @@ class ConstantGate(Gate):
     """
 
     traits = GateTraits(sees_columns=False, exact=True, smooth=True, sparse_input=True)
+    scales = ("proportion",)
 
     def init(self, rows, resp):
         return self.update(None, self.statistics(None, rows, resp))

@@ -100,6 +100,7 @@ class GaussianGate(Gate):
         check_choice(self.covariance_type, "covariance_type", ("full", "tied", "diag"))
         check_prior(self.covariance_prior, "covariance_prior")
         bound = super().bind(rows, design)
+        bound.scales = ("proportion", "covariance") if self.covariance_type == "diag" else ("proportion",)
         fraction = self._floor_fraction()
         columns = _columns(rows)
         bound.center_, std = moments(columns, rows.weight)

@@ -67,14 +67,11 @@ class Rows(NamedTuple):
 
     def n_different(self, enough):
         """Number of rows whose content differs, or of groups where these are fewer; counted up to `enough` or more."""
-        n_heads = self.n_rows if self.group is None else len(self.firsts())
-        size, found = 2 * enough, 0
-        while n_heads >= enough > found:
+        found, size = 0, 0
+        while found < enough and size < self.n_rows:
+            size = int(min(max(2 * enough, 8 * size), self.n_rows))
             found = _n_different(self[:size])
-            if size >= self.n_rows:
-                break
-            size *= 8
-        return min(found, n_heads) if n_heads >= enough else n_heads
+        return found if self.group is None else min(found, len(self.firsts()))
 
     # -- groups ------------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,8 @@ RELAXATION = 1.8
 # next step changes the scores by more than MOVING while the decrement is less than MOVING times the squared change.
 STEEP = 30.0
 MOVING = 0.05
+# A column of a slot has settled when gradient and curvature, per unit of weight, are below this.
+SETTLED = 1e-10
 
 
 class LogitStatistics(NamedTuple):
@@ -143,13 +145,13 @@ def newton_step(coef, stats, penalty, center=0.0, used=None):
     The steps are centred: they sum to zero over the slots.
     """
     Q, C, p = coef.shape
-    gradient = objective_gradient(coef, stats, penalty, center)
+    gradient, curvature = objective_gradient(coef, stats, penalty, center), _unsettled(stats)
     if C > 2 and _exact(C, p):
-        system = hessian(stats.curvature, C).reshape(Q, C * p, C * p) + np.diag(np.tile(penalty, C))
+        system = hessian(curvature, C).reshape(Q, C * p, C * p) + np.diag(np.tile(penalty, C))
         step = solve_psd(system, gradient.reshape(Q, C * p, 1)).reshape(Q, C, p)
     else:
         # The steps of two slots are opposite, so that their joint system reduces to one with twice the curvature.
-        system = (2.0 if C == 2 else 1.0) * stats.curvature + np.diag(penalty)
+        system = (2.0 if C == 2 else 1.0) * curvature + np.diag(penalty)
         step = solve_psd(system, gradient[..., None])[..., 0]
     decrement = (step * gradient).sum(axis=(1, 2))
     # Adding the same vector to all slots changes no probability.
@@ -157,6 +159,29 @@ def newton_step(coef, stats, penalty, center=0.0, used=None):
     if used is not None:
         step[~used] = 0.0
     return step, decrement
+
+
+def _unsettled(stats):
+    """The curvature, zero along columns of slots where nothing is left to gain, so that they stay where they are.
+
+    Such is the intercept of a class that no row of an expert has, once its probability is next to nothing. By the
+    rounding of other entries its step would become any number, which then damps the steps of all others.
+    """
+    _, C, p = stats.gradient.shape
+    size, least = np.diagonal(stats.curvature, axis1=-2, axis2=-1), SETTLED * stats.total[:, None, None]
+    if (size > least).all():
+        return stats.curvature
+    small = np.abs(stats.gradient) <= least
+    if C > 2 and _exact(C, p):  # the pairs of a slot that has settled, so that common shifts stay without curvature
+        first, second = upper_triangle(C, 1)
+        of_slot = np.zeros_like(stats.gradient)
+        np.add.at(of_slot, (slice(None), first), size)
+        np.add.at(of_slot, (slice(None), second), size)
+        settled = small & (of_slot <= least)
+        settled = settled[:, first] | settled[:, second]
+    else:
+        settled = small[:, : size.shape[1]] & (size <= least)
+    return stats.curvature * ~(settled[..., :, None] | settled[..., None, :])
 
 
 def proximal(coef, stats, penalty, lasso, center=0.0, used=None):

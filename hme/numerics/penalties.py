@@ -138,7 +138,7 @@ def lasso_minimum(system, force, z, up, down=None):
     tol = _rounding(x, pull, up)
     careful = np.zeros(Q, dtype=bool)  # systems in which zeros are activated one at a time
     open_ = np.arange(Q)
-    for _ in range(MAX_ROUNDS if Q else 0):
+    for _ in range(MAX_ROUNDS if z.size else 0):  # everything may be fixed
         A_, x_, f, up_, down_ = A[open_], x[open_], pull[open_], up[open_], down[open_]
         slope = subgradient(f, x_, up_, down_)
         tol_ = tol[open_]

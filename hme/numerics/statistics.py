@@ -30,19 +30,20 @@ def concatenate(a, b):
     return type(a)(*(np.concatenate([u, v]) for u, v in zip(a, b, strict=True)))
 
 
-def interpolate(a, b, step):
+def interpolate(a, b, step, scales=()):
     """Parameters at ``a + step (b - a)``; entries that agree stay as they are, infinite ones too.
 
-    Beyond `b`, arrays of positive numbers such as variances go on by their ratio, so that they stay positive.
+    Beyond `b`, the fields named in `scales`, such as variances, go on by their ratio, so that they stay positive. For
+    others, such as coefficients that happen to be positive, the way would depend on where the zero of y is.
     """
 
-    def between(u, v):
-        if step > 1.0 and (u > 0).all() and (v > 0).all():
+    def between(name, u, v):
+        if step > 1.0 and name in scales and (u > 0).all() and (v > 0).all():
             with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the guard notices what overflows
                 return v * np.divide(v, u, out=np.ones_like(v), where=u != v) ** (step - 1.0)
         return u + step * np.subtract(v, u, out=np.zeros_like(u), where=u != v)
 
-    return type(a)(*(between(u, v) for u, v in zip(a, b, strict=True)))
+    return type(a)(*(between(name, u, v) for name, u, v in zip(a._fields, a, b, strict=True)))
 
 
 def diagonal(gram):

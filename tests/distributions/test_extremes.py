@@ -84,6 +84,12 @@ def test_inverse_gaussian_of_huge_dispersion_has_a_score_without_a_warning():
         assert np.isfinite(dist.crps([1.0])).all()
 
 
+def test_quantiles_of_inverse_gaussians_of_any_size_are_numbers():
+    dist = d.InverseGaussian(np.array([[1e150, 1e-150, 1e102]]), np.array([[1e200, 1e-200, 1e204]]))
+    for q in (1e-300, 0.05, 0.5, 0.95):
+        assert (dist.icdf(q) > 0).all() and np.isfinite(dist.icdf(q)).all()
+
+
 def test_gamma_tails_whose_argument_underflows():
     dist = d.Gamma(np.array([[1e102, 1e-100, 1e102]]), np.array([[1e6, 1e6, 0.5]]))
     y = np.full((1, 1), 2e-323)

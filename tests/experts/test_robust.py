@@ -490,3 +490,9 @@ def test_the_scale_of_laplace_noise_far_below_its_corner():
     # The density is then Gaussian, of variance corner * scale: with mean length l = r^2 / (2 corner) the scale is 2 l.
     np.testing.assert_allclose(solved(3e-14, 3.0), 1.0 / 2e-14, rtol=1e-5)
     np.testing.assert_allclose(solved(0.0, 3.0), 1e18, rtol=1e-12)
+
+
+def test_laplace_noise_of_an_expert_without_rows_is_a_number():
+    zero, one = np.zeros((2, 1)), np.ones((2, 1))
+    inverse = solve_scale(zero, zero, np.array([[0.0], [1e100]]), zero, 1e-4 * one, 1e8 * one)
+    assert np.isfinite(inverse).all() and (inverse > 0).all()

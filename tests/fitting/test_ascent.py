@@ -5,9 +5,12 @@ from itertools import product
 import numpy as np
 import pytest
 from problems import few, representative
+from saddles import NEGATIVE, ends
 
 from hme import HMEClassifier, HMERegressor
+from hme.estimators import starting
 from hme.experts import BinomialExpert, LinearExpert, PoissonExpert
+from hme.gates import SoftmaxGate
 
 N = 400
 RNG = np.random.default_rng(0)
@@ -84,3 +87,20 @@ def test_a_saddle_that_no_sweep_is_left_for_is_named():
     with pytest.warns(match="saddle|max_iter"):
         model = HMERegressor(**settings, max_iter=min(4, needed - 1)).fit(X, target("linear"))
     assert not model.converged_
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_direction_of_ascent_that_no_push_finds_is_gone(monkeypatch):
+    rng, n = np.random.default_rng(22), 150
+    X = rng.uniform(-1, 1, (n, 2))
+    kind = rng.random(n) < 1 / (1 + np.exp(-2 * X[:, 0]))
+    eta = np.where(kind, 1 + X[:, 1], -1 - X[:, 1])
+    rng.normal(size=n), rng.gamma(2, 0.5, n)
+    y = rng.poisson(np.exp(0.7 * eta)).astype(float)
+    settings = dict(expert=FAMILIES["poisson"], gate=SoftmaxGate(alpha=0.0), start="labels", random_state=22)
+    model = HMERegressor(n_experts=3, **settings).fit(X, y)
+    monkeypatch.setattr(starting, "way_up", lambda *arguments, **named: None)
+    pushed = HMERegressor(n_experts=3, **settings).fit(X, y)
+    assert pushed.converged_ and ends(pushed, X, y, {})["least"] < NEGATIVE
+    assert model.converged_ and ends(model, X, y, {})["least"] > NEGATIVE
+    assert n * (model.lower_bounds_[-1] - pushed.lower_bounds_[-1]) > 1.0

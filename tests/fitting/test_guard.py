@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from hme import HMERegressor
 from hme.experts import LinearExpert, PoissonExpert
@@ -48,6 +49,16 @@ def test_leaps_end_where_plain_steps_end_with_fewer_sweeps(family):
     assert fast.lower_bounds_[-1] == pytest.approx(plain.lower_bounds_[-1], abs=1e-7)
     assert fast.n_iter_ < 0.6 * plain.n_iter_
     assert (np.diff(fast.lower_bounds_) >= -1e-12).all() and not fast.history_.accepted.all()
+
+
+@pytest.mark.parametrize("expert", ["linear", "constant"])
+def test_leaps_do_not_depend_on_the_zero_of_y(expert):
+    x, y = overlapping()
+    model = HMERegressor(n_experts=2, gate="constant", expert=expert, start="hyperplanes", random_state=0, tol=1e-7)
+    here, there = (clone(model).fit(x, y + shift) for shift in (0.0, 8.0))  # where all coefficients are positive
+    assert not here.history_.accepted.all()
+    np.testing.assert_allclose(there.predict(x) - 8.0, here.predict(x), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(there.lower_bounds_, here.lower_bounds_, rtol=0, atol=1e-10)
 
 
 @pytest.mark.slow

@@ -120,3 +120,19 @@ def test_unused_slots_of_wide_systems_stay_out():
     np.testing.assert_allclose(
         new[1, :7], multinomial.guarded_step(coef[1:, :7], alone, penalty, 0.0, moment)[0], atol=1e-10
     )
+
+
+@pytest.mark.parametrize("C", [2, 3, 9])
+def test_a_class_without_rows_settles_and_damps_no_step(C):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=(50, 3)), np.ones(50)])
+    penalty = np.array([0.1, 0.1, 0.1, 0.0])
+    coef = 0.3 * rng.normal(size=(1, C, 4))
+    coef[:, 0, -1] = -40.0  # its probability is 1e-18, and falls with every step
+    target = np.append(np.zeros((50, 1, 1)), rng.dirichlet(np.ones(C - 1), (50, 1)), axis=2)
+    steps = []
+    for order in (np.arange(50), np.arange(50)[::-1]):
+        stats = multinomial.statistics(multinomial.log_probability(coef, X[order]), X[order], target[order])
+        steps.append(multinomial.newton_step(coef, stats, penalty)[0])
+    np.testing.assert_allclose(steps[1], steps[0], rtol=0, atol=1e-12)
+    assert abs(steps[0][0, :, -1]).max() < 3.0

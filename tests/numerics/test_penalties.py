@@ -104,6 +104,10 @@ def test_column_of_next_to_no_curvature_leaves_the_others_alone():
         assert (z[q, [2, 4]] == 0).all()
 
 
+def test_nothing_to_minimise_is_nothing():
+    assert penalties.lasso_minimum(np.zeros((2, 0, 0)), np.zeros((2, 0)), np.zeros((2, 0)), 1.0).shape == (2, 0)
+
+
 def test_entries_next_to_zero_get_there():
     """What an entry of 1e-18 gains is below the round-off of the whole penalty."""
     rng = np.random.default_rng(0)

@@ -328,7 +328,7 @@ class FittedExpert(RefitExpert):
         if not self.frozen:
             return old
         own, other = (self.answers_.Scalars(*params[3:]) for params in (old, new))
-        return type(old)(*old[:3], *statistics.interpolate(own, other, step))
+        return type(old)(*old[:3], *statistics.interpolate(own, other, step, own._fields))
 
     def n_parameters(self, params):
         learned, n_outputs = [] if self.frozen else params.estimator[:, -1], len(self.answers_.constant)

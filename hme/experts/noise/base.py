@@ -85,6 +85,11 @@ class Response(ABC):
     unit_ = 1.0  # typical size of a linear predictor,
     spread_ = 1.0  # and share of it by which linear predictors of the table differ, at most 1
 
+    @property
+    def scales(self):
+        """The fields of the parameters that are positive by their nature: all but the coefficients."""
+        return self.Params._fields[1:]
+
     # -- what a family defines ---------------------------------------------------------------------------------------
 
     @abstractmethod

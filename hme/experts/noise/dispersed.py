@@ -99,7 +99,8 @@ class DispersedResponse(Response):
         mean, dispersion = self.mean_of(eta), params.dispersion * factor
         slope = LINKS[self.link].slope(mean, eta, self.largest_)
         # The variance of the mean, to first order, in units of the variance for a dispersion of one.
-        spread = dispersion * leverage * slope**2 / self.unit_variance(mean)
+        with np.errstate(over="ignore"):  # far beyond the most that counts
+            spread = dispersion * leverage * slope**2 / self.unit_variance(mean)
         return self.joint(eta, params._replace(dispersion=dispersion + np.minimum(spread, MOST_SPREAD)), rows)
 
     def dispersion_derivatives(self, deviance, dispersion):

@@ -78,6 +78,10 @@ class GaussianNoise(Response):
         """Whether each expert has a covariance matrix."""
         return self.covariance == "full"
 
+    @property
+    def scales(self):
+        return () if self.full else super().scales
+
     # -- binding to a table ------------------------------------------------------------------------------------------
 
     def check(self):

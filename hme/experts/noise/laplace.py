@@ -17,6 +17,7 @@ __all__ = ["LaplaceNoise", "LaplaceParams", "LaplaceReport"]
 
 CORNER = 1e-4  # width of the smoothing at zero, in residual standard deviations of the pooled fit
 NEWTON_STEPS = 60
+LEAST_INVERSE = 1e-150  # of a scale, whose square is a number; an expert without rows has no better one
 GAUSSIAN = 1e5  # corner in scales beyond which the density is Gaussian
 
 
@@ -124,11 +125,11 @@ def scale_equation(inverse, count, ridge, lengths, weight, corner):
 
     The first one decreases from plus infinity.
     """
-    x = corner * inverse
+    x = np.maximum(corner * inverse, np.finfo(float).tiny)
     share = ratio(x)
     slope = count / inverse - weight * corner * (1.0 - share) - lengths - ridge * inverse
     # Where the corner is much wider than the scale, the noise is Gaussian and the difference has no digits left.
-    bend = np.where(x > GAUSSIAN, 0.5 / x**2, share**2 + share / x - 1.0)
+    bend = np.where(x > GAUSSIAN, 0.5 / np.maximum(x, GAUSSIAN) ** 2, share**2 + share / x - 1.0)
     return slope, weight * corner**2 * bend - count / inverse**2 - ridge
 
 
@@ -137,11 +138,11 @@ def solve_scale(count, ridge, lengths, weight, corner, largest):
     # With `ratio` set to zero the equation is quadratic. Its root is a lower bound, from which Newton steps increase.
     linear = lengths + weight * corner
     inverse = 2.0 * count / np.maximum(linear + np.sqrt(linear**2 + 4.0 * ridge * count), np.finfo(float).tiny)
-    inverse = np.clip(inverse, np.finfo(float).tiny, largest)
+    inverse = np.clip(inverse, LEAST_INVERSE, largest)
     for _ in range(NEWTON_STEPS):
         slope, change = scale_equation(inverse, count, ridge, lengths, weight, corner)
         step = np.divide(slope, change, out=np.zeros_like(slope), where=change < 0)
-        inverse = np.clip(inverse - step, 0.5 * inverse, largest)
+        inverse = np.clip(inverse - step, np.maximum(0.5 * inverse, LEAST_INVERSE), largest)
         if (np.abs(step) <= 1e-15 * inverse).all():
             break
     return inverse
