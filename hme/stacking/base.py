@@ -24,6 +24,7 @@ from .defaults import default_models
 from .final import Candidate, Problem, choose
 from .level_one import LevelOne
 from .sources import read
+from .worth import ablated, expert_weights
 
 __all__ = ["BaseStacking"]
 
@@ -91,8 +92,8 @@ class BaseStacking(Versioned, Composition):
         """Names of these columns, from those of the models."""
 
     @abstractmethod
-    def _experts(self, candidate):
-        """The experts of a `Candidate`."""
+    def _experts(self, candidate, level):
+        """The experts of a `Candidate`, on columns as a `LevelOne` calls them."""
 
     @abstractmethod
     def _scores(self, fitted, table, y):
@@ -150,17 +151,21 @@ class BaseStacking(Versioned, Composition):
         folds = folds_of(None if prefit else self.cv, sources, columns, groups)
         if models is None:
             models = default_models(sources, folds, seed)
-        first = of_fitted(models, sources) if prefit else cross_fitted(models, sources, folds, self.n_jobs, fewer=self.corrects)
+        first = (
+            of_fitted(models, sources)
+            if prefit
+            else cross_fitted(models, sources, folds, self.n_jobs, fewer=self.corrects)
+        )
         names = [name for name, _ in models]
         self.level_one_ = level.over(self._column_names(names), self.passthrough)
-        problem = Problem.of(
-            self.level_one_, self._columns_of(first.predictions), columns, sources, folds, self.measure
-        )
+        predicted = self._columns_of(first.predictions)
+        problem = Problem.of(self.level_one_, predicted, columns, sources.y, sources.weight, folds, self.measure)
         # The default models are ours; what they warn of is nothing that a user could mend.
         said = first.said if self.estimators is not None else []
         said = said + self._fit_final(problem, names, seed)
         self._correct(columns, first, sources.y)
-        self.estimators_, self.names_ = first.models, names
+        self.estimators_, self.names_, self.seed_ = first.models, names, seed
+        self.folds_ = [(kept[train], kept[test]) for train, test in folds]
         self.seconds_ = dict(zip(names, first.seconds.tolist(), strict=True))
         self.named_estimators_ = Bunch(**dict(zip(names, first.models, strict=True)))
         self.named_estimators_.update({name: "drop" for name, _ in self.pairs() if name not in names})
@@ -174,19 +179,21 @@ class BaseStacking(Versioned, Composition):
             self.choice_, final = None, self._given_final(seed)
         else:
             with quiet():
-                self.choice_ = choose(problem, partial(self._mixture, seed=seed), self._scores, len(names) > 1)
-            final = self._mixture(self.choice_.chosen, seed)
+                self.choice_ = choose(
+                    problem, partial(self._mixture, level=self.level_one_, seed=seed), self._scores, len(names) > 1
+                )
+            final = self._mixture(self.choice_.chosen, self.level_one_, seed)
         with quiet() as caught:
             self.final_estimator_ = final.fit(problem.table, problem.y, problem.weight)
         # What a mixture that was chosen here warns of has been counted by its log score.
         return [first_of(caught, final)] if caught and self.final_estimator is not None else []
 
-    def _mixture(self, candidate, seed):
+    def _mixture(self, candidate, level, seed):
         """The mixture of a `Candidate`, not fitted."""
-        experts, gates = self.level_one_.sides
+        experts, gates = level.sides
         return self.mixtures(
             depth=candidate.depth,
-            expert=self._experts(candidate),
+            expert=self._experts(candidate, level),
             gate=SoftmaxGate(alpha=GATE_ALPHA),
             expert_features=experts,
             gate_features=gates,
@@ -203,7 +210,7 @@ class BaseStacking(Versioned, Composition):
         final = clone(self.final_estimator)
         experts, gates = self.level_one_.sides
         unset = {"expert_features": experts, "gate_features": gates, "random_state": seed}
-        unset["expert"] = self._experts(Candidate(1, 1))
+        unset["expert"] = self._experts(Candidate(1, 1), self.level_one_)
         return final.set_params(**{name: value for name, value in unset.items() if getattr(final, name) is None})
 
     def _input_names(self):
@@ -305,6 +312,48 @@ class BaseStacking(Versioned, Composition):
         ndarray of shape (n, K)
         """
         return self.final_estimator_.responsibilities(self.level_one(X), y)
+
+    # -- which model when ----------------------------------------------------------------------------------------------
+
+    def estimator_weights(self, X):
+        """How much each model counts for a row: the sum over experts of prior times weight, eq. (model-weight).
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, M)
+            Not negative; the sum of a row is near one where the models predict what the mixture does.
+
+        Raises
+        ------
+        ValueError
+            Where weights mean nothing, because they may be negative or columns of X share in the prediction. `ablation`
+            tells what a model is worth there too.
+        """
+        check_is_fitted(self)
+        weights = expert_weights(self)
+        return self.gate_proba(X) @ weights
+
+    def ablation(self, X, y, sample_weight=None):
+        """What each model is worth: held-out scores of the mixture without it, and what it costs.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            The rows of the fit.
+
+        Returns
+        -------
+        Table
+            A row for each model: log score and error of the mixture without it, what is lost by leaving it out, and the
+            CPU seconds of its fits. The mixture keeps its kind and depth, and is fitted to the same cross-fitted
+            predictions without those of the model, on the folds of the fit.
+        """
+        check_is_fitted(self)
+        return ablated(self, X, y, sample_weight)
 
     # -- for scikit-learn ----------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """The models of a stack by their names: checks, and hyper-parameters such as ``ridge__alpha``."""
 
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 
 __all__ = ["Composition"]
 
@@ -53,7 +53,9 @@ class Composition(BaseEstimator):
     def pairs(self):
         """The pairs, as far as `estimators` is a list of them; what is not is refused in `fit`."""
         given = self.estimators if isinstance(self.estimators, list | tuple) else ()
-        return [pair for pair in given if isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)]
+        return [
+            pair for pair in given if isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)
+        ]
 
     def _models(self, method):
         """The models to fit, checked: pairs of a name and an estimator with the method that predicts."""

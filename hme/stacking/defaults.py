@@ -3,8 +3,6 @@
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
-
-
 )
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -44,5 +42,10 @@ def default_models(sources, folds, random_state):
     else:
         forest = ExtraTreesClassifier(200, random_state=random_state)
         linear = LogisticRegression(max_iter=1000)
-        models = [("boosting", boosting), ("extra_trees", forest), ("logistic", linear), ("hme", HMEClassifier(**BRIEF))]
+        models = [
+            ("boosting", boosting),
+            ("extra_trees", forest),
+            ("logistic", linear),
+            ("hme", HMEClassifier(**BRIEF)),
+        ]
     return [(name, make_pipeline(preparation(sources.table, scale=True), model)) for name, model in models]

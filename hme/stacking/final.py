@@ -6,7 +6,7 @@ import numpy as np
 
 from ..tables import Table
 
-__all__ = ["Candidate", "Choice", "Problem", "choose"]
+__all__ = ["Candidate", "Choice", "Problem", "choose", "held_out"]
 
 DEEPEST = 3
 FEW = 3000  # rows up to which nothing is saved
@@ -68,7 +68,7 @@ class Problem(NamedTuple):
     measure: str
 
     @classmethod
-    def of(cls, level, predicted, columns, sources, folds, measure):
+    def of(cls, level, predicted, columns, y, weight, folds, measure):
         """The problem of a level over columns of the models and prepared ones, which may lack rows of no test fold."""
         rows = np.flatnonzero(np.isfinite(predicted).all(axis=1))
         place = np.full(len(predicted), -1)
@@ -76,7 +76,7 @@ class Problem(NamedTuple):
         inside = [[place[part][place[part] >= 0] for part in fold] for fold in folds]
         folds = [(train, test) for train, test in inside if len(train) and len(test)]
         table = level.join(predicted[rows], columns[rows])
-        return cls(rows, table, sources.y[rows], sources.weight[rows], folds, measure)
+        return cls(rows, table, y[rows], weight[rows], folds, measure)
 
     def searched(self):
         """As few folds as hold `SCORED` rows."""
@@ -121,7 +121,9 @@ class Choice(list):
     def table(self):
         words = KINDS[self.measure], self.measure == "RMSE"
         cells = [[one.candidate.called(*words), one.log_score, one.error, one.candidate == self.chosen] for one in self]
-        return Table(["mixture", "log score", self.measure, "chosen"], cells, "Mixtures over the models, by held-out rows")
+        return Table(
+            ["mixture", "log score", self.measure, "chosen"], cells, "Mixtures over the models, by held-out rows"
+        )
 
     def __str__(self):
         return self.table().text()
@@ -161,8 +163,9 @@ def choose(problem, make, score, several):
     -------
     Choice
     """
+
     def scored(*candidate):
-        tried.append(_scored(problem, make, score, Candidate(*candidate)))
+        tried.append(held_out(problem, make, score, Candidate(*candidate)))
         return tried[-1]
 
     tried = []
@@ -188,7 +191,8 @@ def _merit(scored):
     return scored.log_score - np.log(max(scored.error, TINY))
 
 
-def _scored(problem, make, score, candidate):
+def held_out(problem, make, score, candidate):
+    """What a candidate reaches on rows that it has not seen, a `Scored`; arguments as for `choose`."""
     log_scores, losses, weights = [], [], []
     for train, test in problem.searched():
         fitted = make(candidate).fit_for_search(problem.table[train], problem.y[train], problem.weight[train])

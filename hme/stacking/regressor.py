@@ -131,8 +131,7 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
     def _column_names(self, names):
         return names
 
-    def _experts(self, candidate):
-        level = self.level_one_
+    def _experts(self, candidate, level):
         seen = [*level.predicted, *(level.names if level.passthrough else [])]
         return (StudentExpert if candidate.heavy else LinearExpert)(
             alpha=ALPHA[candidate.freedom] * (THROUGH if level.passthrough else 1.0),

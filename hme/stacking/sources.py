@@ -69,7 +69,9 @@ def read(stack, X, y, sample_weight, groups, fit_params):
         raise ValueError(f"Expected 2D array, got X of shape {table.shape} instead. Reshape your data.")
     for size, what in zip(table.shape, ("sample(s)", "feature(s)"), strict=True):
         if size < 1:
-            raise ValueError(f"X has shape {table.shape}: 0 {what} (shape={table.shape}) while a minimum of 1 is required.")
+            raise ValueError(
+                f"X has shape {table.shape}: 0 {what} (shape={table.shape}) while a minimum of 1 is required."
+            )
     validate_data(stack, table, skip_check_array=True)
     y = stack.read_target(y)
     check_consistent_length(table, y, groups)
