@@ -8,14 +8,27 @@ if TYPE_CHECKING:  # for editors; at run time `__getattr__` loads them when they
     from . import experts, gates
     from .estimators import HMEClassifier, HMERegressor, HMETransformer
     from .model.tree import Tree
+    from .stacking import HMEStackingClassifier, HMEStackingRegressor
     from .text import export_text
 
-__all__ = ["HMEClassifier", "HMERegressor", "HMETransformer", "Tree", "experts", "export_text", "gates"]
+__all__ = [
+    "HMEClassifier",
+    "HMERegressor",
+    "HMEStackingClassifier",
+    "HMEStackingRegressor",
+    "HMETransformer",
+    "Tree",
+    "experts",
+    "export_text",
+    "gates",
+]
 __version__ = "0.1.0"
 
 _HOMES = {
     "HMEClassifier": "estimators",
     "HMERegressor": "estimators",
+    "HMEStackingClassifier": "stacking",
+    "HMEStackingRegressor": "stacking",
     "HMETransformer": "estimators",
     "Tree": "model.tree",
     "export_text": "text",
@@ -24,7 +37,7 @@ _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main_
 # The rooms for users; `dir` shows them, and the others can be reached too.
 _PUBLIC = frozenset(
     "bootstrap comparison datasets diagnosis distributions experts gates inference kernels path plot prediction "
-    "scoring text".split()
+    "scoring stacking text".split()
 )
 
 

@@ -27,8 +27,8 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
 
     Parameters
     ----------
-    model : HMERegressor or HMEClassifier
-        A fitted one.
+    model : HMERegressor, HMEClassifier or a stack
+        A fitted one; of a stack (`HMEStackingRegressor`) the mixture over its models is shown.
     feature_names : sequence of str or None, default=None
         Names of the columns of X; by default those seen in fit, else ``x0``, ``x1``, ...
     target : str, default="y"
@@ -63,6 +63,7 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
     |-- yes: leaf 1 (load 0.55): level = 0.003... +2.98... time,  noise 0.11...
     """
     check_is_fitted(model)
+    model = getattr(model, "final_estimator_", model)
     if max_terms is not None:
         check_int(max_terms, "max_terms")
     check_int(digits, "digits", 1, 17)

@@ -28,6 +28,7 @@ ORDER = [
     {"registry"},
     {"fitting", "prediction", "inference", "scoring"},
     {"estimators"},
+    {"stacking"},
     {"text", "plot", "bootstrap"},
     {"diagnosis"},
     {"kernels", "path", "comparison"},  # public addresses of what stands in rooms

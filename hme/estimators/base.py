@@ -6,6 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..registry import make_expert, make_gate
 from .fitted import FittedMixture
+from .inputs import unchanged_on_error
 from .keeping import restored
 from .row_arguments import label_factors
 from .storing import Versioned
@@ -122,6 +123,25 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
             if any(key.startswith(f"{name}__") for key in params) and not hasattr(family, "get_params"):
                 params[name] = make(family)
         return super().set_params(**params)
+
+    def fit_for_search(self, X, y, sample_weight=None):
+        """Fit without what is for a final fit only: pushes off saddles, and what the predictive density adds.
+
+        For searches that score many mixtures; predictive and plug-in densities are the same then.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        sample_weight : array-like of shape (n,) or None
+
+        Returns
+        -------
+        self
+        """
+        with unchanged_on_error(self):
+            self._fit(X, y, sample_weight, None, None, options={"climbs": False})
+        return self
 
     # -- other starts, and fits of the same model to other data ------------------------------------------------------
 

@@ -259,13 +259,17 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with unchanged_on_error(self):
-            given = read(self, X, y, sample_weight, groups, labels)
-            bound = bind(self, given)
-            begun = start(self, given, bound)
-            outcome = begun.run()
-            keep(self, given, bound, begun, outcome)
-            self.classes_ = self.target_.classes
+            self._fit(X, y, sample_weight, groups, labels)
         return self
+
+    def _fit(self, X, y, sample_weight, groups, labels, options=()):
+        """Bind, start, run and keep."""
+        given = read(self, X, y, sample_weight, groups, labels)
+        bound = bind(self, given)
+        begun = start(self, given, bound, **dict(options))
+        outcome = begun.run()
+        keep(self, given, bound, begun, outcome)
+        self.classes_ = self.target_.classes
 
     def class_factors(self, y, weight):
         """Factors on the weights of rows, by their classes.

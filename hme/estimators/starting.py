@@ -33,7 +33,7 @@ class Start(NamedTuple):
     fitted_on: Any
 
 
-def start(model, given, bound):
+def start(model, given, bound, **changes):
     """The points that EM runs from: the parameters of an earlier fit, or responsibilities that are given or made.
 
     Parameters
@@ -41,13 +41,15 @@ def start(model, given, bound):
     model : HMERegressor or HMEClassifier
     given : Given
     bound : Bound
+    **changes
+        Of the options of EM that the hyper-parameters stand for.
 
     Returns
     -------
     Start
     """
     mixture, rows, tree = bound.mixture, bound.rows, bound.tree
-    em_options = options(model)._replace(look=partial(way_up, columns=bound.columns))
+    em_options = options(model)._replace(look=partial(way_up, columns=bound.columns), **changes)
     fitted_on = _fingerprint(model, given, bound)
     if continues(model):
         params = _continued(model, bound, fitted_on)

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["gaps", "has_dates", "not_numbers", "plain"]
+__all__ = ["gaps", "has_dates", "kinds_of", "not_numbers", "plain"]
 
 ADVICE = {
     "dates": "turn dates into numbers, such as days since the first",
@@ -54,6 +54,11 @@ def not_numbers(table, subject="X has", names=None):
     advice = "; ".join(ADVICE[kind] for kind in dict.fromkeys(kind for _, kind, _ in found))
     advice = f"{advice[0].upper()}{advice[1:]}; or leave them out"
     return f"{subject} columns that hold no numbers: {', '.join(shown)}. {advice}"
+
+
+def kinds_of(table):
+    """What each column of a dense table holds, a list of the keys of `ADVICE`, or None for numbers."""
+    return [_kind(values, dtype) for _, values, dtype in _columns(table)]
 
 
 def gaps(table, names=None):
