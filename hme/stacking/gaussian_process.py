@@ -14,8 +14,8 @@ class BoundedGaussianProcess(RegressorMixin, BaseEstimator):
     """Gaussian process regression with a Matern kernel, one length for each column, learned in bounded time.
 
     scikit-learn's `GaussianProcessRegressor` looks for the kernel on all rows, at a cost that grows with their third
-    power in every step. Here the search sees at most `n_search` rows, at equal steps of the order of y, and makes at most
-    `max_iter` steps; the posterior is that of all rows.
+    power in every step. Here the search sees at most `n_search` rows, at equal steps of the order of y, and makes at
+    most `max_iter` steps; the posterior is that of all rows.
 
     Parameters
     ----------

@@ -70,8 +70,8 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         What each model predicts for the rows of the fit without having seen them; nan in rows without weight and in
         those that no fold leaves out. What is asked about training rows (calibration, importances) must use these.
     scale_ : float
-        Factor on the noise of `final_estimator_`, at most 1, eq. (more-rows): the models that predict new rows have seen
-        all rows, those that it was fitted to only a part.
+        Factor on the noise of `final_estimator_`, at most 1, eq. (more-rows): the models that predict new rows have
+        seen all rows, those that it was fitted to only a part.
     seconds_ : dict of float
         CPU seconds of each model's fits.
     n_features_in_ : int
