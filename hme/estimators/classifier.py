@@ -259,16 +259,14 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with unchanged_on_error(self):
-            self._fit(X, y, sample_weight, groups, labels)
+            given = read(self, X, y, sample_weight, groups, labels)
+            bound = bind(self, given)
+            begun = start(self, given, bound)
+            keep(self, given, bound, begun, begun.run())
+            self._complete()
         return self
 
-    def _fit(self, X, y, sample_weight, groups, labels, options=()):
-        """Bind, start, run and keep."""
-        given = read(self, X, y, sample_weight, groups, labels)
-        bound = bind(self, given)
-        begun = start(self, given, bound, **dict(options))
-        outcome = begun.run()
-        keep(self, given, bound, begun, outcome)
+    def _complete(self):
         self.classes_ = self.target_.classes
 
     def class_factors(self, y, weight):
