@@ -101,12 +101,12 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
 
     # -- the target, the second level ----------------------------------------------------------------------------------
 
-    def read_target(self, y):
+    def _read_target(self, y):
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         return y
 
-    def read_classes(self, y):
+    def _learn_values(self, y):
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only, {self.classes_.tolist()[0]!r}; at least two are needed.")
@@ -161,7 +161,8 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
         ndarray of shape (n, C)
             Columns in the order of `classes_`.
         """
-        return self.final_estimator_.predict_proba(self.level_one(X))
+        table = self.level_one(X)
+        return self.final_estimator_.predict_proba(table)
 
     def predict_log_proba(self, X):
         """Logarithm of the probability of every class.
@@ -174,7 +175,8 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
         -------
         ndarray of shape (n, C)
         """
-        return self.final_estimator_.predict_log_proba(self.level_one(X))
+        table = self.level_one(X)
+        return self.final_estimator_.predict_log_proba(table)
 
     def predict_dist(self, X):
         """Distribution of the class given x, for all rows at once.
@@ -187,6 +189,7 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
         -------
         ClassDistribution
         """
-        dist = self.final_estimator_.predict_dist(self.level_one(X))
+        table = self.level_one(X)
+        dist = self.final_estimator_.predict_dist(table)
         dist.index = row_names(X)
         return dist

@@ -17,6 +17,7 @@ KINDS = {
 }
 WORSE = 0.005  # by which the error may be larger than the smallest one, as a share of it
 TINY = 1e-300
+LITTLE = 1e-3  # nats a row that are no reason for anything, so that round-off is none
 CLOSE, APART = 0.25, 1.0  # standard errors of a log score that are no reason for a tree, and for several stacks
 
 
@@ -147,7 +148,7 @@ def choose(problem, make, score, several):
     One stack comes first, then two experts of each kind. The best kind goes on to `DEEPEST` levels, of up to `FEW` rows
     noises of one stack do too; the best of all, with normal noise, comes last. Of those whose error is within `WORSE`
     of the smallest, the simplest is taken whose log score is within `CLOSE` standard errors of the best one's, or
-    within `APART` if the best has several stacks and this one has not.
+    within `APART` if the best has several stacks and this one has not, `LITTLE` besides.
 
     Parameters
     ----------
@@ -209,7 +210,7 @@ def held_out(problem, make, score, candidate):
 def _as_good(one, best, weight):
     """Whether a simpler candidate is hardly worse than the best one."""
     factor = APART if best.candidate.freedom > one.candidate.freedom == 0 else CLOSE
-    return best.log_score - one.log_score <= factor * _error(best.rows - one.rows, weight)
+    return best.log_score - one.log_score <= factor * _error(best.rows - one.rows, weight) + LITTLE
 
 
 def _error(differences, weight):

@@ -6,8 +6,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, OneHotEncoder, StandardScaler
+from sklearn.utils import _safe_indexing
 
-from ..model.cells import kinds_of, not_numbers
+from ..model.cells import kinds_of, not_numbers, plain
 
 __all__ = ["preparation"]
 
@@ -39,9 +40,7 @@ def preparation(table, *, scale=False):
     if sp.issparse(table):
         return make_pipeline(MaxAbsScaler()) if scale else make_pipeline("passthrough")
     kinds = np.array(kinds_of(table), dtype=object)
-    strange = [kind not in ENCODED for kind in kinds]
-    if any(strange):
-        raise TypeError(f"{not_numbers(table)}.")
+    _check_kinds(table, [j for j, kind in enumerate(kinds) if kind not in ENCODED])
     numbers = [make_pipeline(SimpleImputer(strategy="median", add_indicator=True), *([StandardScaler()] * scale))]
     levels = OneHotEncoder(
         handle_unknown="infrequent_if_exist", max_categories=MOST_LEVELS, sparse_output=False, drop="if_binary"
@@ -51,3 +50,16 @@ def preparation(table, *, scale=False):
     return ColumnTransformer(
         [part for part in parts if len(part[2])], sparse_threshold=0.0, verbose_feature_names_out=False
     )
+
+
+def _check_kinds(table, strange):
+    """Refuse columns of a table, given by their numbers, that hold neither numbers nor levels."""
+    if not strange:
+        return
+    columns = _safe_indexing(table, strange, axis=1)
+    what, reason = not_numbers(columns, names=None if hasattr(columns, "columns") else strange), ""
+    try:
+        np.asarray(columns, dtype=float)
+    except (TypeError, ValueError) as error:
+        reason = f" ({plain(str(error))})"
+    raise TypeError(f"{what}{reason}.")

@@ -115,15 +115,17 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
 
     # -- the target, the second level ----------------------------------------------------------------------------------
 
-    def read_target(self, y):
+    def _read_target(self, y):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] > 1:
             raise ValueError(f"y has shape {y.shape}; a stack has one output. MultiOutputRegressor fits one for each.")
         y = column_or_1d(y, warn=True)
         if len(y) and np.abs(y).max() > LARGEST:
             raise ValueError(f"y has values of size {np.abs(y).max():g}, whose squares are out of range.")
-        self.values_ = cells_of(y)
         return y
+
+    def _learn_values(self, y):
+        self.values_ = cells_of(y)
 
     def _columns_of(self, predictions):
         return predictions
@@ -173,7 +175,8 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         ndarray of shape (n,), or a pair of them
         """
         if not return_std:
-            return self.final_estimator_.predict(self.level_one(X))
+            table = self.level_one(X)
+            return self.final_estimator_.predict(table)
         dist = self.predict_dist(X)
         return dist.mean(), dist.standard_deviation()
 
@@ -190,7 +193,8 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         -------
         PredictiveDistribution
         """
-        dist = self.final_estimator_.predict_dist(self.level_one(X), density=density)
+        table = self.level_one(X)
+        dist = self.final_estimator_.predict_dist(table, density=density)
         scale = np.full(dist.weights.shape[1], self.scale_**2)
         return PredictiveDistribution(dist.weights, dist.components.widened(scale), row_names(X))
 
