@@ -113,7 +113,7 @@ def _by_content(n_folds, sources, numbers):
 
 
 def cross_fitted(models, sources, folds, n_jobs=None, fewer=False):
-    """Fit every model to all rows, and without each fold.
+    """Fit every model to all rows, and without each fold, eq. (cross-fitted-models).
 
     Parameters
     ----------
