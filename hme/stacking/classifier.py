@@ -20,23 +20,24 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     """A mixture of experts over several classifiers: which model when.
 
     The models are cross-fitted: each gives probabilities to the rows of a fold from a fit to the other folds. On the
-    logarithms of these, a mixture of experts is fitted whose experts are logarithmic pools of the models, eq. (log-pool),
-    and whose gate sees X and the predictions. Where the rows do not tell experts apart it is one pool. New rows are
-    predicted by the models fitted to all rows.
+    logarithms of these, a mixture of experts is fitted whose experts are logarithmic pools of the models,
+    eq. (log-pool), and whose gate sees X and the predictions. Where the rows do not tell experts apart it is one pool.
+    New rows are predicted by the models fitted to all rows.
 
     Parameters
     ----------
     estimators : list of (str, classifier) or None, default=None
-        The models, with `predict_proba`, or "drop" in the place of one. They are cloned, unless ``cv="prefit"``. None is
-        boosting whose rate, tree size and number of trees are chosen on the folds, extra trees, logistic regression and
-        an `HMEClassifier`; text and gaps in X are taken care of.
+        The models, with `predict_proba`, or "drop" in the place of one. They are cloned, unless ``cv="prefit"``. None
+        is boosting whose rate, tree size and number of trees are chosen on the folds, extra trees, logistic regression
+        and an `HMEClassifier`; text and gaps in X are taken care of.
     final_estimator : HMEClassifier or None, default=None
         The mixture over the models. What it leaves at None (experts, the columns of both sides) is set here. With None,
-        depth and kind are chosen by log score on the folds of `cv`, on rows that neither level has seen; `choice_` shows
-        them.
+        depth and kind are chosen by log score on the folds of `cv`, on rows that neither level has seen; `choice_`
+        shows them.
     cv : None, int, splitter, iterable or "prefit", default=None
-        Folds. None is 5; those of an int depend on the content of the rows, so that equal rows share one, are stratified
-        by class, and keep groups whole. "prefit" takes models that have been fitted, to other rows than these.
+        Folds. None is 5; those of an int depend on the content of the rows, so that equal rows share one, are
+        stratified by class, and keep groups whole. "prefit" takes models that have been fitted, to other rows than
+        these.
     passthrough : bool, default=False
         Whether the experts see the columns of X beside the predictions; they are then logistic regressions with free
         coefficients, so that it needs ``positive=False``.
@@ -90,7 +91,7 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     >>> from hme import HMEStackingClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> models = [("logistic", LogisticRegression(max_iter=1000)), ("tree", DecisionTreeClassifier(max_depth=3))]
-    >>> HMEStackingClassifier(models).fit(X, y).predict(X[::50])
+    >>> HMEStackingClassifier(models, cv=3).fit(X, y).predict(X[::50])
     array([0, 1, 2])
     """
 

@@ -145,9 +145,9 @@ def choose(problem, make, score, several):
     """The simplest candidate that is hardly worse than the best one, on rows that it has not seen.
 
     One stack comes first, then two experts of each kind. The best kind goes on to `DEEPEST` levels, of up to `FEW` rows
-    noises of one stack do too; the best of all, with normal noise, comes last. Of those whose error is within `WORSE` of
-    the smallest, the simplest is taken whose log score is within `CLOSE` standard errors of the best one's, or within
-    `APART` if the best has several stacks and this one has not.
+    noises of one stack do too; the best of all, with normal noise, comes last. Of those whose error is within `WORSE`
+    of the smallest, the simplest is taken whose log score is within `CLOSE` standard errors of the best one's, or
+    within `APART` if the best has several stacks and this one has not.
 
     Parameters
     ----------

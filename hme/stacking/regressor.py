@@ -70,8 +70,8 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         What each model predicts for the rows of the fit without having seen them; nan in rows without weight and in
         those that no fold leaves out. What is asked about training rows (calibration, importances) must use these.
     scale_ : float
-        Factor on the noise of `final_estimator_`, at most 1, eq. (more-rows): the models that predict new rows have seen
-        all rows, those that it was fitted to only a part.
+        Factor on the noise of `final_estimator_`, at most 1, eq. (more-rows): the models that predict new rows have
+        seen all rows, those that it was fitted to only a part.
     seconds_ : dict of float
         CPU seconds of each model's fits.
     n_features_in_ : int
@@ -100,11 +100,11 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
     >>> from sklearn.tree import DecisionTreeRegressor
     >>> from hme import HMEStackingRegressor
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.uniform(-1, 1, (600, 1))
-    >>> y = np.where(X[:, 0] < 0, 2 * X[:, 0], np.floor(4 * X[:, 0])) + 0.1 * rng.standard_normal(600)
+    >>> X = rng.uniform(-1, 1, (300, 1))
+    >>> y = np.where(X[:, 0] < 0, 2 * X[:, 0], np.floor(4 * X[:, 0])) + 0.1 * rng.standard_normal(300)
     >>> models = [("line", LinearRegression()), ("tree", DecisionTreeRegressor(max_leaf_nodes=6, random_state=0))]
-    >>> stack = HMEStackingRegressor(models).fit(X, y)
-    >>> stack.predict([[-0.5], [0.6]]).round(1)
+    >>> stack = HMEStackingRegressor(models, cv=3).fit(X, y)
+    >>> stack.predict([[-0.5], [0.6]]).round()
     array([-1.,  2.])
     """
 

@@ -90,8 +90,9 @@ def _routed(stack, sample_weight, groups, fit_params):
     if not get_config()["enable_metadata_routing"]:
         if fit_params:
             raise TypeError(
-                f"fit got unexpected arguments {sorted(fit_params)}; models get such arguments by scikit-learn's metadata "
-                "routing only: sklearn.set_config(enable_metadata_routing=True), and set_fit_request of the model."
+                f"fit got unexpected arguments {sorted(fit_params)}; models get such arguments by scikit-learn's "
+                "metadata routing only: sklearn.set_config(enable_metadata_routing=True), and set_fit_request of the "
+                "model."
             )
         return {}
     given = {"sample_weight": sample_weight, "groups": groups, **fit_params}

@@ -41,8 +41,8 @@ def expert_weights(stack):
         )
     if (weights < 0).any():
         raise ValueError(
-            "some weights of models are negative, so that they do not tell how much a model counts; use positive=True, or "
-            "ablation, which tells what a model is worth."
+            "some weights of models are negative, so that they do not tell how much a model counts; use positive=True, "
+            "or ablation, which tells what a model is worth."
         )
     return weights
 
