@@ -14,7 +14,8 @@ from sklearn.preprocessing import FunctionTransformer  # noqa: E402
 
 from hme import HMERegressor, HMEStackingRegressor  # noqa: E402
 from hme.experts import LinearExpert  # noqa: E402
-from hme.plot import DensityDisplay, EstimatorWeightsDisplay, ExpertsDisplay  # noqa: E402
+from hme.plot import DensityDisplay, EstimatorWeightsDisplay, ExpertsDisplay, GateDisplay  # noqa: E402
+from hme.plot.picture import subject_of  # noqa: E402
 
 pd = pytest.importorskip("pandas")
 
@@ -44,6 +45,7 @@ def stack():
     """A line and its floor: one is right where the text says so, the other elsewhere."""
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"x": rng.uniform(0, 6, 400), "site": rng.choice(["b", "a"], 400)})
+    table["z"] = rng.uniform(0, 1, 400)
     y = np.where(table.site == "a", table.x, np.floor(table.x)) + 0.05 * rng.standard_normal(400)
     models = [("line", Column(np.asarray)), ("floor", Column(np.floor))]
     final = HMERegressor(depth=1, expert=LinearExpert(alpha=1.0, nonnegative=True), tol=1e-3)
@@ -72,7 +74,7 @@ def test_weights_of_models_along_numbers(stack):
     np.testing.assert_allclose(display.weights, model.estimator_weights(part).reshape(6, 10, 2).mean(axis=1))
     few = part.assign(x=part.x.round())
     few.loc[few.index[0], "x"] = np.nan  # a row without a value is left out
-    model = make_pipeline(FunctionTransformer(lambda X: X.fillna(0.0)), model)
+    model = make_pipeline(FunctionTransformer(lambda X: X.fillna({"x": 0.0})), model)
     display = EstimatorWeightsDisplay.from_estimator(model, few, feature="x")
     assert display.x.tolist() == sorted(few.x.dropna().unique()) and np.isfinite(display.weights).all()
     assert display.ax_.get_xlabel() == "x" and len(display.legend_.get_texts()) == 2
@@ -96,7 +98,11 @@ def test_weights_of_models_are_refused_where_there_are_none(stack):
 def test_other_displays_of_a_stack(stack):
     model, table = stack
     display = DensityDisplay.from_estimator(model, table, feature="x", values={"site": "a"}, n_points=9, levels=[0.5])
-    grid = pd.DataFrame({"x": display.x, "site": "a"})
+    held = table.z[subject_of(model, table).typical()]
+    grid = pd.DataFrame({"x": display.x, "site": "a", "z": held})
     np.testing.assert_allclose(display.quantiles[:, 0], model.predict_quantiles(grid, 0.5))
+    gate = GateDisplay.from_estimator(model, table, features=["x", "z"], values={"site": "b"}, n_points=5)
+    row = pd.DataFrame({"x": gate.x0[[3]], "site": "b", "z": gate.x1[[1]]})
+    np.testing.assert_allclose(gate.prior[1, 3], model.gate_proba(row)[0])
     with pytest.raises(TypeError, match="no line along a column of X"):
         ExpertsDisplay.from_estimator(model, table, feature="x")
