@@ -139,7 +139,7 @@ class EstimatorWeightsDisplay:
                 for m, color in enumerate(colors)
             ]
             ax.set_xticks(place, labels)
-        ax.set(xlabel=as_text(self.feature_name), ylabel="share of the model", ylim=(0.0, 1.0))
+        ax.set(xlabel=as_text(self.feature_name), ylabel="share", ylim=(0.0, 1.0))
         size = shares.mean(axis=0)
         self.legend_ = legend_of(
             ax, self.names, colors, size, "model", loc="center left", bbox_to_anchor=(1.0, 0.5), reverse=True
