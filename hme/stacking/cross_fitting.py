@@ -134,7 +134,7 @@ def _by_content(cv, sources, numbers):
 
 
 def cross_fitted(models, sources, folds, n_jobs=None, fewer=False):
-    """Fit every model to all rows, and without each fold.
+    """Fit every model to all rows, and without each fold, eq. (cross-fitted-models).
 
     Parameters
     ----------

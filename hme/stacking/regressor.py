@@ -147,7 +147,7 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         return log_scores(dist, y, self.values_), (y - dist.mean()) ** 2
 
     def _correct(self, columns, first, y):
-        """How much smaller errors are with models of all rows: a power law through two smaller numbers of rows."""
+        """How much smaller errors are with models of all rows, by a power law of their number, eq. (more-rows)."""
         self.scale_ = 1.0
         if first.fewer is None:
             return
