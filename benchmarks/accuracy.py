@@ -24,8 +24,8 @@ from contest.running import is_installed, run_all, run_one
 from contest.tables import QUICK, SPLITS, load_split
 
 QUICK_METHODS = {
-    "regression": ("ridge", "histograms", "extra_trees", "stack", "hme", "hme_stacking"),
-    "classes": ("logistic", "histograms", "extra_trees", "stack", "hme", "hme_stacking"),
+    "regression": ("ridge", "histograms", "extra_trees", "hme", "hme_stacking"),
+    "classes": ("logistic", "histograms", "extra_trees", "hme", "hme_stacking"),
 }
 
 
@@ -40,7 +40,7 @@ def quick():
                     scores, seconds = run_one(task, split, method)
                     for name, values in scores.items():
                         shown = "  ".join(f"{key} {value:.3f}" for key, value in values.items())
-                        print(f"  {name:14s}{shown}  {sum(seconds):.1f} s", flush=True)
+                        print(f"  {name:14s}{shown}  {sum(seconds[name]):.1f} s", flush=True)
                         if not np.isfinite(list(values.values())).all():
                             raise SystemExit(f"{table}, {name}: a score is no number")
 

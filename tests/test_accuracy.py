@@ -5,16 +5,22 @@ import inspect
 import numpy as np
 import pytest
 from contest import page, searches
+from contest.bars import class_bars, regression_bars
 from contest.markup import by_table
-from contest.methods import METHODS, POOL
+from contest.methods import LINEAR_STACK, METHODS, MODELS, POOL, STACKING, TUNED
 from contest.noise import fit_with_folds
 from contest.ranks import critical_difference, mean_ranks, ranked_groups, results_of
 from contest.rows import Rows
 from contest.scores import NormalPrediction, Prediction, class_scores, log_scores, regression_scores, rounding_cells
+from contest.stacks import linear_class_stack, linear_stack
 from contest.tables import Training, load_split
 from scipy import stats
 from scipy.integrate import quad
-from sklearn.linear_model import LinearRegression
+from sklearn.datasets import load_iris
+from sklearn.ensemble import StackingClassifier, StackingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeCV
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 RNG = np.random.default_rng(0)
 
@@ -81,10 +87,47 @@ def test_constant_noise_is_that_of_rows_not_seen():
 
 def test_methods_are_functions_of_training_rows_alone():
     for task in METHODS:
-        assert set(POOL[task]) <= {method.name for method in METHODS[task]}
+        assert set(POOL[task]) <= {name for method in METHODS[task] for name in (method.name, *method.beside)}
         for method in METHODS[task]:
             assert list(inspect.signature(method.fit).parameters) == ["training"], method.name
     assert len(POOL["regression"]) == 12
+
+
+class FittedStack:
+    """What the linear stack asks of ours, from models by name."""
+
+    def __init__(self, models, folds, X, y, method):
+        self.folds_, self.method = list(folds.split(X, y)), method
+        answers = [cross_val_predict(model, X, y, cv=self.folds_, method=method) for _, model in models]
+        self.cross_fitted_predictions_ = np.stack(answers, axis=1)
+        self.models = [model.fit(X, y) for _, model in models]
+
+    def predict_models(self, X):
+        return np.stack([getattr(model, self.method)(X) for model in self.models], axis=1)
+
+
+def test_the_linear_stack_is_that_of_scikit_learn():
+    X = RNG.normal(size=(120, 3))
+    y = X[:, 0] + np.abs(X[:, 1]) + 0.3 * RNG.normal(size=120)
+    models = [("line", LinearRegression()), ("tree", DecisionTreeRegressor(max_depth=4, random_state=0))]
+    stack = FittedStack(models, KFold(3), X, y, "predict")
+    answer = linear_stack(stack, y)(X)
+    theirs = StackingRegressor(models, cv=stack.folds_).fit(X, y)
+    np.testing.assert_allclose(answer.mean, theirs.predict(X), rtol=1e-10)
+    errors = y - cross_val_predict(RidgeCV(), stack.cross_fitted_predictions_, y, cv=stack.folds_)
+    assert answer.dist.std[0] == pytest.approx(np.sqrt(np.mean(errors**2)))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_linear_stack_of_classes_is_that_of_scikit_learn(n_classes):
+    X, y = (part[-50 * n_classes :] for part in load_iris(return_X_y=True))
+    models = [
+        ("logistic", LogisticRegression(max_iter=1000)),
+        ("tree", DecisionTreeClassifier(max_depth=2, random_state=0)),
+    ]
+    stack = FittedStack(models, StratifiedKFold(3), X, y, "predict_proba")
+    theirs = StackingClassifier(models, LogisticRegression(max_iter=1000), cv=stack.folds_).fit(X, y)
+    np.testing.assert_allclose(linear_class_stack(stack, y)(X), theirs.predict_proba(X), rtol=1e-6)
 
 
 def test_rows_held_out_are_a_fifth_and_of_whole_groups():
@@ -155,6 +198,25 @@ def test_near_the_best_is_within_its_standard_error():
     ]
     found = results_of(rows, ("a",), ("x", "y", "z"), ("log_loss", "log_loss_error"), {"a": 1})
     assert found.near_best("log_loss", found.methods).tolist() == [[True, True, False]]
+
+
+def test_bounds_are_met_or_not():
+    shared = {"worst_row": -9.0, "coverage": 0.9, "fit_seconds": 6.0, "models_seconds": 5.0, "log_loss_error": 0.02}
+    rmse, loss = {STACKING: 0.9, LINEAR_STACK: 0.95, TUNED: 0.91}, {STACKING: 0.25, LINEAR_STACK: 0.3}
+    loss |= {name: 0.24 + 0.1 * m for m, name in enumerate(MODELS["classes"])}
+    rows = [shared | {"table": "a", "method": name, "rmse": value, "log_score": -value} for name, value in rmse.items()]
+    found = results_of(rows, ("a",), tuple(rmse), ("rmse", "log_score", *shared), {"a": 1})
+    made = regression_bars(found, found).splitlines()
+    met = {line.split(" | ")[0].strip("| "): line.endswith("| yes |") for line in made[2:]}
+    assert [what for what, is_met in met.items() if not is_met] == ["RMSE / tuned boosting, geometric mean"]
+    assert "0.989" in made[4] and "1.200" in made[-1] and "1 of 1" in made[7]
+    rows = [shared | {"table": "a", "method": name, "log_loss": value} for name, value in loss.items()]
+    found = results_of(rows, ("a",), tuple(loss), ("log_loss", *shared), {"a": 1})
+    assert [line.endswith("| yes |") for line in class_bars(found).splitlines()[2:]] == [True] * 3
+    loss[STACKING] = 0.27
+    rows = [row | {"log_loss": loss[row["method"]]} for row in rows]
+    found = results_of(rows, ("a",), tuple(loss), ("log_loss", *shared), {"a": 1})
+    assert [line.endswith("| yes |") for line in class_bars(found).splitlines()[2:]] == [False, True, True]
 
 
 def test_the_page_is_made_of_the_rows():

@@ -5,10 +5,12 @@ import numpy as np
 from .methods import LINEAR_STACK, TUNED
 from .ranks import LARGER_IS_BETTER, mean_ranks
 
-__all__ = ["by_table", "class_summary", "label", "regression_summary"]
+__all__ = ["by_table", "class_summary", "label", "markdown", "regression_summary"]
 
 LABELS = {
     "hme": "HME",
+    "model_hme": "HME",
+    "model_gaussian_process": "Gaussian process",
     "hme_stacking": "HME stacking",
     "stack": "linear stack",
     "lightgbm": "LightGBM",
@@ -26,10 +28,11 @@ LABELS = {
 
 def label(name):
     """A method's name where there is little space."""
-    return LABELS.get(name, name.replace("_", " "))
+    return LABELS.get(name, name.removeprefix("model_").replace("_", " "))
 
 
-def _markdown(header, lines):
+def markdown(header, lines):
+    """A table of cells."""
     return "\n".join("| " + " | ".join(row) + " |" for row in [header, ["---"] * len(header), *lines])
 
 
@@ -48,7 +51,7 @@ def by_table(found, measure, digits=3, mark=True):
         cells = [_number(value, digits) for value in column]
         bold = [mark and value == least for value, least in zip(column, best, strict=True)]
         lines.append([label(name), *(f"**{cell}**" if b else cell for cell, b in zip(cells, bold, strict=True))])
-    return _markdown(["method", *found.tables], lines)
+    return markdown(["method", *found.tables], lines)
 
 
 def _of_base(found, base, function):
@@ -74,7 +77,7 @@ def _summary(found, ranked, measures, columns):
         cells = [_number(ranks[key].get(name, np.nan), 2) for key in measures]
         lines.append([label(name), *cells, *(column[j] for column in columns.values())])
     words = {"log_score": "log score", "crps": "CRPS", "rmse": "RMSE", "log_loss": "log loss", "brier": "Brier score"}
-    return _markdown(["method", *(words.get(key, key) for key in measures), *columns], lines)
+    return markdown(["method", *(words.get(key, key) for key in measures), *columns], lines)
 
 
 def regression_summary(found, ranked):

@@ -6,33 +6,44 @@ from typing import NamedTuple
 from . import classification, ours, regression, stacks
 from .searches import SPACE
 
-__all__ = ["CONTROLS", "LINEAR_STACK", "METHODS", "OURS", "POOL", "TUNED", "Method", "words_of"]
+__all__ = ["CONTROLS", "LINEAR_STACK", "METHODS", "MODELS", "OURS", "POOL", "STACKING", "TUNED", "Method", "words_of"]
 
-LINEAR_STACK, TUNED = "stack", "histograms_tuned"
-CONTROLS = {  # rows that a method's fit gives beside its own
+STACKING, LINEAR_STACK, TUNED = "hme_stacking", "stack", "histograms_tuned"
+# Rows that the fit of our stack gives beside its own: the linear stack, two controls, and the models alone.
+LINEAR = "scikit-learn's stacking of the same models as ours on the same folds, which ends in {} (its default)"
+LINEAR_WORDS = {"regression": LINEAR.format("RidgeCV"), "classes": LINEAR.format("logistic regression")}
+CONTROLS = {
     "average": "the models of the stacks, averaged",
-    "permuted_gate": "stacking, the gate's answers for a row given to another row",
+    "permuted_gate": "HME stacking, the gate's answers for a row given to another row",
 }
+MODELS = {
+    "regression": ("model_boosting", "model_extra_trees", "model_ridge", "model_hme", "model_gaussian_process"),
+    "classes": ("model_boosting", "model_extra_trees", "model_logistic", "model_hme"),
+}
+
+
+def beside(task):
+    """Names of the rows that the fit of our stack gives beside its own."""
+    return (LINEAR_STACK, *CONTROLS, *MODELS[task])
 
 
 class Method(NamedTuple):
     """One way to predict.
 
-    `fit` takes `Training` and returns a function of X. Its answer is a prediction, or a dictionary of predictions by
-    the names of rows, of which the first is the method's own. A change of settings adds one to `revision`: rows of
-    other revisions no longer count.
+    `fit` takes `Training` and returns a function of X, whose answer is a prediction; or a dictionary of `Part` by the
+    names of rows: the method's own, and those of `beside`. A change of settings adds one to `revision`: rows of other
+    revisions no longer count.
     """
 
     name: str
     words: str
     package: str
     fit: Callable
-    control: str | None = None
+    beside: tuple = ()
     revision: int = 1
 
 
 TUNING = f"25 random settings on one fifth held out, the best one fitted to all rows ({SPACE})".replace("\n", " ")
-STACKED = "scikit-learn's stacking of the same models as ours, five folds, which ends in {} (its default)"
 METHODS = {
     "regression": (
         Method("ridge", "ridge, penalty by generalised cross-validation", "scikit-learn", regression.ridge),
@@ -58,8 +69,7 @@ METHODS = {
         ),
         Method("cubist", "Cubist, 20 committees, 5 neighbours", "cubist", regression.cubist),
         Method("hme", "`HMERegressor()`", "hme", ours.fit_mixture),
-        Method("stack", STACKED.format("RidgeCV"), "scikit-learn", stacks.fit_stack, "average"),
-        Method("hme_stacking", "`HMEStackingRegressor()`", "hme", ours.fit_stacking, "permuted_gate"),
+        Method("hme_stacking", "`HMEStackingRegressor()`", "hme", stacks.fit_stacking, beside("regression")),
         Method("ngboost", "NGBoost, normal distribution, defaults", "ngboost", regression.ngboost),
         Method("explainable_boosting", "EBM of interpret, defaults", "interpret-core", regression.explainable_boosting),
     ),
@@ -72,14 +82,7 @@ METHODS = {
         Method("catboost", "CatBoost, 500 trees of depth 6", "catboost", classification.catboost),
         Method("histograms_tuned", f"HistGradientBoosting, {TUNING}", "scikit-learn", classification.histograms_tuned),
         Method("hme", "`HMEClassifier()`", "hme", ours.fit_class_mixture),
-        Method(
-            "stack",
-            STACKED.format("logistic regression"),
-            "scikit-learn",
-            stacks.fit_class_stack,
-            "average",
-        ),
-        Method("hme_stacking", "`HMEStackingClassifier()`", "hme", ours.fit_class_stacking, "permuted_gate"),
+        Method("hme_stacking", "`HMEStackingClassifier()`", "hme", stacks.fit_class_stacking, beside("classes")),
     ),
 }
 OURS = ("hme", "hme_stacking")
@@ -89,9 +92,11 @@ POOL = {
         "ridge", "histograms", "histograms_tuned", "lightgbm_tuned", "lightgbm_pair", "catboost", "extra_trees",
         "cubist", "gaussian_process", "stack", "hme", "hme_stacking",
     ),
-    "classes": tuple(method.name for method in METHODS["classes"]),
+    "classes": (*(method.name for method in METHODS["classes"]), LINEAR_STACK),
 }  # fmt: skip
 
 
 def words_of(task, name):
-    return {method.name: method.words for method in METHODS[task]}.get(name) or CONTROLS[name]
+    """What a method is, in words."""
+    words = {method.name: method.words for method in METHODS[task]} | CONTROLS | {LINEAR_STACK: LINEAR_WORDS[task]}
+    return words[name]

@@ -4,21 +4,23 @@ from pathlib import Path
 
 import numpy as np
 
+from .bars import class_bars, regression_bars
 from .markup import by_table, class_summary, label, regression_summary
-from .methods import CONTROLS, METHODS, OURS, POOL, words_of
+from .methods import CONTROLS, LINEAR_STACK, METHODS, MODELS, OURS, POOL, STACKING, words_of
 from .picture import draw_ranks
 from .ranks import mean_ranks, results_of
 from .rows import PROTOCOL, Rows
 from .tables import SPLITS, TABLES, n_splits
-from .words import CLASSES, HEAD, LEFT_OUT, PROTOCOL_TEXT, SUMMARY
+from .words import BARS, CLASSES, HEAD, LEFT_OUT, MODEL_TEXT, PROTOCOL_TEXT, SUMMARY
 
 __all__ = ["page_of", "write_page"]
 
 DOCS = Path(__file__).parents[2] / "docs"
-SECONDS = ("worst_row", "fit_seconds", "predict_seconds")
+ALWAYS = ("worst_row", "fit_seconds", "predict_seconds", "models_seconds")
+SHARED = (LINEAR_STACK, *CONTROLS)  # rows of the fit of our stack
 MEASURES = {
-    "regression": ("rmse", "log_score", "crps", "coverage", *SECONDS),
-    "classes": ("log_loss", "log_loss_error", "accuracy", "brier", *SECONDS),
+    "regression": ("rmse", "log_score", "crps", "coverage", *ALWAYS),
+    "classes": ("log_loss", "log_loss_error", "accuracy", "brier", *ALWAYS),
 }
 PICTURES = (
     ("regression", "rmse", "RMSE"),
@@ -40,9 +42,9 @@ def _n_common(task, rows):
     return SPLITS
 
 
-def _results(task, rows):
+def _results(task, rows, names=None):
     """Results of the splits that count, as many of them as a table has."""
-    names = [method.name for method in METHODS[task]] + list(CONTROLS)
+    names = names or [*(method.name for method in METHODS[task]), *SHARED]
     common = _n_common(task, rows)
     splits = {table: min(common, n_splits(table)) for table in TABLES[task]}
     return results_of([row for row in rows if row["split"] < common], TABLES[task], names, MEASURES[task], splits)
@@ -60,10 +62,10 @@ def _versions(rows):
 
 
 def _spent(rows):
-    """CPU of all rows, those of peers and ours; a control shares its seconds with another row."""
+    """CPU of all rows, those of peers and ours; rows beside that of our stack share its seconds."""
     seconds = {True: 0.0, False: 0.0}
     for row in rows:
-        if row["method"] not in CONTROLS:
+        if row["method"] not in SHARED and not row["method"].startswith("model_"):
             seconds[row["method"] in OURS] += row["fit_seconds"] + row["predict_seconds"]
     return f"{seconds[False] / 60:.0f} minutes of CPU for peers, {seconds[True] / 60:.0f} for ours"
 
@@ -79,6 +81,26 @@ def _not_run(found):
     if not lines:
         return "Every method was run on every split of every table."
     return "Not run on all splits, and so without a rank:\n\n" + "\n".join(lines)
+
+
+def _models(task, rows, measure):
+    """The models of our stack beside the stacks, where all are complete."""
+    names = [STACKING, *SHARED, *MODELS[task]]
+    yield "### The models of the stacks"
+    yield MODEL_TEXT
+    yield by_table(_results(task, rows, names), measure)
+
+
+def _bars(task, rows, ranked):
+    """What our stack is to reach, once it has all rows."""
+    if STACKING not in ranked.methods or LINEAR_STACK not in ranked.methods:
+        return
+    yield f"### What `HMEStacking{'Regressor' if task == 'regression' else 'Classifier'}` is to reach"
+    if task == "regression":
+        yield BARS
+        yield regression_bars(_results(task, rows).complete(), ranked)
+    else:
+        yield class_bars(_results(task, rows, [STACKING, LINEAR_STACK, *MODELS[task]]))
 
 
 def _counted(task, rows):
@@ -109,11 +131,13 @@ def _regression(rows):
     yield SUMMARY
     if ranked.methods:
         yield regression_summary(found.complete(), ranked)
+    yield from _bars("regression", rows, ranked)
     for measure, title in (("rmse", "RMSE"), ("log_score", "Log score"), ("crps", "CRPS")):
         yield f"### {title}"
         yield by_table(found, measure)
     yield "### Coverage of 90 % intervals"
     yield by_table(found, "coverage", mark=False)
+    yield from _models("regression", rows, "rmse")
 
 
 def _classes(rows):
@@ -128,11 +152,13 @@ def _classes(rows):
     yield "![Mean ranks in log loss](images/accuracy_log_loss.svg)"
     if ranked.methods:
         yield class_summary(found.complete(), ranked)
+    yield from _bars("classes", rows, ranked)
     for measure, title in (("log_loss", "Log loss"), ("accuracy", "Accuracy"), ("brier", "Brier score")):
         yield f"### {title}"
         yield by_table(found, measure)
     yield "### Standard error of the log loss"
     yield by_table(found, "log_loss_error", mark=False)
+    yield from _models("classes", rows, "log_loss")
 
 
 def page_of(rows):

@@ -68,7 +68,7 @@ def results_of(rows, tables, methods, measures, splits):
     for measure in measures:
         grid = [
             [
-                _gathered([row[measure] for row in values.get((table, name), ())], measure, splits[table])
+                _gathered([row.get(measure, np.nan) for row in values.get((table, name), ())], measure, splits[table])
                 for name in methods
             ]
             for table in tables

@@ -51,9 +51,7 @@ class Rows:
         """Rows of this protocol and of the methods' present revisions."""
         revisions = {}
         for method in METHODS[self.task]:
-            revisions[method.name] = method.revision
-            if method.control:
-                revisions[method.control] = method.revision
+            revisions |= dict.fromkeys((method.name, *method.beside), method.revision)
         for row in self._rows.values():
             if row["protocol"] == PROTOCOL and revisions.get(row["method"]) == row["revision"]:
                 yield row
@@ -79,7 +77,7 @@ class Rows:
 
     def _write(self, kind):
         mine = [m for m in METHODS[self.task] if (m.name in OURS) == (kind == "ours")]
-        names = {m.name for m in mine} | {m.control for m in mine}
+        names = {name for method in mine for name in (method.name, *method.beside)}
         lines = [json.dumps(row) for key, row in sorted(self._rows.items()) if row["method"] in names]
         path = self._paths()[kind]
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from .methods import METHODS
 from .rows import version_of
-from .scores import class_scores, regression_scores
+from .scores import Part, class_scores, regression_scores
 from .tables import SPLITS, TABLES, load_split, n_splits
 
 __all__ = ["is_installed", "jobs", "run_all", "run_one"]
@@ -33,22 +33,37 @@ def jobs(task, names=None, tables=None, most=SPLITS):
 
 
 def run_one(task, split, method):
-    """Scores by the name of the row, and CPU seconds of fitting and predicting. Test targets are read at the end."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    """Scores, and pairs of CPU seconds of fitting and predicting, by the name of the row.
+
+    Test targets are read after all predictions. What our own methods warn of is printed.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         begin = time.process_time()
-        answer = method.fit(split.training)
-        between = time.process_time()
-        predictions = answer(split.X_test)
-        end = time.process_time()
-        if not isinstance(predictions, dict):
-            predictions = {method.name: predictions}
-        if task == "regression":
-            scores = {name: regression_scores(one, split.y_test, split.cells) for name, one in predictions.items()}
-        else:
-            codes = np.searchsorted(np.unique(split.training.y), split.y_test)
-            scores = {name: class_scores(one, codes) for name, one in predictions.items()}
-    return scores, (between - begin, end - between)
+        fitted = method.fit(split.training)
+        whole = time.process_time() - begin
+        parts = fitted if isinstance(fitted, dict) else {method.name: Part(fitted, whole, np.nan)}
+        answers = {name: _timed(part.answer, split.X_test) for name, part in parts.items()}
+    if method.package == "hme":
+        for message in sorted({f"{one.category.__name__}: {one.message}" for one in caught}):
+            print(f"  {method.name} warned: {message}", flush=True)
+    scores = {name: _scores(task, answer, split) for name, (answer, _) in answers.items()}
+    for name, part in parts.items():
+        if np.isfinite(part.models):
+            scores[name]["models_seconds"] = round(part.models, 3)
+    return scores, {name: (part.seconds, answers[name][1]) for name, part in parts.items()}
+
+
+def _timed(answer, X):
+    begin = time.process_time()
+    prediction = answer(X)
+    return prediction, time.process_time() - begin
+
+
+def _scores(task, prediction, split):
+    if task == "regression":
+        return regression_scores(prediction, split.y_test, split.cells)
+    return class_scores(prediction, np.searchsorted(np.unique(split.training.y), split.y_test))
 
 
 def run_all(task, rows, *, names=None, tables=None, most=SPLITS, again=(), budget=np.inf):
@@ -68,11 +83,11 @@ def run_all(task, rows, *, names=None, tables=None, most=SPLITS, again=(), budge
                 print(f"{table:16s}{number:2d}  {method.name:22s}FAILED: {error!r}", flush=True)
                 continue
             for name, values in scores.items():
-                rows.add(table, number, method, name, values, seconds)
+                rows.add(table, number, method, name, values, seconds[name])
             spent += time.process_time() - begin
             first = list(scores[method.name].items())[:2]
             shown = "  ".join(f"{key} {value:.4f}" for key, value in first)
-            print(f"{table:16s}{number:2d}  {method.name:22s}{shown}  {sum(seconds):.1f} s", flush=True)
+            print(f"{table:16s}{number:2d}  {method.name:22s}{shown}  {sum(seconds[method.name]):.1f} s", flush=True)
     if left_out:
         print(f"left out, as not installed: {', '.join(sorted(left_out))}")
     return spent

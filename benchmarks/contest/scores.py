@@ -1,11 +1,20 @@
 """Scores of predictions, the same for every method."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
-__all__ = ["NormalPrediction", "Prediction", "class_scores", "log_scores", "regression_scores", "rounding_cells"]
+__all__ = [
+    "NormalPrediction",
+    "Part",
+    "Prediction",
+    "class_scores",
+    "log_scores",
+    "regression_scores",
+    "rounding_cells",
+]
 
 FEW_VALUES = 100  # with fewer different values y counts as rounded
 LEAST_PROBABILITY = 1e-6  # of a class: forests give zero
@@ -17,6 +26,24 @@ class Prediction(NamedTuple):
 
     mean: np.ndarray
     dist: object
+
+
+class Part(NamedTuple):
+    """One of several predictors that a fit gives.
+
+    Attributes
+    ----------
+    answer : callable
+        A function of X.
+    seconds : float
+        CPU seconds of its fit.
+    models : float
+        Those of them that the models of a stack took: the search for boosting, cross-fitting and refits.
+    """
+
+    answer: Callable
+    seconds: float
+    models: float
 
 
 class NormalPrediction:

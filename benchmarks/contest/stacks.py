@@ -1,54 +1,125 @@
-"""The linear stack of the models, and their average: one fit answers for both."""
+"""Our stacks, and what the fit of one gives beside: the linear stack of the same models, controls, the models alone."""
+
+import time
+from contextlib import contextmanager
 
 import numpy as np
-from sklearn.ensemble import StackingClassifier, StackingRegressor
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.model_selection import GroupKFold, StratifiedKFold, cross_val_predict
 
-from .models import stack_models
-from .noise import FOLDS, constant_noise
+import hme
+from hme.stacking import defaults
 
-__all__ = ["class_folds", "fit_class_stack", "fit_stack"]
+from .noise import constant_noise
+from .scores import Part, Prediction
 
-
-class KeepingRidge(RidgeCV):
-    """The ridge that stacking ends in by default, which keeps the errors on the cross-fitted predictions."""
-
-    def fit(self, X, y, sample_weight=None):
-        self.errors_ = y - cross_val_predict(RidgeCV(), X, y, cv=FOLDS)
-        self.errors_of_mean_ = y - X.mean(axis=1)
-        return super().fit(X, y, sample_weight)
+__all__ = ["fit_class_stacking", "fit_stacking", "linear_class_stack", "linear_stack"]
 
 
-def fit_stack(training):
-    X, y, _ = training
-    stack = StackingRegressor(stack_models(training, False), KeepingRidge(), cv=FOLDS).fit(X, y)
-    final = stack.final_estimator_
-    linear = constant_noise(final.predict, final.errors_)
-    mean = constant_noise(lambda predicted: predicted.mean(axis=1), final.errors_of_mean_)
+@contextmanager
+def _timed_search():
+    """Yields a list to which the CPU seconds of the search for boosting are added; they are the models' seconds too."""
+    search, seconds = defaults.chosen_boosting, []
 
-    def answer(X):
-        predicted = stack.transform(X)
-        return {"stack": linear(predicted), "average": mean(predicted)}
+    def timed(*arguments):
+        begin = time.process_time()
+        try:
+            return search(*arguments)
+        finally:
+            seconds.append(time.process_time() - begin)
 
-    return answer
+    defaults.chosen_boosting = timed
+    try:
+        yield seconds
+    finally:
+        defaults.chosen_boosting = search
 
 
-def class_folds(training):
-    """Five folds as pairs of row numbers, with whole groups where there are groups."""
-    folds = StratifiedKFold(5, shuffle=True, random_state=0) if training.groups is None else GroupKFold(5)
-    return list(folds.split(training.X, training.y, training.groups))
+def _fitted(kind, training):
+    """A fitted stack, CPU seconds of its models by their names, and those of the whole fit."""
+    groups = {} if training.groups is None else {"groups": training.groups}
+    begin = time.process_time()
+    with _timed_search() as search:
+        stack = kind().fit(training.X, training.y, **groups)
+    end = time.process_time()
+    models = dict(stack.seconds_)
+    models["boosting"] += sum(search)
+    return stack, models, end - begin
 
 
-def fit_class_stack(training):
-    X, y, _ = training
-    stack = StackingClassifier(
-        stack_models(training, True), LogisticRegression(max_iter=1000), cv=class_folds(training)
-    )
-    stack.fit(X, y)
+def _timed(function, *arguments):
+    begin = time.process_time()
+    result = function(*arguments)
+    return result, time.process_time() - begin
 
-    def answer(X):
-        average = np.mean([model.predict_proba(X) for model in stack.estimators_], axis=0)
-        return {"stack": stack.predict_proba(X), "average": average}
 
-    return answer
+def _other_rows(dist):
+    """The same experts with the gate's answers for other rows."""
+    return dist.given(np.random.default_rng(0).permutation(dist.weights))
+
+
+# -- regression --------------------------------------------------------------------------------------------------------
+
+
+def linear_stack(stack, y):
+    """What StackingRegressor makes of the models of a fitted stack; noise from errors on the folds, in both levels."""
+    predicted = stack.cross_fitted_predictions_
+    errors = np.full(len(y), np.nan)
+    for train, test in stack.folds_:
+        errors[test] = y[test] - RidgeCV().fit(predicted[train], y[train]).predict(predicted[test])
+    ridge = RidgeCV().fit(predicted, y)
+    return constant_noise(lambda X: ridge.predict(stack.predict_models(X)), errors)
+
+
+def fit_stacking(training):
+    stack, seconds, whole = _fitted(hme.HMEStackingRegressor, training)
+    y, models, predicted = training.y, sum(seconds.values()), stack.cross_fitted_predictions_
+    linear, own = _timed(linear_stack, stack, y)
+
+    def mixed(X):
+        dist = stack.predict_dist(X)
+        return Prediction(dist.mean(), dist)
+
+    def permuted(X):
+        dist = _other_rows(stack.predict_dist(X))
+        return Prediction(dist.mean(), dist)
+
+    parts = {
+        "hme_stacking": Part(mixed, whole, models),
+        "stack": Part(linear, models + own, models),
+        "average": Part(
+            constant_noise(lambda X: stack.predict_models(X).mean(axis=1), y - predicted.mean(axis=1)), models, models
+        ),
+        "permuted_gate": Part(permuted, whole, models),
+    }
+    for m, (name, model) in enumerate(zip(stack.names_, stack.estimators_, strict=True)):
+        parts[f"model_{name}"] = Part(constant_noise(model.predict, y - predicted[:, m]), seconds[name], seconds[name])
+    return parts
+
+
+# -- classes -----------------------------------------------------------------------------------------------------------
+
+
+def _class_columns(predicted):
+    """Columns of the models' probabilities as StackingClassifier makes them: of two classes, the second one's."""
+    return predicted[:, :, 1] if predicted.shape[2] == 2 else predicted.reshape(len(predicted), -1)
+
+
+def linear_class_stack(stack, y):
+    """What StackingClassifier makes of the models of a fitted stack."""
+    final = LogisticRegression(max_iter=1000).fit(_class_columns(stack.cross_fitted_predictions_), y)
+    return lambda X: final.predict_proba(_class_columns(stack.predict_models(X)))
+
+
+def fit_class_stacking(training):
+    stack, seconds, whole = _fitted(hme.HMEStackingClassifier, training)
+    models = sum(seconds.values())
+    linear, own = _timed(linear_class_stack, stack, training.y)
+    parts = {
+        "hme_stacking": Part(stack.predict_proba, whole, models),
+        "stack": Part(linear, models + own, models),
+        "average": Part(lambda X: stack.predict_models(X).mean(axis=1), models, models),
+        "permuted_gate": Part(lambda X: _other_rows(stack.predict_dist(X)).probabilities(), whole, models),
+    }
+    for name, model in zip(stack.names_, stack.estimators_, strict=True):
+        parts[f"model_{name}"] = Part(model.predict_proba, seconds[name], seconds[name])
+    return parts

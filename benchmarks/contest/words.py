@@ -1,6 +1,6 @@
 """The sentences of the page that say what was done; its figures come from the rows."""
 
-__all__ = ["CLASSES", "HEAD", "LEFT_OUT", "PROTOCOL_TEXT", "SUMMARY"]
+__all__ = ["BARS", "CLASSES", "HEAD", "LEFT_OUT", "MODEL_TEXT", "PROTOCOL_TEXT", "SUMMARY"]
 
 HEAD = """<!-- Made by: PYTHONPATH=. python benchmarks/accuracy.py --report -->
 
@@ -24,7 +24,8 @@ Training rows are cut to 8,000, the first of a seeded permutation. Every method 
   held-out rows are whole groups.
 - **Point predictions get normal noise of constant variance**, the mean square of errors on rows that were not seen:
   those of five folds with the chosen settings; for random forests, out-of-bag errors; for Cubist and EBM, which
-  cost more, those on a fifth held out. Tuned methods are cross-fitted anew with what was chosen.
+  cost more, those on a fifth held out. Tuned methods are cross-fitted anew with what was chosen. The linear stack's
+  errors are those on the folds of its models, without the rows of a fold in either level.
 - **The log score** (larger is better) is the mean test log-density. Where y has fewer than 100 different values
   (wine, abalone), it is for every method the log-probability of the rounding cell, a difference of distribution
   functions: densities of tied values are no contest. The worst row is the smallest log score of a single test row.
@@ -34,7 +35,13 @@ Training rows are cut to 8,000, the first of a seeded permutation. Every method 
 SUMMARY = """Of all methods that have every row: mean ranks; geometric means over the tables of the ratio of RMSE to
 tuned HistGradientBoosting and to the linear stack, and the largest ratio to the stack; tables on which the log
 score is better than the stack's; mean coverage of 90 % intervals; the worst row; mean CPU seconds of a split,
-fitting and predicting. A control's seconds are those of the method whose fit it shares."""
+fitting and predicting. One fit of `HMEStackingRegressor` gives its models to the linear stack too, which is charged
+their seconds and its own; a control's seconds are those of the method whose fit it shares."""
+
+BARS = """The bounds were set before the estimator was written. CPU: that of the whole fit, as a multiple of what its
+models took in the search for boosting, in cross-fitting and in their fits to all rows."""
+
+MODEL_TEXT = """What the stacks combine, alone: the models that our stack fitted to all training rows."""
 
 LEFT_OUT = """Beside it, without a rank, stand methods that would count a kind twice or cost too much, and two controls.
 LightGBM by default is a twin of HistGradientBoosting, random forest of extra trees; NGBoost is a third boosting of mean
