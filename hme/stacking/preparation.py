@@ -38,7 +38,7 @@ def preparation(table, *, scale=False):
         Naming columns of dates and other things that are neither numbers nor levels.
     """
     if sp.issparse(table):
-        return make_pipeline(MaxAbsScaler()) if scale else make_pipeline("passthrough")
+        return make_pipeline(MaxAbsScaler() if scale else "passthrough")
     kinds = np.array(kinds_of(table), dtype=object)
     _check_kinds(table, [j for j, kind in enumerate(kinds) if kind not in ENCODED])
     numbers = [make_pipeline(SimpleImputer(strategy="median", add_indicator=True), *([StandardScaler()] * scale))]
@@ -47,9 +47,10 @@ def preparation(table, *, scale=False):
     )
     is_number = np.array([kind is None for kind in kinds])
     parts = [("numbers", *numbers, np.flatnonzero(is_number)), ("levels", levels, np.flatnonzero(~is_number))]
-    return ColumnTransformer(
+    prepared = ColumnTransformer(
         [part for part in parts if len(part[2])], sparse_threshold=0.0, verbose_feature_names_out=False
     )
+    return prepared.set_output(transform="default")  # whatever scikit-learn is set to
 
 
 def _check_kinds(table, strange):
