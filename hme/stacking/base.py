@@ -331,7 +331,8 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
         Returns
         -------
         ndarray of shape (n, M)
-            Not negative; the sum of a row is near one where the models predict what the mixture does.
+            Not negative. The sum of a row is near one for numbers where the models are unbiased; for classes it is
+            above one where the mixture is surer than its models.
 
         Raises
         ------

@@ -148,7 +148,8 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
         -------
         ndarray of shape (n,)
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        codes = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[codes]
 
     def predict_proba(self, X):
         """Probability of every class, eq. (mean).
