@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -33,7 +33,7 @@ MOST_SWEEPS = 100
 TOL = 1e-3  # nats per unit of weight still to be had, in the mixture over the models
 
 
-class BaseStacking(Versioned, Composition):
+class BaseStacking(TransformerMixin, Versioned, Composition):
     """A mixture of experts over the predictions of several models.
 
     A subclass says what the target is, how predictions become columns, which mixture a candidate is and how it is
@@ -279,7 +279,8 @@ class BaseStacking(Versioned, Composition):
         -------
         ndarray or sparse matrix of shape (n, M + q)
         """
-        return self.level_one_.join(self.transform(X), self.level_one_.columns(self._table(X)))
+        predicted = self._columns_of(self.predict_models(X))
+        return self.level_one_.join(predicted, self.level_one_.columns(self._table(X)))
 
     def _table(self, X):
         check_is_fitted(self)
@@ -330,7 +331,8 @@ class BaseStacking(Versioned, Composition):
         Returns
         -------
         ndarray of shape (n, M)
-            Not negative; the sum of a row is near one where the models predict what the mixture does.
+            Not negative. The sum of a row is near one for numbers where the models are unbiased; for classes it is
+            above one where the mixture is surer than its models.
 
         Raises
         ------

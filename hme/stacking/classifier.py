@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..estimators import HMEClassifier
@@ -104,6 +104,7 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     def _read_target(self, y):
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
+        assert_all_finite(y, input_name="y")
         return y
 
     def _learn_values(self, y):
@@ -147,7 +148,8 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
         -------
         ndarray of shape (n,)
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        codes = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[codes]
 
     def predict_proba(self, X):
         """Probability of every class, eq. (mean).
