@@ -37,7 +37,7 @@ class BoundedGaussianProcess(RegressorMixin, BaseEstimator):
     >>> from hme.stacking import BoundedGaussianProcess
     >>> X = np.linspace(0, 6, 50)[:, None]
     >>> y = np.sin(X[:, 0]) + 0.1 * np.random.default_rng(0).standard_normal(50)
-    >>> BoundedGaussianProcess().fit(X, y).predict([[1.5]]).round(1)
+    >>> BoundedGaussianProcess().fit(X, y).predict([[1.5]]).round()
     array([1.])
     """
 
