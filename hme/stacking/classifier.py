@@ -66,6 +66,11 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     cross_fitted_predictions_ : ndarray of shape (n, M, C)
         Probabilities that each model gives to the rows of the fit without having seen them; nan in rows without weight
         and in those that no fold leaves out.
+    names_ : list of str
+        Names of the models that are not dropped.
+    folds_ : list of (train, test)
+    level_one_ : LevelOne
+        How the table of `final_estimator_` is made.
     seconds_ : dict of float
         CPU seconds of each model's fits.
     n_features_in_ : int
@@ -103,8 +108,8 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
 
     def _read_target(self, y):
         y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
         assert_all_finite(y, input_name="y")
+        check_classification_targets(y)
         return y
 
     def _learn_values(self, y):

@@ -43,11 +43,10 @@ class Composition(BaseEstimator):
         """
         if "estimators" in params:
             self.estimators = params.pop("estimators")
-        replaced = dict(self._pairs())
-        for name in [name for name in params if name in replaced]:
-            replaced[name] = params.pop(name)
+        models = dict(self._pairs())
+        replaced = {name: params.pop(name) for name in list(params) if name in models}
         if replaced:
-            self.estimators = list(replaced.items())
+            self.estimators = list((models | replaced).items())
         return super().set_params(**params)
 
     def _pairs(self):

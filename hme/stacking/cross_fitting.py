@@ -115,7 +115,8 @@ def _number_of_folds(cv, most, what):
     """The number that an int says, or `FOLDS` as far as there are as many different rows or groups."""
     n_folds = min(FOLDS, most) if cv is None else int(cv)
     if n_folds < 2:
-        raise ValueError(f"Folds need two {what} or more." if cv is None else f"cv = {cv!r} must be at least 2.")
+        few = f"Folds need two {what} or more, and there is n_samples = 1 of them."
+        raise ValueError(few if cv is None else f"cv = {cv!r} must be at least 2.")
     if n_folds > most:
         raise ValueError(f"cv = {n_folds} folds need as many {what}; there are {most}.")
     return n_folds

@@ -30,6 +30,8 @@ class BoundedGaussianProcess(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     process_ : GaussianProcessRegressor
+    n_iter_ : int
+        Steps of the search.
     n_features_in_ : int
 
     Examples
@@ -37,7 +39,8 @@ class BoundedGaussianProcess(RegressorMixin, BaseEstimator):
     >>> import numpy as np
     >>> from hme.stacking import BoundedGaussianProcess
     >>> X = np.linspace(0, 6, 50)[:, None]
-    >>> BoundedGaussianProcess().fit(X, np.sin(X[:, 0])).predict([[1.5]]).round(2)
+    >>> y = np.sin(X[:, 0]) + 0.1 * np.random.default_rng(0).standard_normal(50)
+    >>> BoundedGaussianProcess().fit(X, y).predict([[1.5]]).round()
     array([1.])
     """
 
@@ -73,6 +76,7 @@ class BoundedGaussianProcess(RegressorMixin, BaseEstimator):
         found = minimize(
             objective, initial, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": self.max_iter}
         )
+        self.n_iter_ = max(int(found.nit), 1)
         return found.x, found.fun
 
     def predict(self, X):

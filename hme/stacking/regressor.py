@@ -72,6 +72,13 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
     scale_ : float
         Factor on the noise of `final_estimator_`, at most 1, eq. (more-rows): the models that predict new rows have
         seen all rows, those that it was fitted to only a part.
+    values_ : ndarray or None
+        The values of y, where they are fewer than 100: log scores in `choice_` are then of their cells.
+    names_ : list of str
+        Names of the models that are not dropped.
+    folds_ : list of (train, test)
+    level_one_ : LevelOne
+        How the table of `final_estimator_` is made.
     seconds_ : dict of float
         CPU seconds of each model's fits.
     n_features_in_ : int

@@ -76,6 +76,8 @@ def read(stack, X, y, sample_weight, groups, fit_params):
                 f"X has shape {table.shape}: 0 {what} (shape={table.shape}) while a minimum of 1 is required."
             )
     validate_data(stack, table, skip_check_array=True)
+    if y is None:
+        raise ValueError(f"{type(stack).__name__} requires y to be passed, but the target y is None.")
     y = stack._read_target(y)
     check_consistent_length(table, y, groups)
     weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
