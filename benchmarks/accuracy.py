@@ -40,7 +40,7 @@ def quick():
                     scores, seconds = run_one(task, split, method)
                     for name, values in scores.items():
                         shown = "  ".join(f"{key} {value:.3f}" for key, value in values.items())
-                        print(f"  {name:14s}{shown}  {sum(seconds[name]):.1f} s", flush=True)
+                        print(f"  {name:23s}{shown}  {sum(seconds[name]):.1f} s", flush=True)
                         if not np.isfinite(list(values.values())).all():
                             raise SystemExit(f"{table}, {name}: a score is no number")
 
