@@ -39,8 +39,8 @@ fitting and predicting. One fit of `HMEStackingRegressor` gives its models to th
 their seconds and its own; a control's seconds are those of the method whose fit it shares."""
 
 BARS = """The bounds were set before the estimator was written. CPU: that of the whole fit, as a multiple of what its
-models took in the search for boosting, in cross-fitting (with one fit more of each, without two folds) and in
-their fits to all rows."""
+models took in the search for boosting, in cross-fitting (with one fit more of each, without two folds) and in their
+fits to all rows."""
 
 MODEL_TEXT = """What the stacks combine, alone: the models that our stack fitted to all training rows."""
 

@@ -9,6 +9,7 @@ from .univariate import PIECES, Symmetric
 
 __all__ = ["Hyperbolic", "length", "log_density", "ratio", "tail", "tail_quantile"]
 
+SHARP = 1.0  # corners, in scales, up to which draws of a Laplace distribution are taken or refused
 FAR = 1e100  # of a distance whose square is computed
 NODES, NODE_WEIGHTS = np.polynomial.legendre.leggauss(32)
 
@@ -56,8 +57,19 @@ class Hyperbolic(Symmetric):
         return 2.0 + self._x * ratio(self._x)
 
     def _draw(self, rng):
-        # A normal whose variance is generalised inverse Gaussian would do; the quantile of a uniform number does.
-        return self._quantile(np.clip(rng.uniform(size=self.shape), 1e-300, 1.0 - 1e-16))
+        x = np.broadcast_to(self._x, self.shape).ravel()
+        z = np.empty(len(x))
+        left = np.arange(len(x))  # to be drawn
+        sharp = x <= SHARP
+        if not sharp.all():
+            left = np.flatnonzero(sharp)
+            z[~sharp] = tail_quantile(0.5 * np.clip(rng.uniform(size=len(x) - len(left)), 1e-300, 1.0), x[~sharp])
+        while len(left):  # a Laplace distribution is above the density, and near it
+            far = rng.standard_exponential(len(left))
+            kept = rng.standard_exponential(len(left)) > length(far**2, x[left]) + x[left] - far
+            z[left[kept]] = far[kept]
+            left = left[~kept]
+        return np.where(rng.uniform(size=len(x)) < 0.5, -z, z).reshape(self.shape)
 
     def _excess(self, z):
         x, w = self._x, np.hypot(z, self._x)

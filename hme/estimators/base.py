@@ -1,14 +1,18 @@
 """What regressor and classifier share: hyper-parameters, and the tags that tell scikit-learn what they support."""
 
+from abc import abstractmethod
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..registry import make_expert, make_gate
+from .binding import bind
 from .fitted import FittedMixture
-from .inputs import unchanged_on_error
-from .keeping import restored
+from .inputs import read, unchanged_on_error
+from .keeping import keep, restored
 from .row_arguments import label_factors
+from .starting import start
 from .storing import Versioned
 
 __all__ = ["BaseHME"]
@@ -140,8 +144,16 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         self
         """
         with unchanged_on_error(self):
-            self._fit(X, y, sample_weight, None, None, options={"climbs": False})
+            given = read(self, X, y, sample_weight, None, None)
+            bound = bind(self, given)
+            begun = start(self, given, bound, climbs=False)
+            keep(self, given, bound, begun, begun.run())
+            self._complete()
         return self
+
+    @abstractmethod
+    def _complete(self):
+        """Set the attributes that only regressors or only classifiers have, as after a fit for a search."""
 
     # -- other starts, and fits of the same model to other data ------------------------------------------------------
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 
 from ..prediction import ClassDistribution, predictive_distribution
 from .base import BaseHME
 from .binding import bind
+from .class_weights import class_factors
 from .inputs import read, unchanged_on_error
 from .keeping import keep
 from .reading import row_names
@@ -259,16 +259,14 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with unchanged_on_error(self):
-            self._fit(X, y, sample_weight, groups, labels)
+            given = read(self, X, y, sample_weight, groups, labels)
+            bound = bind(self, given)
+            begun = start(self, given, bound)
+            keep(self, given, bound, begun, begun.run())
+            self._complete()
         return self
 
-    def _fit(self, X, y, sample_weight, groups, labels, options=()):
-        """Bind, start, run and keep."""
-        given = read(self, X, y, sample_weight, groups, labels)
-        bound = bind(self, given)
-        begun = start(self, given, bound, **dict(options))
-        outcome = begun.run()
-        keep(self, given, bound, begun, outcome)
+    def _complete(self):
         self.classes_ = self.target_.classes
 
     def class_factors(self, y, weight):
@@ -286,14 +284,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         ndarray of shape (n,)
             What `class_weight` says; ones without it.
         """
-        if self.class_weight is None:
-            return np.ones(len(y))
-        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
-            return _balancing(y, weight)
-        factors = compute_sample_weight(self.class_weight, y)
-        if not (np.isfinite(factors).all() and (factors >= 0).all()):
-            raise ValueError(f"class_weight = {self.class_weight!r} must hold finite numbers >= 0.")
-        return factors
+        return class_factors(self.class_weight, y, weight)
 
     def predict(self, X):
         """Most probable class of every row.
@@ -444,11 +435,3 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         ndarray of shape (n,), or (number of groups,) in the order of their sorted values
         """
         return self._log_likelihood(X, y, groups=groups)
-
-
-def _balancing(y, weight):
-    """Factors that give every class of positive weight the same total weight, and leave the sum of all as it is."""
-    classes, codes = np.unique(y, return_inverse=True)
-    mass = np.bincount(codes.ravel(), weight, len(classes))
-    share = mass.sum() / np.count_nonzero(mass)
-    return np.divide(share, mass, out=np.ones(len(mass)), where=mass > 0)[codes.ravel()]

@@ -207,17 +207,15 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with unchanged_on_error(self):
-            kept, options = self._fit(X, y, sample_weight, groups, labels, offset=offset, trials=trials)
-            self.uncertainty_ = cross_fit.uncertainty(kept.mixture, kept.rows, kept.fit, options)
+            given = read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials)
+            bound = bind(self, given)
+            begun = start(self, given, bound)
+            kept = keep(self, given, bound, begun, begun.run())
+            self.uncertainty_ = cross_fit.uncertainty(kept.mixture, kept.rows, kept.fit, begun.options)
         return self
 
-    def _fit(self, X, y, sample_weight, groups, labels, options=(), **arguments):
-        """Bind, start, run and keep; the fit that is kept, and the options of EM."""
-        given = read(self, X, y, sample_weight, groups, labels, **arguments)
-        bound = bind(self, given)
-        begun = start(self, given, bound, **dict(options))
-        kept, self.uncertainty_ = keep(self, given, bound, begun, begun.run()), None
-        return kept, begun.options
+    def _complete(self):
+        self.uncertainty_ = None
 
     def responsibilities(self, X, y, *, offset=None, trials=None, groups=None):
         """Posterior of every expert, having seen y, (n, K), eqs. (responsibility), (group).

@@ -159,6 +159,8 @@ def inflation_of(weight, used, scale, shared=False):
     rows = np.broadcast_to(weight[:, None], used.shape)
     left = np.maximum(rows - used, FEWEST * rows)
     all_rows, all_left = rows.sum(axis=0), left.sum(axis=0)
+    if not all_left.all():  # experts of one family, beside others that hold all rows
+        return np.ones(used.shape)
     if shared:
         return np.broadcast_to(all_rows / all_left, used.shape).copy()
     # An expert with hardly a row to spare borrows the pooled variance for those that it lacks.

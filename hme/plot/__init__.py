@@ -2,7 +2,8 @@
 
 from .calibration import PITDisplay
 from .density import DensityDisplay
+from .estimator_weights import EstimatorWeightsDisplay
 from .experts import ExpertsDisplay
 from .gate import GateDisplay
 
-__all__ = ["DensityDisplay", "ExpertsDisplay", "GateDisplay", "PITDisplay"]
+__all__ = ["DensityDisplay", "EstimatorWeightsDisplay", "ExpertsDisplay", "GateDisplay", "PITDisplay"]

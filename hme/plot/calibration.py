@@ -66,7 +66,7 @@ class PITDisplay:
 
         Parameters
         ----------
-        model : HMERegressor or HMEClassifier
+        model : HMERegressor, HMEClassifier or a stack
             A fitted one, or a pipeline that ends in one.
         X : array-like of shape (n, p)
             Rows, preferably ones that the model has not seen.

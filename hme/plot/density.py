@@ -108,7 +108,7 @@ class DensityDisplay:
 
         Parameters
         ----------
-        model : HMERegressor or HMEClassifier
+        model : HMERegressor, HMEClassifier or a stack
             A fitted one, or a pipeline that ends in one.
         X : data frame or array-like of shape (N, p)
             Rows that give the range of the feature and the point at which the others are held, in the columns that the
@@ -139,9 +139,9 @@ class DensityDisplay:
         subject = subject_of(model, X)
         j, x, grid = subject.along(feature, values, n_points)
         dist = subject.ask("predict_dist", grid, **subject.neutral())
-        of = _of_classes if subject.model.task == "classification" else _of_numbers
+        of = _of_classes if subject.mixture.task == "classification" else _of_numbers
         points, density, quantiles, target, classes = of(dist, y, output, levels, n_points)
-        name = name_of(y) if classes is not None else target_label(subject.model, y, output)
+        name = name_of(y) if classes is not None else target_label(subject.mixture, y, output)
         display = cls(
             x,
             points,

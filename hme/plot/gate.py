@@ -98,7 +98,7 @@ class GateDisplay:
 
         Parameters
         ----------
-        model : HMERegressor or HMEClassifier
+        model : HMERegressor, HMEClassifier or a stack
             A fitted one, or a pipeline that ends in one.
         X : data frame or array-like of shape (N, p)
             Rows that give the ranges of both features and the point at which the others are held, in the columns that
@@ -135,8 +135,8 @@ class GateDisplay:
             data=data,
             data_color=None if y is None else np.asarray(y),
             feature_names=feature_names or [subject.names[j] for j in pair],
-            expert_names=expert_labels(subject.model, prior.shape[2]),
-            classes=None if y is None or subject.model.task == "regression" else subject.model.classes_,
+            expert_names=expert_labels(subject.mixture, prior.shape[2]),
+            classes=None if y is None or subject.mixture.task == "regression" else subject.mixture.classes_,
             target_name=name_of(y),
         )
         return display.plot(ax=ax, image_kwargs=image_kwargs, scatter_kwargs=scatter_kwargs)

@@ -22,6 +22,7 @@ __all__ = [
     "legend_of",
     "name_of",
     "pyplot",
+    "safe_colors_of",
     "subject_of",
     "target_label",
     "target_of",
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 MOST_LISTED = 12  # experts in a legend: of more, those of the largest priors
+# Okabe and Ito's colours, which people with any form of colour blindness tell apart.
+SAFE = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999"
 
 
 class Subject(NamedTuple):
@@ -39,6 +42,11 @@ class Subject(NamedTuple):
     table: Any  # data frame, or array (N, p)
     names: list  # of the columns
     named: bool  # whether the user named them
+
+    @property
+    def mixture(self):
+        """The model, or of a stack the mixture over its models."""
+        return getattr(self.model, "final_estimator_", self.model)
 
     # -- columns -------------------------------------------------------------------------------------------------------
 
@@ -72,6 +80,14 @@ class Subject(NamedTuple):
     def column(self, j):
         """A column as the user gave it."""
         return np.asarray(self.table.iloc[:, j] if self._framed else self.table[:, j])
+
+    def levels(self, j):
+        """The levels of a column of text, as text: in the order of a categorical column, else sorted."""
+        categories = getattr(self.table.dtypes.iloc[j], "categories", None) if self._framed else None
+        column = self.column(j)
+        seen = {str(value) for value in column if value is not None and value == value}  # nan differs from itself
+        ordered = sorted(seen) if categories is None else [str(value) for value in categories]
+        return [level for level in ordered if level in seen]
 
     def numbers(self, j):
         """A column of numbers (N,)."""
@@ -150,7 +166,7 @@ class Subject(NamedTuple):
 
     def neutral(self):
         """Row arguments of plots: an offset of zero, which is one unit of exposure, and a single trial."""
-        return {name: {"offset": 0, "trials": 1}[name] for name in self.model.row_arguments_}
+        return {name: {"offset": 0, "trials": 1}[name] for name in self.mixture.row_arguments_}
 
     def along(self, feature, values, n_points):
         """The number of a feature, values along it, and rows (n_points, p) where the others are held."""
@@ -209,6 +225,11 @@ def curves(subject, grid, output):
     The band is two standard deviations wide to both sides, inside the support of y. It is None for classes and for
     families without a variance.
     """
+    if subject.mixture is not subject.model:
+        raise TypeError(
+            f"model = {subject.model!r}: the experts of a stack combine what its models predict, and have no line "
+            "along a column of X. EstimatorWeightsDisplay, GateDisplay and DensityDisplay take stacks."
+        )
     model, neutral = subject.model, subject.neutral()
     prior = subject.ask("gate_proba", grid)
     experts = subject.ask("predict_experts", grid, **neutral)
@@ -297,6 +318,13 @@ def colors_of(n):
     if n <= 20:
         return np.array([colormaps["tab10" if n <= 10 else "tab20"](k) for k in range(n)])
     return colormaps["hsv"]((np.arange(n) * 0.618034) % 1.0)
+
+
+def safe_colors_of(n):
+    """RGBA colours (n, 4) that people with colour blindness tell apart, as far as there are enough of them."""
+    from matplotlib.colors import to_rgba_array
+
+    return to_rgba_array(SAFE[:n]) if n <= len(SAFE) else colors_of(n)
 
 
 def legend_of(ax, labels, colors, size, title, **place):

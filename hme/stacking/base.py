@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.utils import Bunch, check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -15,7 +15,7 @@ from ..estimators.inputs import unchanged_on_error
 from ..estimators.reading import as_table
 from ..estimators.storing import Versioned
 from ..gates import SoftmaxGate
-from ..model.parts import first_of, quiet
+from ..model.parts import quiet
 from ..model.refits import tag_of
 from ..numerics.checks import check_choice
 from .composition import Composition
@@ -33,7 +33,7 @@ MOST_SWEEPS = 100
 TOL = 1e-3  # nats per unit of weight still to be had, in the mixture over the models
 
 
-class BaseStacking(Versioned, Composition):
+class BaseStacking(TransformerMixin, Versioned, Composition):
     """A mixture of experts over the predictions of several models.
 
     A subclass says what the target is, how predictions become columns, which mixture a candidate is and how it is
@@ -77,11 +77,12 @@ class BaseStacking(Versioned, Composition):
     # -- what differs between the tasks --------------------------------------------------------------------------------
 
     @abstractmethod
-    def read_target(self, y):
+    def _read_target(self, y):
         """The validated target (n,) of a fit."""
 
-    def read_classes(self, y):
-        """Take the classes of the rows that have weight, if there are classes."""
+    @abstractmethod
+    def _learn_values(self, y):
+        """Keep which values the target takes in the rows that have weight."""
 
     @abstractmethod
     def _columns_of(self, predictions):
@@ -133,9 +134,9 @@ class BaseStacking(Versioned, Composition):
             Naming the parameter, its value and what is allowed; or the model that failed, and why.
         """
         with unchanged_on_error(self):
-            said = self._fit(X, y, sample_weight, groups, fit_params)
+            said, category = self._fit(X, y, sample_weight, groups, fit_params)
         if said:
-            warnings.warn(f"{type(self).__name__}: {'; '.join(said)}.", UserWarning, stacklevel=2)
+            warnings.warn(f"{type(self).__name__}: {'; '.join(said)}.", category, stacklevel=2)
         return self
 
     def _fit(self, X, y, sample_weight, groups, fit_params):
@@ -148,7 +149,7 @@ class BaseStacking(Versioned, Composition):
         sources, groups, kept = read(self, X, y, sample_weight, groups, fit_params)
         seed = 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
         level, columns = LevelOne.fit(self.gate_features, sources.table, self._input_names())
-        folds = folds_of(None if prefit else self.cv, sources, columns, groups)
+        folds = folds_of(None if prefit else self.cv, sources, columns, groups, kept)
         if models is None:
             models = default_models(sources, folds, seed)
         first = (
@@ -162,19 +163,21 @@ class BaseStacking(Versioned, Composition):
         problem = Problem.of(self.level_one_, predicted, columns, sources.y, sources.weight, folds, self.measure)
         # The default models are ours; what they warn of is nothing that a user could mend.
         said = first.said if self.estimators is not None else []
-        said = said + self._fit_final(problem, names, seed)
+        caught = self._fit_final(problem, names, seed)
         self._correct(columns, first, sources.y)
-        self.estimators_, self.names_, self.seed_ = first.models, names, seed
-        self.folds_ = [(kept[train], kept[test]) for train, test in folds]
+        self.estimators_, self.names_, self._seed = first.models, names, seed
+        rows = np.flatnonzero(kept)
+        self.folds_ = [(rows[train], rows[test]) for train, test in folds]
         self.seconds_ = dict(zip(names, first.seconds.tolist(), strict=True))
         self.named_estimators_ = Bunch(**dict(zip(names, first.models, strict=True)))
-        self.named_estimators_.update({name: "drop" for name, _ in self.pairs() if name not in names})
-        self.cross_fitted_predictions_ = np.full((len(y), *first.predictions.shape[1:]), np.nan)
+        self.named_estimators_.update({name: "drop" for name, _ in self._pairs() if name not in names})
+        self.cross_fitted_predictions_ = np.full((len(kept), *first.predictions.shape[1:]), np.nan)
         self.cross_fitted_predictions_[kept] = first.predictions
-        return said
+        category = UserWarning if said or not caught else caught[0].category
+        return [*said, *(f"final_estimator: {str(one.message).rstrip('.')}" for one in caught)], category
 
     def _fit_final(self, problem, names, seed):
-        """Choose and fit the mixture over the models."""
+        """Choose and fit the mixture over the models; what the user's mixture warns of."""
         if self.final_estimator is not None:
             self.choice_, final = None, self._given_final(seed)
         else:
@@ -186,7 +189,7 @@ class BaseStacking(Versioned, Composition):
         with quiet() as caught:
             self.final_estimator_ = final.fit(problem.table, problem.y, problem.weight)
         # What a mixture that was chosen here warns of has been counted by its log score.
-        return [first_of(caught, final)] if caught and self.final_estimator is not None else []
+        return caught if self.final_estimator is not None else []
 
     def _mixture(self, candidate, level, seed):
         """The mixture of a `Candidate`, not fitted."""
@@ -276,7 +279,8 @@ class BaseStacking(Versioned, Composition):
         -------
         ndarray or sparse matrix of shape (n, M + q)
         """
-        return self.level_one_.join(self.transform(X), self.level_one_.columns(self._table(X)))
+        predicted = self._columns_of(self.predict_models(X))
+        return self.level_one_.join(predicted, self.level_one_.columns(self._table(X)))
 
     def _table(self, X):
         check_is_fitted(self)
@@ -297,7 +301,8 @@ class BaseStacking(Versioned, Composition):
         -------
         ndarray of shape (n, K)
         """
-        return self.final_estimator_.gate_proba(self.level_one(X))
+        table = self.level_one(X)
+        return self.final_estimator_.gate_proba(table)
 
     def responsibilities(self, X, y):
         """Posterior of every expert, having seen y, eq. (responsibility).
@@ -311,7 +316,8 @@ class BaseStacking(Versioned, Composition):
         -------
         ndarray of shape (n, K)
         """
-        return self.final_estimator_.responsibilities(self.level_one(X), y)
+        table = self.level_one(X)
+        return self.final_estimator_.responsibilities(table, y)
 
     # -- which model when ----------------------------------------------------------------------------------------------
 
@@ -325,7 +331,8 @@ class BaseStacking(Versioned, Composition):
         Returns
         -------
         ndarray of shape (n, M)
-            Not negative; the sum of a row is near one where the models predict what the mixture does.
+            Not negative. The sum of a row is near one for numbers where the models are unbiased; for classes it is
+            above one where the mixture is surer than its models.
 
         Raises
         ------
@@ -364,12 +371,13 @@ class BaseStacking(Versioned, Composition):
         -------
         MetadataRouter
         """
-        router, mapping = MetadataRouter(owner=type(self).__name__), MethodMapping().add(caller="fit", callee="fit")
-        return router.add(**{name: model for name, model in self.pairs() if model != "drop"}, method_mapping=mapping)
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        models = {name: model for name, model in self._pairs() if not isinstance(model, str)}
+        return router.add(**models, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        models = [model for _, model in self.pairs() if not isinstance(model, str)]
+        models = [model for _, model in self._pairs() if not isinstance(model, str)]
         default = self.estimators is None
         tags.input_tags.allow_nan = default or all(tag_of(m, lambda t: t.input_tags.allow_nan) for m in models)
         tags.input_tags.string = default

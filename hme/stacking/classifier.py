@@ -2,7 +2,7 @@
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d
+from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..estimators import HMEClassifier
@@ -20,23 +20,24 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     """A mixture of experts over several classifiers: which model when.
 
     The models are cross-fitted: each gives probabilities to the rows of a fold from a fit to the other folds. On the
-    logarithms of these, a mixture of experts is fitted whose experts are logarithmic pools of the models, eq. (log-pool),
-    and whose gate sees X and the predictions. Where the rows do not tell experts apart it is one pool. New rows are
-    predicted by the models fitted to all rows.
+    logarithms of these, a mixture of experts is fitted whose experts are logarithmic pools of the models,
+    eq. (log-pool), and whose gate sees X and the predictions. Where the rows do not tell experts apart it is one pool.
+    New rows are predicted by the models fitted to all rows.
 
     Parameters
     ----------
     estimators : list of (str, classifier) or None, default=None
-        The models, with `predict_proba`, or "drop" in the place of one. They are cloned, unless ``cv="prefit"``. None is
-        boosting whose rate, tree size and number of trees are chosen on the folds, extra trees, logistic regression and
-        an `HMEClassifier`; text and gaps in X are taken care of.
+        The models, with `predict_proba`, or "drop" in the place of one. They are cloned, unless ``cv="prefit"``. None
+        is boosting whose rate, tree size and number of trees are chosen on the folds, extra trees, logistic regression
+        and an `HMEClassifier`; text and gaps in X are taken care of.
     final_estimator : HMEClassifier or None, default=None
         The mixture over the models. What it leaves at None (experts, the columns of both sides) is set here. With None,
-        depth and kind are chosen by log score on the folds of `cv`, on rows that neither level has seen; `choice_` shows
-        them.
+        depth and kind are chosen by log score on the folds of `cv`, on rows that neither level has seen; `choice_`
+        shows them.
     cv : None, int, splitter, iterable or "prefit", default=None
-        Folds. None is 5; those of an int depend on the content of the rows, so that equal rows share one, are stratified
-        by class, and keep groups whole. "prefit" takes models that have been fitted, to other rows than these.
+        Folds. None is 5; those of an int depend on the content of the rows, so that equal rows share one, are
+        stratified by class, and keep groups whole. "prefit" takes models that have been fitted, to other rows than
+        these.
     passthrough : bool, default=False
         Whether the experts see the columns of X beside the predictions; they are then logistic regressions with free
         coefficients, so that it needs ``positive=False``.
@@ -65,6 +66,11 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     cross_fitted_predictions_ : ndarray of shape (n, M, C)
         Probabilities that each model gives to the rows of the fit without having seen them; nan in rows without weight
         and in those that no fold leaves out.
+    names_ : list of str
+        Names of the models that are not dropped.
+    folds_ : list of (train, test)
+    level_one_ : LevelOne
+        How the table of `final_estimator_` is made.
     seconds_ : dict of float
         CPU seconds of each model's fits.
     n_features_in_ : int
@@ -90,7 +96,7 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     >>> from hme import HMEStackingClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> models = [("logistic", LogisticRegression(max_iter=1000)), ("tree", DecisionTreeClassifier(max_depth=3))]
-    >>> HMEStackingClassifier(models).fit(X, y).predict(X[::50])
+    >>> HMEStackingClassifier(models, cv=3).fit(X, y).predict(X[::50])
     array([0, 1, 2])
     """
 
@@ -100,12 +106,13 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
 
     # -- the target, the second level ----------------------------------------------------------------------------------
 
-    def read_target(self, y):
+    def _read_target(self, y):
         y = column_or_1d(y, warn=True)
+        assert_all_finite(y, input_name="y")
         check_classification_targets(y)
         return y
 
-    def read_classes(self, y):
+    def _learn_values(self, y):
         self.classes_ = np.unique(y)
         if len(self.classes_) < 2:
             raise ValueError(f"y has one class only, {self.classes_.tolist()[0]!r}; at least two are needed.")
@@ -146,7 +153,8 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
         -------
         ndarray of shape (n,)
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        codes = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[codes]
 
     def predict_proba(self, X):
         """Probability of every class, eq. (mean).
@@ -160,7 +168,8 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
         ndarray of shape (n, C)
             Columns in the order of `classes_`.
         """
-        return self.final_estimator_.predict_proba(self.level_one(X))
+        table = self.level_one(X)
+        return self.final_estimator_.predict_proba(table)
 
     def predict_log_proba(self, X):
         """Logarithm of the probability of every class.
@@ -173,7 +182,8 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
         -------
         ndarray of shape (n, C)
         """
-        return self.final_estimator_.predict_log_proba(self.level_one(X))
+        table = self.level_one(X)
+        return self.final_estimator_.predict_log_proba(table)
 
     def predict_dist(self, X):
         """Distribution of the class given x, for all rows at once.
@@ -186,6 +196,7 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
         -------
         ClassDistribution
         """
-        dist = self.final_estimator_.predict_dist(self.level_one(X))
+        table = self.level_one(X)
+        dist = self.final_estimator_.predict_dist(table)
         dist.index = row_names(X)
         return dist

@@ -22,7 +22,7 @@ class Composition(BaseEstimator):
         """
         params = super().get_params(deep=deep)
         if deep:
-            for name, model in self.pairs():
+            for name, model in self._pairs():
                 params[name] = model
                 if hasattr(model, "get_params") and not isinstance(model, type):
                     params |= {f"{name}__{key}": value for key, value in model.get_params(deep=True).items()}
@@ -43,14 +43,13 @@ class Composition(BaseEstimator):
         """
         if "estimators" in params:
             self.estimators = params.pop("estimators")
-        replaced = dict(self.pairs())
-        for name in [name for name in params if name in replaced]:
-            replaced[name] = params.pop(name)
+        models = dict(self._pairs())
+        replaced = {name: params.pop(name) for name in list(params) if name in models}
         if replaced:
-            self.estimators = list(replaced.items())
+            self.estimators = list((models | replaced).items())
         return super().set_params(**params)
 
-    def pairs(self):
+    def _pairs(self):
         """The pairs, as far as `estimators` is a list of them; what is not is refused in `fit`."""
         given = self.estimators if isinstance(self.estimators, list | tuple) else ()
         return [
@@ -59,7 +58,7 @@ class Composition(BaseEstimator):
 
     def _models(self, method):
         """The models to fit, checked: pairs of a name and an estimator with the method that predicts."""
-        given, pairs = self.estimators, self.pairs()
+        given, pairs = self.estimators, self._pairs()
         if not isinstance(given, list | tuple) or len(pairs) < len(given) or not pairs:
             raise ValueError(f"estimators = {given!r} must be None or a list of (name, estimator) pairs.")
         names = [name for name, _ in pairs]

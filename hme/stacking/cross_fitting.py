@@ -8,13 +8,14 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from ..model.folds import fold_numbers
 from ..model.parts import UnusablePart, called, first_of, lent, numbers_of, probabilities_of, quiet, renamed
-from ..model.refits import fit_to, weight_name
+from ..model.refits import weight_name
 from ..model.rows import Rows
 
 __all__ = ["CrossFit", "cross_fitted", "folds_of", "predictions_of"]
@@ -64,7 +65,7 @@ class CrossFit(NamedTuple):
     said: list
 
 
-def folds_of(cv, sources, numbers, groups):
+def folds_of(cv, sources, numbers, groups, kept):
     """Pairs of training and test rows, none of which is tested twice.
 
     Parameters
@@ -74,46 +75,67 @@ def folds_of(cv, sources, numbers, groups):
     numbers : ndarray or sparse matrix of shape (n, q)
         The prepared table, whose content decides about the folds of an int: equal rows share one.
     groups : ndarray of shape (n,) or None
+    kept : ndarray of bool
+        Which rows of the user these are; an iterable of splits counts all of the user's.
 
     Returns
     -------
     list of (train, test)
     """
-    y, n = sources.y, len(sources.y)
     if cv is None or (isinstance(cv, int | np.integer) and not isinstance(cv, bool)):
-        n_folds = FOLDS if cv is None else int(cv)
-        if n_folds < 2:
-            raise ValueError(f"cv = {cv!r} must be at least 2.")
         if groups is None:
-            return _by_content(n_folds, sources, numbers)
-        if len(np.unique(groups)) < n_folds:
-            raise ValueError(f"cv = {n_folds} folds need as many groups; there are {len(np.unique(groups))}.")
+            return _by_content(cv, sources, numbers)
+        n_folds = _number_of_folds(cv, len(np.unique(groups)), "groups")
         splitter = GroupKFold(n_folds) if sources.classes is None else StratifiedGroupKFold(n_folds)
     elif isinstance(cv, str | bool):
         raise ValueError(f"cv = {cv!r} must be None, an int, a splitter, an iterable of splits, or 'prefit'.")
     else:
-        splitter = check_cv(cv, y, classifier=sources.classes is not None)
-    folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(np.zeros(n), y, groups)]
-    tested = np.concatenate([np.arange(n)[test] for _, test in folds])
+        splitter = check_cv(cv)
+    if cv is splitter or isinstance(cv, int | np.integer) or cv is None:
+        rows, splits = np.arange(len(sources.y)), splitter.split(sources.table, sources.y, groups)
+    else:
+        rows, splits = np.where(kept, np.cumsum(kept) - 1, -1), splitter.split()
+    inside = [tuple(rows[part][rows[part] >= 0] for part in split) for split in splits]
+    return _checked([(train, test) for train, test in inside if len(test)], cv)
+
+
+def _checked(folds, cv):
+    """Folds that can be fitted, and of which no two test the same row."""
+    if not folds or not all(len(train) for train, _ in folds):
+        raise ValueError(f"cv = {cv!r} must make folds that have both training and test rows.")
+    tested = np.concatenate([test for _, test in folds])
     if len(np.unique(tested)) < len(tested):
         raise ValueError(f"cv = {cv!r} leaves some rows out more than once; every row may be in one test fold only.")
-    return [(np.arange(n)[train], np.arange(n)[test]) for train, test in folds]
+    if any(len(np.intersect1d(train, test)) for train, test in folds):
+        raise ValueError(f"cv = {cv!r} has rows in both parts of a split; models would be asked about rows they know.")
+    return folds
 
 
-def _by_content(n_folds, sources, numbers):
+def _number_of_folds(cv, most, what):
+    """The number that an int says, or `FOLDS` as far as there are as many different rows or groups."""
+    n_folds = min(FOLDS, most) if cv is None else int(cv)
+    if n_folds < 2:
+        few = f"Folds need two {what} or more, and there is n_samples = 1 of them."
+        raise ValueError(few if cv is None else f"cv = {cv!r} must be at least 2.")
+    if n_folds > most:
+        raise ValueError(f"cv = {n_folds} folds need as many {what}; there are {most}.")
+    return n_folds
+
+
+def _by_content(cv, sources, numbers):
     """Folds that repeated rows share, stratified by y."""
     y = sources.y if sources.classes is None else np.searchsorted(sources.classes, sources.y)
     ones = np.ones((len(y), 1))
     columns = np.hstack([numbers.toarray() if hasattr(numbers, "toarray") else numbers, ones])
     target = y.astype(float)[:, None] if sources.classes is None else y
-    number = fold_numbers(Rows(columns, columns, y=target, weight=sources.weight)) % n_folds
-    if number.max() < n_folds - 1:
-        raise ValueError(f"cv = {n_folds} folds need as many different rows; there are {len(np.unique(number))}.")
+    number = fold_numbers(Rows(columns, columns, y=target, weight=sources.weight))
+    n_folds = _number_of_folds(cv, int(number.max()) + 1, "different rows")
+    number = number % n_folds
     return [(np.flatnonzero(number != f), np.flatnonzero(number == f)) for f in range(n_folds)]
 
 
 def cross_fitted(models, sources, folds, n_jobs=None, fewer=False):
-    """Fit every model to all rows, and without each fold.
+    """Fit every model to all rows, and without each fold, eq. (cross-fitted-models).
 
     Parameters
     ----------
@@ -176,8 +198,11 @@ def of_fitted(models, sources):
     -------
     CrossFit
     """
-    for _, model in models:
-        check_is_fitted(model)
+    for name, model in models:
+        try:
+            check_is_fitted(model)
+        except NotFittedError as error:
+            raise NotFittedError(f"cv = 'prefit', but estimators[{name!r}] = {called(model)} is not fitted.") from error
     answers = [predictions_of(name, model, sources.table, sources.classes) for name, model in models]
     return CrossFit([model for _, model in models], np.stack(answers, axis=1), None, np.zeros(len(models)), [])
 
@@ -187,14 +212,15 @@ def _fit_and_predict(name, model, seen, table):
     begin, model, role = time.process_time(), clone(model), f"estimators[{name!r}]"
     arguments = dict(seen.arguments.get(name, {}))
     takes = weight_name(model)
-    if seen.weighted and takes:
-        arguments.setdefault(takes, seen.weight)
+    if seen.weighted and takes and not seen.routed:
+        arguments[takes] = seen.weight
     with quiet() as caught:
         if seen.weighted and not takes and np.ptp(seen.weight):
             warnings.warn("its fit takes no sample_weight, and is without", UserWarning, stacklevel=1)
         try:
             with lent(model, role, X=seen.table, y=seen.y) as (X, y):
-                fit_to(model, X, y, **arguments)
+                with config_context(enable_metadata_routing=seen.routed):
+                    model.fit(X, y, **arguments)
         except UnusablePart:
             raise
         except Exception as error:

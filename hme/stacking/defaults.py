@@ -1,9 +1,6 @@
 """The models that are mixed where none are given: boosting, extra trees, a linear model, a mixture of experts."""
 
-from sklearn.ensemble import (
-    ExtraTreesClassifier,
-    ExtraTreesRegressor,
-)
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
@@ -41,11 +38,6 @@ def default_models(sources, folds, random_state):
             models.append(("gaussian_process", BoundedGaussianProcess()))
     else:
         forest = ExtraTreesClassifier(200, random_state=random_state)
-        linear = LogisticRegression(max_iter=1000)
-        models = [
-            ("boosting", boosting),
-            ("extra_trees", forest),
-            ("logistic", linear),
-            ("hme", HMEClassifier(**BRIEF)),
-        ]
+        linear = ("logistic", LogisticRegression(max_iter=1000))
+        models = [("boosting", boosting), ("extra_trees", forest), linear, ("hme", HMEClassifier(**BRIEF))]
     return [(name, make_pipeline(preparation(sources.table, scale=True), model)) for name, model in models]

@@ -4,11 +4,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..model.rows import Rows
 from ..tables import Table
 
 __all__ = ["Candidate", "Choice", "Problem", "choose", "held_out"]
 
 DEEPEST = 3
+ROWS = 10  # different rows for a leaf, at least, in the fits that are scored
 FEW = 3000  # rows up to which nothing is saved
 SCORED = 1500  # rows that are scored, at least, in as few folds as hold so many
 KINDS = {
@@ -17,6 +19,7 @@ KINDS = {
 }
 WORSE = 0.005  # by which the error may be larger than the smallest one, as a share of it
 TINY = 1e-300
+LITTLE = 1e-3  # nats a row that are no reason for anything, so that round-off is none
 CLOSE, APART = 0.25, 1.0  # standard errors of a log score that are no reason for a tree, and for several stacks
 
 
@@ -77,6 +80,17 @@ class Problem(NamedTuple):
         folds = [(train, test) for train, test in inside if len(train) and len(test)]
         table = level.join(predicted[rows], columns[rows])
         return cls(rows, table, y[rows], weight[rows], folds, measure)
+
+    def deepest(self):
+        """Levels of the largest trees that have `ROWS` different rows for every leaf, at most `DEEPEST`."""
+        codes = np.unique(self.y, return_inverse=True)[1]
+        number = min(
+            Rows(self.table[train], self.table[train], y=codes[train], weight=self.weight[train]).n_different(
+                ROWS * 2**DEEPEST
+            )
+            for train, _ in self.searched()
+        )
+        return min(int(np.log2(max(number / ROWS, 1.0))), DEEPEST)
 
     def searched(self):
         """As few folds as hold `SCORED` rows."""
@@ -144,10 +158,10 @@ class Choice(list):
 def choose(problem, make, score, several):
     """The simplest candidate that is hardly worse than the best one, on rows that it has not seen.
 
-    One stack comes first, then two experts of each kind. The best kind goes on to `DEEPEST` levels, of up to `FEW` rows
-    noises of one stack do too; the best of all, with normal noise, comes last. Of those whose error is within `WORSE` of
-    the smallest, the simplest is taken whose log score is within `CLOSE` standard errors of the best one's, or within
-    `APART` if the best has several stacks and this one has not.
+    One stack comes first, then two experts of each kind. The best kind goes on to `Problem.deepest` levels, of up to
+    `FEW` rows noises of one stack do too; the best of all, with normal noise, comes last. Of those whose error is
+    within `WORSE` of the smallest, the simplest is taken whose log score is within `CLOSE` standard errors of the best
+    one's, or within `APART` if the best has several stacks and this one has not, `LITTLE` besides.
 
     Parameters
     ----------
@@ -168,13 +182,13 @@ def choose(problem, make, score, several):
         tried.append(held_out(problem, make, score, Candidate(*candidate)))
         return tried[-1]
 
-    tried = []
+    tried, deepest = [], problem.deepest()
     scored(0, 0)
-    kinds = [scored(kind, 1) for kind in (range(3) if several else range(1))]
-    best = max(kinds, key=_merit)
-    for kind in {0, best.candidate.freedom} if len(problem.y) <= FEW else {best.candidate.freedom}:
-        for depth in range(2, DEEPEST + 1):
-            scored(kind, depth)
+    if deepest:
+        best = max([scored(kind, 1) for kind in (range(3) if several else range(1))], key=_merit).candidate
+        for kind in {0, best.freedom} if len(problem.y) <= FEW else {best.freedom}:
+            for depth in range(2, deepest + 1):
+                scored(kind, depth)
     best = max(tried, key=_merit).candidate
     if best.depth and problem.measure == "RMSE":
         scored(best.freedom, best.depth, False)
@@ -209,7 +223,7 @@ def held_out(problem, make, score, candidate):
 def _as_good(one, best, weight):
     """Whether a simpler candidate is hardly worse than the best one."""
     factor = APART if best.candidate.freedom > one.candidate.freedom == 0 else CLOSE
-    return best.log_score - one.log_score <= factor * _error(best.rows - one.rows, weight)
+    return best.log_score - one.log_score <= factor * _error(best.rows - one.rows, weight) + LITTLE
 
 
 def _error(differences, weight):

@@ -20,11 +20,14 @@ class Picked(TransformerMixin, BaseEstimator):
     ----------
     columns : slice
     names : sequence of str
+    dense : bool, default=False
+        Whether they are an array where the table is sparse.
     """
 
-    def __init__(self, columns, names):
+    def __init__(self, columns, names, dense=False):
         self.columns = columns
         self.names = names
+        self.dense = dense
 
     def fit(self, X, y=None):
         """Nothing is learned."""
@@ -32,7 +35,8 @@ class Picked(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         """The columns."""
-        return X[:, self.columns]
+        columns = X[:, self.columns]
+        return columns.toarray() if self.dense and sp.issparse(columns) else columns
 
     def get_feature_names_out(self, input_features=None):
         """Their names."""
@@ -77,7 +81,7 @@ class LevelOne(NamedTuple):
         if isinstance(spec, list | tuple | np.ndarray) and not len(spec):
             return cls(None, []), np.empty((table.shape[0], 0))
         prepared = _prepared(spec, table)
-        columns = prepared.fit_transform(table)
+        columns = _array(prepared.fit_transform(table))
         if len(getattr(columns, "shape", ())) != 2 or columns.shape[0] != table.shape[0]:
             raise ValueError(f"gate_features = {spec!r} must make a 2-D table with one row for each of X.")
         try:
@@ -95,7 +99,7 @@ class LevelOne(NamedTuple):
 
     def columns(self, table):
         """The prepared columns (n, q) of new rows."""
-        return np.empty((table.shape[0], 0)) if self.preparation is None else self.preparation.transform(table)
+        return np.empty((table.shape[0], 0)) if self.preparation is None else _array(self.preparation.transform(table))
 
     @staticmethod
     def join(predicted, columns):
@@ -109,7 +113,12 @@ class LevelOne(NamedTuple):
         """`expert_features` and `gate_features` of the mixture."""
         n, every = len(self.predicted), [*self.predicted, *self.names]
         gate = Picked(slice(0, len(every)), every)
-        return (gate if self.passthrough else Picked(slice(0, n), self.predicted)), gate
+        return (gate if self.passthrough else Picked(slice(0, n), self.predicted, dense=True)), gate
+
+
+def _array(columns):
+    """What a transformer has made, which may be a data frame, as an array or sparse rows."""
+    return columns.tocsr() if sp.issparse(columns) else np.asarray(columns)
 
 
 def _prepared(spec, table):

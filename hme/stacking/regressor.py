@@ -70,8 +70,15 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         What each model predicts for the rows of the fit without having seen them; nan in rows without weight and in
         those that no fold leaves out. What is asked about training rows (calibration, importances) must use these.
     scale_ : float
-        Factor on the noise of `final_estimator_`, at most 1, eq. (more-rows): the models that predict new rows have seen
-        all rows, those that it was fitted to only a part.
+        Factor on the noise of `final_estimator_`, at most 1, eq. (more-rows): the models that predict new rows have
+        seen all rows, those that it was fitted to only a part.
+    values_ : ndarray or None
+        The values of y, where they are fewer than 100: log scores in `choice_` are then of their cells.
+    names_ : list of str
+        Names of the models that are not dropped.
+    folds_ : list of (train, test)
+    level_one_ : LevelOne
+        How the table of `final_estimator_` is made.
     seconds_ : dict of float
         CPU seconds of each model's fits.
     n_features_in_ : int
@@ -100,11 +107,11 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
     >>> from sklearn.tree import DecisionTreeRegressor
     >>> from hme import HMEStackingRegressor
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.uniform(-1, 1, (600, 1))
-    >>> y = np.where(X[:, 0] < 0, 2 * X[:, 0], np.floor(4 * X[:, 0])) + 0.1 * rng.standard_normal(600)
+    >>> X = rng.uniform(-1, 1, (300, 1))
+    >>> y = np.where(X[:, 0] < 0, 2 * X[:, 0], np.floor(4 * X[:, 0])) + 0.1 * rng.standard_normal(300)
     >>> models = [("line", LinearRegression()), ("tree", DecisionTreeRegressor(max_leaf_nodes=6, random_state=0))]
-    >>> stack = HMEStackingRegressor(models).fit(X, y)
-    >>> stack.predict([[-0.5], [0.6]]).round(1)
+    >>> stack = HMEStackingRegressor(models, cv=3).fit(X, y)
+    >>> stack.predict([[-0.5], [0.6]]).round()
     array([-1.,  2.])
     """
 
@@ -115,15 +122,17 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
 
     # -- the target, the second level ----------------------------------------------------------------------------------
 
-    def read_target(self, y):
+    def _read_target(self, y):
         y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] > 1:
             raise ValueError(f"y has shape {y.shape}; a stack has one output. MultiOutputRegressor fits one for each.")
         y = column_or_1d(y, warn=True)
         if len(y) and np.abs(y).max() > LARGEST:
             raise ValueError(f"y has values of size {np.abs(y).max():g}, whose squares are out of range.")
-        self.values_ = cells_of(y)
         return y
+
+    def _learn_values(self, y):
+        self.values_ = cells_of(y)
 
     def _columns_of(self, predictions):
         return predictions
@@ -145,7 +154,7 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         return log_scores(dist, y, self.values_), (y - dist.mean()) ** 2
 
     def _correct(self, columns, first, y):
-        """How much smaller errors are with models of all rows: a power law through two smaller numbers of rows."""
+        """How much smaller errors are with models of all rows, by a power law of their number, eq. (more-rows)."""
         self.scale_ = 1.0
         if first.fewer is None:
             return
@@ -173,7 +182,8 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         ndarray of shape (n,), or a pair of them
         """
         if not return_std:
-            return self.final_estimator_.predict(self.level_one(X))
+            table = self.level_one(X)
+            return self.final_estimator_.predict(table)
         dist = self.predict_dist(X)
         return dist.mean(), dist.standard_deviation()
 
@@ -190,7 +200,8 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         -------
         PredictiveDistribution
         """
-        dist = self.final_estimator_.predict_dist(self.level_one(X), density=density)
+        table = self.level_one(X)
+        dist = self.final_estimator_.predict_dist(table, density=density)
         scale = np.full(dist.weights.shape[1], self.scale_**2)
         return PredictiveDistribution(dist.weights, dist.components.widened(scale), row_names(X))
 

@@ -27,6 +27,8 @@ class Sources(NamedTuple):
     classes : ndarray of shape (C,) or None
     arguments : dict of dict
         What else the `fit` of each model is given, by its name (metadata routing): arrays aligned with the rows.
+    routed : bool
+        Whether it is the models' requests that say which of them are given weights.
     """
 
     table: Any
@@ -35,6 +37,7 @@ class Sources(NamedTuple):
     weighted: bool
     classes: Any
     arguments: dict
+    routed: bool
 
     def at(self, index):
         """The rows of an index."""
@@ -43,7 +46,7 @@ class Sources(NamedTuple):
             for name, own in self.arguments.items()
         }
         table = _safe_indexing(self.table, index)
-        return Sources(table, self.y[index], self.weight[index], self.weighted, self.classes, arguments)
+        return self._replace(table=table, y=self.y[index], weight=self.weight[index], arguments=arguments)
 
 
 def read(stack, X, y, sample_weight, groups, fit_params):
@@ -61,7 +64,7 @@ def read(stack, X, y, sample_weight, groups, fit_params):
     sources : Sources
     groups : ndarray of shape (n,) or None
         Of the same rows.
-    kept : ndarray of int of shape (n,)
+    kept : ndarray of bool of shape (n,)
         Which rows of the user these are.
     """
     table = as_table(X)
@@ -73,16 +76,20 @@ def read(stack, X, y, sample_weight, groups, fit_params):
                 f"X has shape {table.shape}: 0 {what} (shape={table.shape}) while a minimum of 1 is required."
             )
     validate_data(stack, table, skip_check_array=True)
-    y = stack.read_target(y)
+    if y is None:
+        raise ValueError(f"{type(stack).__name__} requires y to be passed, but the target y is None.")
+    y = stack._read_target(y)
     check_consistent_length(table, y, groups)
     weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-    kept = np.flatnonzero(weight > 0)
-    if not len(kept):
+    kept = weight > 0
+    if not kept.any():
         raise ValueError("sample_weight is zero everywhere; at least one row needs a positive weight.")
-    stack.read_classes(y[kept])
+    stack._learn_values(y[kept])
     arguments = _routed(stack, sample_weight, groups, fit_params)
-    sources = Sources(table, y, weight, sample_weight is not None, getattr(stack, "classes_", None), arguments)
-    return sources.at(kept), None if groups is None else np.asarray(groups)[kept], kept
+    routed = get_config()["enable_metadata_routing"] and stack.estimators is not None
+    classes = getattr(stack, "classes_", None)
+    sources = Sources(table, y, weight, sample_weight is not None, classes, arguments, routed)
+    return sources.at(np.flatnonzero(kept)), None if groups is None else np.asarray(groups)[kept], kept
 
 
 def _routed(stack, sample_weight, groups, fit_params):
@@ -90,10 +97,14 @@ def _routed(stack, sample_weight, groups, fit_params):
     if not get_config()["enable_metadata_routing"]:
         if fit_params:
             raise TypeError(
-                f"fit got unexpected arguments {sorted(fit_params)}; models get such arguments by scikit-learn's metadata "
-                "routing only: sklearn.set_config(enable_metadata_routing=True), and set_fit_request of the model."
+                f"fit got unexpected arguments {sorted(fit_params)}; models get such arguments by scikit-learn's "
+                "metadata routing only: sklearn.set_config(enable_metadata_routing=True), and set_fit_request of the "
+                "model."
             )
         return {}
     given = {"sample_weight": sample_weight, "groups": groups, **fit_params}
-    routed = process_routing(stack, "fit", **{name: value for name, value in given.items() if value is not None})
-    return {name: dict(routed[name]["fit"]) for name, _ in stack.pairs() if name in routed}
+    given = {name: value for name, value in given.items() if value is not None}
+    if not given:
+        return {}
+    routed = process_routing(stack, "fit", **given)
+    return {name: dict(routed[name]["fit"]) for name, model in stack._pairs() if not isinstance(model, str)}

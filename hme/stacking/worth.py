@@ -41,8 +41,8 @@ def expert_weights(stack):
         )
     if (weights < 0).any():
         raise ValueError(
-            "some weights of models are negative, so that they do not tell how much a model counts; use positive=True, or "
-            "ablation, which tells what a model is worth."
+            "some weights of models are negative, so that they do not tell how much a model counts; use positive=True, "
+            "or ablation, which tells what a model is worth."
         )
     return weights
 
@@ -75,5 +75,5 @@ def _without(stack, table, y, weight, name):
     columns = stack._columns_of(stack.cross_fitted_predictions_[:, kept])
     problem = Problem.of(level, columns, level.columns(table), y, weight, stack.folds_, stack.measure)
     candidate = stack.choice_.chosen if stack.choice_ is not None else Candidate(1, 1)
-    make = partial(stack._mixture, level=level, seed=stack.seed_)
+    make = partial(stack._mixture, level=level, seed=stack._seed)
     return held_out(problem, make, stack._scores, candidate)
