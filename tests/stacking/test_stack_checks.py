@@ -41,10 +41,10 @@ def checks_of_default_models():
         for place, (stack, check) in enumerate(estimator_checks_generator(estimator)):
             name = getattr(check, "func", check).__name__
             if name not in NOT_OF_TREES:
-                yield pytest.param(stack, check, id=f"{type(stack).__name__}-{name}-{place}")
+                marks = pytest.mark.slow if place % 8 == 0 else [pytest.mark.slow, pytest.mark.exhaustive]
+                yield pytest.param(stack, check, id=f"{type(stack).__name__}-{name}-{place}", marks=marks)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("estimator, check", checks_of_default_models())
 def test_scikit_learn_checks_of_default_models(estimator, check):
     check(estimator)
