@@ -16,6 +16,7 @@ from .base import BaseStacking
 
 __all__ = ["HMEStackingRegressor"]
 
+LEAST_DF = 2.5  # of Student noise in the predictive density
 FASTEST = 0.5  # power of the number of rows with which errors of models fall, at most
 
 ALPHA = 30.0, 30.0, 3.0  # shrinkage of the experts towards one stack, by their freedom
@@ -203,7 +204,10 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         table = self.level_one(X)
         dist = self.final_estimator_.predict_dist(table, density=density)
         scale = np.full(dist.weights.shape[1], self.scale_**2)
-        return PredictiveDistribution(dist.weights, dist.components.widened(scale), row_names(X))
+        components = dist.components.widened(scale)
+        if density == "predictive":  # new rows are promised a mean and a variance
+            components = components.lightened(LEAST_DF)
+        return PredictiveDistribution(dist.weights, components, row_names(X))
 
     def predict_quantiles(self, X, quantiles=(0.05, 0.5, 0.95), *, density="predictive"):
         """Quantiles of y given x, eq. (quantile).

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from hme import HMEClassifier, HMERegressor, HMEStackingClassifier, HMEStackingRegressor, export_text, scoring
+from hme.experts import StudentExpert
 from hme.stacking.preparation import preparation
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -339,3 +340,13 @@ def test_jobs_and_seeds_change_nothing(fitted):
 @pytest.mark.slow
 def test_several_jobs(fitted):
     np.testing.assert_array_equal(regressor(n_jobs=2).fit(X, y).predict(X), fitted.predict(X))
+
+
+def test_new_rows_have_a_mean_and_a_variance_under_heavy_tails():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (120, 1))
+    y = X[:, 0] + 0.1 * rng.standard_cauchy(120)
+    given = HMERegressor(depth=0, expert=StudentExpert(df=0.8, nonnegative=True))
+    stack = HMEStackingRegressor([("line", Ridge())], given).fit(X, y)
+    assert np.isfinite(stack.predict(X, return_std=True)[1]).all() and np.isfinite(stack.crps_score(X, y))
+    assert np.isinf(stack.predict_dist(X, density="plug-in").variance()).all()
