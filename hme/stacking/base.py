@@ -179,7 +179,7 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
     def _fit_final(self, problem, names, seed):
         """Choose and fit the mixture over the models; what the user's mixture warns of."""
         if self.final_estimator is not None:
-            self.choice_, final = None, self._given_final(seed)
+            self.choice_, final = None, self._given_final(self.level_one_, seed)
         else:
             with quiet():
                 self.choice_ = choose(
@@ -206,14 +206,14 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
             random_state=seed,
         )
 
-    def _given_final(self, seed):
-        """The mixture that the user has given, over the columns of this level."""
+    def _given_final(self, level, seed):
+        """The mixture that the user has given, not fitted, with columns as a `LevelOne` says."""
         if not isinstance(self.final_estimator, self.mixtures):
             raise TypeError(f"final_estimator = {self.final_estimator!r} must be None or an {self.mixtures.__name__}.")
         final = clone(self.final_estimator)
-        experts, gates = self.level_one_.sides
+        experts, gates = level.sides
         unset = {"expert_features": experts, "gate_features": gates, "random_state": seed}
-        unset["expert"] = self._experts(Candidate(1, 1), self.level_one_)
+        unset["expert"] = self._experts(Candidate(1, 1), level)
         return final.set_params(**{name: value for name, value in unset.items() if getattr(final, name) is None})
 
     def _input_names(self):

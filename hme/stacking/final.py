@@ -15,7 +15,7 @@ FEW = 3000  # rows up to which nothing is saved
 SCORED = 1500  # rows that are scored, at least, in as few folds as hold so many
 KINDS = {
     "RMSE": ("one stack", "noises of one stack", "stacks close to one", "stacks"),
-    "log loss": ("one pool", "pools of equal weights", "pools close to one", "pools"),
+    "log loss": ("one pool", "pools that share their weights", "pools close to one", "pools"),
 }
 WORSE = 0.005  # by which the error may be larger than the smallest one, as a share of it
 TINY = 1e-300

@@ -176,7 +176,7 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         ----------
         X : array-like, data frame or sparse matrix of shape (n, p)
         return_std : bool, default=False
-            Also return the standard deviation, eq. (variance); inf where an expert has none.
+            Also return the standard deviation of the predictive density, eq. (variance).
 
         Returns
         -------
@@ -195,7 +195,8 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         ----------
         X : array-like, data frame or sparse matrix of shape (n, p)
         density : {"predictive", "plug-in"}, default="predictive"
-            As for `HMERegressor.predict_dist`.
+            As for `HMERegressor.predict_dist`. In the predictive density Student noise has at least `LEAST_DF` degrees
+            of freedom, so that there is a variance.
 
         Returns
         -------

@@ -7,7 +7,7 @@ import numpy as np
 from ..estimators.reading import as_table
 from ..model.parts import quiet
 from ..tables import Table
-from .final import Candidate, Problem, held_out
+from .final import Problem, held_out
 
 __all__ = ["ablated", "expert_weights"]
 
@@ -74,6 +74,7 @@ def _without(stack, table, y, weight, name):
     level = level.over(stack._column_names([stack.names_[m] for m in kept]), level.passthrough)
     columns = stack._columns_of(stack.cross_fitted_predictions_[:, kept])
     problem = Problem.of(level, columns, level.columns(table), y, weight, stack.folds_, stack.measure)
-    candidate = stack.choice_.chosen if stack.choice_ is not None else Candidate(1, 1)
+    if stack.choice_ is None:  # the user's mixture, whatever the candidate
+        return held_out(problem, lambda candidate: stack._given_final(level, stack._seed), stack._scores, None)
     make = partial(stack._mixture, level=level, seed=stack._seed)
-    return held_out(problem, make, stack._scores, candidate)
+    return held_out(problem, make, stack._scores, stack.choice_.chosen)

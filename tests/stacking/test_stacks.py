@@ -1,6 +1,7 @@
 """Stacks from outside: parameters, refusals, awkward tables, and what a fitted one answers."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -350,3 +351,21 @@ def test_new_rows_have_a_mean_and_a_variance_under_heavy_tails():
     stack = HMEStackingRegressor([("line", Ridge())], given).fit(X, y)
     assert np.isfinite(stack.predict(X, return_std=True)[1]).all() and np.isfinite(stack.crps_score(X, y))
     assert np.isinf(stack.predict_dist(X, density="plug-in").variance()).all()
+
+
+def test_ablation_is_of_the_mixture_that_was_given():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (120, 1))
+    y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(120)
+    models = [("line", LinearRegression()), ("tree", DecisionTreeRegressor(max_leaf_nodes=3, random_state=0))]
+    for depth in (0, 1):
+        stack = HMEStackingRegressor(models, HMERegressor(depth=depth, max_iter=5)).fit(X, y)
+        folds = stack.folds_
+        expected = []
+        for train, test in folds:
+            table = stack.level_one_.join(stack.cross_fitted_predictions_, stack.level_one_.columns(X))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                fitted = clone(stack.final_estimator_).fit_for_search(table[train], y[train])
+            expected.append(fitted.predict_dist(table[test]).logpdf(y[test]))
+        assert stack.ablation(X, y).rows[0][1] == pytest.approx(np.concatenate(expected).mean(), rel=1e-9)
