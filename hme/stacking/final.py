@@ -160,8 +160,9 @@ def choose(problem, make, score, several):
 
     One stack comes first, then two experts of each kind. The best kind goes on to `Problem.deepest` levels, of up to
     `FEW` rows noises of one stack do too; the best of all, with normal noise, comes last. Of those whose error is
-    within `WORSE` of the smallest, the simplest is taken whose log score is within `CLOSE` standard errors of the best
-    one's, or within `APART` if the best has several stacks and this one has not, `LITTLE` besides.
+    within `WORSE` of the smallest and whose log score is no worse than one stack's (if none is, it is one stack), the
+    simplest is taken whose log score is within `CLOSE` standard errors of the best one's, or within `APART` if the best
+    has several stacks and this one has not, `LITTLE` besides.
 
     Parameters
     ----------
@@ -193,7 +194,8 @@ def choose(problem, make, score, several):
     if best.depth and problem.measure == "RMSE":
         scored(best.freedom, best.depth, False)
     bound = min(one.error for one in tried) * (1.0 + WORSE)
-    able = sorted((one for one in tried if one.error <= bound), key=lambda one: one.candidate)
+    able = [one for one in tried if one.error <= bound and one.log_score >= tried[0].log_score] or tried[:1]
+    able.sort(key=lambda one: one.candidate)
     best = max(able, key=lambda one: one.log_score)
     weight = np.concatenate([problem.weight[test] for _, test in problem.searched()])
     chosen = next(one for one in able if _as_good(one, best, weight))

@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from hme import HMEClassifier, HMERegressor, HMEStackingClassifier, HMEStackingRegressor, export_text, scoring
 from hme.experts import StudentExpert
+from hme.stacking import final
 from hme.stacking.preparation import preparation
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -89,9 +90,9 @@ def test_models_that_are_none(models, said):
 
 
 def test_only_mixtures_are_final():
-    for final in (Ridge(), HMEClassifier()):
+    for other in (Ridge(), HMEClassifier()):
         with pytest.raises(TypeError, match="final_estimator = .* must be None or an HMERegressor"):
-            HMEStackingRegressor([("ridge", Ridge())], final).fit(X, y)
+            HMEStackingRegressor([("ridge", Ridge())], other).fit(X, y)
     with pytest.raises(
         TypeError, match=r"estimators\['r'\] = Ridge\(\) must be an estimator with fit and predict_proba"
     ):
@@ -369,3 +370,14 @@ def test_ablation_is_of_the_mixture_that_was_given():
                 fitted = clone(stack.final_estimator_).fit_for_search(table[train], y[train])
             expected.append(fitted.predict_dist(table[test]).logpdf(y[test]))
         assert stack.ablation(X, y).rows[0][1] == pytest.approx(np.concatenate(expected).mean(), rel=1e-9)
+
+
+def test_a_smaller_error_does_not_pay_for_a_worse_log_score(monkeypatch):
+    def held_out(problem, make, score, candidate):
+        told = {(0, 0): (-1.0, 1.0), (1, 1): (-1.2, 0.9)}.get(candidate[:2], (-1.5, 1.2))
+        return final.Scored(candidate, *told, np.full(len(y), told[0]))
+
+    monkeypatch.setattr(final, "held_out", held_out)
+    rows = np.arange(len(y))
+    problem = final.Problem(rows, X, y, np.ones(len(y)), [(rows[:30], rows[30:]), (rows[30:], rows[:30])], "RMSE")
+    assert final.choose(problem, None, None, several=True).chosen.depth == 0
