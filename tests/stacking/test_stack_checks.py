@@ -18,7 +18,21 @@ SHORT = {"depth": 0, "max_iter": 25, "tol": 1e-3}
 NOT_OF_TREES = {"check_sample_weight_equivalence_on_dense_data", "check_sample_weight_equivalence_on_sparse_data"}
 
 
-@parametrize_with_checks([HMEStackingClassifier(CLASSES, HMEClassifier(**SHORT))])
+def checks_of(*estimators, every, first, others, but=()):
+    """scikit-learn's checks of estimators, one in `every` with the marks `first`."""
+    for estimator in estimators:
+        for place, (stack, check) in enumerate(estimator_checks_generator(estimator)):
+            name = getattr(check, "func", check).__name__
+            if name not in but:
+                marks = others if place % every else first
+                yield pytest.param(stack, check, id=f"{type(stack).__name__}-{name}-{place}", marks=marks)
+
+
+GIVEN = HMEStackingClassifier(CLASSES, HMEClassifier(**SHORT))
+SLOW, BY_HAND = [pytest.mark.slow], [pytest.mark.slow, pytest.mark.exhaustive]
+
+
+@pytest.mark.parametrize("estimator, check", checks_of(GIVEN, every=3, first=[], others=SLOW))
 def test_scikit_learn_checks_of_a_given_mixture(estimator, check):
     check(estimator)
 
@@ -36,15 +50,11 @@ def test_scikit_learn_checks_of_chosen_mixtures(estimator, check):
     check(estimator)
 
 
-def checks_of_default_models():
-    for estimator in (HMEStackingRegressor(), HMEStackingClassifier()):
-        for place, (stack, check) in enumerate(estimator_checks_generator(estimator)):
-            name = getattr(check, "func", check).__name__
-            if name not in NOT_OF_TREES:
-                marks = pytest.mark.slow if place % 8 == 0 else [pytest.mark.slow, pytest.mark.exhaustive]
-                yield pytest.param(stack, check, id=f"{type(stack).__name__}-{name}-{place}", marks=marks)
+DEFAULTS = HMEStackingRegressor(), HMEStackingClassifier()
 
 
-@pytest.mark.parametrize("estimator, check", checks_of_default_models())
+@pytest.mark.parametrize(
+    "estimator, check", checks_of(*DEFAULTS, every=8, first=SLOW, others=BY_HAND, but=NOT_OF_TREES)
+)
 def test_scikit_learn_checks_of_default_models(estimator, check):
     check(estimator)

@@ -307,6 +307,7 @@ class Nothing(Ridge):
         return np.sin(1e5 * X.sum(axis=1))
 
 
+@pytest.mark.slow
 def test_ablation_of_a_useless_model():
     models = [("ridge", Ridge()), ("nothing", Nothing())]
     X = np.random.default_rng(2).normal(size=(300, 2))
