@@ -8,7 +8,7 @@ import numpy as np
 from .algorithms import ALGORITHMS
 from .guard import SETTLING, Guard
 
-__all__ = ["Fit", "History", "Options", "fit"]
+__all__ = ["Fit", "History", "Options", "alone", "course", "fit", "taken"]
 
 
 class Options(NamedTuple):
@@ -127,16 +127,47 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
     -------
     Fit
     """
+    return alone(model, course(model, rows, params, options, reached))
+
+
+def alone(model, course):
+    """Run a course to its end, each step by itself."""
+    try:
+        asked = next(course)
+        while True:
+            try:
+                while True:
+                    asked = course.send(taken(model, *asked))
+            except StopIteration:
+                raise
+            except BaseException as error:  # the course may know what to do; one that has ended raises it again
+                asked = course.throw(error)
+    except StopIteration as end:
+        return end.value
+
+
+def taken(model, step, *arguments):
+    """The result of a step that a course asks for: "e_step" or "m_step"."""
+    if step == "m_step":
+        return model.m_step(*arguments)
+    with np.errstate(all="ignore"):  # the guard handles what overflows
+        return model.e_step(*arguments)
+
+
+def course(model, rows, params, options, reached=-np.inf):
+    """`fit` as a generator, which yields every step of the model that it needs and is sent the result.
+
+    So the steps of several fits can be taken together, see `side_by_side`.
+    """
     assign = ALGORITHMS[options.algorithm](np.random.default_rng(options.seed))
     guard, history, reason = Guard(model, rows.weight, options, reached), [], "max_iter"
     try:
         for sweep in range(options.max_iter):
             if guard.leaping:
-                objective, params = guard.land(params, rows, assign)
+                objective, params = yield from guard.land(params, rows, assign)
                 history.append((objective, False, np.nan, guard.best.stats.load))
                 continue
-            with np.errstate(all="ignore"):  # the guard handles what overflows
-                objective, stats = model.e_step(params, rows, assign)
+            objective, stats = yield "e_step", params, rows, assign
             gain = guard.gain(objective)
             if guard.rejects(objective, gain):
                 history.append((objective, False, np.nan, stats.load))
@@ -158,7 +189,7 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
             if guard.converged(gain, gradient):
                 reason = "converged"
                 break
-            params = guard.go_on(model.m_step(params, stats, rows))
+            params = guard.go_on((yield "m_step", params, stats, rows))
     except KeyboardInterrupt:
         if guard.best is None:
             raise
