@@ -8,7 +8,7 @@ import numpy as np
 from .algorithms import ALGORITHMS
 from .guard import SETTLING, Guard
 
-__all__ = ["Fit", "History", "Options", "alone", "course", "fit", "taken"]
+__all__ = ["Fit", "History", "Options", "course", "fit"]
 
 
 class Options(NamedTuple):
@@ -127,31 +127,24 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
     -------
     Fit
     """
-    return alone(model, course(model, rows, params, options, reached))
-
-
-def alone(model, course):
-    """Run a course to its end, each step by itself."""
+    own = course(model, rows, params, options, reached)
     try:
-        asked = next(course)
+        step, *arguments = next(own)
         while True:
             try:
                 while True:
-                    asked = course.send(taken(model, *asked))
+                    if step == "m_step":
+                        step, *arguments = own.send(model.m_step(*arguments))
+                        continue
+                    with np.errstate(all="ignore"):  # the guard handles what overflows
+                        seen = model.e_step(*arguments)
+                    step, *arguments = own.send(seen)
             except StopIteration:
                 raise
             except BaseException as error:  # the course may know what to do; one that has ended raises it again
-                asked = course.throw(error)
+                step, *arguments = own.throw(error)
     except StopIteration as end:
         return end.value
-
-
-def taken(model, step, *arguments):
-    """The result of a step that a course asks for: "e_step" or "m_step"."""
-    if step == "m_step":
-        return model.m_step(*arguments)
-    with np.errstate(all="ignore"):  # the guard handles what overflows
-        return model.e_step(*arguments)
 
 
 def course(model, rows, params, options, reached=-np.inf):

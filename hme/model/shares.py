@@ -17,4 +17,4 @@ class Shares(NamedTuple):
 
 def largest(*arrays):
     """Largest absolute entry of arrays (K, ...), for each k; zero where there is none."""
-    return np.max([np.abs(a).reshape(len(a), -1).max(axis=1, initial=0.0) for a in arrays], axis=0)
+    return np.max([np.abs(a).max(axis=tuple(range(1, a.ndim)), initial=0.0) for a in arrays], axis=0)
