@@ -178,12 +178,16 @@ def _simulated(null, pair, X, rows, n_init, seed):
 def _fit_pair(pair, X, y, rows, n_init, seed):
     """Log-likelihoods of both models fitted to y, and the smaller one."""
     seed = int(np.random.default_rng((*seed, 1)).integers(2**31 - 1))
-    settings = {} if n_init is None else {"n_init": n_init, "n_finalists": min(FINALISTS, n_init)}
+    settings = {"predictive": False}
+    settings |= {} if n_init is None else {"n_init": n_init, "n_finalists": min(FINALISTS, n_init)}
     small, large = (refit(model, X, y, None, rows, seed, **settings) for model in pair)
     if large.n_experts_ > small.n_experts_:
         start = _split_start(small, large.n_experts_, X, y, rows)
-        nested = refit(large, X, y, None, rows, seed, **one_start(start))
-        large = max(large, nested, key=lambda model: model.lower_bounds_[-1])
+        for climbs in (False, True):  # off a saddle only where the fit beats the other starts
+            nested = refit(large, X, y, None, rows, seed, predictive=False, climbs=climbs, **one_start(start))
+            if nested.lower_bounds_[-1] <= large.lower_bounds_[-1]:
+                break
+            large = nested
     return tuple(float(model.log_likelihood(X, y, **rows).sum()) for model in (small, large)), small
 
 

@@ -47,7 +47,7 @@ def begin_together(mixture, rows, resps):
         return [mixture.init(rows, resp) for resp in resps]
 
 
-def fit_together(mixture, rows, starts, options):
+def fit_together(mixture, rows, starts, options, errors=()):
     """Run EM from several parameters, as `em.fit` does from each.
 
     Parameters
@@ -58,6 +58,8 @@ def fit_together(mixture, rows, starts, options):
     starts : list of Params
     options : list of Options
         One for each of them, of plain EM without a callback.
+    errors : tuple of type
+        Exceptions that end a single fit, which are yielded in its place.
 
     Yields
     ------
@@ -73,30 +75,44 @@ def fit_together(mixture, rows, starts, options):
     member, bank, interrupt = _Member(mixture), Bank(mixture, rows), None
     courses = [em.course(member, rows, *both) for both in zip(starts, options, strict=True)]
     asked = dict(enumerate(map(next, courses)))
+    step = "e_step"
     while asked:
-        for step in ("e_step", "m_step"):
-            waiting = [i for i, request in asked.items() if request[0] == step]
+        step, waiting = _next(step, asked)
+        try:
+            done = _taken(bank, step, [asked[i][1:] for i in waiting]) if interrupt is None else None
+        except KeyboardInterrupt as error:
+            interrupt = error
+        if interrupt is not None:  # every fit that has begun ends here, with the best that it has
+            waiting, done = list(asked), [interrupt] * len(asked)
+        for i, result in zip(waiting, done, strict=True):
+            go_on = courses[i].throw if isinstance(result, BaseException) else courses[i].send
             try:
-                done = _taken(mixture, bank, step, [asked[i][1:] for i in waiting])
+                asked[i] = go_on(result)
+                continue
+            except StopIteration as end:
+                ended = end.value
             except KeyboardInterrupt as error:
-                waiting, done, interrupt = list(asked), [error] * len(asked), error
-            for i, result in zip(waiting, done, strict=True):
-                try:
-                    go_on = courses[i].throw if isinstance(result, BaseException) else courses[i].send
-                    asked[i] = go_on(result)
-                except StopIteration as end:
-                    del asked[i]
-                    yield i, end.value
-                except KeyboardInterrupt:  # before its first sweep
-                    del asked[i]
+                interrupt, ended = error, None
+            except errors as error:
+                ended = error
+            del asked[i]
+            if isinstance(ended, em.Fit) and ended.reason == "interrupted":
+                interrupt = interrupt or KeyboardInterrupt()
+            if ended is not None:
+                yield i, ended
     if interrupt is not None:
         raise interrupt
 
 
-def _taken(mixture, bank, step, arguments):
+def _next(step, asked):
+    """The step that is taken next, in turn E-steps and M-steps, and the numbers of the fits that wait for it."""
+    step = "m_step" if step == "e_step" else "e_step"
+    waiting = [i for i, request in asked.items() if request[0] == step]
+    return (step, waiting) if waiting else _next(step, asked)
+
+
+def _taken(bank, step, arguments):
     """The results of steps; an error where one cannot be taken."""
-    if not arguments:
-        return []
     with np.errstate(all="ignore"):  # the guards handle what overflows
         try:
             if step == "e_step":
@@ -105,4 +121,4 @@ def _taken(mixture, bank, step, arguments):
         except (ValueError, np.linalg.LinAlgError) as error:  # of one of them, which all others would suffer for
             if len(arguments) == 1:
                 return [error]
-            return [result for own in arguments for result in _taken(mixture, bank, step, [own])]
+            return [result for own in arguments for result in _taken(bank, step, [own])]
