@@ -11,6 +11,7 @@ from ..model.wording import Terms, cut, linear_parts, linear_text, number, runaw
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from ..numerics.rank import rank_of
+from ..numerics.wide import WideGram, column_information
 from .base import Question
 from .hierarchy import NodeGate
 
@@ -102,7 +103,7 @@ class SoftmaxGate(NodeGate):
 
     @property
     def separate(self):
-        return True
+        return not isinstance(self.moment_, WideGram)
 
     def shares(self, params, stats):
         own = penalties.squares(params.coef, self.penalty_, self.lasso_).sum(axis=1)
@@ -167,7 +168,7 @@ class SoftmaxGate(NodeGate):
         return multinomial.diverging(params.coef, stats, *system)
 
     def column_information(self, stats):
-        return np.einsum("...jj->...j", stats.curvature).reshape(-1, stats.curvature.shape[-1]).sum(axis=0)
+        return column_information(stats.curvature)
 
 
 def log_odds_question(slope, intercept, names, scale, max_terms):

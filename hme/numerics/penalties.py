@@ -63,16 +63,25 @@ def light(alpha, design, moment, weight):
     unit = design.penalty_scale[:-1]
     if alpha <= LIGHT or len(unit) <= MOST_FITTED * weight:
         return min(alpha, LIGHT)
-    mean = moment[-1, :-1]
-    root = 1.0 / np.sqrt(unit)
-    values = np.linalg.eigvalsh(weight * (moment[:-1, :-1] - mean[:, None] * mean) * root * root[:, None])
-    values = np.maximum(values, 0.0)
+    values = np.maximum(_spectrum(unit, moment, weight), 0.0)
     low, high = np.log(LIGHT), np.log(alpha)
     for _ in range(60):
         middle = 0.5 * (low + high)
         enough = (values / (values + np.exp(middle))).sum() <= MOST_FITTED * weight
         low, high = (low, middle) if enough else (middle, high)
     return float(np.exp(high))
+
+
+def _spectrum(unit, moment, weight):
+    """Eigenvalues of the information of all rows on slopes, in units of their penalties.
+
+    Of a wide table its diagonal, whose entries are less different: the fit has fewer degrees of freedom than they say.
+    """
+    if not isinstance(moment, np.ndarray):
+        last = np.eye(1, len(unit) + 1, len(unit))[0]
+        return weight * (moment.diagonal() - moment.times(last) ** 2)[:-1] / unit
+    mean, root = moment[-1, :-1], 1.0 / np.sqrt(unit)
+    return np.linalg.eigvalsh(weight * (moment[:-1, :-1] - mean[:, None] * mean) * root * root[:, None])
 
 
 def squares(z, ridge, lasso=None):
