@@ -8,11 +8,12 @@ from numbers import Real
 
 import numpy as np
 
-from .checks import check_real
+from .checks import check_array, check_real
 
 __all__ = [
     "MOST_FITTED",
     "bend",
+    "check_alpha",
     "check_l1_ratio",
     "lasso_minimum",
     "light",
@@ -40,6 +41,16 @@ MAX_ROUNDS = 1000
 RELEASED, SETTLED = 0.5, 1e-3
 
 
+def check_alpha(value, design):
+    """Return `value` as a float, or as an array (p,) if it has a strength for each column of the `design`."""
+    if np.ndim(value) == 0:
+        return check_real(value, "alpha")
+    if np.shape(value) != design.scale.shape:
+        given = f"shape {np.shape(value)}"
+        raise ValueError(f"alpha must be one number, or one for each of {len(design.scale)} columns, got {given}.")
+    return check_array(value, "alpha", design.scale.shape, nonnegative=True)
+
+
 def check_l1_ratio(value):
     """Return `value` as a float; it must be a number between 0 and 1."""
     if isinstance(value, Real) and not isinstance(value, bool) and not 0 <= value <= 1:
@@ -49,18 +60,30 @@ def check_l1_ratio(value):
 
 def strengths(alpha, l1_ratio, design):
     """Ridge and lasso strengths (p,) of the design columns, eq. (elastic-net); the lasso is None if it is zero."""
-    check_real(alpha, "alpha")
-    ratio = check_l1_ratio(l1_ratio)
+    alpha, ratio = check_alpha(alpha, design), check_l1_ratio(l1_ratio)
+    if np.ndim(alpha):
+        alpha = np.append(alpha, 0.0)
     ridge = alpha * (1.0 - ratio) * design.penalty_scale
-    return ridge, alpha * ratio * np.sqrt(design.penalty_scale) if alpha * ratio > 0 else None
+    return ridge, alpha * ratio * np.sqrt(design.penalty_scale) if np.max(alpha) * ratio > 0 else None
 
 
 def light(alpha, design, moment, weight):
     """Strength of the penalty of the fit to which slopes are shrunk with strength `alpha`, eq. (light-penalty).
 
-    `moment` (p, p) are the second moments of the design columns, and `weight` is the total weight of the rows.
+    Strengths of several columns keep their proportions. `moment` (p, p) are the second moments of the design columns,
+    and `weight` is the total weight of the rows.
     """
     unit = design.penalty_scale[:-1]
+    if np.ndim(alpha):
+        largest = np.max(alpha, initial=0.0)
+        share = np.asarray(alpha) / largest if largest > 0 else np.ones(len(unit))
+        unit = np.maximum(unit * share, np.finfo(float).tiny)
+        return share * _light(largest, unit, moment, weight)
+    return _light(alpha, unit, moment, weight)
+
+
+def _light(alpha, unit, moment, weight):
+    """The same for one strength times those of the columns in `unit`."""
     if alpha <= LIGHT or len(unit) <= MOST_FITTED * weight:
         return min(alpha, LIGHT)
     mean = moment[-1, :-1]

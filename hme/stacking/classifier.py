@@ -124,7 +124,7 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     def _column_names(self, names):
         return [f"{name}: {label}" for name in names for label in self.classes_]
 
-    def _experts(self, candidate, level):
+    def _experts(self, candidate, level, table, y, weight):
         alpha = ALPHA[candidate.freedom]
         if level.passthrough and self.positive:
             raise ValueError(

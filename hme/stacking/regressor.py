@@ -13,6 +13,7 @@ from ..numerics.checks import check_int
 from ..prediction import PredictiveDistribution
 from ..scoring.cells import cells_of, log_scores
 from .base import BaseStacking
+from .spread import spreads
 
 __all__ = ["HMEStackingRegressor"]
 
@@ -141,10 +142,12 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
     def _column_names(self, names):
         return names
 
-    def _experts(self, candidate, level):
+    def _experts(self, candidate, level, table, y, weight):
+        through, models = len(level.names) * level.passthrough, len(level.predicted)
+        spread = np.append(spreads(table[:, :models], y, weight, self.positive), np.ones(through))
         seen = [*level.predicted, *(level.names if level.passthrough else [])]
         return (StudentExpert if candidate.heavy else LinearExpert)(
-            alpha=ALPHA[candidate.freedom] * (THROUGH if level.passthrough else 1.0),
+            alpha=ALPHA[candidate.freedom] * (THROUGH if level.passthrough else 1.0) * spread,
             shrink_to="global",
             nonnegative=level.predicted if self.positive else False,
             shared_coef=[*seen, "intercept"] if candidate.depth and candidate.freedom == 0 else None,

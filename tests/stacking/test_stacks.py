@@ -227,7 +227,8 @@ def test_sparse_rows_of_a_classifier():
     assert classifier([("logistic", LogisticRegression())]).fit(table, c).score(table, c) > 0.8
 
 
-def test_outputs_as_frames_change_nothing(fitted):
+def test_outputs_as_frames_change_nothing():
+    fitted = regressor().fit(X, y)
     with config_context(transform_output="pandas"):
         stack = regressor().fit(X, y)
         assert list(stack.transform(X[:1]).columns) == ["ridge", "tree"]
@@ -334,15 +335,15 @@ def test_choice_prints_and_travels():
     np.testing.assert_array_equal(again.predict(X), stack.predict(X))
 
 
-def test_jobs_and_seeds_change_nothing(fitted):
+def test_jobs_and_seeds_change_nothing():
     again = regressor(random_state=0).fit(X, y)
     np.testing.assert_array_equal(again.predict(X), regressor(random_state=0).fit(X, y).predict(X))
-    np.testing.assert_allclose(fitted.predict(X), again.predict(X))
+    np.testing.assert_allclose(regressor().fit(X, y).predict(X), again.predict(X))
 
 
 @pytest.mark.slow
-def test_several_jobs(fitted):
-    np.testing.assert_array_equal(regressor(n_jobs=2).fit(X, y).predict(X), fitted.predict(X))
+def test_several_jobs():
+    np.testing.assert_array_equal(regressor(n_jobs=2).fit(X, y).predict(X), regressor().fit(X, y).predict(X))
 
 
 def test_new_rows_have_a_mean_and_a_variance_under_heavy_tails():
