@@ -70,20 +70,12 @@ def strengths(alpha, l1_ratio, design):
 def light(alpha, design, moment, weight):
     """Strength of the penalty of the fit to which slopes are shrunk with strength `alpha`, eq. (light-penalty).
 
-    Strengths of several columns keep their proportions. `moment` (p, p) are the second moments of the design columns,
-    and `weight` is the total weight of the rows.
+    Strengths of columns are at most that of the strongest of them. `moment` (p, p) are the second moments of the design
+    columns, and `weight` is the total weight of the rows.
     """
     unit = design.penalty_scale[:-1]
     if np.ndim(alpha):
-        largest = np.max(alpha, initial=0.0)
-        share = np.asarray(alpha) / largest if largest > 0 else np.ones(len(unit))
-        unit = np.maximum(unit * share, np.finfo(float).tiny)
-        return share * _light(largest, unit, moment, weight)
-    return _light(alpha, unit, moment, weight)
-
-
-def _light(alpha, unit, moment, weight):
-    """The same for one strength times those of the columns in `unit`."""
+        return np.minimum(alpha, light(np.max(alpha, initial=0.0), design, moment, weight))
     if alpha <= LIGHT or len(unit) <= MOST_FITTED * weight:
         return min(alpha, LIGHT)
     mean = moment[-1, :-1]

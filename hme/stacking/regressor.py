@@ -20,7 +20,7 @@ __all__ = ["HMEStackingRegressor"]
 LEAST_DF = 2.5  # of Student noise in the predictive density
 FASTEST = 0.5  # power of the number of rows with which errors of models fall, at most
 
-ALPHA = 30.0, 30.0, 3.0  # shrinkage of the experts towards one stack, by their freedom
+ALPHA = 30.0, 300.0, 30.0  # shrinkage of the experts towards one stack, by their freedom
 THROUGH = 10.0  # times as much with columns of X beside the predictions
 
 
@@ -143,11 +143,13 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
         return names
 
     def _experts(self, candidate, level, table, y, weight):
-        through, models = len(level.names) * level.passthrough, len(level.predicted)
-        spread = np.append(spreads(table[:, :models], y, weight, self.positive), np.ones(through))
+        alpha, models = ALPHA[candidate.freedom] * (THROUGH if level.passthrough else 1.0), len(level.predicted)
+        if candidate.freedom:
+            spread = spreads(table[:, :models], y, weight, self.positive)
+            alpha = alpha * np.append(spread, np.ones(len(level.names) * level.passthrough))
         seen = [*level.predicted, *(level.names if level.passthrough else [])]
         return (StudentExpert if candidate.heavy else LinearExpert)(
-            alpha=ALPHA[candidate.freedom] * (THROUGH if level.passthrough else 1.0) * spread,
+            alpha=alpha,
             shrink_to="global",
             nonnegative=level.predicted if self.positive else False,
             shared_coef=[*seen, "intercept"] if candidate.depth and candidate.freedom == 0 else None,
