@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from hme import HMEClassifier, HMERegressor, HMEStackingClassifier, HMEStackingRegressor, export_text, scoring
-from hme.experts import StudentExpert
+from hme.experts import LinearExpert, StudentExpert
 from hme.stacking import final
 from hme.stacking.preparation import preparation
 
@@ -362,7 +362,8 @@ def test_ablation_is_of_the_mixture_that_was_given():
     y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(120)
     models = [("line", LinearRegression()), ("tree", DecisionTreeRegressor(max_leaf_nodes=3, random_state=0))]
     for depth in (0, 1):
-        stack = HMEStackingRegressor(models, HMERegressor(depth=depth, max_iter=5)).fit(X, y)
+        given = HMERegressor(depth=depth, expert=LinearExpert(alpha=3.0, nonnegative=True), max_iter=5)
+        stack = HMEStackingRegressor(models, given).fit(X, y)
         folds = stack.folds_
         expected = []
         for train, test in folds:
