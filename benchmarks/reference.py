@@ -231,23 +231,30 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--starts", type=int, default=100)
     parser.add_argument("--only", default="", help="records whose name contains this")
-    parser.add_argument("--out", default=None, help="file for the results as JSON")
+    parser.add_argument("--out", default=None, help="file for JSON lines; what it holds is not fitted again")
     arguments = parser.parse_args()
     folder = Path(os.environ["HME_REFERENCE"])
-    results = []
+    out = Path(arguments.out) if arguments.out else None
+    lines = [json.loads(text) for text in out.read_text().splitlines()] if out and out.exists() else []
+    done, results = {line["record"]: line for line in lines if line["starts"] == arguments.starts}, []
     warnings.simplefilter("ignore", ConvergenceWarning)  # boundaries are read from the model
     for record in json.loads((folder / "reference.json").read_text()):
-        lasso = record["model"].startswith("lasso")
-        if (wanted(record) or lasso) and arguments.only in f"{record['dataset']} {record['model']}":
-            results.append((compare_lasso if lasso else compare)(record, folder, arguments))
-            print(json.dumps(results[-1]), flush=True)
+        name, lasso = f"{record['dataset']} {record['model']}", record["model"].startswith("lasso")
+        if not (wanted(record) or lasso) or arguments.only not in name:
+            continue
+        if name not in done:
+            line = (compare_lasso if lasso else compare)(record, folder, arguments)
+            done[name] = line | {"starts": arguments.starts}
+            if out:
+                with out.open("a") as file:
+                    file.write(json.dumps(done[name]) + "\n")
+        results.append(done[name])
+        print(json.dumps(results[-1]), flush=True)
     exceeded = sum(r["ok"] and r["difference"] > TOLERANCE for r in results)
     print(
         f"{sum(r['ok'] for r in results)} of {len(results)} reached, {exceeded} of them exceeded, with "
         f"{arguments.starts} starts, {sum(r['seconds'] for r in results):.0f} s"
     )
-    if arguments.out:
-        Path(arguments.out).write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":
