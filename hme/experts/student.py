@@ -16,7 +16,8 @@ class StudentExpert(PredictorExpert):
     Parameters
     ----------
     df : "estimate" or float, default="estimate"
-        Degrees of freedom: one number for all experts, or estimated between 0.5 and 1e6 for each expert.
+        Degrees of freedom: one number for all experts, or estimated between 0.5 and 1e6 for each expert. With a
+        `variance_prior` the lower bound grows with the number of columns per row, eq. (df-bound).
     shared_df : bool, default=False
         Whether all experts share the estimated degrees of freedom.
     alpha : float or array-like of shape (p,), default=0.1

@@ -9,12 +9,14 @@ from numbers import Real
 import numpy as np
 
 from .checks import check_array, check_real
+from .kernels import NULL_EIGENVALUE
 
 __all__ = [
     "MOST_FITTED",
     "bend",
     "check_alpha",
     "check_l1_ratio",
+    "degrees",
     "lasso_minimum",
     "light",
     "squares",
@@ -88,6 +90,16 @@ def light(alpha, design, moment, weight):
         enough = (values / (values + np.exp(middle))).sum() <= MOST_FITTED * weight
         low, high = (low, middle) if enough else (middle, high)
     return float(np.exp(high))
+
+
+def degrees(moment, weight, ridge):
+    """Degrees of freedom of a fit with ridge strengths (p,), eq. (degrees); the other arguments as in `light`."""
+    scale = np.sqrt(np.diagonal(moment))
+    unit = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+    gram = moment * unit[:, None] * unit
+    values, vectors = np.linalg.eigh(gram + np.diag(ridge / weight * unit**2))
+    kept = values > NULL_EIGENVALUE * values[-1]
+    return float((np.einsum("pq,pr,rq->q", vectors, gram, vectors, optimize=True)[kept] / values[kept]).sum())
 
 
 def squares(z, ridge, lasso=None):
