@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..distributions import Categorical
+from ..model.shares import Shares, largest
 from ..model.traits import Traits
 from ..model.wording import linear_text, runaway
 from ..numerics import multinomial, penalties, statistics
@@ -130,8 +131,17 @@ class LogisticExpert(AdditiveExpert):
         system = (self.penalty_, self.center_, self.moment_)
         return LogisticParams(multinomial.guarded_step(params.coef, stats, *system, lasso=self.lasso_))
 
+    @property
+    def separate(self):
+        return True
+
     def log_prior_density(self, params):
         return -0.5 * penalties.squares(params.coef - self.center_, self.penalty_, self.lasso_).sum()
+
+    def shares(self, params, stats):
+        own = penalties.squares(params.coef - self.center_, self.penalty_, self.lasso_).sum(axis=1)
+        slopes = multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_, self.center_)
+        return Shares(-0.5 * own, largest(slopes), np.zeros(len(own)))
 
     def gradient(self, params, stats):
         return multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_, self.center_).ravel()

@@ -6,8 +6,9 @@ from copy import copy
 import numpy as np
 from sklearn.base import clone
 
+from ..model.shares import Shares, largest
 from ..model.uncertainty import CoefUncertainty, above_rounding, coef_roots, free_parameters, inflation_of, leverages
-from ..model.wording import diverging_in_words, linear_text
+from ..model.wording import diverging_in_words
 from ..numerics import penalties, statistics
 from ..numerics.checks import check_choice
 from ..numerics.constraints import Constraints
@@ -17,8 +18,8 @@ from ..numerics.kernels import linear_scores, solve_psd
 from ..numerics.multinomial import second_moment
 from ..numerics.rank import rank_of
 from .base import AdditiveExpert, shrinks_to_pooled
-from .noise.arrays import targets
-from .noise.sums import summed
+from .noise.arrays import single, targets
+from .noise.sums import squares_after, summed, typical
 
 __all__ = ["PredictorExpert"]
 
@@ -280,33 +281,23 @@ class PredictorExpert(AdditiveExpert):
 
     def feasible(self, coef):
         """Coefficients (K, T, p) projected onto the constraints."""
-        if not self.constraints_:
-            return coef
-        return np.stack([self.constraints_.feasible(coef[:, t]) for t in range(coef.shape[1])], axis=1)
+        parts = [self.constraints_.feasible(own) for own in coef.swapaxes(0, 1)] if self.constraints_ else None
+        return coef if parts is None else np.stack(parts, axis=1)
 
     def _change(self, step, stats):
         """Typical change (K, T) of the linear predictors by steps, eqs. (typical-spread), (relative-change)."""
         if self.response_.link == "identity":
             return np.zeros(step.shape[:2])  # the log-likelihood is quadratic, so that no step needs damping
-        if self.response_.link == "inverse":  # relative to eta, since the information is a sum of (x / eta)^2
-            squares = np.einsum("ktp,ktpr,ktr->kt", step, stats.gram, step)
-            squares = squares / np.maximum(stats.weight, np.finfo(float).tiny)[:, None]
-        else:
-            squares = np.einsum("ktp,pr,ktr->kt", step, self.moment_, step)
-        return np.sqrt(np.maximum(squares, 0.0))
+        if self.response_.link != "inverse":
+            return typical(step, self.moment_)
+        # Relative to eta, since the information is a sum of (x / eta)^2.
+        return typical(step, stats.gram) / np.sqrt(np.maximum(stats.weight, np.finfo(float).tiny))[:, None]
 
     def _squares(self, params, old, stats):
         """Squared residuals (K, T) or (K, T, T) of `params`, from sums at `old`; None unless quadratic."""
         if not self.response_.quadratic:
             return None
-        shift = params.coef - self._origin(old)
-        if stats.square.ndim == 3:
-            cross = np.einsum("ksp,ktp->kst", shift, stats.cross)
-            fitted = np.einsum("ksp,kpr,ktr->kst", shift, stats.gram[:, 0], shift)
-            return stats.square - cross - np.swapaxes(cross, 1, 2) + fitted
-        gram = np.broadcast_to(stats.gram, (*shift.shape, shift.shape[2]))
-        fitted = np.einsum("ktp,ktpr,ktr->kt", shift, gram, shift)
-        return np.maximum(stats.square - 2.0 * np.einsum("ktp,ktp->kt", shift, stats.cross) + fitted, 0.0)
+        return squares_after(stats, params.coef - self._origin(old))
 
     def _ridge(self, params):
         """Twice the penalty, zero where it is not divided by the scale, (K, T), or (K, T, T) with covariances."""
@@ -321,10 +312,27 @@ class PredictorExpert(AdditiveExpert):
 
     # -- the objective -----------------------------------------------------------------------------------------------
 
+    @property
+    def separate(self):
+        return not self.constraints_ and self.response_.separate
+
     def log_prior_density(self, params):
+        return np.sum(self.response_.log_prior(params)) - 0.5 * self._measured(params).sum()
+
+    def _measured(self, params):
+        """Twice the penalty, in units of the log-likelihood."""
         penalty = self._penalty(params)
-        penalty = self.response_.measured(penalty, params) if self.scale_penalty else penalty
-        return self.response_.log_prior(params) - 0.5 * penalty.sum()
+        return self.response_.measured(penalty, params) if self.scale_penalty else penalty
+
+    def shares(self, params, stats):
+        force, square = self._force(params, stats), self._squares(params, params, stats)
+        if self.lasso_ is not None:
+            force = penalties.subgradient(force, params.coef - self.center_, self._unit(params) * self.lasso_)
+        scalars = self.response_.gradient(params, stats, self._ridge(params), square)
+        by_expert = np.moveaxis(scalars.reshape(-1, *force.shape[:2]), 0, 2)
+        entry = largest(self.response_.unitless(force, params, False), by_expert)
+        log_prior = self.response_.log_prior(params) - 0.5 * self._measured(params).sum(axis=1)
+        return Shares(log_prior, entry, self._rounding(params, stats))
 
     def gradient(self, params, stats):
         tied = bool(self.constraints_)
@@ -340,12 +348,15 @@ class PredictorExpert(AdditiveExpert):
         return np.append(slopes, self.response_.gradient(params, stats, ridge, square))
 
     def rounding(self, params, stats):
+        return np.sqrt(np.square(self._rounding(params, stats)).sum())
+
+    def _rounding(self, params, stats):
         """From errors of a rounding unit in the terms of linear predictors and in means, eq. (rounded-objective)."""
         squares = (np.einsum("ktpp->ktp", stats.gram) * params.coef**2).sum(axis=2)
         if self.response_.link != "identity":  # means have relative errors of their own
             squares = squares + stats.gram[..., -1, -1]
-        total = (squares / self.response_.scale(params)).sum()
-        return np.finfo(float).eps * np.sqrt(total) if np.isfinite(total) else 0.0
+        total = (squares / self.response_.scale(params)).sum(axis=1)
+        return np.finfo(float).eps * np.sqrt(np.where(np.isfinite(total), total, 0.0))
 
     def pulls(self, params, stats):
         precision = 1.0 / self.response_.scale(params)[..., None]
@@ -433,18 +444,7 @@ class PredictorExpert(AdditiveExpert):
     # -- what the user is shown --------------------------------------------------------------------------------------
 
     def report(self, params, design):
-        coef, intercept = design.to_user_units(params.coef)
-        if coef.shape[1] == 1:
-            coef, intercept = coef[:, 0], intercept[:, 0]
-        return self.response_.report(coef, intercept, params)
+        return self.response_.report(*map(single, design.to_user_units(params.coef)), params)
 
     def equations(self, report, feature_names, target):
-        lines = []
-        for coef, intercept, *scalars in zip(*report, strict=True):
-            if np.ndim(intercept):
-                line = f"{len(intercept)} linear outputs"
-            else:
-                line = f"{self.response().left_side(target)} = {linear_text(intercept, coef, feature_names)}"
-            described = self.response().describe(*scalars)
-            lines.append(f"{line},  {described}" if described else line)
-        return lines
+        return self.response().equations(report, feature_names, target)

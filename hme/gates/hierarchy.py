@@ -4,6 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 
+from ..model.shares import Shares
 from .base import Gate, GateFamily
 
 __all__ = ["NodeGate", "TreeGate"]
@@ -92,17 +93,19 @@ class TreeGate(Gate):
 
     def evaluate(self, params, rows):
         log_branch = seen = self.node.log_branch(params, rows)
-        n, M, B = log_branch.shape
+        n, _, B = log_branch.shape
         if not self.tree.used.all():
-            log_branch = np.where(self.tree.used, log_branch, 0.0)  # on no path; -inf times 0 would be nan
-        paths = self.tree.paths.transpose(1, 0, 2).reshape(B * M, self.tree.n_leaves)
-        return (paths.T @ log_branch.transpose(2, 1, 0).reshape(B * M, n)).T, seen
+            log_branch = np.where(self._used(), log_branch, 0.0)  # on no path; -inf times 0 would be nan
+        paths = self._flat_paths()
+        branches = log_branch.transpose(2, 1, 0).reshape(B, self.copies, -1, n).swapaxes(0, 1)
+        leaves = np.matmul(paths.T, branches.reshape(self.copies, len(paths), n))
+        return leaves.reshape(-1, n).T, seen
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
     def init(self, rows, resp, n_steps=5):
         # A few steps: the nodes should tell the start's regions apart before the first E-step.
-        params = self.node.start(self.tree.used, rows.Z.shape[1])
+        params = self.node.start(self._used(), rows.Z.shape[1])
         for _ in range(n_steps if self.tree.n_nodes else 0):
             stats = None
             for index, block in rows.blocks():
@@ -113,8 +116,18 @@ class TreeGate(Gate):
     def mass(self, resp):
         """Responsibilities summed below each branch, (n, M, B)."""
         M, B, K = self.tree.paths.shape
-        paths = self.tree.paths.transpose(1, 0, 2).reshape(B * M, K)
-        return (paths @ resp.T).reshape(B, M, len(resp)).transpose(2, 1, 0)
+        leaves = resp.T.reshape(self.copies, K, len(resp))
+        branches = np.matmul(self._flat_paths(), leaves).reshape(self.copies, B, M, len(resp))
+        return branches.swapaxes(0, 1).reshape(B, self.copies * M, len(resp)).transpose(2, 1, 0)
+
+    def _flat_paths(self):
+        """The paths (B M, K), as products with arrays of branches and nodes need them."""
+        M, B, K = self.tree.paths.shape
+        return self.tree.paths.transpose(1, 0, 2).reshape(B * M, K)
+
+    def _used(self):
+        """Which branches of the nodes of all copies there are, (copies M, B)."""
+        return np.tile(self.tree.used, (self.copies, 1))
 
     def statistics(self, params, rows, resp, seen=None):
         seen = self.node.log_branch(params, rows) if seen is None else seen
@@ -131,6 +144,14 @@ class TreeGate(Gate):
 
     def log_prior_density(self, params):
         return self.node.log_prior_density(params)
+
+    @property
+    def separate(self):
+        return self.node.separate
+
+    def shares(self, params, stats):
+        log_prior, gradient, _ = (a.reshape(self.copies, -1) for a in self.node.shares(params, stats))
+        return Shares(log_prior.sum(axis=1), gradient.max(axis=1, initial=0.0))
 
     def gradient(self, params, stats):
         return self.node.gradient(params, stats)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
+from ..model.shares import Shares, largest
 from ..model.traits import GateTraits
 from ..model.wording import Terms, cut, linear_parts, linear_text, number, runaway
 from ..numerics import multinomial, penalties
@@ -99,6 +100,14 @@ class SoftmaxGate(NodeGate):
 
     def log_prior_density(self, params):
         return -0.5 * penalties.squares(params.coef, self.penalty_, self.lasso_).sum()
+
+    @property
+    def separate(self):
+        return True
+
+    def shares(self, params, stats):
+        own = penalties.squares(params.coef, self.penalty_, self.lasso_).sum(axis=1)
+        return Shares(-0.5 * own, largest(multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_)))
 
     def gradient(self, params, stats):
         return multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_).ravel()

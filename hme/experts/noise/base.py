@@ -13,6 +13,7 @@ import numpy as np
 from ...distributions import Independent
 from ...model.reports import named
 from ...model.traits import Traits
+from ...model.wording import linear_text
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced, joined, log_scalars, ridge_derivatives
 from ...numerics.links import LINKS
@@ -330,12 +331,20 @@ class Response(ABC):
             yield common(stats.sums[..., 3 * number : 3 * number + 3], scalar.shared).transpose(2, 0, 1)
 
     def gradient(self, params, stats, ridge, square=None):
-        """Derivatives of Q with respect to the logarithms of the scalars, 1-D; zero where a bound is active."""
+        """Derivatives of Q with respect to the logarithms of the scalars, 1-D; zero where a bound is active.
+
+        They come scalar by scalar, (K, T) each.
+        """
         parts = [
             free_slope(getattr(params, scalar.name), slope, scalar).ravel()
             for scalar, (slope, _, _) in zip(self.scalars, self._sums(stats), strict=True)
         ]
         return np.concatenate([np.zeros(0), *parts])
+
+    @property
+    def separate(self):
+        """Whether the scalars of an expert depend on no other expert."""
+        return not (self.full or any(scalar.shared for scalar in self.scalars))
 
     def held(self, params):
         """Parameters with scalars moved into their bounds."""
@@ -343,7 +352,7 @@ class Response(ABC):
         return params._replace(**inside)
 
     def log_prior(self, params):
-        """Log-density of the priors on the scalars."""
+        """Log-density of the priors on the scalars, (K,), or (1,) where they are shared; 0.0 if there is none."""
         return 0.0
 
     def measured(self, ridge, params):
@@ -408,6 +417,18 @@ class Response(ABC):
         """The scalars of one expert of a report, as text."""
         values = dict(zip(self.Params._fields[1:], scalars, strict=True))
         return ",  ".join(f"{scalar.name} {numbers(values[scalar.name])}" for scalar in self.scalars)
+
+    def equations(self, report, feature_names, target):
+        """One line of text for each expert of a report in the columns of that name."""
+        lines = []
+        for coef, intercept, *scalars in zip(*report, strict=True):
+            if np.ndim(intercept):
+                line = f"{len(intercept)} linear outputs"
+            else:
+                line = f"{self.left_side(target)} = {linear_text(intercept, coef, feature_names)}"
+            described = self.describe(*scalars)
+            lines.append(f"{line},  {described}" if described else line)
+        return lines
 
     def left_side(self, target):
         """The left-hand side of the equation of the linear predictor, as text."""

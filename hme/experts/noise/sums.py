@@ -6,7 +6,7 @@ import numpy as np
 
 from ...numerics.kernels import weighted_cross, weighted_gram
 
-__all__ = ["PredictorStatistics", "Working", "summed", "weighted_sum"]
+__all__ = ["PredictorStatistics", "Working", "squares_after", "summed", "typical", "weighted_sum"]
 
 
 class Working(NamedTuple):
@@ -44,6 +44,21 @@ def summed(X, resp, working):
     return PredictorStatistics(
         resp.sum(axis=0), gram, cross, square, np.stack(sums, axis=2) if sums else np.zeros((K, T, 0))
     )
+
+
+def squares_after(stats, shift):
+    """Squared residuals (K, T) or (K, T, T) after the coefficients have moved by `shift` (K, T, p)."""
+    if stats.square.ndim == 3:
+        cross = shift @ np.swapaxes(stats.cross, 1, 2)
+        return stats.square - cross - np.swapaxes(cross, 1, 2) + shift @ stats.gram[:, 0] @ np.swapaxes(shift, 1, 2)
+    fitted = np.matmul(stats.gram, shift[..., None])[..., 0] - 2.0 * stats.cross
+    return np.maximum(stats.square + (shift * fitted).sum(axis=2), 0.0)
+
+
+def typical(step, system):
+    """Roots (K, T) of quadratic forms of steps (K, T, p), in one matrix (p, p) or in their own (K, 1 or T, p, p)."""
+    product = step @ system if system.ndim == 2 else np.matmul(system, step[..., None])[..., 0]
+    return np.sqrt(np.maximum((step * product).sum(axis=2), 0.0))
 
 
 def _weighted(resp, values):
