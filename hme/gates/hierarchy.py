@@ -4,6 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 
+from ..numerics.paths import branch_sums, leaf_sums
 from .base import Gate, GateFamily
 
 __all__ = ["NodeGate", "TreeGate"]
@@ -43,7 +44,7 @@ class TreeGate(Gate):
     """Gate over the leaves of a tree, made of one family of gating nodes.
 
     The log-prior of a leaf is the sum of the log branch probabilities on its path, eq. (prior); the mass of a branch
-    is the sum of the responsibilities of the leaves below it, eq. (mass). Both are products with one matrix of paths.
+    is the sum of the responsibilities of the leaves below it, eq. (mass).
 
     Parameters
     ----------
@@ -91,12 +92,8 @@ class TreeGate(Gate):
         return self.evaluate(params, rows)[0]
 
     def evaluate(self, params, rows):
-        log_branch = seen = self.node.log_branch(params, rows)
-        n, M, B = log_branch.shape
-        if not self.tree.used.all():
-            log_branch = np.where(self.tree.used, log_branch, 0.0)  # on no path; -inf times 0 would be nan
-        paths = self.tree.paths.transpose(1, 0, 2).reshape(B * M, self.tree.n_leaves)
-        return (paths.T @ log_branch.transpose(2, 1, 0).reshape(B * M, n)).T, seen
+        log_branch = self.node.log_branch(params, rows)
+        return leaf_sums(self.tree.by_level, log_branch.transpose(2, 1, 0)).T, log_branch
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
@@ -112,9 +109,7 @@ class TreeGate(Gate):
 
     def mass(self, resp):
         """Responsibilities summed below each branch, (n, M, B)."""
-        M, B, K = self.tree.paths.shape
-        paths = self.tree.paths.transpose(1, 0, 2).reshape(B * M, K)
-        return (paths @ resp.T).reshape(B, M, len(resp)).transpose(2, 1, 0)
+        return branch_sums(self.tree.by_level, resp.T, self.tree.max_branching).transpose(2, 1, 0)
 
     def statistics(self, params, rows, resp, seen=None):
         seen = self.node.log_branch(params, rows) if seen is None else seen

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ..numerics.checks import check_int
+from ..numerics.paths import Paths
 
 __all__ = ["Tree"]
 
@@ -214,6 +215,11 @@ class Tree:
                 elif child > 0:
                     paths[m, b] = paths[child].sum(axis=0)
         return paths
+
+    @cached_property
+    def by_level(self):
+        """The tree as the plan of sums along its paths, a `Paths`."""
+        return Paths.of(self.children)
 
     @cached_property
     def depth(self):

@@ -4,6 +4,8 @@ Shapes: n rows, p design columns, q systems or experts. Arrays of shape (n, K) m
 (Fortran order): K is small and n is large, so reductions over experts then run along contiguous memory.
 """
 
+import threading
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
@@ -15,7 +17,9 @@ __all__ = [
     "linear_scores",
     "log_normalize",
     "moments",
+    "pairs_shared",
     "rounding_step",
+    "small_buffers",
     "solve_psd",
     "upper_triangle",
     "weighted_cross",
@@ -27,12 +31,28 @@ __all__ = [
 NULL_EIGENVALUE = 1e-12
 # Values that differ by less than this fraction of their size are equal but for round-off.
 ROUND_OFF = 1e-12
+# Numbers in NumPy's buffers within `small_buffers`.
+BUFFER = 1024
+# Up to so many weights, and a fifth of the columns, Gram matrices are formed one by one.
+FEW_WEIGHTS = 5
+# Most numbers among the products of pairs of columns that are held at a time.
+MOST_PAIRS = 1 << 19
+# Multiplications of a matrix product up to which, and columns up to which OpenBLAS has kernels for small matrices.
+SMALL_PRODUCT, FEW_COLUMNS = 10**6, 16
 
 
 @cache
 def upper_triangle(size, k=0):
     """Indices of the upper triangle, as `np.triu_indices` makes them, for the many small matrices of a sweep."""
     return np.triu_indices(size, k)
+
+
+@cache
+def _places(p):
+    """Where each entry of a symmetric matrix (p, p) stands in its upper triangle, 1-D."""
+    place, upper = np.empty((p, p), dtype=np.intp), upper_triangle(p)
+    place[upper] = place[upper[::-1]] = np.arange(len(upper[0]))
+    return place.ravel()
 
 
 def linear_scores(X, coef):
@@ -69,6 +89,56 @@ def log_normalize(log_joint):
         return np.log(total) + top, log_joint
 
 
+@contextmanager
+def small_buffers():
+    """Within this context NumPy copies no rows of blocks into buffers.
+
+    It does where the rows of an operation on strided or broadcast arrays are shorter than its buffer, of 8192 numbers
+    by default, which doubles the time of such operations.
+    """
+    size = np.setbufsize(BUFFER)
+    try:
+        yield
+    finally:
+        np.setbufsize(size)
+
+
+class _Pairs(threading.local):
+    """The block whose products of columns are shared in this thread, and the products once they are formed."""
+
+    X, products = None, None
+
+
+_pairs = _Pairs()
+
+
+@contextmanager
+def pairs_shared(X):
+    """Within this context `weighted_gram` of the same array X forms the products of its columns only once.
+
+    Gate and experts that see the same columns each ask for Gram matrices of every block. X must not change meanwhile.
+    """
+    before, _pairs.X, _pairs.products = (_pairs.X, _pairs.products), X, None
+    try:
+        yield
+    finally:
+        _pairs.X, _pairs.products = before
+
+
+def _column_pairs(X):
+    """Products of all pairs of columns, (p (p + 1) / 2, n), in the order of `upper_triangle`."""
+    if _pairs.X is X and _pairs.products is not None:
+        return _pairs.products
+    p, columns, stop = X.shape[1], X.T, 0
+    products = np.empty((p * (p + 1) // 2, X.shape[0]))
+    for j in range(p):
+        start, stop = stop, stop + p - j
+        np.multiply(columns[j:], columns[j], out=products[start:stop])
+    if _pairs.X is X:
+        _pairs.products = products
+    return products
+
+
 def weighted_gram(X, W):
     """Weighted Gram matrices ``X.T @ diag(W[:, k]) @ X`` for all columns k of W at once.
 
@@ -82,32 +152,41 @@ def weighted_gram(X, W):
     ndarray of shape (q, p, p)
     """
     p, q = X.shape[1], W.shape[1]
-    gram = np.empty((q, p, p))
     if sp.issparse(X):
+        gram = np.empty((q, p, p))
         X = X.tocsr()
         transposed, row = X.T.tocsr(), np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
         for k in range(q):
             scaled = sp.csr_matrix((X.data * W[row, k], X.indices, X.indptr), shape=X.shape)
             gram[k] = (transposed @ scaled).toarray()
         return gram
-    columns = X.T
-    if q <= p:
-        scaled = np.empty((p, X.shape[0]))
+    if q <= min(p / 5, FEW_WEIGHTS):
+        gram, scaled = np.empty((q, p, p)), np.empty((p, X.shape[0]))
         for k in range(q):
-            np.multiply(columns, W[:, k], out=scaled)
+            np.multiply(X.T, W[:, k], out=scaled)
             np.matmul(scaled, X, out=gram[k])
         return gram
     # Many weights, few columns: form the p (p + 1) / 2 products of columns once, and apply all weights in one product.
-    products = np.empty((p * (p + 1) // 2, X.shape[0]))
-    stop = 0
-    for j in range(p):
-        start, stop = stop, stop + p - j
-        np.multiply(columns[j:], columns[j], out=products[start:stop])
-    upper = upper_triangle(p)
-    flat = (products @ W).T
-    gram[:, upper[0], upper[1]] = flat
-    gram[:, upper[1], upper[0]] = flat
-    return gram
+    n_pairs = p * (p + 1) // 2
+    flat, most = np.zeros((n_pairs, q)), max(MOST_PAIRS // max(n_pairs, 1), 256)
+    for start in range(0, X.shape[0], most):
+        index = slice(start, start + most)
+        flat += _small_products(_column_pairs(X[index] if X.shape[0] > most else X), W[index])
+    return np.take(flat.T, _places(p), axis=1).reshape(q, p, p)
+
+
+def _small_products(A, W):
+    """``A @ W`` for A (m, n) and W (n, q) of many rows n, in pieces that BLAS has faster kernels for."""
+    (m, n), q = A.shape, W.shape[1]
+    size = SMALL_PRODUCT // max(m * min(q, FEW_COLUMNS), 1)
+    if size < 256:
+        return A @ W
+    out = np.zeros((m, q))
+    for first in range(0, q, FEW_COLUMNS):
+        columns = slice(first, first + FEW_COLUMNS)
+        for start in range(0, n, size):
+            out[:, columns] += A[:, start : start + size] @ W[start : start + size, columns]
+    return out
 
 
 def weighted_cross(X, R):

@@ -6,7 +6,6 @@ gives to slot c, ``total[:, q]`` its sum over the slots. All functions take and 
 trees or experts.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +21,8 @@ __all__ = [
     "guarded_step",
     "hessian",
     "log_probability",
+    "log_sigmoids",
+    "logit_moments",
     "majorised",
     "n_independent",
     "n_moved",
@@ -63,33 +64,67 @@ class LogitStatistics(NamedTuple):
 def log_probability(coef, X, used=None):
     """Log-probabilities (n, Q, C) of the slots; `used` (Q, C) marks the slots that exist (None: all)."""
     Q, C, p = coef.shape
-    # Scores relative to slot 0: this saves one column for each system, which halves the cost of two slots.
+    if C == 2 and (used is None or used.all()):
+        return log_sigmoids(linear_scores(X, coef[:, 1] - coef[:, 0]).T).transpose(2, 1, 0)
+    # Scores relative to slot 0: this saves one column for each system.
     relative = linear_scores(X, (coef[:, 1:] - coef[:, :1]).reshape(Q * (C - 1), p))
     scores = np.zeros((C, Q, X.shape[0]))  # slots and systems first, so that reductions run along contiguous memory
     scores[1:] = relative.T.reshape(Q, C - 1, X.shape[0]).swapaxes(0, 1)
     if used is not None and not used.all():
         scores[~used.T] = -np.inf
-    top = scores.max(axis=0)
-    scores -= top
+    scores -= scores.max(axis=0)
     scores -= np.log(np.exp(scores).sum(axis=0))
     return scores.transpose(2, 1, 0)
 
 
+def log_sigmoids(score):
+    """Log-probabilities (2, ...) of two slots, from the scores (...) of the second one relative to the first."""
+    tail = np.abs(score)
+    np.negative(tail, out=tail)
+    np.log1p(np.exp(tail, out=tail), out=tail)
+    out = np.empty((2, *score.shape))
+    np.minimum(np.negative(score, out=out[0]), 0.0, out=out[0])
+    np.minimum(score, 0.0, out=out[1])
+    out -= tail
+    return out
+
+
 def statistics(log_probability, X, target):
     """Statistics from log-probabilities (n, Q, C) at the current coefficients and soft targets (n, Q, C)."""
-    _, Q, C = target.shape
-    total = target.sum(axis=2)
-    probability = np.exp(log_probability)
-    expected = total[:, :, None] * probability
-    gradient = weighted_cross(X, _flat(target - expected)).reshape(Q, C, X.shape[1])
-    if _exact(C, X.shape[1]):
-        pairs = zip(*upper_triangle(C, 1), strict=True)
-        by_pair = [expected[:, :, b].T * probability[:, :, c].T for b, c in pairs]  # along contiguous memory
-        weights = np.stack(by_pair).transpose(2, 1, 0)
+    n, Q, C = target.shape
+    p, mass, log_probability = X.shape[1], target.transpose(2, 1, 0), log_probability.transpose(2, 1, 0)
+    total = mass.sum(axis=0)
+    if C == 2:
+        moved, weights = logit_moments(log_probability[1], mass[1], total)
+        gradient = weighted_cross(X, moved.T)[:, None]
+        gradient = np.concatenate([-gradient, gradient], axis=1)
+        weights = weights[None]
     else:
-        weights = expected * _bound_factor(probability)
-    curvature = weighted_gram(X, _flat(weights)).reshape(Q, weights.shape[2], X.shape[1], X.shape[1])
-    return LogitStatistics(total.sum(axis=0), gradient, curvature)
+        probability = np.exp(log_probability)
+        expected = total * probability
+        gradient = weighted_cross(X, (mass - expected).reshape(C * Q, n).T).reshape(C, Q, p).swapaxes(0, 1)
+        if _exact(C, p):
+            first, second = upper_triangle(C, 1)
+            weights = np.empty((len(first), Q, n))
+            for pair, (b, c) in enumerate(zip(first, second, strict=True)):
+                np.multiply(expected[b], probability[c], out=weights[pair])
+        else:
+            weights = expected * _bound_factor(probability.transpose(2, 1, 0)).transpose(2, 1, 0)
+    curvature = weighted_gram(X, weights.reshape(-1, n).T).reshape(len(weights), Q, p, p).swapaxes(0, 1)
+    return LogitStatistics(total.sum(axis=1), gradient, curvature)
+
+
+def logit_moments(log_probability, mass, total):
+    """Of two slots: what the second one's mass exceeds its expectation by, and its variance, like all of the arguments.
+
+    `log_probability` and `mass` are the second slot's, `total` the mass of both.
+    """
+    probability = np.exp(log_probability)
+    expected = total * probability
+    moved = mass - expected
+    np.subtract(1.0, probability, out=probability)
+    expected *= probability
+    return moved, expected
 
 
 def _exact(C, p):
@@ -118,11 +153,6 @@ def hessian(curvature, C):
     full[:, second, :, first, :] = -pairs
     full[:, slots, :, slots, :] = -full.sum(axis=3).transpose(1, 0, 2, 3)  # the blocks of a row sum to zero
     return full
-
-
-def _flat(a):
-    """Reshape (n, Q, C) or (n, Q) to (n, Q C), preserving Fortran order."""
-    return a.transpose(*range(1, a.ndim), 0).reshape(math.prod(a.shape[1:]), len(a)).T
 
 
 def second_moment(X, weight, block_rows=2048):

@@ -1,0 +1,91 @@
+"""Sums along the paths of a tree, level by level: from branches to leaves, and from leaves back to branches.
+
+Values are stored branch by branch, (B, M, n) for M nodes of at most B branches, with the rows of a node contiguous.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["Paths", "branch_sums", "leaf_sums"]
+
+
+class Step(NamedTuple):
+    """Nodes of one level whose branch `branch` leads to nodes, or to leaves."""
+
+    branch: int
+    parents: Any  # slice or ndarray of node numbers
+    children: Any  # of the nodes, or leaves, below them
+    leaves: bool
+
+
+class Level(NamedTuple):
+    nodes: Any  # slice or ndarray
+    steps: tuple  # of Step
+
+
+class Paths(NamedTuple):
+    """The way through a tree, level by level from the root."""
+
+    n_nodes: int
+    n_leaves: int
+    full: bool  # whether every node has all branches
+    levels: tuple  # of Level
+
+    @classmethod
+    def of(cls, children):
+        """From the array (M, B) of a `Tree`."""
+        M, B = children.shape
+        depth = np.zeros(M, dtype=int)
+        for m, row in enumerate(children):  # parents come before their children
+            depth[row[row > 0]] = depth[m] + 1
+        levels = []
+        for level in range(depth.max(initial=-1) + 1):
+            nodes, steps = np.flatnonzero(depth == level), []
+            for b in range(B):
+                below = children[nodes, b]
+                for leaves, chosen in ((False, below > 0), (True, below < 0)):
+                    if chosen.any():
+                        ends = ~below[chosen] if leaves else below[chosen]
+                        steps.append(Step(b, _sliced(nodes[chosen]), _sliced(ends), leaves))
+            levels.append(Level(_sliced(nodes), tuple(steps)))
+        return cls(M, 1 if M == 0 else int((children < 0).sum()), bool((children != 0).all()), tuple(levels))
+
+
+def _sliced(numbers):
+    """Numbers as a slice, where they rise in equal steps: it takes a view."""
+    step = int(numbers[1] - numbers[0]) if len(numbers) > 1 else 1
+    if step > 0 and (np.diff(numbers) == step).all():
+        return slice(int(numbers[0]), int(numbers[-1]) + 1, step)
+    return numbers
+
+
+def leaf_sums(paths, values):
+    """Sums (K, n) of the values (B, M, n) of the branches on the path to each leaf, in new memory."""
+    n = values.shape[2]
+    node, leaf = np.empty((paths.n_nodes, n)), np.empty((paths.n_leaves, n))
+    if not paths.levels:
+        leaf[:] = 0.0
+    for number, level in enumerate(paths.levels):
+        for step in level.steps:
+            own, out = values[step.branch, step.parents], leaf if step.leaves else node
+            if number == 0:
+                out[step.children] = own
+            elif isinstance(step.children, slice):
+                np.add(node[step.parents], own, out=out[step.children])
+            else:
+                out[step.children] = node[step.parents] + own
+    return leaf
+
+
+def branch_sums(paths, leaf, n_branches):
+    """Sums (B, M, n) of the values (K, n) of the leaves below each branch; zero where there is no branch."""
+    n, M = leaf.shape[1], paths.n_nodes
+    sums, total = np.empty((n_branches, M, n)) if paths.full else np.zeros((n_branches, M, n)), np.empty((M, n))
+    for number in reversed(range(len(paths.levels))):
+        nodes, steps = paths.levels[number]
+        for step in steps:
+            sums[step.branch, step.parents] = (leaf if step.leaves else total)[step.children]
+        if number:
+            total[nodes] = sums[:, nodes].sum(axis=0)
+    return sums
