@@ -32,6 +32,19 @@ class NodeGate(GateFamily):
     def update(self, params, stats):
         """The M-step of all nodes."""
 
+    def log_leaf(self, params, rows, paths):
+        """Log-priors (K, n) of the leaves of a tree, and what `gather` can use again for the same rows.
+
+        `paths` are the `Paths` of the tree. A family may do better than by `log_branch`.
+        """
+        log_branch = self.log_branch(params, rows)
+        return leaf_sums(paths, log_branch.transpose(2, 1, 0)), log_branch
+
+    def gather(self, seen, rows, leaf, paths):
+        """`statistics` from responsibilities (K, n) of leaves that carry the row weights."""
+        mass = branch_sums(paths, leaf, seen.shape[2])
+        return self.statistics(seen, rows, mass.transpose(2, 1, 0))
+
     def _unnamed(self, n_branches):
         return [f"branch {b}" for b in range(n_branches)]
 
@@ -92,8 +105,8 @@ class TreeGate(Gate):
         return self.evaluate(params, rows)[0]
 
     def evaluate(self, params, rows):
-        log_branch = self.node.log_branch(params, rows)
-        return leaf_sums(self.tree.by_level, log_branch.transpose(2, 1, 0)).T, log_branch
+        log_prior, seen = self.node.log_leaf(params, rows, self.tree.by_level)
+        return log_prior.T, seen
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
@@ -107,13 +120,9 @@ class TreeGate(Gate):
             params = self.update(params, stats)
         return params
 
-    def mass(self, resp):
-        """Responsibilities summed below each branch, (n, M, B)."""
-        return branch_sums(self.tree.by_level, resp.T, self.tree.max_branching).transpose(2, 1, 0)
-
     def statistics(self, params, rows, resp, seen=None):
-        seen = self.node.log_branch(params, rows) if seen is None else seen
-        return self.node.statistics(seen, rows, self.mass(resp))
+        seen = self.evaluate(params, rows)[1] if seen is None else seen
+        return self.node.gather(seen, rows, resp.T, self.tree.by_level)
 
     def add(self, a, b):
         return self.node.add(a, b)

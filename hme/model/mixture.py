@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..numerics.kernels import log_normalize, pairs_shared, small_buffers
+from ..numerics.engine import work
+from ..numerics.kernels import log_normalize, pairs_shared
 from .rows import BLOCK_ROWS, block_rows
 from .uncertainty import Uncertainty
 from .wording import by_name
@@ -236,9 +237,9 @@ class Mixture:
         objective : float
         stats : Statistics
         """
-        log_likelihood, stats = 0.0, None
-        with small_buffers():
-            for _, block in rows.blocks(block_rows(self.n_leaves(params))):
+        log_likelihood, stats, n_leaves = 0.0, None, self.n_leaves(params)
+        with work(rows.n_rows * n_leaves):
+            for _, block in rows.blocks(block_rows(n_leaves)):
                 with pairs_shared(block.X):
                     block_likelihood, own = self._e_step_of(params, block, assign)
                 log_likelihood += block_likelihood

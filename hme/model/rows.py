@@ -16,7 +16,7 @@ SWEEP_NUMBERS, SWEEP_ROWS = 1 << 16, 4096
 
 def block_rows(n_leaves):
     """Rows in a block of a sweep: more where there are few leaves."""
-    return int(np.clip(SWEEP_NUMBERS // n_leaves, BLOCK_ROWS // 2, SWEEP_ROWS))
+    return min(max(SWEEP_NUMBERS // n_leaves, BLOCK_ROWS // 2), SWEEP_ROWS)
 
 
 class Rows(NamedTuple):

@@ -11,15 +11,17 @@ from functools import cache
 import numpy as np
 import scipy.sparse as sp
 
+from .engine import in_use, twinned
+
 __all__ = [
     "clip_spectrum",
+    "column_pairs",
     "extremes",
     "linear_scores",
     "log_normalize",
     "moments",
     "pairs_shared",
     "rounding_step",
-    "small_buffers",
     "solve_psd",
     "upper_triangle",
     "weighted_cross",
@@ -31,8 +33,6 @@ __all__ = [
 NULL_EIGENVALUE = 1e-12
 # Values that differ by less than this fraction of their size are equal but for round-off.
 ROUND_OFF = 1e-12
-# Numbers in NumPy's buffers within `small_buffers`.
-BUFFER = 1024
 # Up to so many weights, and a fifth of the columns, Gram matrices are formed one by one.
 FEW_WEIGHTS = 5
 # Most numbers among the products of pairs of columns that are held at a time.
@@ -59,9 +59,16 @@ def linear_scores(X, coef):
     """Linear predictors (n, q) of all systems, from X (n, p) and coef (q, p), by one matrix product."""
     if sp.issparse(X):
         return np.asfortranarray(X @ coef.T)
-    return (coef @ X.T).T
+    n, size = X.shape[0], SMALL_PRODUCT // max(coef.size, 1)
+    if not 256 <= size < n:
+        return (coef @ X.T).T
+    scores = np.empty((len(coef), n))
+    for start in range(0, n, size):
+        np.matmul(coef, X.T[:, start : start + size], out=scores[:, start : start + size])
+    return scores.T
 
 
+@twinned
 def log_normalize(log_joint):
     """Bayes' rule on the log scale, in place: log p(y) and responsibilities from log p(k, y).
 
@@ -89,20 +96,6 @@ def log_normalize(log_joint):
         return np.log(total) + top, log_joint
 
 
-@contextmanager
-def small_buffers():
-    """Within this context NumPy copies no rows of blocks into buffers.
-
-    It does where the rows of an operation on strided or broadcast arrays are shorter than its buffer, of 8192 numbers
-    by default, which doubles the time of such operations.
-    """
-    size = np.setbufsize(BUFFER)
-    try:
-        yield
-    finally:
-        np.setbufsize(size)
-
-
 class _Pairs(threading.local):
     """The block whose products of columns are shared in this thread, and the products once they are formed."""
 
@@ -125,18 +118,24 @@ def pairs_shared(X):
         _pairs.X, _pairs.products = before
 
 
-def _column_pairs(X):
+@twinned
+def column_pairs(X):
     """Products of all pairs of columns, (p (p + 1) / 2, n), in the order of `upper_triangle`."""
-    if _pairs.X is X and _pairs.products is not None:
-        return _pairs.products
     p, columns, stop = X.shape[1], X.T, 0
     products = np.empty((p * (p + 1) // 2, X.shape[0]))
     for j in range(p):
         start, stop = stop, stop + p - j
         np.multiply(columns[j:], columns[j], out=products[start:stop])
-    if _pairs.X is X:
-        _pairs.products = products
     return products
+
+
+def _pairs_of(X):
+    """`column_pairs`, which are kept if they are shared."""
+    if _pairs.X is not X:
+        return column_pairs(X)
+    if _pairs.products is None:
+        _pairs.products = column_pairs(X)
+    return _pairs.products
 
 
 def weighted_gram(X, W):
@@ -169,9 +168,11 @@ def weighted_gram(X, W):
     # Many weights, few columns: form the p (p + 1) / 2 products of columns once, and apply all weights in one product.
     n_pairs = p * (p + 1) // 2
     flat, most = np.zeros((n_pairs, q)), max(MOST_PAIRS // max(n_pairs, 1), 256)
+    if in_use():  # compiled products cost next to nothing if they stay in cache until they are used
+        most = max(min(most, SMALL_PRODUCT // max(n_pairs * min(q, FEW_COLUMNS), 1)), 256)
     for start in range(0, X.shape[0], most):
         index = slice(start, start + most)
-        flat += _small_products(_column_pairs(X[index] if X.shape[0] > most else X), W[index])
+        flat += _small_products(_pairs_of(X[index] if X.shape[0] > most else X), W[index])
     return np.take(flat.T, _places(p), axis=1).reshape(q, p, p)
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .engine import twinned
 from .kernels import linear_scores, solve_psd, upper_triangle, weighted_cross, weighted_gram
 from .penalties import lasso_minimum, subgradient, whole
 from .rank import n_independent as independent_of
@@ -22,17 +23,21 @@ __all__ = [
     "hessian",
     "log_probability",
     "log_sigmoids",
+    "log_softmax",
     "logit_moments",
     "majorised",
+    "majoriser_moments",
     "n_independent",
     "n_moved",
     "newton_step",
     "objective_gradient",
+    "pair_statistics",
     "part_way",
     "proximal",
     "pulls",
     "second_moment",
     "shifted",
+    "softmax_moments",
     "statistics",
     "subgradient_of",
     "typical_spread",
@@ -72,11 +77,18 @@ def log_probability(coef, X, used=None):
     scores[1:] = relative.T.reshape(Q, C - 1, X.shape[0]).swapaxes(0, 1)
     if used is not None and not used.all():
         scores[~used.T] = -np.inf
-    scores -= scores.max(axis=0)
-    scores -= np.log(np.exp(scores).sum(axis=0))
-    return scores.transpose(2, 1, 0)
+    return log_softmax(scores).transpose(2, 1, 0)
 
 
+@twinned
+def log_softmax(score):
+    """Scores (C, ...) become log-probabilities, in place."""
+    score -= score.max(axis=0)
+    score -= np.log(np.exp(score).sum(axis=0))
+    return score
+
+
+@twinned
 def log_sigmoids(score):
     """Log-probabilities (2, ...) of two slots, from the scores (...) of the second one relative to the first."""
     tail = np.abs(score)
@@ -93,38 +105,45 @@ def statistics(log_probability, X, target):
     """Statistics from log-probabilities (n, Q, C) at the current coefficients and soft targets (n, Q, C)."""
     n, Q, C = target.shape
     p, mass, log_probability = X.shape[1], target.transpose(2, 1, 0), log_probability.transpose(2, 1, 0)
-    total = mass.sum(axis=0)
     if C == 2:
-        moved, weights = logit_moments(log_probability[1], mass[1], total)
-        gradient = weighted_cross(X, moved.T)[:, None]
-        gradient = np.concatenate([-gradient, gradient], axis=1)
-        weights = weights[None]
-    else:
-        probability = np.exp(log_probability)
-        expected = total * probability
-        gradient = weighted_cross(X, (mass - expected).reshape(C * Q, n).T).reshape(C, Q, p).swapaxes(0, 1)
-        if _exact(C, p):
-            first, second = upper_triangle(C, 1)
-            weights = np.empty((len(first), Q, n))
-            for pair, (b, c) in enumerate(zip(first, second, strict=True)):
-                np.multiply(expected[b], probability[c], out=weights[pair])
-        else:
-            weights = expected * _bound_factor(probability.transpose(2, 1, 0)).transpose(2, 1, 0)
+        return pair_statistics(X, *logit_moments(np.exp(log_probability[1]), mass))
+    moments = softmax_moments if _exact(C, p) else majoriser_moments
+    moved, weights, total = moments(log_probability, mass)
+    gradient = weighted_cross(X, moved.reshape(C * Q, n).T).reshape(C, Q, p).swapaxes(0, 1)
     curvature = weighted_gram(X, weights.reshape(-1, n).T).reshape(len(weights), Q, p, p).swapaxes(0, 1)
-    return LogitStatistics(total.sum(axis=1), gradient, curvature)
+    return LogitStatistics(total, gradient, curvature)
 
 
-def logit_moments(log_probability, mass, total):
-    """Of two slots: what the second one's mass exceeds its expectation by, and its variance, like all of the arguments.
+def pair_statistics(X, moved, weights, total):
+    """`statistics` of two slots, from their `logit_moments`."""
+    gradient = weighted_cross(X, moved.T)[:, None]
+    return LogitStatistics(total, np.concatenate([-gradient, gradient], axis=1), weighted_gram(X, weights.T)[:, None])
 
-    `log_probability` and `mass` are the second slot's, `total` the mass of both.
-    """
-    probability = np.exp(log_probability)
+
+def logit_moments(probability, mass):
+    """`softmax_moments` (Q, n) of two slots: of the second one's probability (Q, n), and the mass (2, Q, n)."""
+    total = mass[0] + mass[1]
     expected = total * probability
-    moved = mass - expected
-    np.subtract(1.0, probability, out=probability)
-    expected *= probability
-    return moved, expected
+    return mass[1] - expected, expected * (1.0 - probability), total.sum(axis=1)
+
+
+@twinned
+def softmax_moments(log_probability, mass):
+    """What the mass (C, Q, n) of slots exceeds its expectation by, covariances (pairs, Q, n) times -1, totals (Q,)."""
+    probability, total = np.exp(log_probability), mass.sum(axis=0)
+    expected, pairs = total * probability, list(zip(*upper_triangle(len(mass), 1), strict=True))
+    weights = np.empty((len(pairs), *total.shape))
+    for pair, (b, c) in enumerate(pairs):
+        np.multiply(expected[b], probability[c], out=weights[pair])
+    return np.subtract(mass, expected, out=expected), weights, total.sum(axis=1)
+
+
+def majoriser_moments(log_probability, mass):
+    """`softmax_moments` with the diagonal (C, Q, n) of a bound on the covariances, eq. (logit-majoriser)."""
+    probability, total = np.exp(log_probability), mass.sum(axis=0)
+    expected = total * probability
+    weights = expected * _bound_factor(probability.transpose(2, 1, 0)).transpose(2, 1, 0)
+    return mass - expected, weights, total.sum(axis=1)
 
 
 def _exact(C, p):

@@ -1,5 +1,6 @@
 """Sums along the paths of a tree, level by level: from branches to leaves, and from leaves back to branches.
 
+With two logit branches at every node these become the log-priors of the leaves and the moments of Newton's steps.
 Values are stored branch by branch, (B, M, n) for M nodes of at most B branches, with the rows of a node contiguous.
 """
 
@@ -7,7 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Paths", "branch_sums", "leaf_sums"]
+from .engine import twinned
+from .multinomial import log_sigmoids, logit_moments
+
+__all__ = ["Paths", "branch_sums", "leaf_sums", "pair_moments", "pair_priors"]
 
 
 class Step(NamedTuple):
@@ -27,10 +31,16 @@ class Level(NamedTuple):
 class Paths(NamedTuple):
     """The way through a tree, level by level from the root."""
 
+    children: np.ndarray  # (M, B), see `Tree`
     n_nodes: int
     n_leaves: int
     full: bool  # whether every node has all branches
     levels: tuple  # of Level
+
+    @property
+    def pairs(self):
+        """Whether there are nodes, and all have two branches."""
+        return self.full and self.children.shape == (self.n_leaves - 1, 2) and self.n_nodes > 0
 
     @classmethod
     def of(cls, children):
@@ -49,7 +59,7 @@ class Paths(NamedTuple):
                         ends = ~below[chosen] if leaves else below[chosen]
                         steps.append(Step(b, _sliced(nodes[chosen]), _sliced(ends), leaves))
             levels.append(Level(_sliced(nodes), tuple(steps)))
-        return cls(M, 1 if M == 0 else int((children < 0).sum()), bool((children != 0).all()), tuple(levels))
+        return cls(children, M, 1 if M == 0 else int((children < 0).sum()), bool((children != 0).all()), tuple(levels))
 
 
 def _sliced(numbers):
@@ -60,6 +70,7 @@ def _sliced(numbers):
     return numbers
 
 
+@twinned
 def leaf_sums(paths, values):
     """Sums (K, n) of the values (B, M, n) of the branches on the path to each leaf, in new memory."""
     n = values.shape[2]
@@ -78,6 +89,7 @@ def leaf_sums(paths, values):
     return leaf
 
 
+@twinned
 def branch_sums(paths, leaf, n_branches):
     """Sums (B, M, n) of the values (K, n) of the leaves below each branch; zero where there is no branch."""
     n, M = leaf.shape[1], paths.n_nodes
@@ -89,3 +101,16 @@ def branch_sums(paths, leaf, n_branches):
         if number:
             total[nodes] = sums[:, nodes].sum(axis=0)
     return sums
+
+
+@twinned
+def pair_priors(paths, score):
+    """Log-priors (K, n) of leaves, and probabilities (M, n) of second branches, from their relative scores (M, n)."""
+    log_branch = log_sigmoids(score)
+    return leaf_sums(paths, log_branch), np.exp(log_branch[1], out=log_branch[1])
+
+
+@twinned
+def pair_moments(paths, probability, leaf):
+    """`logit_moments` of all nodes, from probabilities (M, n) of second branches and masses (K, n) of leaves."""
+    return logit_moments(probability, branch_sums(paths, leaf, 2))
