@@ -39,10 +39,9 @@ def _log_normalize(columns, log_density):
                 own[i] = exp(own[i] - top[i])
                 share[i] += own[i]
         for i in range(size):
-            possible = share[i] > 0.0
-            top[i] += log(share[i])
-            top[i] = -np.inf if share[i] == 0.0 else top[i]
-            share[i] = 1.0 / share[i] if possible else 1.0
+            impossible = share[i] == 0.0
+            top[i] = -np.inf if impossible else top[i] + log(share[i])
+            share[i] = 1.0 if impossible else 1.0 / share[i]
         for k in range(K):
             own = columns[k, start : start + size]
             for i in range(size):
