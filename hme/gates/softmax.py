@@ -10,6 +10,8 @@ from ..model.traits import GateTraits
 from ..model.wording import Terms, cut, linear_parts, linear_text, number, runaway
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
+from ..numerics.kernels import linear_scores
+from ..numerics.paths import pair_moments, pair_priors
 from ..numerics.rank import rank_of
 from .base import Question
 from .hierarchy import NodeGate
@@ -88,6 +90,16 @@ class SoftmaxGate(NodeGate):
 
     def statistics(self, log_branch, rows, mass):
         return multinomial.statistics(log_branch, rows.Z, mass)
+
+    def log_leaf(self, params, rows, paths):
+        if not paths.pairs:
+            return super().log_leaf(params, rows, paths)
+        return pair_priors(paths, linear_scores(rows.Z, params.coef[:, 1] - params.coef[:, 0]).T)
+
+    def gather(self, seen, rows, leaf, paths):
+        if not paths.pairs:
+            return super().gather(seen, rows, leaf, paths)
+        return multinomial.pair_statistics(rows.Z, *pair_moments(paths, seen, leaf))
 
     def update(self, params, stats):
         system = (self.penalty_, 0.0, self.moment_, params.used, self.lasso_)
