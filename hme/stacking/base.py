@@ -150,8 +150,9 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
         seed = 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
         level, columns = LevelOne.fit(self.gate_features, sources.table, self._input_names())
         folds = folds_of(None if prefit else self.cv, sources, columns, groups, kept)
+        searched = {}
         if models is None:
-            models = default_models(sources, folds, seed)
+            models, searched = default_models(sources, folds, seed)
         first = (
             of_fitted(models, sources)
             if prefit
@@ -168,7 +169,8 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
         self.estimators_, self.names_, self._seed = first.models, names, seed
         rows = np.flatnonzero(kept)
         self.folds_ = [(rows[train], rows[test]) for train, test in folds]
-        self.seconds_ = dict(zip(names, first.seconds.tolist(), strict=True))
+        spent = zip(names, first.seconds.tolist(), strict=True)
+        self.seconds_ = {name: seconds + searched.get(name, 0.0) for name, seconds in spent}
         self.named_estimators_ = Bunch(**dict(zip(names, first.models, strict=True)))
         self.named_estimators_.update({name: "drop" for name, _ in self._pairs() if name not in names})
         self.cross_fitted_predictions_ = np.full((len(kept), *first.predictions.shape[1:]), np.nan)

@@ -82,7 +82,7 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
     level_one_ : LevelOne
         How the table of `final_estimator_` is made.
     seconds_ : dict of float
-        CPU seconds of each model's fits.
+        CPU seconds of each model's fits; of the default boosting with the search for its settings.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X has string column names.
