@@ -50,7 +50,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         n_finalists="auto",
         prefer="auto",
         max_iter=500,
-        tol=1e-5,
+        tol="auto",
         on_empty="warn",
         warm_start=False,
         callback=None,

@@ -38,9 +38,10 @@ class LogisticExpert(AdditiveExpert):
 
     Parameters
     ----------
-    alpha : float, default=0.1
+    alpha : float or array-like of shape (p,), default=0.1
         Strength of the penalty on the slopes, relative to the sum over rows: 1 / C of scikit-learn's
-        `LogisticRegression`, also for two classes. Intercepts are not penalised. 0 means no penalty.
+        `LogisticRegression`, also for two classes. Intercepts are not penalised. 0 means no penalty; an
+        array has a strength for each column.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
@@ -91,7 +92,7 @@ class LogisticExpert(AdditiveExpert):
         params = LogisticParams(np.zeros_like(bound.center_))
         params.coef[..., -1] = np.log(frequency) - np.log(frequency).mean()
         bound.start_ = params.coef
-        if to_pooled and self.alpha > 0:
+        if to_pooled and np.max(self.alpha, initial=0.0) > 0:
             alone = copy(bound)
             alone._penalise(penalties.light(self.alpha, design, bound.moment_, rows.weight.sum()), design)
             bound.start_ = bound.center_ = alone.converge(params, rows).coef

@@ -78,7 +78,7 @@ class PredictorExpert(AdditiveExpert):
         pooled = response.pooled(bound._alone(response, rows), rows)
         bound.center_ = pooled.coef if bound._to_pooled else np.zeros_like(pooled.coef)
         bound.scales = response.scales
-        bound.response_ = response.bind_pooled(
+        bound.response_ = response.guarded(bound, rows).bind_pooled(
             pooled, lambda: (response.start_target(rows) - linear_scores(rows.X, pooled.coef[0]), rows.weight)
         )
         bound.pooled_ = bound.response_.held(pooled)

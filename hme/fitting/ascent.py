@@ -25,7 +25,7 @@ DIVIDED, NUDGED = 4.0, 0.3
 SWEEPS, MOST_SWEEPS, MOST_CLIMBS = 10, 50, 5
 CERTAIN = 1e-9  # gain along a direction of ascent that is none of rounding
 FINER = 0.1  # of `tol`, once there was such a direction
-CHEAP = 16384  # rows times leaves up to which sweeps are cheap
+CHEAP, SHARE = 16384, 0.25  # rows times leaves up to which sweeps are cheap, and what pushes may add where they are not
 RIDGE = 0.1  # of the common fit of twins, whose residuals divide their rows
 
 
@@ -94,7 +94,7 @@ def _pushed(mixture, rows, fit, options):
                 return run.params
             reached.extend(run.history.objective[run.history.accepted])
             left -= run.n_iter
-            if left < 0:
+            if left <= 0:
                 return None
             if limit(reached) <= least or run.reason != "max_iter":
                 break
@@ -135,9 +135,12 @@ def _pushed_together(mixture, rows, params, least):
 
 
 def _sweeps(mixture, rows, fit):
-    """Sweeps that may be spent on pushes: where one is costly, no more than the fit itself has taken."""
-    costly = rows.n_rows * mixture.n_leaves(fit.params) > CHEAP
-    return max(fit.n_iter, SWEEPS) if costly else np.inf
+    """Sweeps that may be spent on pushes: where one is costly, no more than a share of those of the fit."""
+    return np.inf if _cheap(mixture, rows, fit.params) else max(SHARE * fit.n_iter, SWEEPS)
+
+
+def _cheap(mixture, rows, params):
+    return rows.n_rows * mixture.n_leaves(params) <= CHEAP
 
 
 def pushes(mixture, rows, params):
@@ -151,6 +154,8 @@ def pushes(mixture, rows, params):
         for score in _divisions(X, Y, weight):
             above = score > quantiles(score, [0.5], weight)[0]
             yield _towards(rows, np.where(above, DIVIDED, -DIVIDED), k, other, resp.shape[1])
+    if not _cheap(mixture, rows, params):  # many experts that all differ are at no saddle of symmetry
+        return
     rng = np.random.default_rng(0)
     points = points_of(few)
     score = np.tanh(points @ rng.standard_normal(points.shape[1]))

@@ -95,6 +95,7 @@ class Fit(NamedTuple):
     history: History
     reason: str  # "converged", "max_iter", "stalled", "callback" or "interrupted"; of stages also "max_stages"
     stages: tuple = ()  # what each stage reached, of a gate that is trained in stages
+    samples: tuple = ()  # the course of the fit on samples of the rows, before its own sweeps
 
     @property
     def n_iter(self):

@@ -5,6 +5,7 @@ from abc import abstractmethod
 import numpy as np
 
 from ..model.shares import Shares
+from ..numerics.paths import branch_sums, leaf_sums
 from .base import Gate, GateFamily
 
 __all__ = ["NodeGate", "TreeGate"]
@@ -32,6 +33,19 @@ class NodeGate(GateFamily):
     def update(self, params, stats):
         """The M-step of all nodes."""
 
+    def log_leaf(self, params, rows, paths):
+        """Log-priors (K, n) of the leaves of a tree, and what `gather` can use again for the same rows.
+
+        `paths` are the `Paths` of the tree. A family may do better than by `log_branch`.
+        """
+        log_branch = self.log_branch(params, rows)
+        return leaf_sums(paths, log_branch.transpose(2, 1, 0)), log_branch
+
+    def gather(self, seen, rows, leaf, paths):
+        """`statistics` from responsibilities (K, n) of leaves that carry the row weights."""
+        mass = branch_sums(paths, leaf, seen.shape[2])
+        return self.statistics(seen, rows, mass.transpose(2, 1, 0))
+
     def _unnamed(self, n_branches):
         return [f"branch {b}" for b in range(n_branches)]
 
@@ -44,7 +58,7 @@ class TreeGate(Gate):
     """Gate over the leaves of a tree, made of one family of gating nodes.
 
     The log-prior of a leaf is the sum of the log branch probabilities on its path, eq. (prior); the mass of a branch
-    is the sum of the responsibilities of the leaves below it, eq. (mass). Both are products with one matrix of paths.
+    is the sum of the responsibilities of the leaves below it, eq. (mass).
 
     Parameters
     ----------
@@ -92,14 +106,8 @@ class TreeGate(Gate):
         return self.evaluate(params, rows)[0]
 
     def evaluate(self, params, rows):
-        log_branch = seen = self.node.log_branch(params, rows)
-        n, _, B = log_branch.shape
-        if not self.tree.used.all():
-            log_branch = np.where(self._used(), log_branch, 0.0)  # on no path; -inf times 0 would be nan
-        paths = self._flat_paths()
-        branches = log_branch.transpose(2, 1, 0).reshape(B, self.copies, -1, n).swapaxes(0, 1)
-        leaves = np.matmul(paths.T, branches.reshape(self.copies, len(paths), n))
-        return leaves.reshape(-1, n).T, seen
+        log_prior, seen = self.node.log_leaf(params, rows, self._paths)
+        return log_prior.T, seen
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
@@ -113,25 +121,18 @@ class TreeGate(Gate):
             params = self.update(params, stats)
         return params
 
-    def mass(self, resp):
-        """Responsibilities summed below each branch, (n, M, B)."""
-        M, B, K = self.tree.paths.shape
-        leaves = resp.T.reshape(self.copies, K, len(resp))
-        branches = np.matmul(self._flat_paths(), leaves).reshape(self.copies, B, M, len(resp))
-        return branches.swapaxes(0, 1).reshape(B, self.copies * M, len(resp)).transpose(2, 1, 0)
-
-    def _flat_paths(self):
-        """The paths (B M, K), as products with arrays of branches and nodes need them."""
-        M, B, K = self.tree.paths.shape
-        return self.tree.paths.transpose(1, 0, 2).reshape(B * M, K)
+    @property
+    def _paths(self):
+        """The paths of as many trees as there are copies."""
+        return self.tree.by_level if self.copies == 1 else self.tree.side_by_side(self.copies)
 
     def _used(self):
         """Which branches of the nodes of all copies there are, (copies M, B)."""
         return np.tile(self.tree.used, (self.copies, 1))
 
     def statistics(self, params, rows, resp, seen=None):
-        seen = self.node.log_branch(params, rows) if seen is None else seen
-        return self.node.statistics(seen, rows, self.mass(resp))
+        seen = self.evaluate(params, rows)[1] if seen is None else seen
+        return self.node.gather(seen, rows, resp.T, self._paths)
 
     def add(self, a, b):
         return self.node.add(a, b)

@@ -10,6 +10,8 @@ from ..model.traits import GateTraits
 from ..model.wording import Terms, cut, linear_parts, linear_text, number, runaway
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
+from ..numerics.kernels import linear_scores
+from ..numerics.paths import pair_moments, pair_priors
 from ..numerics.rank import rank_of
 from ..numerics.wide import WideGram, column_information
 from .base import Question
@@ -45,8 +47,9 @@ class SoftmaxGate(NodeGate):
 
     Parameters
     ----------
-    alpha : float, default=0.1
-        Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off.
+    alpha : float or array-like of shape (p,), default=0.1
+        Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off;
+        an array has a strength for each column.
     l1_ratio : float, default=0.0
         Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
         slopes may then be exactly zero. For two branches that is `alpha` times the slope of the log-odds.
@@ -88,6 +91,16 @@ class SoftmaxGate(NodeGate):
 
     def statistics(self, log_branch, rows, mass):
         return multinomial.statistics(log_branch, rows.Z, mass)
+
+    def log_leaf(self, params, rows, paths):
+        if not paths.pairs:
+            return super().log_leaf(params, rows, paths)
+        return pair_priors(paths, linear_scores(rows.Z, params.coef[:, 1] - params.coef[:, 0]).T)
+
+    def gather(self, seen, rows, leaf, paths):
+        if not paths.pairs:
+            return super().gather(seen, rows, leaf, paths)
+        return multinomial.pair_statistics(rows.Z, *pair_moments(paths, seen, leaf))
 
     def update(self, params, stats):
         system = (self.penalty_, 0.0, self.moment_, params.used, self.lasso_)

@@ -36,6 +36,8 @@ def way_up(mixture, rows, fit, columns, least):
     Params or None
         None where there is no such direction, where it leads nowhere, and where the information is not cheap.
     """
+    if (rows.n_coefficients(mixture.n_leaves(fit.params)) / 2) ** 2 * rows.n_rows > DEAREST:  # with all ties
+        return None
     layout = Layout.of(mixture, fit.params, columns, fit.stats)
     if not 0 < layout.n_free**2 * rows.n_rows <= DEAREST:
         return None

@@ -14,9 +14,10 @@ from .penalties import lasso_minimum
 __all__ = ["WideGram", "column_information", "diagonal_of", "grams", "is_wide", "times"]
 
 WIDE = 500  # columns beyond which the matrices of a sparse design are not formed
-# Conjugate gradients end when the residual of a system is this share of its right-hand side, or after so many rounds.
-PRECISION, MOST_ROUNDS = 1e-5, 200
-PROBES, ROUGH = 16, 1e-3  # random vectors by which a trace is estimated, and the precision of their solutions
+# Conjugate gradients end when the residual of a system is this share of its right-hand side, or after so many rounds;
+# the next sweep goes on from there.
+PRECISION, MOST_ROUNDS, PRECISE_ROUNDS = 1e-3, 60, 400
+PROBES, ROUGH = 8, 1e-2  # random vectors by which a trace is estimated, and the precision of their solutions
 # Of a lasso: columns that join the active ones in a round, at least, and most rounds.
 JOINING, MOST_JOINS = 32, 50
 SLACK = 1e-9  # share of the slope of the penalty by which a subgradient may exceed it
@@ -92,7 +93,7 @@ class WideGram:
         From zero every round lowers the quadratic that the solution minimises, so that a step of few rounds is an
         uphill step all the same. Entries in `held`, and those without information, stay zero.
         """
-        precision = PRECISION if precision is None else precision
+        precision, rounds = (PRECISION, MOST_ROUNDS) if precision is None else (precision, PRECISE_ROUNDS)
         size = factor * self.diagonal() + ridge
         inverse = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
         inverse = np.broadcast_to(inverse, right.shape) if held is None else np.where(held, 0.0, inverse)
@@ -100,7 +101,7 @@ class WideGram:
         x, scaled = np.zeros_like(residual), inverse * residual
         toward, energy = scaled, (residual * scaled).sum(axis=-1, keepdims=True)
         enough = precision**2 * energy
-        for _ in range(MOST_ROUNDS):
+        for _ in range(rounds):
             going = energy > enough
             if not going.any():
                 break

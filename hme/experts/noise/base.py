@@ -164,6 +164,10 @@ class Response(ABC):
             bound.spread_ = np.minimum(np.sqrt(total_variance(eta, rows.weight)) / size, 1.0)
         return bound
 
+    def guarded(self, expert, rows):
+        """The response with bounds on its scalars that depend on the coefficients of `expert`, which is bound."""
+        return self
+
     def bind_pooled(self, pooled, residual):
         """The response bound to the pooled fit: settings relative to that fit become numbers.
 

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
 from ...numerics.kernels import weighted_cross
 from ...numerics.wide import grams, times
@@ -39,7 +40,7 @@ def summed(X, resp, working, formed=False):
         gram = grams(X, resp, (K, 1), formed)
     else:
         gram = grams(X, _weighted(resp, working.information), (K, T), formed)
-    cross = weighted_cross(X, _weighted(resp, working.score)).reshape(K, T, X.shape[1])
+    cross = _crossed(X, resp, working.score)
     square = np.zeros((K, 0)) if working.square is None else weighted_sum(resp, working.square)
     sums = [weighted_sum(resp, term) for term in working.terms]
     return PredictorStatistics(
@@ -69,6 +70,14 @@ def typical(step, system):
     """Roots (K, T) of quadratic forms of steps (K, T, p), in one matrix (p, p) or in their own (K, 1 or T, p, p)."""
     product = times(system, step)
     return np.sqrt(np.maximum((step * product).sum(axis=2), 0.0))
+
+
+def _crossed(X, resp, score):
+    """Sums (K, T, p) of the products of design columns and score (n, K or 1, T), weighted by responsibilities."""
+    K, T, p = resp.shape[1], score.shape[2], X.shape[1]
+    if score.shape[1] == T == 1 and K > 1 and not sp.issparse(X):  # of all experts the same
+        return (resp.T @ (X.T * score[:, 0, 0]).T)[:, None]
+    return weighted_cross(X, _weighted(resp, score)).reshape(K, T, p)
 
 
 def _weighted(resp, values):
