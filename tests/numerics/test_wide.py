@@ -117,13 +117,11 @@ Y = ETA + 0.3 * RNG.normal(size=200)
 )
 def test_a_fit_is_that_with_matrices(monkeypatch, expert, gate, y):
     estimator = HMEClassifier if isinstance(expert, LogisticExpert) else HMERegressor
-    model = estimator(n_experts=2, expert=expert, gate=gate, start=START, tol=1e-5, max_iter=60)
-    formed = model.fit(X, y)
-    expected, shares = formed.lower_bounds_[-1], formed.load_
+    model = estimator(n_experts=2, expert=expert, gate=gate, start=START, accelerate=False, max_iter=12, tol=1e-12)
+    expected = model.fit(X, y).lower_bounds_
     monkeypatch.setattr(wide, "WIDE", 30)
     found = model.fit(X, y)
-    assert found.lower_bounds_[-1] == pytest.approx(expected, abs=1e-4)
-    np.testing.assert_allclose(found.load_, shares, atol=5e-3)
+    np.testing.assert_allclose(found.lower_bounds_, expected, rtol=0, atol=1e-6)  # sweep by sweep
     assert (np.diff(found.lower_bounds_) >= -1e-12).all()
     assert len(pickle.dumps(found)) < 400_000  # none of the rows
 
