@@ -13,6 +13,7 @@ from ..numerics.quantiles import quantiles
 from . import em, side_by_side
 from .guard import limit
 from .regions import dense, points_of, targets_of
+from .screening import narrowed
 
 __all__ = ["climb"]
 
@@ -146,7 +147,8 @@ def pushes(mixture, rows, params):
     """Label priors (n, K) of rows, each a push away from `params`, made when they are asked for."""
     resp = rows.spread(mixture.posterior(params, rows)[1])
     log_prob = mixture.expert.log_prob(params.experts, rows)
-    Y, X = targets_of(rows._replace(y=mixture.expert.start_target(rows))), dense(rows.X, rows.weight)
+    few = narrowed(rows._replace(y=mixture.expert.start_target(rows)))
+    Y, X = targets_of(few), dense(few.X, rows.weight)
     for k, other in _twins(log_prob, resp * rows.weight[:, None]):
         weight = (resp[:, k] + resp[:, other]) * rows.weight
         for score in _divisions(X, Y, weight):
@@ -155,7 +157,7 @@ def pushes(mixture, rows, params):
     if not _cheap(mixture, rows, params):  # many experts that all differ are at no saddle of symmetry
         return
     rng = np.random.default_rng(0)
-    points = points_of(rows._replace(y=Y))
+    points = points_of(few)
     score = np.tanh(points @ rng.standard_normal(points.shape[1]))
     nudge, heaviest = np.empty(resp.shape[1]), np.argsort(-(rows.weight @ resp), kind="stable")
     nudge[heaviest] = NUDGED * rng.standard_normal(len(nudge))  # the numbers of the leaves mean nothing

@@ -9,6 +9,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from ..model import mixture as mixtures
 from ..numerics.threads import one_thread
 from . import em, ends, racing, samples, side_by_side, starts, training
+from .screening import narrowed
 
 __all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
 
@@ -227,7 +228,7 @@ class _Job(NamedTuple):
         """Those of the start, (heads, K)."""
         resp = self.start
         if isinstance(resp, str):
-            scaled = rows._replace(y=self.mixture.expert.start_target(rows))
+            scaled = narrowed(rows._replace(y=self.mixture.expert.start_target(rows)))
             resp = starts.STARTS[resp](scaled, self.tree, np.random.default_rng(self.options.seed))
             resp = self.mixture.expert.start_responsibilities(rows, resp)
         return starts.pooled(rows, resp)
