@@ -146,7 +146,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, None, None)
             bound = bind(self, given)
-            begun = start(self, given, bound, climbs=False)
+            begun = start(self, given, bound, climbs=False, newton=None)
             keep(self, given, bound, begun, begun.run())
             self._complete()
         return self
