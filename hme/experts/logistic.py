@@ -9,10 +9,11 @@ from ..distributions import Categorical
 from ..model.shares import Shares, largest
 from ..model.traits import Traits
 from ..model.wording import linear_text, runaway
-from ..numerics import multinomial, penalties, statistics
+from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from ..numerics.kernels import solve_psd
 from ..numerics.rank import rank_of
+from ..numerics.wide import WideGram, column_information
 from .base import AdditiveExpert, shrinks_to_pooled
 
 __all__ = ["LogisticExpert"]
@@ -133,7 +134,7 @@ class LogisticExpert(AdditiveExpert):
 
     @property
     def separate(self):
-        return True
+        return not isinstance(self.moment_, WideGram)
 
     def log_prior_density(self, params):
         return -0.5 * penalties.squares(params.coef - self.center_, self.penalty_, self.lasso_).sum()
@@ -164,6 +165,9 @@ class LogisticExpert(AdditiveExpert):
         _, C, p = params.coef.shape
         if self.lasso_ is not None:
             return super().effective_df(params, stats)
+        if isinstance(stats.curvature, WideGram):
+            own = stats.curvature.trace(self.penalty_, 2.0 if C == 2 else 1.0)  # (K, pairs), or (K, C) of a bound
+            return own.sum(axis=1) * (1.0 if C == 2 else (C - 1) / C)
         slots = np.arange(C)
         own = multinomial.hessian(stats.curvature, C)[:, slots, :, slots]  # (C, K, p, p); slots as if on their own
         own = (2.0 if C == 2 else 1.0) * own
@@ -171,7 +175,7 @@ class LogisticExpert(AdditiveExpert):
         return np.trace(shrunk, axis1=-2, axis2=-1).sum(axis=0) * (C - 1) / C
 
     def column_information(self, stats):
-        return statistics.diagonal(stats.curvature)
+        return column_information(stats.curvature)
 
     # -- information --------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,9 @@ import numpy as np
 from sklearn.base import clone
 
 from ..model.shares import Shares, largest
-from ..model.uncertainty import CoefUncertainty, above_rounding, coef_roots, free_parameters, inflation_of, leverages
+from ..model.uncertainty import CoefUncertainty, above_rounding, coef_roots, free_parameters, leverages
 from ..model.wording import diverging_in_words
-from ..numerics import penalties, statistics
+from ..numerics import penalties
 from ..numerics.checks import check_choice
 from ..numerics.constraints import Constraints
 from ..numerics.coordinates import Coordinates, by_output
@@ -17,9 +17,10 @@ from ..numerics.divergence import lost_directions, running_away
 from ..numerics.kernels import linear_scores, solve_psd
 from ..numerics.multinomial import second_moment
 from ..numerics.rank import rank_of
+from ..numerics.wide import column_information, diagonal_of, is_wide
 from .base import AdditiveExpert, shrinks_to_pooled
 from .noise.arrays import single, targets
-from .noise.sums import squares_after, summed, typical
+from .noise.sums import squares_after, summed, typical, wide_maximum
 
 __all__ = ["PredictorExpert"]
 
@@ -120,6 +121,7 @@ class PredictorExpert(AdditiveExpert):
         self._penalise(self.alpha, design)
         if self.lasso_ is not None and self.constraints_.nonnegative and self._to_pooled:
             raise ValueError("shrink_to='global' cannot be combined with nonnegative if l1_ratio > 0; use 'zero'.")
+        self.wide_ = is_wide(rows.X) and not self.constraints_
         self.moment_ = second_moment(rows.X, rows.weight)
         self.rank_ = rank_of(self.moment_)
 
@@ -184,21 +186,26 @@ class PredictorExpert(AdditiveExpert):
 
     def uncertainty(self, params, rows, resp):
         """Leverages and degrees of freedom of the coefficients, eqs. (degrees), (predictive)."""
-        response, scale = self.response_, self.response_.scale(params)
         stats = None
         for index, block in rows.blocks():
-            working = response.working(targets(block), self._eta(params.coef, block), params, block)
-            expected = working._replace(information=response.expected_information(working, params), terms=())
-            stats = self.add(stats, summed(block.X, resp[index], expected))
-        moved = params.coef != self.center_ if self.lasso_ is not None else above_rounding(params.coef)
-        space = self.constraints_.space(len(params.coef)) if self.constraints_ else None
-        free = free_parameters(moved, space, self.lasso_ is not None)
-        found, used = coef_roots(self._systems(params, stats), stats.gram, scale, space, free)
-        factor = np.ones_like(scale)
-        if response.scalars:
-            shared = any(scalar.shared for scalar in response.scalars)
-            factor = inflation_of(stats.weight, np.broadcast_to(used, scale.shape), scale, shared)
-        return CoefUncertainty(factor.mean(axis=1, keepdims=True) if response.full else factor, found)
+            working = self.response_.working(targets(block), self._eta(params.coef, block), params, block)
+            expected = working._replace(information=self.response_.expected_information(working, params), terms=())
+            stats = self.add(stats, summed(block.X, resp[index], expected, not self.wide_))
+        scale = self.response_.scale(params)
+        if self.wide_:
+            found, used = np.zeros((*scale.shape[:1], 1, rows.X.shape[1], 0)), self._degrees(params, stats)
+        else:
+            moved = params.coef != self.center_ if self.lasso_ is not None else above_rounding(params.coef)
+            space = self.constraints_.space(len(params.coef)) if self.constraints_ else None
+            free = free_parameters(moved, space, self.lasso_ is not None)
+            found, used = coef_roots(self._systems(params, stats), stats.gram, scale, space, free)
+        return CoefUncertainty(self.response_.factor(stats.weight, used, scale), found)
+
+    def _degrees(self, params, stats):
+        """Degrees of freedom (K, T or 1) that the coefficients take, eq. (own-df)."""
+        if self.wide_:
+            return stats.gram.trace(self._unit(params)[:, : stats.gram.lead[1]] * self.penalty_)
+        return np.trace(solve_psd(self._systems(params, stats), stats.gram), axis1=-2, axis2=-1)
 
     def predictive(self, params, rows, uncertainty):
         eta, leverage = self._eta(params.coef, rows), leverages(rows, uncertainty.root)
@@ -208,12 +215,12 @@ class PredictorExpert(AdditiveExpert):
 
     def _origin(self, params):
         """The coefficients at which the sums over rows are computed."""
-        return self.pooled_.coef if self.response_.parameter_free else params.coef
+        return self.pooled_.coef if self.response_.parameter_free and not self.wide_ else params.coef
 
     def statistics(self, params, rows, resp, seen=None):
         if seen is None or self.response_.parameter_free:
             seen = self._eta(self._origin(params), rows)
-        return summed(rows.X, resp, self.response_.working(targets(rows), seen, params, rows))
+        return summed(rows.X, resp, self.response_.working(targets(rows), seen, params, rows), not self.wide_)
 
     def update(self, params, stats, rows=None):
         """Update coefficients and scalars.
@@ -237,7 +244,7 @@ class PredictorExpert(AdditiveExpert):
     def _force(self, params, stats):
         """Gradient (K, T, p) of the log-likelihood minus the ridge penalty, multiplied by the scale."""
         force = stats.cross - self._unit(params) * self.penalty_ * (params.coef - self.center_)
-        if self.response_.parameter_free:
+        if self.response_.parameter_free and not self.wide_:
             force -= np.einsum("ktp,kpr->ktr", params.coef - self._origin(params), stats.gram[:, 0])
         return force
 
@@ -249,7 +256,10 @@ class PredictorExpert(AdditiveExpert):
 
     def _maximum(self, params, stats):
         """Coefficients (K, T, p) that maximise the quadratic model, eqs. (linear-update), (proximal-newton)."""
-        force, systems = self._force(params, stats), self._systems(params, stats)
+        force = self._force(params, stats)
+        if self.wide_:
+            return wide_maximum(stats, force, params.coef, self.center_, self._unit(params), self.penalty_, self.lasso_)
+        systems = self._systems(params, stats)
         if not self.constraints_ and self.lasso_ is None:
             if systems.shape[1] == 1:
                 return params.coef + np.swapaxes(solve_psd(systems[:, 0], np.swapaxes(force, 1, 2)), 1, 2)
@@ -286,10 +296,8 @@ class PredictorExpert(AdditiveExpert):
 
     def _change(self, step, stats):
         """Typical change (K, T) of the linear predictors by steps, eqs. (typical-spread), (relative-change)."""
-        if self.response_.link == "identity":
-            return np.zeros(step.shape[:2])  # the log-likelihood is quadratic, so that no step needs damping
-        if self.response_.link != "inverse":
-            return typical(step, self.moment_)
+        if self.response_.link != "inverse":  # with an identity link no step needs damping
+            return np.zeros(step.shape[:2]) if self.response_.link == "identity" else typical(step, self.moment_)
         # Relative to eta, since the information is a sum of (x / eta)^2.
         return typical(step, stats.gram) / np.sqrt(np.maximum(stats.weight, np.finfo(float).tiny))[:, None]
 
@@ -314,7 +322,7 @@ class PredictorExpert(AdditiveExpert):
 
     @property
     def separate(self):
-        return not self.constraints_ and self.response_.separate
+        return not (self.constraints_ or self.wide_) and self.response_.separate
 
     def log_prior_density(self, params):
         return np.sum(self.response_.log_prior(params)) - 0.5 * self._measured(params).sum()
@@ -352,9 +360,8 @@ class PredictorExpert(AdditiveExpert):
 
     def _rounding(self, params, stats):
         """From errors of a rounding unit in the terms of linear predictors and in means, eq. (rounded-objective)."""
-        squares = (np.einsum("ktpp->ktp", stats.gram) * params.coef**2).sum(axis=2)
-        if self.response_.link != "identity":  # means have relative errors of their own
-            squares = squares + stats.gram[..., -1, -1]
+        diagonal, means = diagonal_of(stats.gram), self.response_.link != "identity"  # which have errors of their own
+        squares = (diagonal * params.coef**2).sum(axis=2) + means * diagonal[..., -1]
         total = (squares / self.response_.scale(params)).sum(axis=1)
         return np.finfo(float).eps * np.sqrt(np.where(np.isfinite(total), total, 0.0))
 
@@ -366,29 +373,21 @@ class PredictorExpert(AdditiveExpert):
         return np.concatenate([self.constraints_.pulls(*part).ravel() for part in parts])
 
     def n_parameters(self, params):
-        K, T, p = params.coef.shape
-        n_scalars, lasso = self.response_.n_parameters(params), self.lasso_ is not None
-        if self.rank_ < p:
-            return n_scalars + sum(
-                self.constraints_.n_independent(params.coef[:, t], self.moment_, self.center_[:, t] if lasso else None)
-                for t in range(T)
-            )
-        if not lasso:
-            return T * self.constraints_.n_free((K, p)) + n_scalars
-        return n_scalars + sum(self.constraints_.n_moved(params.coef[:, t], self.center_[:, t]) for t in range(T))
+        center = None if self.lasso_ is None else self.center_
+        of_coef = self.constraints_.n_parameters(params.coef, center, self.moment_, self.rank_)
+        return of_coef + self.response_.n_parameters(params)
 
     def effective_df(self, params, stats):
         if self.constraints_ or self.lasso_ is not None:
             return super().effective_df(params, stats)
         K, T, _ = params.coef.shape
-        shrunk = solve_psd(self._systems(params, stats), stats.gram)  # eq. (own-df)
-        own = np.trace(shrunk, axis1=-2, axis2=-1)
+        own = self._degrees(params, stats)
         return own.sum(axis=1) * (T / own.shape[1]) + self.response_.n_parameters(params) / K
 
     # -- boundaries --------------------------------------------------------------------------------------------------
 
     def column_information(self, stats):
-        return statistics.diagonal(stats.gram)
+        return column_information(stats.gram)
 
     def diverging(self, params, stats):
         return np.union1d(*self._diverging(params, stats))
@@ -406,7 +405,7 @@ class PredictorExpert(AdditiveExpert):
         if step.shape[1] > 1:
             step[:, -1] = 0.0
         running = running_away(self._change(step[:, None], stats)[:, 0], gained / scale[:, 0], stats.weight)
-        if self.response_.link != "inverse" and not self.constraints_:
+        if self.response_.link != "inverse" and not (self.constraints_ or self.wide_):
             systems = self._systems(params, stats)[:, 0] / scale[:, :1, None]
             if self.lasso_ is not None:
                 held = penalties.bend((params.coef - self.center_)[:, 0], self.lasso_ * (unit / scale[..., None])[:, 0])

@@ -13,8 +13,9 @@ from ..numerics.quantiles import quantiles
 from . import em, side_by_side
 from .guard import limit
 from .regions import dense, points_of, targets_of
+from .screening import narrowed
 
-__all__ = ["climb"]
+__all__ = ["climb", "finish"]
 
 # Experts are twins where their log-densities differ by less than this, as a root mean square over their rows.
 TWIN = 0.05
@@ -25,6 +26,7 @@ SWEEPS, MOST_SWEEPS, MOST_CLIMBS = 10, 50, 5
 CERTAIN = 1e-9  # gain along a direction of ascent that is none of rounding
 FINER = 0.1  # of `tol`, once there was such a direction
 CHEAP, SHARE = 16384, 0.25  # rows times leaves up to which sweeps are cheap, and what pushes may add where they are not
+MOST_STEPS = 10  # of Newton at the end of a fit
 RIDGE = 0.1  # of the common fit of twins, whose residuals divide their rows
 
 
@@ -63,6 +65,37 @@ def climb(mixture, rows, fit, options):
         fit = go_on._replace(history=em.History.joined([fit.history, go_on.history]))
     if fit.converged and looked and _seen(mixture, rows, fit, options) is not None:
         return fit._replace(reason="saddle")
+    return fit
+
+
+def finish(mixture, rows, fit, options):
+    """Go on from where EM has converged by Newton's steps, eq. (newton), as long as they lead up.
+
+    EM stops where little is left to gain, which may be a good part of a standard error along a flat direction.
+
+    Parameters
+    ----------
+    mixture, rows, fit, options
+        As for `climb`. Every step counts as a sweep.
+
+    Returns
+    -------
+    Fit
+    """
+    for sweep in range(fit.n_iter, min(fit.n_iter + MOST_STEPS, options.max_iter)):
+        params = options.newton(mixture, rows, fit) if fit.converged else None
+        if params is None:
+            break
+        with np.errstate(all="ignore"):
+            objective, stats = mixture.e_step(params, rows)
+        if not objective > fit.objective:
+            break
+        gradient = mixture.gradient(params, stats)
+        step = em.History(*(np.array([value]) for value in (objective, True, gradient, stats.load)))
+        fit = fit._replace(params=params, objective=objective, stats=stats, gradient=gradient)
+        fit = fit._replace(history=em.History.joined([fit.history, step]))
+        if options.callback is not None and options.callback(sweep, objective, params):
+            fit = fit._replace(reason="callback")
     return fit
 
 
@@ -146,7 +179,8 @@ def pushes(mixture, rows, params):
     """Label priors (n, K) of rows, each a push away from `params`, made when they are asked for."""
     resp = rows.spread(mixture.posterior(params, rows)[1])
     log_prob = mixture.expert.log_prob(params.experts, rows)
-    Y, X = targets_of(rows._replace(y=mixture.expert.start_target(rows))), dense(rows.X, rows.weight)
+    few = narrowed(rows._replace(y=mixture.expert.start_target(rows)))
+    Y, X = targets_of(few), dense(few.X, rows.weight)
     for k, other in _twins(log_prob, resp * rows.weight[:, None]):
         weight = (resp[:, k] + resp[:, other]) * rows.weight
         for score in _divisions(X, Y, weight):
@@ -155,7 +189,7 @@ def pushes(mixture, rows, params):
     if not _cheap(mixture, rows, params):  # many experts that all differ are at no saddle of symmetry
         return
     rng = np.random.default_rng(0)
-    points = points_of(rows._replace(y=Y))
+    points = points_of(few)
     score = np.tanh(points @ rng.standard_normal(points.shape[1]))
     nudge, heaviest = np.empty(resp.shape[1]), np.argsort(-(rows.weight @ resp), kind="stable")
     nudge[heaviest] = NUDGED * rng.standard_normal(len(nudge))  # the numbers of the leaves mean nothing

@@ -13,6 +13,7 @@ from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from ..numerics.kernels import linear_scores
 from ..numerics.paths import pair_moments, pair_priors
 from ..numerics.rank import rank_of
+from ..numerics.wide import WideGram, column_information
 from .base import Question
 from .hierarchy import NodeGate
 
@@ -115,7 +116,7 @@ class SoftmaxGate(NodeGate):
 
     @property
     def separate(self):
-        return True
+        return not isinstance(self.moment_, WideGram)
 
     def shares(self, params, stats):
         own = penalties.squares(params.coef, self.penalty_, self.lasso_).sum(axis=1)
@@ -180,7 +181,7 @@ class SoftmaxGate(NodeGate):
         return multinomial.diverging(params.coef, stats, *system)
 
     def column_information(self, stats):
-        return np.einsum("...jj->...j", stats.curvature).reshape(-1, stats.curvature.shape[-1]).sum(axis=0)
+        return column_information(stats.curvature)
 
 
 def log_odds_question(slope, intercept, names, scale, max_terms):

@@ -191,6 +191,12 @@ class Views(NamedTuple):
         )
 
     @property
+    def dtypes(self):
+        """The types of numbers that are taken as they are; where nothing but the design sees them, also single ones."""
+        sees = self.any_picks or self.experts_see_table or self.gate_sees_table
+        return np.float64 if sees else [np.float64, np.float32]
+
+    @property
     def any_picks(self):
         """Whether some side selects its columns from the user's table."""
         return self.experts_pick or self.gate_picks

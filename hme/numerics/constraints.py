@@ -155,6 +155,20 @@ class Constraints:
 
     # -- what a family needs -----------------------------------------------------------------------------------------
 
+    def n_parameters(self, coef, center, moment, rank):
+        """Number of free parameters among coefficients (K, T, p) of T outputs.
+
+        `center` (K or 1, T, p) is where a lasso holds them, None without one; of the columns, whose second moments are
+        `moment`, no more than `rank` are independent.
+        """
+        K, T, p = coef.shape
+        own = [None] * T if center is None else list(center.swapaxes(0, 1))
+        if rank < p:
+            return sum(self.n_independent(coef[:, t], moment, own[t]) for t in range(T))
+        if center is None:
+            return T * self.n_free((K, p))
+        return sum(self.n_moved(coef[:, t], own[t]) for t in range(T))
+
     def n_free(self, shape):
         """Number of free parameters among coefficients of shape (K, p)."""
         return self.space(shape[0]).A.shape[2] if self else shape[0] * shape[1]

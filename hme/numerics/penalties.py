@@ -80,10 +80,7 @@ def light(alpha, design, moment, weight):
         return np.minimum(alpha, light(np.max(alpha, initial=0.0), design, moment, weight))
     if alpha <= LIGHT or len(unit) <= MOST_FITTED * weight:
         return min(alpha, LIGHT)
-    mean = moment[-1, :-1]
-    root = 1.0 / np.sqrt(unit)
-    values = np.linalg.eigvalsh(weight * (moment[:-1, :-1] - mean[:, None] * mean) * root * root[:, None])
-    values = np.maximum(values, 0.0)
+    values = np.maximum(_spectrum(unit, moment, weight), 0.0)
     low, high = np.log(LIGHT), np.log(alpha)
     for _ in range(60):
         middle = 0.5 * (low + high)
@@ -92,8 +89,22 @@ def light(alpha, design, moment, weight):
     return float(np.exp(high))
 
 
+def _spectrum(unit, moment, weight):
+    """Eigenvalues of the information of all rows on slopes, in units of their penalties.
+
+    Of a wide table its diagonal, whose entries are less different: the fit has fewer degrees of freedom than they say.
+    """
+    if not isinstance(moment, np.ndarray):
+        last = np.eye(1, len(unit) + 1, len(unit))[0]
+        return weight * (moment.diagonal() - moment.times(last) ** 2)[:-1] / unit
+    mean, root = moment[-1, :-1], 1.0 / np.sqrt(unit)
+    return np.linalg.eigvalsh(weight * (moment[:-1, :-1] - mean[:, None] * mean) * root * root[:, None])
+
+
 def degrees(moment, weight, ridge):
     """Degrees of freedom of a fit with ridge strengths (p,), eq. (degrees); the other arguments as in `light`."""
+    if not isinstance(moment, np.ndarray):  # of a wide table, whose matrices are not formed
+        return float(moment.trace(ridge / weight))
     scale = np.sqrt(np.diagonal(moment))
     unit = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
     gram = moment * unit[:, None] * unit

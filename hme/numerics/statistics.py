@@ -5,7 +5,7 @@ Statistics are summed over rows, blocks and chunks; parameters are selected, con
 
 import numpy as np
 
-__all__ = ["add", "concatenate", "decay", "diagonal", "divided", "interpolate", "take"]
+__all__ = ["add", "concatenate", "decay", "divided", "interpolate", "take"]
 
 
 def add(a, b):
@@ -50,8 +50,3 @@ def interpolate(a, b, step, scales=()):
         return u + step * np.subtract(v, u, out=np.zeros_like(u), where=u != v)
 
     return type(a)(*(between(name, u, v) for name, u, v in zip(a._fields, a, b, strict=True)))
-
-
-def diagonal(gram):
-    """Sum (p,) of the diagonals of matrices (..., p, p): their total information on each column."""
-    return np.einsum("...jj->...j", gram).reshape(-1, gram.shape[-1]).sum(axis=0)

@@ -13,6 +13,7 @@ import numpy as np
 from ...distributions import Independent
 from ...model.reports import named
 from ...model.traits import Traits
+from ...model.uncertainty import inflation_of
 from ...model.wording import linear_text
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced, joined, log_scalars, ridge_derivatives
@@ -345,6 +346,14 @@ class Response(ABC):
     def separate(self):
         """Whether the scalars of an expert depend on no other expert."""
         return not (self.full or any(scalar.shared for scalar in self.scalars))
+
+    def factor(self, weight, used, scale):
+        """Factors (K, T or 1) on the scales for the degrees of freedom `used`, eq. (predictive)."""
+        factor = np.ones_like(scale)
+        if self.scalars:
+            shared = any(scalar.shared for scalar in self.scalars)
+            factor = inflation_of(weight, np.broadcast_to(used, scale.shape), scale, shared)
+        return factor.mean(axis=1, keepdims=True) if self.full else factor
 
     def held(self, params):
         """Parameters with scalars moved into their bounds."""
