@@ -16,7 +16,7 @@ __all__ = ["WideGram", "column_information", "diagonal_of", "grams", "is_wide", 
 WIDE = 500  # columns beyond which the matrices of a sparse design are not formed
 # Conjugate gradients end when the residual of a system is this share of its right-hand side, or after so many rounds;
 # the next sweep goes on from there.
-PRECISION, MOST_ROUNDS, PRECISE_ROUNDS = 1e-3, 60, 400
+PRECISION, MOST_ROUNDS, PRECISE_ROUNDS = 1e-5, 60, 400
 PROBES, ROUGH = 8, 1e-2  # random vectors by which a trace is estimated, and the precision of their solutions
 # Of a lasso: columns that join the active ones in a round, at least, and most rounds.
 JOINING, MOST_JOINS = 32, 50
