@@ -150,7 +150,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, groups, labels, **arguments)
             bound = bind(self, given)
-            begun = start(self, given, bound, climbs=climbs)
+            begun = start(self, given, bound, climbs=climbs, newton=None)
             keep(self, given, bound, begun, begun.run())
             self._complete()
         return self

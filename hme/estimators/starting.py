@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import joblib
 
 from ..fitting import restarts, starts
-from ..inference.uphill import way_up
+from ..inference.uphill import newton, way_up
 from .binding import continues
 from .settings import options, preferred, tolerance
 
@@ -50,7 +50,8 @@ def start(model, given, bound, **changes):
     """
     mixture, rows, tree = bound.mixture, bound.rows, bound.tree
     tol = tolerance(model, mixture, rows, tree.n_leaves)
-    em_options = options(model, tol)._replace(look=partial(way_up, columns=bound.columns), **changes)
+    ends = {"look": partial(way_up, columns=bound.columns), "newton": partial(newton, columns=bound.columns)}
+    em_options = options(model, tol)._replace(**{**ends, **changes})
     fitted_on = _fingerprint(model, given, bound)
     if continues(model):
         params = _continued(model, bound, fitted_on)

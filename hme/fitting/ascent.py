@@ -15,7 +15,7 @@ from .guard import limit
 from .regions import dense, points_of, targets_of
 from .screening import narrowed
 
-__all__ = ["climb"]
+__all__ = ["climb", "finish"]
 
 # Experts are twins where their log-densities differ by less than this, as a root mean square over their rows.
 TWIN = 0.05
@@ -26,6 +26,7 @@ SWEEPS, MOST_SWEEPS, MOST_CLIMBS = 10, 50, 5
 CERTAIN = 1e-9  # gain along a direction of ascent that is none of rounding
 FINER = 0.1  # of `tol`, once there was such a direction
 CHEAP, SHARE = 16384, 0.25  # rows times leaves up to which sweeps are cheap, and what pushes may add where they are not
+MOST_STEPS = 10  # of Newton at the end of a fit
 RIDGE = 0.1  # of the common fit of twins, whose residuals divide their rows
 
 
@@ -64,6 +65,37 @@ def climb(mixture, rows, fit, options):
         fit = go_on._replace(history=em.History.joined([fit.history, go_on.history]))
     if fit.converged and looked and _seen(mixture, rows, fit, options) is not None:
         return fit._replace(reason="saddle")
+    return fit
+
+
+def finish(mixture, rows, fit, options):
+    """Go on from where EM has converged by Newton's steps, eq. (newton), as long as they lead up.
+
+    EM stops where little is left to gain, which may be a good part of a standard error along a flat direction.
+
+    Parameters
+    ----------
+    mixture, rows, fit, options
+        As for `climb`. Every step counts as a sweep.
+
+    Returns
+    -------
+    Fit
+    """
+    for sweep in range(fit.n_iter, min(fit.n_iter + MOST_STEPS, options.max_iter)):
+        params = options.newton(mixture, rows, fit) if fit.converged else None
+        if params is None:
+            break
+        with np.errstate(all="ignore"):
+            objective, stats = mixture.e_step(params, rows)
+        if not objective > fit.objective:
+            break
+        gradient = mixture.gradient(params, stats)
+        step = em.History(*(np.array([value]) for value in (objective, True, gradient, stats.load)))
+        fit = fit._replace(params=params, objective=objective, stats=stats, gradient=gradient)
+        fit = fit._replace(history=em.History.joined([fit.history, step]))
+        if options.callback is not None and options.callback(sweep, objective, params):
+            fit = fit._replace(reason="callback")
     return fit
 
 

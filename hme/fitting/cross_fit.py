@@ -82,9 +82,8 @@ def _parts(mixture, rows, params, options):
     """
     algorithm = "hard" if options.algorithm[-1] == "hard" else "em"
     # What is measured is the maximum where the fit stands: its parts climb to no other one.
-    options = options._replace(
-        max_iter=min(SWEEPS, options.max_iter), tol=TOL, callback=None, climbs=False, verbose=0, algorithm=(algorithm,)
-    )
+    quiet = {"callback": None, "climbs": False, "newton": None, "verbose": 0}
+    options = options._replace(max_iter=min(SWEEPS, options.max_iter), tol=TOL, algorithm=(algorithm,), **quiet)
     number, parts, total = fold_numbers(rows), [], rows.weight.sum()
     step = max((int(number.max()) + 1) // samples.least_rows(rows, mixture.n_leaves(params)), 1)
     if step > 1:

@@ -40,6 +40,9 @@ class Options(NamedTuple):
     look : callable or None
         ``look(mixture, rows, fit, least=objective)`` returns parameters of a higher objective near the end of a fit, or
         None: what `ascent.climb` asks where no push leads up.
+    newton : callable or None
+        ``newton(mixture, rows, fit)`` returns the parameters to which a Newton step leads from the end of a fit, or
+        None: how `ascent.finish` ends a fit that has converged.
     settled : bool
         Whether the run continues one whose early sweeps are over, so that EM may leap at once.
     """
@@ -53,6 +56,7 @@ class Options(NamedTuple):
     accelerate: bool = True
     climbs: bool = True
     look: Callable | None = None
+    newton: Callable | None = None
     settled: bool = False
 
     def after(self, done, left):
@@ -183,7 +187,8 @@ def course(model, rows, params, options, reached=-np.inf):
             if guard.converged(gain, gradient):
                 reason = "converged"
                 break
-            params = guard.go_on((yield "m_step", params, stats, rows))
+            if sweep + 1 < options.max_iter:  # nobody would look where the last step leads
+                params = guard.go_on((yield "m_step", params, stats, rows))
     except KeyboardInterrupt:
         if guard.best is None:
             raise

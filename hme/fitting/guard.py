@@ -83,7 +83,7 @@ class Guard:
         self.wanders = self.drawn or model.refitted
         self.most_falls = DRAWN_PATIENCE if self.drawn else REFIT_PATIENCE if self.wanders else MAX_HALVINGS
         self.best, self.falls, self.gains, self.started = None, 0, [], False
-        self.leaps = options.accelerate and options.algorithm == "em" and model.exact and not model.routed
+        self.leaps = options.accelerate and options.algorithm == "em" and not model.refitted and not model.routed
         self.leaping, self.plain, self.trail, self.longest = False, None, [], FIRST_LEAP
         self.settled, self.rounding, self.level = options.settled, 0.0, False
 

@@ -77,9 +77,9 @@ def run(
     if most is None:
         field.advance(range(len(names)), options.max_iter)
     else:
-        field.options = options._replace(climbs=False)  # only of the winner it matters whether it stands at a saddle
+        field.options = options._replace(climbs=False, newton=None)  # where it ends matters of the winner only
         racing.race(field, mixture, rows, options, most, prefer, brief)
-        field.climb(field.winner(options, prefer))
+        field.finish(field.winner(options, prefer), options)
     numbers = sorted(field.fits)
     return Outcome([field.fits[i] for i in numbers], numbers, field.interrupted)
 
@@ -137,11 +137,11 @@ class _Field:
                 return numbers[best]
             self.advance([numbers[best]], options.max_iter)
 
-    def climb(self, i):
-        """Push a start that has converged off the point where it stands; one that began on samples did so there."""
-        if not self.samples and self.fits[i].converged and self.fits[i].n_iter < self.options.max_iter:
-            self.options = self.options._replace(climbs=True)
-            self.advance([i], self.options.max_iter)
+    def finish(self, i, options):
+        """Push a start that has converged off the point where it stands, and end it exactly."""
+        if self.fits[i].converged and self.fits[i].n_iter < options.max_iter:
+            self.options = options._replace(climbs=not self.samples)  # on samples it has been pushed
+            self.advance([i], options.max_iter)
 
     def _job(self, i, max_iter, anew):
         """What start i runs, or runs on."""

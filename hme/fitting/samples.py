@@ -122,6 +122,7 @@ def _for_sample(rows, number, n_leaves, options):
         max_iter=min(options.max_iter, SWEEPS),
         tol=max(options.tol, SHARE_OF_CHANCE * chance),
         callback=None,
+        newton=None,
         verbose=0,
         climbs=options.climbs and number == 0,
         settled=number > 0,

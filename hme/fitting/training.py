@@ -52,8 +52,12 @@ class Run:
 
 def ended(mixture, rows, fit, options):
     """A fit of one algorithm after what is done at its end."""
-    if options.climbs and options.algorithm == "em" and mixture.exact and not mixture.routed:
-        return ascent.climb(mixture, rows, fit, options)
+    if options.algorithm != "em" or mixture.routed:
+        return fit
+    if options.climbs and mixture.exact:
+        fit = ascent.climb(mixture, rows, fit, options)
+    if options.newton is not None and not mixture.refitted:
+        fit = ascent.finish(mixture, rows, fit, options)
     return fit
 
 

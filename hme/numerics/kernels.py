@@ -206,7 +206,7 @@ def moments(X, weight):
     if sp.issparse(X):
         mean, std = _sparse_moments(X, weight)
     else:
-        mean, std = X.T @ weight / total, np.empty(X.shape[1])
+        mean, std = np.array([column @ weight for column in X.T]) / total, np.empty(X.shape[1])
         for j in range(X.shape[1]):  # column by column, to avoid a copy of X
             distance = X[:, j] - mean[j]
             shift = weight @ distance / total  # what rounding has left of the mean
@@ -220,8 +220,8 @@ def moments(X, weight):
 def extremes(X):
     """Smallest and largest value of each column of X, dense or sparse, (p,) each."""
     if not sp.issparse(X):
-        return X.min(axis=0), X.max(axis=0)
-    return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
+        return X.min(axis=0).astype(float), X.max(axis=0).astype(float)
+    return tuple(end(axis=0).toarray().ravel().astype(float) for end in (X.min, X.max))
 
 
 def _sparse_moments(X, weight):

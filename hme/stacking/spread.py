@@ -4,11 +4,16 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import nnls
 
+from ..numerics.kernels import ROUND_OFF
+
 __all__ = ["spreads"]
+
+NORMAL = 0.6745  # median distance from the middle of a normal distribution, in standard deviations
+LEAST = 1e-3  # of the variance around the stack, where the model agrees with it in most rows
 
 
 def spreads(predicted, y, weight, positive):
-    """Variance of each model around the stack of all, relative to its own variance, eq. (spread).
+    """Squared distance of each model from the stack of all in a typical row, relative to its variance, eq. (spread).
 
     Parameters
     ----------
@@ -28,5 +33,13 @@ def spreads(predicted, y, weight, positive):
     orthogonal, triangle = np.linalg.qr(np.sqrt(share)[:, None] * columns)
     projected = orthogonal.T @ (np.sqrt(share) * target)
     stacked = nnls(triangle, projected)[0] if positive else np.linalg.lstsq(triangle, projected, rcond=None)[0]
-    own, around = (share @ np.square(a) for a in (columns, columns - (columns @ stacked)[:, None]))
-    return np.divide(around, own, out=np.ones_like(own), where=own > 0)
+    off = columns - (columns @ stacked)[:, None]
+    own, around = (share @ np.square(a) for a in (columns, off))
+    typical = np.square(_median(np.abs(off - _median(off, weight)), weight) / NORMAL)
+    varies = own > ROUND_OFF**2 * (share @ np.square(predicted))
+    return np.divide(np.clip(typical, LEAST * around, around), own, out=np.ones_like(own), where=varies)
+
+
+def _median(values, weight):
+    """Weighted medians of columns; a weight of 2 is the same as the row twice."""
+    return np.quantile(values, 0.5, axis=0, weights=weight, method="inverted_cdf")
