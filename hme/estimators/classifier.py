@@ -77,9 +77,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         not. "auto" is "interior", but "likelihood" with ``on_empty="drop"``.
     max_iter : int, default=500
         Largest number of sweeps of a start.
-    tol : float, default=1e-5
+    tol : float or "auto", default="auto"
         A fit has converged when no more than this is left to gain, in nats per unit of weight, by the estimate of
-        eq. (aitken), and the scaled gradient is below its square root.
+        eq. (aitken), and the scaled gradient is below its square root. "auto" is 1e-5, or 1e-3 where EM fits more than
+        100 coefficients of experts and gate.
     on_empty : {"warn", "reseed", "drop", "raise"}, default="warn"
         What to do about an expert that ends with less than a thousandth of an equal share of the weight: "warn",
         "reseed" it with rows that another one fits badly, or "raise" an error. "drop" fits again without such experts
@@ -122,6 +123,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     objective_ : str
         "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate);
         with " classification" where the last `algorithm` is "hard".
+    samples_ : list of Sample
+        What EM reached on samples of the rows before it went on with all of them, of large tables: `n_rows`, sweeps,
+        the objective of the sample. `history_`, `n_iter_` and `max_iter` are of sweeps over all rows.
     stages_ : list of Stage
         What each stage of a top-k gate's training reached; empty for other gates.
     n_parameters_ : int
@@ -193,7 +197,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         n_finalists="auto",
         prefer="auto",
         max_iter=500,
-        tol=1e-5,
+        tol="auto",
         on_empty="warn",
         warm_start=False,
         callback=None,

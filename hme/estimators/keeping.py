@@ -59,7 +59,7 @@ def keep(model, given, bound, begun, outcome):
     index = int(np.argmax([fit.objective for fit in outcome.fits]))
     try:
         if not whole.interrupted:
-            index = ends.best_of(bound.mixture, bound.rows, outcome.fits, preferred(model), model.tol)
+            index = ends.best_of(bound.mixture, bound.rows, outcome.fits, preferred(model), begun.options.tol)
         fitted = _mended(model, given, bound, begun, whole._replace(fit=outcome.fits[index]))
     except KeyboardInterrupt:
         fitted = whole._replace(fit=outcome.fits[index], interrupted="after the last sweep")
@@ -125,6 +125,7 @@ def _set_fit(model, mixture, tree, columns, fit):
     model.experts_ = mixture.expert.report(fit.params.experts, columns.expert.design)
     model.gate_ = mixture.gate.report(fit.params.gate, columns.gate.design)
     model.history_, model.stages_ = fit.history, list(fit.stages)
+    model.samples_ = list(fit.samples)
     model.lower_bounds_ = fit.history.objective[fit.history.accepted]
     model.n_iter_, model.converged_, model.stop_reason_ = fit.n_iter, fit.converged, fit.reason
 

@@ -5,16 +5,20 @@ from sklearn.utils import check_random_state
 
 from ..fitting import em, starts
 from ..fitting.algorithms import ALGORITHMS
-from ..numerics.checks import check_choice, check_int, check_real
+from ..numerics.checks import check_choice, check_int, check_real_or
 
-__all__ = ["algorithms", "check_settings", "options", "preferred"]
+__all__ = ["algorithms", "check_settings", "options", "preferred", "tolerance"]
+
+# With ``tol="auto"``: what may be left to gain, of few coefficients and of more than MANY. Of so many no one is asked
+# about by itself, and chance adds more than what is left.
+TOL, TOL_OF_MANY, MANY = 1e-5, 1e-3, 100
 
 
 def check_settings(model):
     """Refuse, by name, hyper-parameters that are out of range; families and trees are checked where they are made."""
     check_int(model.n_init, "n_init")
     check_int(model.max_iter, "max_iter")
-    check_real(model.tol, "tol")
+    check_real_or(model.tol, "tol", "auto", positive=False)
     if isinstance(model.n_finalists, str):
         check_choice(model.n_finalists, "n_finalists", ("auto",))
     elif model.n_finalists is not None:
@@ -79,7 +83,15 @@ def _is_plain(model):
     return model.random_state is None and auto and model.n_init == 1 and "stochastic" not in algorithms(model)
 
 
-def options(model):
+def tolerance(model, mixture, rows, n_leaves):
+    """What may be left to gain at the end of a fit, see `TOL`."""
+    if model.tol != "auto":
+        return model.tol
+    steady = mixture.exact and not mixture.routed and tuple(algorithms(model)) == ("em",)
+    return TOL_OF_MANY if steady and rows.n_coefficients(n_leaves) > MANY else TOL
+
+
+def options(model, tol):
     """The `Options` of EM; a random state that is an object draws a number."""
     try:
         seed = check_random_state(0 if _is_plain(model) else model.random_state).randint(2**31 - 1)
@@ -89,5 +101,5 @@ def options(model):
         ) from None
     callback = None if model.callback is None else _OnCopies(model.callback)
     return em.Options(
-        model.max_iter, model.tol, callback, model.verbose, algorithms(model), seed, accelerate=model.accelerate
+        model.max_iter, tol, callback, model.verbose, algorithms(model), seed, accelerate=model.accelerate
     )

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import joblib
 
 from ..fitting import restarts, starts
-from ..inference.uphill import way_up
+from ..inference.uphill import newton, way_up
 from .binding import continues
-from .settings import options, preferred
+from .settings import options, preferred, tolerance
 
 __all__ = ["Earlier", "Start", "start"]
 
@@ -49,7 +49,9 @@ def start(model, given, bound, **changes):
     Start
     """
     mixture, rows, tree = bound.mixture, bound.rows, bound.tree
-    em_options = options(model)._replace(look=partial(way_up, columns=bound.columns), **changes)
+    tol = tolerance(model, mixture, rows, tree.n_leaves)
+    ends = {"look": partial(way_up, columns=bound.columns), "newton": partial(newton, columns=bound.columns)}
+    em_options = options(model, tol)._replace(**{**ends, **changes})
     fitted_on = _fingerprint(model, given, bound)
     if continues(model):
         params = _continued(model, bound, fitted_on)

@@ -10,11 +10,12 @@ import numpy as np
 
 from ..numerics.kernels import solve_psd
 from ..numerics.quantiles import quantiles
-from . import em
+from . import em, side_by_side
 from .guard import limit
 from .regions import dense, points_of, targets_of
+from .screening import narrowed
 
-__all__ = ["climb"]
+__all__ = ["climb", "finish"]
 
 # Experts are twins where their log-densities differ by less than this, as a root mean square over their rows.
 TWIN = 0.05
@@ -24,7 +25,8 @@ DIVIDED, NUDGED = 4.0, 0.3
 SWEEPS, MOST_SWEEPS, MOST_CLIMBS = 10, 50, 5
 CERTAIN = 1e-9  # gain along a direction of ascent that is none of rounding
 FINER = 0.1  # of `tol`, once there was such a direction
-CHEAP = 16384  # rows times leaves up to which sweeps are cheap
+CHEAP, SHARE = 16384, 0.25  # rows times leaves up to which sweeps are cheap, and what pushes may add where they are not
+MOST_STEPS = 10  # of Newton at the end of a fit
 RIDGE = 0.1  # of the common fit of twins, whose residuals divide their rows
 
 
@@ -66,6 +68,37 @@ def climb(mixture, rows, fit, options):
     return fit
 
 
+def finish(mixture, rows, fit, options):
+    """Go on from where EM has converged by Newton's steps, eq. (newton), as long as they lead up.
+
+    EM stops where little is left to gain, which may be a good part of a standard error along a flat direction.
+
+    Parameters
+    ----------
+    mixture, rows, fit, options
+        As for `climb`. Every step counts as a sweep.
+
+    Returns
+    -------
+    Fit
+    """
+    for sweep in range(fit.n_iter, min(fit.n_iter + MOST_STEPS, options.max_iter)):
+        params = options.newton(mixture, rows, fit) if fit.converged else None
+        if params is None:
+            break
+        with np.errstate(all="ignore"):
+            objective, stats = mixture.e_step(params, rows)
+        if not objective > fit.objective:
+            break
+        gradient = mixture.gradient(params, stats)
+        step = em.History(*(np.array([value]) for value in (objective, True, gradient, stats.load)))
+        fit = fit._replace(params=params, objective=objective, stats=stats, gradient=gradient)
+        fit = fit._replace(history=em.History.joined([fit.history, step]))
+        if options.callback is not None and options.callback(sweep, objective, params):
+            fit = fit._replace(reason="callback")
+    return fit
+
+
 def _seen(mixture, rows, fit, options):
     """Parameters of a higher objective along a direction of ascent at the end of a fit, or None."""
     return None if options.look is None else options.look(mixture, rows, fit, least=fit.objective + CERTAIN)
@@ -75,6 +108,8 @@ def _pushed(mixture, rows, fit, options):
     """Parameters of a higher objective than a fit has, to which a push and a few sweeps lead, or None."""
     least = fit.objective + max(options.tol, 1e-9)
     quiet, left = em.Options(SWEEPS, 0.0), _sweeps(mixture, rows, fit)
+    if side_by_side.together(mixture, rows, mixture.n_leaves(fit.params), quiet):
+        return _pushed_together(mixture, rows, fit.params, least)
     for log_label in pushes(mixture, rows, fit.params):
         pushed = log_label if rows.log_label is None else rows.log_label + log_label
         with np.errstate(all="ignore"):
@@ -91,7 +126,7 @@ def _pushed(mixture, rows, fit, options):
                 return run.params
             reached.extend(run.history.objective[run.history.accepted])
             left -= run.n_iter
-            if left < 0:
+            if left <= 0:
                 return None
             if limit(reached) <= least or run.reason != "max_iter":
                 break
@@ -99,24 +134,62 @@ def _pushed(mixture, rows, fit, options):
     return None
 
 
+def _pushed_together(mixture, rows, params, least):
+    """`_pushed`, all ways at once: the first one that leads up, though others may do so in fewer sweeps."""
+    starts = []
+    for log_label in pushes(mixture, rows, params):
+        pushed = log_label if rows.log_label is None else rows.log_label + log_label
+        with np.errstate(all="ignore"):
+            _, stats = mixture.e_step(params, rows._replace(log_label=pushed))
+            starts.append(mixture.m_step(params, stats, rows))
+    places, reached, ended = list(range(len(starts))), [[] for _ in starts], {}
+    quiet, wrong = em.Options(SWEEPS, 0.0), (ValueError, np.linalg.LinAlgError)
+    while places:
+        options, now = [quiet] * len(places), [starts[i] for i in places]
+        for place, run in side_by_side.fit_together(mixture, rows, now, options, wrong):
+            i = places[place]
+            if isinstance(run, wrong):  # the push has led out of range
+                ended[i] = None
+                continue
+            reached[i].extend(run.history.objective[run.history.accepted])
+            starts[i] = run.params
+            if run.objective > least:
+                ended[i] = run.params
+            elif limit(reached[i]) <= least or run.reason != "max_iter" or len(reached[i]) >= MOST_SWEEPS:
+                ended[i] = None
+        for i in range(len(starts)):
+            if i not in ended:
+                break
+            if ended[i] is not None:
+                return ended[i]
+        places = [i for i in range(len(starts)) if i not in ended]
+    return None
+
+
 def _sweeps(mixture, rows, fit):
-    """Sweeps that may be spent on pushes: where one is costly, no more than the fit itself has taken."""
-    costly = rows.n_rows * mixture.n_leaves(fit.params) > CHEAP
-    return max(fit.n_iter, SWEEPS) if costly else np.inf
+    """Sweeps that may be spent on pushes: where one is costly, no more than a share of those of the fit."""
+    return np.inf if _cheap(mixture, rows, fit.params) else max(SHARE * fit.n_iter, SWEEPS)
+
+
+def _cheap(mixture, rows, params):
+    return rows.n_rows * mixture.n_leaves(params) <= CHEAP
 
 
 def pushes(mixture, rows, params):
     """Label priors (n, K) of rows, each a push away from `params`, made when they are asked for."""
     resp = rows.spread(mixture.posterior(params, rows)[1])
     log_prob = mixture.expert.log_prob(params.experts, rows)
-    Y, X = targets_of(rows._replace(y=mixture.expert.start_target(rows))), dense(rows.X, rows.weight)
+    few = narrowed(rows._replace(y=mixture.expert.start_target(rows)))
+    Y, X = targets_of(few), dense(few.X, rows.weight)
     for k, other in _twins(log_prob, resp * rows.weight[:, None]):
         weight = (resp[:, k] + resp[:, other]) * rows.weight
         for score in _divisions(X, Y, weight):
             above = score > quantiles(score, [0.5], weight)[0]
             yield _towards(rows, np.where(above, DIVIDED, -DIVIDED), k, other, resp.shape[1])
+    if not _cheap(mixture, rows, params):  # many experts that all differ are at no saddle of symmetry
+        return
     rng = np.random.default_rng(0)
-    points = points_of(rows._replace(y=Y))
+    points = points_of(few)
     score = np.tanh(points @ rng.standard_normal(points.shape[1]))
     nudge, heaviest = np.empty(resp.shape[1]), np.argsort(-(rows.weight @ resp), kind="stable")
     nudge[heaviest] = NUDGED * rng.standard_normal(len(nudge))  # the numbers of the leaves mean nothing

@@ -8,14 +8,14 @@ from sklearn.exceptions import ConvergenceWarning
 from ..model.folds import fold_numbers
 from ..numerics.kernels import log_normalize
 from ..numerics.threads import one_thread
-from . import training
+from . import samples, training
 
 __all__ = ["uncertainty"]
 
-SWEEPS, TOL = 40, 3e-4  # of the fits, which only have to forget what they knew of the rows that are left out
+SWEEPS, TOL = 20, 3e-4  # of the fits, which only have to forget what they knew of the rows that are left out
 # Responsibilities have a long memory: the fit must lose half of the rows. Without them, it must not lose too many.
 FOLDS, FOLDS_OF_ONE = 2, 5
-NEGLIGIBLE = 0.0025  # parameters of experts per unit of weight, of which no expert can make anything
+NEGLIGIBLE = 0.005  # parameters of experts per unit of weight, of which no expert can make anything
 ROUNDS, CLOSE = 20, 0.01  # of the factors, and the relative change at which they end
 LEAST_DF = 0.0, 1.0, 2.0, 4.0, 10.0, 1e6  # of Student noise
 STEP, MOST = 0.1, 1e4  # step of log(factor) for slopes, and the largest factor
@@ -58,7 +58,7 @@ def uncertainty(mixture, rows, fit, options):
             return found
         try:
             parts = _parts(mixture, rows, fit.params, options)
-            found = found if parts is None else _measured(found, parts, mixture.expert.estimates_tails)
+            found = found if parts is None else _measured(found, *parts, mixture.expert.estimates_tails)
         except KeyboardInterrupt:
             parts = None
     if parts is None:
@@ -78,16 +78,20 @@ def _worth_it(mixture, rows, fit):
 def _parts(mixture, rows, params, options):
     """For each fold its rows, the log-priors of its heads and its experts' distributions, by the fit without it.
 
-    None after an interrupt.
+    Of a large table the folds are of a sample, whose share of the weight is returned too. None after an interrupt.
     """
     algorithm = "hard" if options.algorithm[-1] == "hard" else "em"
     # What is measured is the maximum where the fit stands: its parts climb to no other one.
-    options = options._replace(
-        max_iter=min(SWEEPS, options.max_iter), tol=TOL, callback=None, climbs=False, verbose=0, algorithm=(algorithm,)
-    )
-    fold, parts = fold_numbers(rows) % (FOLDS if mixture.n_leaves(params) > 1 else FOLDS_OF_ONE), []
+    quiet = {"callback": None, "climbs": False, "newton": None, "verbose": 0}
+    options = options._replace(max_iter=min(SWEEPS, options.max_iter), tol=TOL, algorithm=(algorithm,), **quiet)
+    number, parts, total = fold_numbers(rows), [], rows.weight.sum()
+    step = max((int(number.max()) + 1) // samples.least_rows(rows, mixture.n_leaves(params)), 1)
+    if step > 1:
+        index = np.flatnonzero(number % step == 0)
+        rows, number = rows[index], number[index] // step
+    fold = number % (FOLDS if mixture.n_leaves(params) > 1 else FOLDS_OF_ONE)
     if not fold.any():  # all rows are equal
-        return []
+        return [], 1.0
     for c in np.unique(fold):
         inside, outside = rows[np.flatnonzero(fold != c)], rows[np.flatnonzero(fold == c)]
         fit = training.train(mixture, inside, params, options, warm=True)
@@ -98,10 +102,10 @@ def _parts(mixture, rows, params, options):
         log_prior = log_prior if heads.log_label is None else log_prior + heads.log_label
         own = mixture.uncertainty(fit.params, inside).experts
         parts.append((outside, log_prior, mixture.expert.predictive(fit.params.experts, outside, own)))
-    return parts
+    return parts, rows.weight.sum() / total
 
 
-def _measured(found, parts, tails):
+def _measured(found, parts, share, tails):
     """The uncertainty with what makes the held-out rows most likely.
 
     Coefficients that are many can meet some rows exactly, whose Student noise then has a narrow center and heavy tails
@@ -113,9 +117,10 @@ def _measured(found, parts, tails):
         factor, reached = _factors(lighter, len(found.inflation))
         if best is None or reached > best:
             best, found = reached, found._replace(inflation=factor, least_df=least)
-    if len(found.inflation) == 1:  # the more rows, the less: to first order in one over their number
-        return found._replace(inflation=1.0 + (1.0 - 1.0 / FOLDS_OF_ONE) * (found.inflation - 1.0))
-    return found
+    if len(found.inflation) == 1:
+        share *= 1.0 - 1.0 / FOLDS_OF_ONE
+    # The more rows, the less: to first order in one over their number.
+    return found._replace(inflation=1.0 + share * (found.inflation - 1.0))
 
 
 def _factors(parts, K):

@@ -8,7 +8,7 @@ import numpy as np
 from .algorithms import ALGORITHMS
 from .guard import SETTLING, Guard
 
-__all__ = ["Fit", "History", "Options", "fit"]
+__all__ = ["Fit", "History", "Options", "course", "fit"]
 
 
 class Options(NamedTuple):
@@ -40,6 +40,9 @@ class Options(NamedTuple):
     look : callable or None
         ``look(mixture, rows, fit, least=objective)`` returns parameters of a higher objective near the end of a fit, or
         None: what `ascent.climb` asks where no push leads up.
+    newton : callable or None
+        ``newton(mixture, rows, fit)`` returns the parameters to which a Newton step leads from the end of a fit, or
+        None: how `ascent.finish` ends a fit that has converged.
     settled : bool
         Whether the run continues one whose early sweeps are over, so that EM may leap at once.
     """
@@ -53,6 +56,7 @@ class Options(NamedTuple):
     accelerate: bool = True
     climbs: bool = True
     look: Callable | None = None
+    newton: Callable | None = None
     settled: bool = False
 
     def after(self, done, left):
@@ -95,6 +99,7 @@ class Fit(NamedTuple):
     history: History
     reason: str  # "converged", "max_iter", "stalled", "callback" or "interrupted"; of stages also "max_stages"
     stages: tuple = ()  # what each stage reached, of a gate that is trained in stages
+    samples: tuple = ()  # the course of the fit on samples of the rows, before its own sweeps
 
     @property
     def n_iter(self):
@@ -127,16 +132,40 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
     -------
     Fit
     """
+    own = course(model, rows, params, options, reached)
+    try:
+        step, *arguments = next(own)
+        while True:
+            try:
+                while True:
+                    if step == "m_step":
+                        step, *arguments = own.send(model.m_step(*arguments))
+                        continue
+                    with np.errstate(all="ignore"):  # the guard handles what overflows
+                        seen = model.e_step(*arguments)
+                    step, *arguments = own.send(seen)
+            except StopIteration:
+                raise
+            except BaseException as error:  # the course may know what to do; one that has ended raises it again
+                step, *arguments = own.throw(error)
+    except StopIteration as end:
+        return end.value
+
+
+def course(model, rows, params, options, reached=-np.inf):
+    """`fit` as a generator, which yields every step of the model that it needs and is sent the result.
+
+    So the steps of several fits can be taken together, see `side_by_side`.
+    """
     assign = ALGORITHMS[options.algorithm](np.random.default_rng(options.seed))
     guard, history, reason = Guard(model, rows.weight, options, reached), [], "max_iter"
     try:
         for sweep in range(options.max_iter):
             if guard.leaping:
-                objective, params = guard.land(params, rows, assign)
+                objective, params = yield from guard.land(params, rows, assign)
                 history.append((objective, False, np.nan, guard.best.stats.load))
                 continue
-            with np.errstate(all="ignore"):  # the guard handles what overflows
-                objective, stats = model.e_step(params, rows, assign)
+            objective, stats = yield "e_step", params, rows, assign
             gain = guard.gain(objective)
             if guard.rejects(objective, gain):
                 history.append((objective, False, np.nan, stats.load))
@@ -158,7 +187,8 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
             if guard.converged(gain, gradient):
                 reason = "converged"
                 break
-            params = guard.go_on(model.m_step(params, stats, rows))
+            if sweep + 1 < options.max_iter:  # nobody would look where the last step leads
+                params = guard.go_on((yield "m_step", params, stats, rows))
     except KeyboardInterrupt:
         if guard.best is None:
             raise

@@ -83,7 +83,7 @@ class Guard:
         self.wanders = self.drawn or model.refitted
         self.most_falls = DRAWN_PATIENCE if self.drawn else REFIT_PATIENCE if self.wanders else MAX_HALVINGS
         self.best, self.falls, self.gains, self.started = None, 0, [], False
-        self.leaps = options.accelerate and options.algorithm == "em" and model.exact and not model.routed
+        self.leaps = options.accelerate and options.algorithm == "em" and not model.refitted and not model.routed
         self.leaping, self.plain, self.trail, self.longest = False, None, [], FIRST_LEAP
         self.settled, self.rounding, self.level = options.settled, 0.0, False
 
@@ -169,14 +169,14 @@ class Guard:
     def land(self, params, rows, assign):
         """The objective where a leap has led, and the M-step from there, which obeys all constraints.
 
-        Where there is no distribution, as with a covariance that is not positive definite, the plain step is taken.
+        Where there is no distribution, as with a covariance that is not positive definite, the plain step is taken. A
+        generator of steps, as `em.course` is.
         """
         self.leaping = False
         try:
-            with np.errstate(all="ignore"):
-                objective, stats = self.model.e_step(params, rows, assign)
+            objective, stats = yield "e_step", params, rows, assign
             if np.isfinite(objective):
-                return objective, self.model.m_step(params, stats, rows)
+                return objective, (yield "m_step", params, stats, rows)
         except np.linalg.LinAlgError:
             objective = np.nan
         return objective, self.next_params(params, objective, None, rows)

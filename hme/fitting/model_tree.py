@@ -97,34 +97,36 @@ def _search(X, design, Y, weight, inside, floor, noise):
     A = np.column_stack([Z, R])
     before = _cost(np.array([total]), (A.T @ (A * w[:, None]))[None], p, ridge, floor)[0]
     columns = promising_splits(X[inside, :-1], Z, R, w, ridge, MAX_CANDIDATES)
-    jitter = noise((X.shape[1] - 1, len(LEVELS)))
-    best = (-np.inf, None, None)
+    jitter = np.broadcast_to(noise((X.shape[1] - 1, len(LEVELS))), (X.shape[1] - 1, len(LEVELS)))
+    tried, masses, grams = [], [], []  # every split that leaves enough on both sides
     for j in columns:
         thresholds, below, mass = _sums_below(X[inside, j], A, w)
         left, right = mass[:-1], total - mass[:-1]
-        allowed = np.minimum(left, right) >= p + 1
-        if not allowed.any():
-            continue
-        after = _cost(left, below[:-1], p, ridge, floor) + _cost(right, below[-1] - below[:-1], p, ridge, floor)
-        gain = (before - after) * np.broadcast_to(jitter, (X.shape[1] - 1, len(LEVELS)))[j, : len(thresholds)]
-        gain[~allowed] = -np.inf
-        for value, threshold in zip(gain, thresholds, strict=True):
-            if value > best[0] + TIE * total:
-                best = (value, j, threshold)
+        for i in np.flatnonzero(np.minimum(left, right) >= p + 1):
+            tried.append((j, thresholds[i], jitter[j, i]))
+            masses += [left[i], right[i]]
+            grams += [below[i], below[-1] - below[i]]
+    best = (-np.inf, None, None)
+    if not tried:
+        return best
+    after = _cost(np.array(masses), np.array(grams), p, ridge, floor).reshape(-1, 2).sum(axis=1)
+    for (j, threshold, factor), value in zip(tried, before - after, strict=True):
+        if value * factor > best[0] + TIE * total:
+            best = (value * factor, j, threshold)
     return best
 
 
 def _sums_below(x, A, w):
     """Thresholds (t,) of a column, and the Gram matrices and weights of the rows below each and of all, t + 1."""
+    order = np.argsort(x, kind="stable")
+    x, A, w = x[order], A[order], w[order]
     thresholds = np.unique(quantiles(x, LEVELS, w))
-    piece = np.searchsorted(thresholds, x)
-    order = np.argsort(piece, kind="stable")
-    stops = np.cumsum(np.bincount(piece, minlength=len(thresholds) + 1))
+    stops = np.append(np.searchsorted(x, thresholds, side="right"), len(x))
     grams, masses, start = [], [], 0
+    weighted = A * w[:, None]
     for stop in stops:
-        index = order[start:stop]
-        grams.append(A[index].T @ (A[index] * w[index, None]))
-        masses.append(w[index].sum())
+        grams.append(A[start:stop].T @ weighted[start:stop])
+        masses.append(w[start:stop].sum())
         start = stop
     return thresholds, np.cumsum(grams, axis=0), np.cumsum(masses)
 
@@ -132,8 +134,17 @@ def _sums_below(x, A, w):
 def _cost(mass, grams, p, ridge, floor):
     """n log s^2 of the ridge fits, summed over outputs, from Gram matrices of (design, targets)."""
     cross = grams[:, :p, p:]
-    coef = solve_psd(grams[:, :p, :p] + ridge, cross)
+    coef = _solved(grams[:, :p, :p] + ridge, cross)
     square = np.diagonal(grams[:, p:, p:], axis1=1, axis2=2) - np.einsum("mpt,mpt->mt", coef, cross)
     # Degrees of freedom: a side with hardly more rows than columns fits them by chance.
     free = np.maximum(mass - p, 0.5)
     return (mass[:, None] * np.log(np.maximum(square / free[:, None], floor))).sum(axis=1)
+
+
+def _solved(A, b):
+    """Solutions of the positive definite systems A (m, p, p), scaled to a unit diagonal: units do not matter."""
+    inverse = 1.0 / np.sqrt(np.diagonal(A, axis1=1, axis2=2))[:, :, None]
+    try:
+        return inverse * np.linalg.solve(A * inverse * np.swapaxes(inverse, 1, 2), b * inverse)
+    except np.linalg.LinAlgError:  # up to rounding
+        return solve_psd(A, b)

@@ -8,7 +8,8 @@ from joblib import Parallel, delayed, effective_n_jobs
 
 from ..model import mixture as mixtures
 from ..numerics.threads import one_thread
-from . import em, ends, racing, starts, training
+from . import em, ends, racing, samples, side_by_side, starts, training
+from .screening import narrowed
 
 __all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
 
@@ -76,9 +77,9 @@ def run(
     if most is None:
         field.advance(range(len(names)), options.max_iter)
     else:
-        field.options = options._replace(climbs=False)  # only of the winner it matters whether it stands at a saddle
+        field.options = options._replace(climbs=False, newton=None)  # where it ends matters of the winner only
         racing.race(field, mixture, rows, options, most, prefer, brief)
-        field.climb(field.winner(options, prefer))
+        field.finish(field.winner(options, prefer), options)
     numbers = sorted(field.fits)
     return Outcome([field.fits[i] for i in numbers], numbers, field.interrupted)
 
@@ -98,6 +99,8 @@ class _Field:
         self.mixture, self.rows, self.tree, self.names = mixture, rows, tree, names
         self.options, self.given, self.n_jobs = options, given, n_jobs
         self.fits, self.interrupted, self._running = {}, "", None
+        drawn = any(name != "given" for name in names)
+        self.samples = samples.nested(mixture, rows, tree.n_leaves, options.algorithm) if drawn else []
 
     def advance(self, numbers, max_iter, anew=False):
         """Run starts until they have converged, or have made `max_iter` sweeps: in all, or from now on if `anew`."""
@@ -105,6 +108,9 @@ class _Field:
             return
         jobs = ((i, self._job(i, max_iter, anew)) for i in numbers)
         try:
+            if len(numbers) > 1 and not self.samples and self._is_small():
+                self._together(dict(jobs))
+                return
             if effective_n_jobs(self.n_jobs) > 1:
                 for i, fit in _in_parallel(jobs, self.n_jobs):
                     self._keep(i, fit)
@@ -112,7 +118,9 @@ class _Field:
             for i, job in jobs:  # one by one, each drawn when it runs
                 self._running = i
                 with job.quietly():
-                    self._keep(i, training.train(job.mixture, job.rows, job.params(), job.options))
+                    params, options, course = job.begin()
+                    fit = training.train(job.mixture, job.rows, params, options)
+                self._keep(i, fit._replace(samples=course))
         except KeyboardInterrupt:
             if not self.fits:
                 raise
@@ -129,22 +137,40 @@ class _Field:
                 return numbers[best]
             self.advance([numbers[best]], options.max_iter)
 
-    def climb(self, i):
-        """Push a start that has converged off the point where it stands."""
-        if self.fits[i].converged and self.fits[i].n_iter < self.options.max_iter:
-            self.options = self.options._replace(climbs=True)
-            self.advance([i], self.options.max_iter)
+    def finish(self, i, options):
+        """Push a start that has converged off the point where it stands, and end it exactly."""
+        if self.fits[i].converged and self.fits[i].n_iter < options.max_iter:
+            self.options = options._replace(climbs=not self.samples)  # on samples it has been pushed
+            self.advance([i], options.max_iter)
 
     def _job(self, i, max_iter, anew):
         """What start i runs, or runs on."""
         options, before = self.options._replace(seed=(self.options.seed, i)), self.fits.get(i)
         if before is None:
             start = self.given if self.names[i] == "given" else self.names[i]
-            return _Job(self.mixture, self.rows, options._replace(max_iter=max_iter), self.tree, start, None)
+            options, parts = options._replace(max_iter=max_iter), self.samples if isinstance(start, str) else []
+            return _Job(self.mixture, self.rows, options, self.tree, start, parts, None)
         options = options.after(before.n_iter, max_iter if anew else max_iter - before.n_iter)
         last = np.atleast_1d(options.algorithm)[-1]  # earlier ones have done their work
         options = options._replace(algorithm=str(last), seed=(*options.seed, before.n_iter))
-        return _Job(self.mixture, self.rows, options, self.tree, None, before.params)
+        return _Job(self.mixture, self.rows, options, self.tree, None, [], before.params)
+
+    def _is_small(self):
+        return side_by_side.together(self.mixture, self.rows, self.tree.n_leaves, self.options)
+
+    def _together(self, jobs):
+        """Run the jobs of a small table side by side, each as if it were alone."""
+        for group in side_by_side.groups_of(list(jobs), self.rows.n_rows, self.tree.n_leaves):
+            own, before, new = [jobs[i] for i in group], dict(self.fits), {}
+            options, self._running = [job.options._replace(algorithm="em") for job in own], group
+            with _Job.quietly():
+                params = _begun(self.mixture, self.rows, own)
+                for place, fit in side_by_side.fit_together(self.mixture, self.rows, params, options):
+                    new[place] = fit
+                    self.fits[group[place]] = _joined(before.get(group[place]), fit)
+                for place, fit in new.items():
+                    fit = training.ended(self.mixture, self.rows, fit, options[place])
+                    self.fits[group[place]] = _joined(before.get(group[place]), fit)
 
     def _keep(self, i, fit):
         self.fits[i] = _joined(self.fits.get(i), fit)
@@ -157,7 +183,11 @@ class _Field:
         if number is None:  # in other processes
             self.interrupted = f"after {len(self.fits)} of {n_starts} starts"
             return
-        fit, of = self.fits.get(number), f" in start {number + 1} of {n_starts}" if n_starts > 1 else ""
+        if isinstance(number, list):  # side by side
+            number, of = number[0], f" in starts {number[0] + 1} to {number[-1] + 1} of {n_starts}"
+        else:
+            of = f" in start {number + 1} of {n_starts}" if n_starts > 1 else ""
+        fit = self.fits.get(number)
         self.interrupted = (
             f"before the first sweep{of}" if fit is None else f"{of}, after {fit.n_iter} sweep(s)".lstrip(" ,")
         )
@@ -171,18 +201,17 @@ class _Job(NamedTuple):
     options: em.Options
     tree: Any
     start: Any  # the name of a start, or responsibilities
+    samples: list  # of the rows, on which EM runs before it runs on all
     reached: Any  # parameters of an earlier run, from which this one goes on instead
 
-    def params(self):
-        """The parameters to start from; a start is drawn here."""
+    def begin(self):
+        """The parameters from which EM goes on with all rows, with which options, and its course on samples."""
         if self.reached is not None:
-            return self.reached
-        resp = self.start
-        if isinstance(resp, str):
-            scaled = self.rows._replace(y=self.mixture.expert.start_target(self.rows))
-            resp = starts.STARTS[resp](scaled, self.tree, np.random.default_rng(self.options.seed))
-            resp = self.mixture.expert.start_responsibilities(self.rows, resp)
-        return self.mixture.init(self.rows, starts.pooled(self.rows, resp))
+            return self.reached, self.options, ()
+        if not self.samples:
+            return self._drawn(self.rows), self.options, ()
+        params, course = samples.climbed(self.mixture, self.rows, self.samples, self._drawn, self.options)
+        return params, self.options._replace(settled=True, climbs=False), course
 
     @staticmethod
     @contextmanager
@@ -190,6 +219,30 @@ class _Job(NamedTuple):
         """One thread, so that results do not depend on their number; the guard notices what overflows."""
         with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             yield
+
+    def _drawn(self, rows):
+        """The parameters to start from; a start is drawn here."""
+        return self.mixture.init(rows, self.responsibilities(rows))
+
+    def responsibilities(self, rows):
+        """Those of the start, (heads, K)."""
+        resp = self.start
+        if isinstance(resp, str):
+            scaled = narrowed(rows._replace(y=self.mixture.expert.start_target(rows)))
+            resp = starts.STARTS[resp](scaled, self.tree, np.random.default_rng(self.options.seed))
+            resp = self.mixture.expert.start_responsibilities(rows, resp)
+        return starts.pooled(rows, resp)
+
+
+def _begun(mixture, rows, jobs):
+    """The parameters that jobs start from, a list: those of new starts are made together."""
+    new = [i for i, job in enumerate(jobs) if job.reached is None]
+    params = [job.reached for job in jobs]
+    if new:
+        made = side_by_side.begin_together(mixture, rows, [jobs[i].responsibilities(rows) for i in new])
+        for i, one in zip(new, made, strict=True):
+            params[i] = one
+    return params
 
 
 def _in_parallel(jobs, n_jobs):
@@ -208,7 +261,8 @@ def _in_parallel(jobs, n_jobs):
 
 def _run(i, job):
     with job.quietly():
-        return i, training.train(job.mixture, job.rows, job.params(), job.options)
+        params, options, course = job.begin()
+        return i, training.train(job.mixture, job.rows, params, options)._replace(samples=course)
 
 
 def _joined(before, fit):
@@ -217,7 +271,7 @@ def _joined(before, fit):
         return fit
     history = em.History.joined([before.history, fit.history])
     best = fit if fit.objective >= before.objective else before
-    return best._replace(history=history, reason=fit.reason)
+    return best._replace(history=history, reason=fit.reason, samples=before.samples)
 
 
 def continue_fit(mixture, rows, params, options, reached=-np.inf, warm=True):

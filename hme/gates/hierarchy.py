@@ -4,6 +4,7 @@ from abc import abstractmethod
 
 import numpy as np
 
+from ..model.shares import Shares
 from ..numerics.paths import branch_sums, leaf_sums
 from .base import Gate, GateFamily
 
@@ -113,7 +114,7 @@ class TreeGate(Gate):
         return self.evaluate(params, rows)[0]
 
     def evaluate(self, params, rows):
-        log_prior, seen = self.node.log_leaf(params, rows, self.tree.by_level)
+        log_prior, seen = self.node.log_leaf(params, rows, self._paths)
         return log_prior.T, seen
 
     def pairs(self, params):
@@ -127,7 +128,7 @@ class TreeGate(Gate):
 
     def init(self, rows, resp, n_steps=5):
         # A few steps: the nodes should tell the start's regions apart before the first E-step.
-        params = self.node.start(self.tree.used, rows.Z.shape[1])
+        params = self.node.start(self._used(), rows.Z.shape[1])
         for _ in range(n_steps if self.tree.n_nodes else 0):
             stats = None
             for index, block in rows.blocks():
@@ -135,9 +136,18 @@ class TreeGate(Gate):
             params = self.update(params, stats)
         return params
 
+    @property
+    def _paths(self):
+        """The paths of as many trees as there are copies."""
+        return self.tree.by_level if self.copies == 1 else self.tree.side_by_side(self.copies)
+
+    def _used(self):
+        """Which branches of the nodes of all copies there are, (copies M, B)."""
+        return np.tile(self.tree.used, (self.copies, 1))
+
     def statistics(self, params, rows, resp, seen=None):
         seen = self.evaluate(params, rows)[1] if seen is None else seen
-        return self.node.gather(seen, rows, resp.T, self.tree.by_level)
+        return self.node.gather(seen, rows, resp.T, self._paths)
 
     def add(self, a, b):
         return self.node.add(a, b)
@@ -150,6 +160,14 @@ class TreeGate(Gate):
 
     def log_prior_density(self, params):
         return self.node.log_prior_density(params)
+
+    @property
+    def separate(self):
+        return self.node.separate
+
+    def shares(self, params, stats):
+        log_prior, gradient, _ = (a.reshape(self.copies, -1) for a in self.node.shares(params, stats))
+        return Shares(log_prior.sum(axis=1), gradient.max(axis=1, initial=0.0))
 
     def gradient(self, params, stats):
         return self.node.gradient(params, stats)

@@ -18,10 +18,7 @@ def fold_numbers(rows):
     # Sort keys whose order does not depend on the units of the columns. The last key of lexsort is the primary one.
     keys = list((columns @ _directions(columns.shape[1])).T if sp.issparse(columns) else columns.T[::-1])
     keys += list(np.atleast_2d(rows.y.T)[::-1])
-    order = np.lexsort(keys)
-    changes = np.zeros(len(order), dtype=bool)
-    for key in keys:
-        changes[1:] |= key[order[1:]] != key[order[:-1]]
+    order, changes = _sorted(keys)
     rank = np.empty(len(order), dtype=int)
     rank[order] = np.cumsum(changes)
     if rows.group is not None:
@@ -36,6 +33,24 @@ def fold_numbers(rows):
     number = np.empty(n_distinct, dtype=int)
     number[np.lexsort((np.random.default_rng(0).random(n_distinct), stratum))] = np.arange(n_distinct)
     return number[rank]
+
+
+def _sorted(keys):
+    """The order of rows by keys, the last one first, and which of the ordered rows differ from the one before.
+
+    Most rows differ in the first key already: only those that do not are sorted by the others.
+    """
+    order = np.argsort(keys[-1], kind="stable")
+    same = keys[-1][order[1:]] == keys[-1][order[:-1]]
+    changes = np.append(np.zeros(min(len(order), 1), dtype=bool), ~same)
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if len(order) else order
+    if len(tied):
+        rows = order[tied]
+        order[tied] = rows = rows[np.lexsort([key[rows] for key in keys])]
+        neighbours = np.diff(tied) == 1
+        for key in keys:
+            changes[tied[1:]] |= neighbours & (key[rows[1:]] != key[rows[:-1]])
+    return order, changes
 
 
 def _directions(n_columns):

@@ -255,27 +255,22 @@ class Mixture:
                     stats = Statistics(self.gate.from_pairs(*of_nodes), experts, load)
                     return (log_likelihood + self.log_prior_density(params)) / load.sum(), stats
             for _, block in rows.blocks(block_rows(n_leaves)):
+                heads = block.heads()
                 with pairs_shared(block.X):
-                    block_likelihood, own = self._e_step_of(params, block, assign)
-                log_likelihood += block_likelihood
+                    log_joint, seen_gate = self.gate.evaluate(params.gate, heads)
+                    log_prob, seen_experts = self.expert.evaluate(params.experts, block)
+                    log_joint += block.pooled(log_prob)
+                    if heads.log_label is not None:
+                        log_joint += heads.log_label
+                    log_density, resp = assign(log_joint)
+                    if not (heads.weight == 1.0).all():
+                        resp *= heads.weight[:, None]
+                    log_likelihood += heads.weight @ log_density
+                    gate = self.gate.statistics(params.gate, heads, resp, seen_gate)
+                    experts = self.expert.statistics(params.experts, block, block.spread(resp), seen_experts)
+                own = Statistics(gate, experts, resp.sum(axis=0))
                 stats = own if stats is None else self._added(stats, own)
-        objective = (log_likelihood + self.log_prior_density(params)) / stats.load.sum()
-        return objective, stats
-
-    def _e_step_of(self, params, rows, assign):
-        """Log-likelihood and `Statistics` of a block of rows."""
-        heads = rows.heads()
-        log_joint, seen_gate = self.gate.evaluate(params.gate, heads)
-        log_prob, seen_experts = self.expert.evaluate(params.experts, rows)
-        log_joint += rows.pooled(log_prob)
-        if heads.log_label is not None:
-            log_joint += heads.log_label
-        log_density, resp = assign(log_joint)
-        if not (heads.weight == 1.0).all():
-            resp *= heads.weight[:, None]
-        gate = self.gate.statistics(params.gate, heads, resp, seen_gate)
-        experts = self.expert.statistics(params.experts, rows, rows.spread(resp), seen_experts)
-        return heads.weight @ log_density, Statistics(gate, experts, resp.sum(axis=0))
+        return (log_likelihood + self.log_prior_density(params)) / stats.load.sum(), stats
 
     def _pruned(self, params, rows, function, many):
         """A function of the experts by rows that visit few of `many` leaves, eq. (pruning); None if there is no way."""

@@ -80,6 +80,11 @@ class Rows(NamedTuple):
             found = _n_different(self[:size])
         return found if self.group is None else min(found, len(self.firsts()))
 
+    def n_coefficients(self, n_leaves):
+        """About the number of coefficients of gate and experts with so many leaves."""
+        n_outputs = self.y.shape[1] if self.y.ndim == 2 else 1
+        return n_leaves * self.X.shape[1] * n_outputs + (n_leaves - 1) * self.Z.shape[1]
+
     # -- groups ------------------------------------------------------------------------------------------------------
 
     def firsts(self):

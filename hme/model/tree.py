@@ -221,6 +221,16 @@ class Tree:
         """The tree as the plan of sums along its paths, a `Paths`."""
         return Paths.of(self.children)
 
+    def side_by_side(self, n):
+        """The same of n such trees, whose nodes and leaves are numbered one tree after the other."""
+        if n not in self._forests:
+            self._forests[n] = self.by_level.times(n)
+        return self._forests[n]
+
+    @cached_property
+    def _forests(self):
+        return {}
+
     @cached_property
     def depth(self):
         return int(self.paths.sum(axis=(0, 1)).max()) if self.n_nodes else 0

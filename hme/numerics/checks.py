@@ -27,14 +27,15 @@ def check_real(value, name, *, positive=False):
     return float(value)
 
 
-def check_real_or(value, name, word):
-    """Return `value` if it is the string `word`, else as a float that must be finite and positive."""
+def check_real_or(value, name, word, *, positive=True):
+    """Return `value` if it is the string `word`, else as a float that must be finite, and positive or nonnegative."""
     if isinstance(value, str) and value == word:
         return value
     try:
-        return check_real(value, name, positive=True)
+        return check_real(value, name, positive=positive)
     except TypeError:
-        raise TypeError(f"{name} must be {word!r} or a finite number > 0, got {value!r}.") from None
+        bound = "> 0" if positive else ">= 0"
+        raise TypeError(f"{name} must be {word!r} or a finite number {bound}, got {value!r}.") from None
 
 
 def check_choice(value, name, choices):

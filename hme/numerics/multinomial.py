@@ -14,6 +14,7 @@ from .engine import twinned
 from .kernels import linear_scores, solve_psd, upper_triangle, weighted_cross, weighted_gram
 from .penalties import lasso_minimum, subgradient, whole
 from .rank import n_independent as independent_of
+from .wide import WideGram, diagonal_of, grams, is_wide
 
 __all__ = [
     "LogitStatistics",
@@ -110,14 +111,18 @@ def statistics(log_probability, X, target):
     moments = softmax_moments if _exact(C, p) else majoriser_moments
     moved, weights, total = moments(log_probability, mass)
     gradient = weighted_cross(X, moved.reshape(C * Q, n).T).reshape(C, Q, p).swapaxes(0, 1)
-    curvature = weighted_gram(X, weights.reshape(-1, n).T).reshape(len(weights), Q, p, p).swapaxes(0, 1)
+    if is_wide(X):
+        curvature = grams(X, weights.swapaxes(0, 1).reshape(-1, n).T, (Q, len(weights)))
+    else:
+        curvature = weighted_gram(X, weights.reshape(-1, n).T).reshape(len(weights), Q, p, p).swapaxes(0, 1)
     return LogitStatistics(total, gradient, curvature)
 
 
 def pair_statistics(X, moved, weights, total):
     """`statistics` of two slots, from their `logit_moments`."""
     gradient = weighted_cross(X, moved.T)[:, None]
-    return LogitStatistics(total, np.concatenate([-gradient, gradient], axis=1), weighted_gram(X, weights.T)[:, None])
+    gradient = np.concatenate([-gradient, gradient], axis=1)
+    return LogitStatistics(total, gradient, grams(X, weights.T, (len(weights), 1)))
 
 
 def logit_moments(probability, mass):
@@ -176,6 +181,8 @@ def hessian(curvature, C):
 
 def second_moment(X, weight, block_rows=2048):
     """Weighted second moments (p, p) of the design columns."""
+    if is_wide(X):
+        return grams(X, weight[:, None] / weight.sum(), ())
     total = 0.0
     for start in range(0, X.shape[0], block_rows):
         index = slice(start, start + block_rows)
@@ -194,8 +201,11 @@ def newton_step(coef, stats, penalty, center=0.0, used=None):
     The steps are centred: they sum to zero over the slots.
     """
     Q, C, p = coef.shape
-    gradient, curvature = objective_gradient(coef, stats, penalty, center), _unsettled(stats)
-    if C > 2 and _exact(C, p):
+    gradient, wide = objective_gradient(coef, stats, penalty, center), isinstance(stats.curvature, WideGram)
+    curvature = stats.curvature if wide else _unsettled(stats)
+    if wide:
+        step = curvature.solve(penalty, gradient, 2.0 if C == 2 else 1.0, _settled(stats))
+    elif C > 2 and _exact(C, p):
         system = hessian(curvature, C).reshape(Q, C * p, C * p) + np.diag(np.tile(penalty, C))
         step = solve_psd(system, gradient.reshape(Q, C * p, 1)).reshape(Q, C, p)
     else:
@@ -216,10 +226,18 @@ def _unsettled(stats):
     Such is the intercept of a class that no row of an expert has, once its probability is next to nothing. By the
     rounding of other entries its step would become any number, which then damps the steps of all others.
     """
-    _, C, p = stats.gradient.shape
-    size, least = np.diagonal(stats.curvature, axis1=-2, axis2=-1), SETTLED * stats.total[:, None, None]
-    if (size > least).all():
+    settled = _settled(stats)
+    if settled is None:
         return stats.curvature
+    return stats.curvature * ~(settled[..., :, None] | settled[..., None, :])
+
+
+def _settled(stats):
+    """Which columns of slots, or of pairs of them as in the curvature, have nothing left to gain; None if none has."""
+    _, C, p = stats.gradient.shape
+    size, least = diagonal_of(stats.curvature), SETTLED * stats.total[:, None, None]
+    if (size > least).all():
+        return None
     small = np.abs(stats.gradient) <= least
     if C > 2 and _exact(C, p):  # the pairs of a slot that has settled, so that common shifts stay without curvature
         first, second = upper_triangle(C, 1)
@@ -227,10 +245,8 @@ def _unsettled(stats):
         np.add.at(of_slot, (slice(None), first), size)
         np.add.at(of_slot, (slice(None), second), size)
         settled = small & (of_slot <= least)
-        settled = settled[:, first] | settled[:, second]
-    else:
-        settled = small[:, : size.shape[1]] & (size <= least)
-    return stats.curvature * ~(settled[..., :, None] | settled[..., None, :])
+        return settled[:, first] | settled[:, second]
+    return small[:, : size.shape[1]] & (size <= least)
 
 
 def proximal(coef, stats, penalty, lasso, center=0.0, used=None):
@@ -242,7 +258,10 @@ def proximal(coef, stats, penalty, lasso, center=0.0, used=None):
     Q, C, p = coef.shape
     gradient = objective_gradient(coef, stats, penalty, center)
     z = coef - center
-    if C > 2 and _exact(C, p):
+    if C == 2 and isinstance(stats.curvature, WideGram):
+        new = stats.curvature.lasso(penalty, gradient[:, :1], z[:, :1], lasso, 2.0)
+        new = np.concatenate([new, -new], axis=1)
+    elif C > 2 and _exact(C, p):
         system = _with_shifts(hessian(stats.curvature, C), used).reshape(Q, C * p, C * p)
         system = system + np.diag(np.tile(penalty, C))
         flat = lasso_minimum(system, gradient.reshape(Q, C * p), z.reshape(Q, C * p), np.tile(lasso, C))
@@ -275,6 +294,8 @@ def _with_shifts(system, used=None):
 def majorised(curvature, gradient, z, penalty, lasso):
     """Maximisers (..., p) of the majoriser minus the lasso, slot by slot, over-relaxed, eq. (relaxed-majoriser)."""
     p = z.shape[-1]
+    if isinstance(curvature, WideGram):
+        return curvature.lasso(penalty / RELAXATION, gradient, z, lasso, 1.0 / RELAXATION)
     system = ((curvature + np.diag(penalty)) / RELAXATION).reshape(-1, p, p)
     return lasso_minimum(system, gradient.reshape(-1, p), z.reshape(-1, p), lasso).reshape(z.shape)
 
@@ -346,7 +367,8 @@ def pulls(coef, stats, penalty, lasso, center=0.0):
 
 def typical_spread(step, moment):
     """Root mean square change of a slot's scores by a step, maximum over slots, (Q,), eq. (typical-spread)."""
-    return np.sqrt(np.maximum(np.einsum("qcp,pr,qcr->qc", step, moment, step), 0.0).max(axis=1))
+    product = moment.times(step) if isinstance(moment, WideGram) else step @ moment
+    return np.sqrt(np.maximum((step * product).sum(axis=2), 0.0).max(axis=1))
 
 
 def guarded_step(coef, stats, penalty, center, moment, used=None, lasso=None):

@@ -36,11 +36,18 @@ class Paths(NamedTuple):
     n_leaves: int
     full: bool  # whether every node has all branches
     levels: tuple  # of Level
+    n_trees: int = 1
 
     @property
     def pairs(self):
         """Whether there are nodes, and all have two branches."""
-        return self.full and self.children.shape == (self.n_leaves - 1, 2) and self.n_nodes > 0
+        return self.full and self.children.shape[1] == 2 and self.n_nodes > 0
+
+    def times(self, n):
+        """The way through n such trees, whose nodes and leaves are numbered one tree after the other."""
+        tree, children = np.arange(n)[:, None, None], self.children
+        shifted = children + tree * np.where(children > 0, self.n_nodes, np.where(children < 0, -self.n_leaves, 0))
+        return self.of(shifted.reshape(-1, children.shape[1]), n)
 
     @property
     def parents(self):
@@ -61,8 +68,8 @@ class Paths(NamedTuple):
         return most
 
     @classmethod
-    def of(cls, children):
-        """From the array (M, B) of a `Tree`."""
+    def of(cls, children, n_trees=1):
+        """From the array (M, B) of a `Tree`, or from those of several."""
         M, B = children.shape
         depth = np.zeros(M, dtype=int)
         for m, row in enumerate(children):  # parents come before their children
@@ -77,7 +84,8 @@ class Paths(NamedTuple):
                         ends = ~below[chosen] if leaves else below[chosen]
                         steps.append(Step(b, _sliced(nodes[chosen]), _sliced(ends), leaves))
             levels.append(Level(_sliced(nodes), tuple(steps)))
-        return cls(children, M, 1 if M == 0 else int((children < 0).sum()), bool((children != 0).all()), tuple(levels))
+        n_leaves = int((children < 0).sum()) if M else n_trees
+        return cls(children, M, n_leaves, bool((children != 0).all()), tuple(levels), n_trees)
 
 
 def _sliced(numbers):

@@ -11,6 +11,7 @@ from hme import HMEClassifier, HMERegressor
 from hme.estimators import starting
 from hme.experts import BinomialExpert, LinearExpert, PoissonExpert
 from hme.gates import SoftmaxGate
+from hme.inference import infer
 
 N = 400
 RNG = np.random.default_rng(0)
@@ -104,3 +105,23 @@ def test_a_direction_of_ascent_that_no_push_finds_is_gone(monkeypatch):
     assert pushed.converged_ and ends(pushed, X, y, {})["least"] < NEGATIVE
     assert model.converged_ and ends(model, X, y, {})["least"] > NEGATIVE
     assert n * (model.lower_bounds_[-1] - pushed.lower_bounds_[-1]) > 1.0
+
+
+# -- the exact maximum -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("expert", few(["linear", "student", "poisson", "negative_binomial", "gamma"], 3))
+def test_newton_steps_end_a_fit_at_its_maximum(expert):
+    rng = np.random.default_rng(0)
+    X, second = rng.normal(size=(400, 2)), rng.random(400) < 0.5
+    mean = np.where(second, 1.5 + 0.5 * X[:, 0], -0.5 * X[:, 1])
+    draws = {"linear": mean + 0.7 * rng.normal(size=400), "student": mean + 0.5 * rng.standard_t(4, size=400)}
+    y = draws.get(expert, rng.poisson(np.exp(mean) * rng.gamma(2.0, 0.5, size=400)) + (expert == "gamma"))
+    settings = {"n_experts": 2, "gate": "constant", "expert": expert, "start": "residuals", "random_state": 0}
+    model, seen = HMERegressor(**settings), []
+    model.set_params(callback=lambda sweep, *_: seen.append(sweep)).fit(X, y)
+    assert model.converged_ and (np.diff(model.lower_bounds_) >= -1e-12).all()
+    assert seen == np.flatnonzero(model.history_.accepted).tolist() and model.history_.gradient[-1] < 1e-6
+    assert infer(model, X, y).distance < 1e-3
+    tight = HMERegressor(**settings, tol=1e-12, max_iter=20_000).fit(X, y)
+    assert model.lower_bounds_[-1] == pytest.approx(tight.lower_bounds_[-1], abs=1e-10)

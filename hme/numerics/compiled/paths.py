@@ -14,7 +14,7 @@ def _piece(n_nodes):
 
 
 def leaf_sums(paths, values):
-    if not values.flags.c_contiguous or values.dtype != np.float64 or not paths.n_nodes:
+    if not values.flags.c_contiguous or values.dtype != np.float64 or not paths.n_nodes or paths.n_trees > 1:
         return NotImplemented
     leaf = np.empty((paths.n_leaves, values.shape[2]))
     _leaf_sums(paths.children, values, leaf, _piece(paths.n_nodes))
@@ -43,7 +43,7 @@ def _leaf_sums(children, values, leaf, piece):
 
 
 def branch_sums(paths, leaf, n_branches):
-    if not leaf.flags.c_contiguous or leaf.dtype != np.float64 or not paths.n_nodes:
+    if not leaf.flags.c_contiguous or leaf.dtype != np.float64 or not paths.n_nodes or paths.n_trees > 1:
         return NotImplemented
     sums = np.empty((n_branches, paths.n_nodes, leaf.shape[1]))
     _branch_sums(paths.children, leaf, sums, _piece(paths.n_nodes))
@@ -79,7 +79,7 @@ def _branch_sums(children, leaf, sums, piece):
 
 
 def pair_priors(paths, score):
-    if not score.flags.c_contiguous or score.dtype != np.float64 or not paths.n_nodes:
+    if not score.flags.c_contiguous or score.dtype != np.float64 or not paths.n_nodes or paths.n_trees > 1:
         return NotImplemented
     leaf, probability = np.empty((paths.n_leaves, score.shape[1])), np.empty(score.shape)
     _pair_priors(paths.children, score, leaf, probability, _piece(paths.n_nodes))

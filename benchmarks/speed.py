@@ -1,0 +1,222 @@
+"""How fast fits are: sweeps to the end of EM, and CPU seconds against gradient boosting's in the same run.
+
+Sections, each of named figures; every figure is written to the output when it is there, and a run that is started again
+goes on with those that are missing. Run from the root::
+
+    PYTHONPATH=. OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/speed.py [sweeps] [fit] [fit-million]
+        [--output speed.json]
+
+`sweeps`: on each of the problems in `speed_problems.py`, sweeps over all rows to within 1e-4 nats per unit of weight of
+the end of the same fit, of plain EM and by default, from the same start. Sweeps on samples count as their share of the
+rows; a Newton step as the sweeps that its CPU time is worth. `fit`: a fit of depth 5, alpha 0.1, at 8,000 and 100,000
+rows against scikit-learn's HistGradientBoostingRegressor, and the mean negative log-density of new rows. `fit-million`
+is the same at 1,000,000 rows.
+
+Two checkouts are compared by running them in turns, each in a process of its own::
+
+    python benchmarks/speed.py --against ../other/checkout [--pairs 7]
+
+The figures of the first are divided by those of the second; it fails if one of them has lost more than 5 %.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+WITHIN = 1e-4  # nats per unit of weight
+TIGHT, MOST_SWEEPS = 1e-9, 20_000  # of the fits whose ends are the limits
+MOST_LOSS = 0.05
+NEW_ROWS = 20_000
+
+
+# -- sweeps ----------------------------------------------------------------------------------------------------------
+
+
+def sweeps_of(name):
+    """Sweeps to within reach of the end, by plain EM and by default, and both ends."""
+    from speed_problems import PROBLEMS
+
+    found = {}
+    for kind, settings in (("plain", {"accelerate": False}), ("default", {})):
+        model, X, y, arguments = PROBLEMS[name]()
+        model.set_params(random_state=0, tol=TIGHT, max_iter=MOST_SWEEPS, n_finalists=None, **settings)
+        fit, seconds = _fit_from_one_start(model, X, y, arguments)
+        within = fit.history.objective >= fit.objective - WITHIN
+        found[kind] = {
+            "sweeps": int(np.argmax(within)), "to the end": fit.n_iter, "ended": fit.reason,
+            "objective": float(fit.objective), "seconds": round(seconds, 3),
+        }  # fmt: skip
+    cut = found["plain"]["sweeps"] / max(found["default"]["sweeps"], 1)
+    return {**found, "cut": round(cut, 2), "gain": found["default"]["objective"] - found["plain"]["objective"]}
+
+
+def _fit_from_one_start(model, X, y, arguments):
+    """The fit of a model from its start, without pushes off the end, and its CPU seconds."""
+    from hme.estimators.binding import bind
+    from hme.estimators.inputs import read
+    from hme.estimators.starting import start
+
+    arguments = dict(arguments)
+    own = [arguments.pop(key, None) for key in ("sample_weight", "groups")]
+    given = read(model, X, y, *own, None, **arguments)
+    begun = start(model, given, bind(model, given), climbs=False, newton=None)
+    before = time.process_time()
+    fit = begun.run().fits[0]
+    return fit, time.process_time() - before
+
+
+def sweeps_in_short(figures):
+    """What the section shows."""
+    cuts = [found["cut"] for found in figures.values()]
+    worse = {name: found["gain"] for name, found in figures.items() if found["gain"] < -WITHIN}
+    return {"problems": len(cuts), "median cut": float(np.median(cuts)), "ends worse by more than 1e-4": worse}
+
+
+# -- fits ------------------------------------------------------------------------------------------------------------
+
+
+def fit_of(name, n):
+    """CPU seconds of a fit and of boosting's, by turns, and the scores of both."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from speed_problems import table
+
+    (X, y), (X_new, y_new) = table(name, n), table(name, NEW_ROWS, seed=1)
+    turns = 3 if n <= 10_000 else 1
+    ours, theirs = [], []
+    for _ in range(turns):
+        theirs.append(_seconds(lambda: HistGradientBoostingRegressor(random_state=0).fit(X, y)))
+        ours.append(_seconds(lambda: _model().fit(X, y)))
+    seconds, model = min(ours, key=lambda pair: pair[0])
+    boosting_seconds, boosting = min(theirs, key=lambda pair: pair[0])
+    density = model.predict_dist(X_new)
+    return {
+        "seconds": round(seconds, 3), "boosting": round(boosting_seconds, 3),
+        "ratio": round(seconds / boosting_seconds, 2), "sweeps": model.n_iter_, "ended": model.stop_reason_,
+        "NLL": round(float(-density.logpdf(y_new).mean()), 4),
+        "RMSE": round(float(np.sqrt(np.mean((density.mean() - y_new) ** 2))), 4),
+        "RMSE of boosting": round(float(np.sqrt(np.mean((boosting.predict(X_new) - y_new) ** 2))), 4),
+    }  # fmt: skip
+
+
+def _model():
+    from hme import HMERegressor
+    from hme.experts import LinearExpert
+    from hme.gates import SoftmaxGate
+
+    return HMERegressor(depth=5, expert=LinearExpert(alpha=0.1), gate=SoftmaxGate(alpha=0.1))
+
+
+def _seconds(function):
+    before = time.process_time()
+    result = function()
+    return time.process_time() - before, result
+
+
+def fits_in_short(figures):
+    """What the section shows: the median ratio for each number of rows."""
+    ratios = {}
+    for name, found in figures.items():
+        ratios.setdefault(name.split()[-1], []).append(found["ratio"])
+    return {f"ratio at {n} rows": float(np.median(values)) for n, values in ratios.items()}
+
+
+# -- running ---------------------------------------------------------------------------------------------------------
+
+
+def sections():
+    """For each section its figures, functions without arguments by name, and what it shows in short."""
+    from speed_problems import PROBLEMS, TABLES
+
+    def fits(*sizes):
+        return {f"{name} {n}": (lambda name=name, n=n: fit_of(name, n)) for n in sizes for name in TABLES}
+
+    return {
+        "sweeps": ({name: (lambda name=name: sweeps_of(name)) for name in PROBLEMS}, sweeps_in_short),
+        "fit": (fits(8_000, 100_000), fits_in_short),
+        "fit-million": (fits(1_000_000), fits_in_short),
+    }
+
+
+def run(names, output, only=None):
+    """Run the figures of the sections that `output` does not hold yet, and write each when it is there."""
+    path = None if output is None else Path(output)
+    results = json.loads(path.read_text()) if path is not None and path.exists() else {}
+    for section in names:
+        figures, in_short = sections()[section]
+        found = results.setdefault(section, {})
+        for name, figure in figures.items():
+            if name not in found and (only is None or only in name):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    found[name] = figure()
+                print(f"{section}: {name}: {json.dumps(found[name])}", flush=True)
+                if path is not None:
+                    path.write_text(json.dumps(results, indent=1))
+        if found:
+            print(f"{section}: {json.dumps(in_short(found))}", flush=True)
+    return results
+
+
+# What a comparison measures: CPU seconds of fits that take a second or so.
+COMPARED = [f"{name} 8000" for name in ("friedman", "hinge", "steps")]
+
+
+def compare(other, pairs):
+    """CPU seconds of this checkout divided by those of another, in turns; the names that have lost."""
+    here, ratios = Path(__file__).resolve().parent.parent, {name: [] for name in COMPARED}
+    for pair in range(pairs):
+        order = (here, Path(other).resolve())[:: 1 if pair % 2 == 0 else -1]
+        seconds = {checkout: _in_child(checkout) for checkout in order}
+        for name in COMPARED:
+            ratios[name].append(seconds[here][name] / seconds[Path(other).resolve()][name])
+    medians = {name: float(np.median(values)) for name, values in ratios.items()}
+    print(json.dumps({"seconds here / there": medians, "pairs": ratios}, indent=1))
+    return [name for name, value in medians.items() if value > 1.0 + MOST_LOSS]
+
+
+def _in_child(checkout):
+    environment = dict(os.environ, PYTHONPATH=str(checkout), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    command = [sys.executable, __file__, "--child"]
+    return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+
+
+def _child():
+    from speed_problems import table
+
+    seconds = {}
+    for name in COMPARED:
+        X, y = table(name.split()[0], int(name.split()[1]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            seconds[name] = _seconds(lambda X=X, y=y: _model().fit(X, y))[0]
+    print(json.dumps(seconds))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sections", nargs="*", help="sweeps, fit, fit-million; the first two if none is named")
+    parser.add_argument("--output", help="JSON file, which a further run completes")
+    parser.add_argument("--only", help="part of the names of the figures to run")
+    parser.add_argument("--against", help="another checkout, with which this one is compared")
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        _child()
+    elif arguments.against:
+        lost = compare(arguments.against, arguments.pairs)
+        if lost:
+            sys.exit(f"slower by more than {MOST_LOSS:.0%}: {', '.join(lost)}")
+    else:
+        run(arguments.sections or ["sweeps", "fit"], arguments.output, arguments.only)
+
+
+if __name__ == "__main__":
+    main()
