@@ -71,10 +71,8 @@ def train(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=Fal
     for number, algorithm in enumerate(algorithms):
         run = Run(mixture, rows, options._replace(algorithm=algorithm), reached, warm or number > 0)
         fit = mixture.gate.train(mixture, params, rows, run)
-        if options.climbs and algorithm == "em" and mixture.exact and not mixture.routed:
-            fit = ascent.climb(mixture, rows, fit, run.options)
-        if options.newton is not None and algorithm == "em" and not mixture.refitted and not mixture.routed:
-            fit = ascent.finish(mixture, rows, fit, run.options)
+        if algorithm == "em" and not mixture.refitted and not mixture.routed:
+            fit = ascent.complete(mixture, rows, fit, run.options)
         if fit.reason in ("interrupted", "callback"):
             break
         params, reached = fit.params, -np.inf
