@@ -1,5 +1,9 @@
-"""The array functions that a family of one's own is made of: products, normalisation, small linear systems."""
+"""The array functions that a family of one's own is made of: products, normalisation, small linear systems.
 
+`set_kernels` chooses between NumPy's and those that Numba compiles.
+"""
+
+from .numerics.engine import kernels, set_kernels
 from .numerics.kernels import (
     clip_spectrum,
     linear_scores,
@@ -14,10 +18,12 @@ from .numerics.kernels import (
 
 __all__ = [
     "clip_spectrum",
+    "kernels",
     "linear_scores",
     "log_normalize",
     "moments",
     "rounding_step",
+    "set_kernels",
     "solve_psd",
     "weighted_cross",
     "weighted_gram",

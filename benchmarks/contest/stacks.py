@@ -1,13 +1,11 @@
 """Our stacks, and what the fit of one gives beside: the linear stack of the same models, controls, the models alone."""
 
 import time
-from contextlib import contextmanager
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, RidgeCV
 
 import hme
-from hme.stacking import defaults
 
 from .noise import constant_noise
 from .scores import Part, Prediction
@@ -15,35 +13,12 @@ from .scores import Part, Prediction
 __all__ = ["fit_class_stacking", "fit_stacking", "linear_class_stack", "linear_stack"]
 
 
-@contextmanager
-def _timed_search():
-    """Yields a list to which the CPU seconds of the search for boosting are added; they are the models' seconds too."""
-    search, seconds = defaults.chosen_boosting, []
-
-    def timed(*arguments):
-        begin = time.process_time()
-        try:
-            return search(*arguments)
-        finally:
-            seconds.append(time.process_time() - begin)
-
-    defaults.chosen_boosting = timed
-    try:
-        yield seconds
-    finally:
-        defaults.chosen_boosting = search
-
-
 def _fitted(kind, training):
     """A fitted stack, CPU seconds of its models by their names, and those of the whole fit."""
     groups = {} if training.groups is None else {"groups": training.groups}
     begin = time.process_time()
-    with _timed_search() as search:
-        stack = kind().fit(training.X, training.y, **groups)
-    end = time.process_time()
-    models = dict(stack.seconds_)
-    models["boosting"] += sum(search)
-    return stack, models, end - begin
+    stack = kind().fit(training.X, training.y, **groups)
+    return stack, stack.seconds_, time.process_time() - begin
 
 
 def _timed(function, *arguments):

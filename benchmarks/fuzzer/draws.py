@@ -135,7 +135,7 @@ LEFT_OUT = {
     "proba": "drawn as GATE_SOURCES",
 }
 MANY = 12  # experts, for tables of few rows
-SLOW_SWEEPS = 3  # of experts or gates that are refitted
+SLOW_SWEEPS, STAGES = 3, 3  # of experts or gates that are refitted
 
 
 def draw(seed, number):
@@ -156,6 +156,11 @@ def draw(seed, number):
     settings = {**shape, "expert": expert, "gate": gate, **_settings(rng)}
     if name in ("tree", "estimator") or "Estimator" in gate or "'tree'" in gate:
         settings["max_iter"] = str(SLOW_SWEEPS)
+        # Every stage of a routed gate has so many sweeps, each of six fits of scikit-learn's for an expert: with four
+        # starts of twenty stages thousands, which take ten seconds on a busy machine and are no defect.
+        settings["gate"] = (
+            gate if "max_stages" in gate else gate.replace("TopKGate(", f"TopKGate(max_stages={STAGES}, ")
+        )
         settings |= {"n_experts": "4"} if shape == {"n_experts": str(MANY)} else {}
     if name == "logistic" and rng.random() < 0.15:
         settings["class_weight"] = _pick(rng, ["'balanced'", "{0: 2.0}"])

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import is_classifier
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
@@ -11,6 +10,7 @@ from ..inference.alignment import align, exchangeable
 from ..numerics.checks import check_choice, check_int, check_real
 from ..tables import Table, as_html, as_text, pandas_for
 from .draws import Same, case_drawer, draw_targets
+from .progress import check_verbose, run_all
 from .refits import (
     REFIT_ERRORS,
     STARVING,
@@ -230,6 +230,7 @@ def bootstrap(
     statistic=None,
     random_state=None,
     n_jobs=None,
+    verbose=0,
     **rows,
 ):
     """Refit a model to bootstrap draws of the data.
@@ -267,6 +268,9 @@ def bootstrap(
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Refits that run at the same time (joblib). The result does not depend on it.
+    verbose : int, default=0
+        1 prints a line every other second that says how many refits are done and how long the rest may take; 2 prints
+        one after each.
     **rows
         Row arguments of `fit`: `offset`, `trials`, `groups`, `labels`.
 
@@ -300,6 +304,7 @@ def bootstrap(
     check_model(model)
     check_is_fitted(model)
     check_int(n_bootstrap, "n_bootstrap", 2)
+    check_verbose(verbose)
     check_choice(kind, "kind", ("case", "parametric"))
     if kind == "parametric" and rows.get("labels") is not None:
         raise ValueError("labels go with kind='case': parametric draws of experts would contradict the labels.")
@@ -327,11 +332,11 @@ def bootstrap(
 
     reference = model.responsibilities(X, y, **without_labels(rows))
     seed = seed_of(random_state)
-    jobs = (
-        delayed(_one_draw)(model, X, y, weight, rows, draw, reference, refits, statistic, (seed, b))
+    calls = [
+        (model, X, y, weight, rows, draw, reference, refits, statistic, (seed, b))
         for draw, b in [(Same(weight), n_bootstrap), *((draw, b) for b in range(n_bootstrap))]
-    )
-    again, *draws = Parallel(n_jobs=n_jobs)(jobs)
+    ]
+    again, *draws = run_all(_one_draw, calls, n_jobs, verbose, "refits")
     found = Bootstrap(model, kind, refits, draws, leave_out, remarks)
     found._compare(again, model)
     return found

@@ -3,12 +3,12 @@
 import warnings
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import clone, is_classifier
 from sklearn.utils.validation import _check_sample_weight
 
 from ..numerics.checks import check_int
 from .draws import draw_targets
+from .progress import check_verbose, run_all
 from .refits import FINALISTS, REFIT_ERRORS, check_model, check_rows, copies, one_start, refit, seed_of, unit_codes
 
 __all__ = ["LikelihoodRatio", "lr_test_bootstrap"]
@@ -80,6 +80,7 @@ def lr_test_bootstrap(
     sample_weight=None,
     random_state=None,
     n_jobs=None,
+    verbose=0,
     **rows,
 ):
     """Test a mixture against a larger one by a parametric bootstrap of the likelihood ratio.
@@ -102,6 +103,9 @@ def lr_test_bootstrap(
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Data sets that are fitted at the same time (joblib). The result does not depend on it.
+    verbose : int, default=0
+        1 prints a line every other second that says how many data sets are done and how long the rest may take; 2
+        prints one after each.
     **rows
         Row arguments of `fit`: `offset`, `trials`, `groups`.
 
@@ -139,6 +143,7 @@ def lr_test_bootstrap(
     if is_classifier(small) != is_classifier(large):
         raise TypeError(f"small is {type(small).__name__} and large is {type(large).__name__}: both must be the same.")
     check_int(n_bootstrap, "n_bootstrap", 1)
+    check_verbose(verbose)
     if n_init is not None:
         check_int(n_init, "n_init")
     if rows.get("labels") is not None:
@@ -158,8 +163,8 @@ def lr_test_bootstrap(
     if not n_experts[0] <= n_experts[1]:
         raise ValueError(f"small has {n_experts[0]} experts and large has {n_experts[1]}: give the smaller one first.")
     observed, null = _fit_pair(pair, X, y, rows, n_init, (seed, n_bootstrap))
-    jobs = (delayed(_simulated)(null, pair, X, rows, n_init, (seed, b)) for b in range(n_bootstrap))
-    simulated = Parallel(n_jobs=n_jobs)(jobs)
+    calls = [(null, pair, X, rows, n_init, (seed, b)) for b in range(n_bootstrap)]
+    simulated = run_all(_simulated, calls, n_jobs, verbose, "simulated data sets")
     kept = [values for values in simulated if values is not None]
     if not kept:
         raise ValueError("lr_test_bootstrap: none of the simulated data sets could be fitted.")
@@ -178,12 +183,16 @@ def _simulated(null, pair, X, rows, n_init, seed):
 def _fit_pair(pair, X, y, rows, n_init, seed):
     """Log-likelihoods of both models fitted to y, and the smaller one."""
     seed = int(np.random.default_rng((*seed, 1)).integers(2**31 - 1))
-    settings = {} if n_init is None else {"n_init": n_init, "n_finalists": min(FINALISTS, n_init)}
+    settings = {"predictive": False}
+    settings |= {} if n_init is None else {"n_init": n_init, "n_finalists": min(FINALISTS, n_init)}
     small, large = (refit(model, X, y, None, rows, seed, **settings) for model in pair)
     if large.n_experts_ > small.n_experts_:
         start = _split_start(small, large.n_experts_, X, y, rows)
-        nested = refit(large, X, y, None, rows, seed, **one_start(start))
-        large = max(large, nested, key=lambda model: model.lower_bounds_[-1])
+        for climbs in (False, True):  # off a saddle only where the fit beats the other starts
+            nested = refit(large, X, y, None, rows, seed, predictive=False, climbs=climbs, **one_start(start))
+            if nested.lower_bounds_[-1] <= large.lower_bounds_[-1]:
+                break
+            large = nested
     return tuple(float(model.log_likelihood(X, y, **rows).sum()) for model in (small, large)), small
 
 

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import is_classifier
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ..bootstrap.progress import check_verbose, run_all
 from ..bootstrap.refits import (
     REFIT_ERRORS,
     check_model,
@@ -117,7 +117,17 @@ class RestartReport:
 
 
 def restart_report(
-    model, X, y, n_init=20, *, sample_weight=None, tolerance=1e-3, random_state=None, n_jobs=None, **rows
+    model,
+    X,
+    y,
+    n_init=20,
+    *,
+    sample_weight=None,
+    tolerance=1e-3,
+    random_state=None,
+    n_jobs=None,
+    verbose=0,
+    **rows,
 ):
     """Fit a model from many starts, one at a time, and report where they end.
 
@@ -138,6 +148,9 @@ def restart_report(
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Starts that run at the same time (joblib). The result does not depend on it.
+    verbose : int, default=0
+        1 prints a line every other second that says how many starts are done and how long the rest may take; 2 prints
+        one after each.
     **rows
         Row arguments of `fit`: `offset`, `trials`, `groups`, `labels`.
 
@@ -161,6 +174,7 @@ def restart_report(
     (5, 5)
     """
     tolerance = check_real(tolerance, "tolerance", positive=True)
+    check_verbose(verbose)
     several = isinstance(model, list | tuple)
     for member in model if several else [model]:
         check_model(member)
@@ -177,7 +191,8 @@ def restart_report(
             raise ValueError("model is a list of fits with different numbers of experts; they cannot be compared.")
         fits, names = list(model), [member.restarts_[0].start for member in model]
     else:
-        fits, names = _fits(model, X, y, weight, rows, check_int(n_init, "n_init"), seed_of(random_state), n_jobs)
+        check_int(n_init, "n_init")
+        fits, names = _fits(model, X, y, weight, rows, n_init, seed_of(random_state), n_jobs, verbose)
         own = float(model.lower_bounds_[-1]) if hasattr(model, "params_") else None
         if all(fit is None for fit in fits):
             raise ValueError("restart_report: no start could be fitted; fit the model itself to see the reason.")
@@ -187,15 +202,15 @@ def restart_report(
     return RestartReport(basins, objective, basin, names, converged, own, tolerance, leaders)
 
 
-def _fits(model, X, y, weight, rows, n_init, seed, n_jobs):
+def _fits(model, X, y, weight, rows, n_init, seed, n_jobs, verbose):
     """A fit from each start, None where it failed, and the names of the starts."""
     model = fit_once(model, X, y, weight, rows)
     given = None if isinstance(model.start, str) else model.start
     names = sequence("given" if given is not None else model.start, n_init, is_classifier(model))
     starts = [given if name == "given" else name for name in names]
     seeds = [int(np.random.default_rng((seed, i)).integers(2**31 - 1)) for i in range(n_init)]
-    jobs = (delayed(_one_start)(model, X, y, weight, rows, *both) for both in zip(starts, seeds, strict=True))
-    return Parallel(n_jobs=n_jobs)(jobs), names
+    calls = [(model, X, y, weight, rows, *both) for both in zip(starts, seeds, strict=True)]
+    return run_all(_one_start, calls, n_jobs, verbose, "starts"), names
 
 
 def _one_start(model, X, y, weight, rows, start, seed):

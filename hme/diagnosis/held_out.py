@@ -146,7 +146,7 @@ class _LeavesOf:
         return _ari(self.model, fitted, self.table)
 
 
-def bootstrap_ari(model, table, n_bootstrap, seed, n_jobs, clusters, remarks):
+def bootstrap_ari(model, table, n_bootstrap, seed, n_jobs, verbose, clusters, remarks):
     """ARI with the model of fits to drawn rows, each from the model's own start."""
     if not n_bootstrap:
         return np.zeros(0)
@@ -155,7 +155,7 @@ def bootstrap_ari(model, table, n_bootstrap, seed, n_jobs, clusters, remarks):
         found = bootstrap(
             model, table.X, table.y, n_bootstrap, sample_weight=table.weight, weighting="rows", clusters=clusters,
             refits="warm" if given else "full", leave_out=(), statistic=_LeavesOf(model, table), random_state=seed,
-            n_jobs=n_jobs, **table.rows,
+            n_jobs=n_jobs, verbose=verbose, **table.rows,
         )  # fmt: skip
     except ValueError as error:
         remarks.append(str(error))

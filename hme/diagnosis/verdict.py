@@ -1,9 +1,9 @@
 """Is a mixture worth its experts? Held-out evidence against models without routing, and checks of its predictions."""
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.utils.validation import _check_sample_weight
 
+from ..bootstrap.progress import check_verbose, run_all
 from ..bootstrap.refits import check_model, check_rows, fit_once, seed_of, unit_codes
 from ..numerics.checks import check_int, check_real
 from ..tables import Table, as_html, as_text
@@ -120,6 +120,7 @@ def diagnose(
     clusters=None,
     random_state=None,
     n_jobs=None,
+    verbose=0,
     **rows,
 ):
     """Judge by held-out data whether a mixture is worth its experts, and check its predictions.
@@ -156,6 +157,9 @@ def diagnose(
     random_state : int, RandomState or None, default=None
     n_jobs : int or None, default=None
         Fits that run at the same time (joblib). The result does not depend on it.
+    verbose : int, default=0
+        1 prints a line every other second that says how many fits are done and how long the rest may take; 2 prints
+        one after each.
     **rows
         Row arguments of `fit`: `offset`, `trials`, `groups`, `labels`.
 
@@ -188,6 +192,7 @@ def diagnose(
     check_model(model)
     check_int(cv, "cv", 2)
     check_int(n_seeds, "n_seeds", 0)
+    check_verbose(verbose)
     if check_int(n_bootstrap, "n_bootstrap", 0) == 1:
         raise ValueError("n_bootstrap must be 0 or at least 2, got 1.")
     least_gain = check_real(least_gain, "least_gain")
@@ -200,7 +205,7 @@ def diagnose(
     folds = folds_of(model, table, cv, seed)
     sizes = [] if "labels" in rows else other_sizes(model, weight.sum())
     names, kinds, others = zip(*alternatives(model, X, families), *sizes, strict=True)
-    own, of_others, seeds = _all_fits(model, others, table, folds, seed, n_seeds, n_jobs)
+    own, of_others, seeds = _all_fits(model, others, table, folds, seed, n_seeds, n_jobs, verbose)
 
     evidence = Evidence(table, folds)
     values = evidence.clipped([held.log_likelihood for held in own])
@@ -222,21 +227,25 @@ def diagnose(
         "log_likelihood": evidence.mean(values),
         "seed_ari": np.array([ari for ari, _ in seeds]),
         "seed_gap": np.array([objective - model.lower_bounds_[-1] for _, objective in seeds]),
-        "bootstrap_ari": bootstrap_ari(model, table, n_bootstrap, seed, n_jobs, clusters, remarks),
+        "bootstrap_ari": bootstrap_ari(model, table, n_bootstrap, seed, n_jobs, verbose, clusters, remarks),
     }  # fmt: skip
     found |= routing_of(model, table) | calibration_of(model, table, folds, own, seed)
     remarks += remarks_of(found)
     return Diagnosis(remarks=remarks, **found)
 
 
-def _all_fits(model, others, table, folds, seed, n_seeds, n_jobs):
+def _called(function, *arguments):
+    return function(*arguments)
+
+
+def _all_fits(model, others, table, folds, seed, n_seeds, n_jobs, verbose):
     """Held-out answers of the model and of each alternative, fold by fold, and those of fits from other starts."""
     cv = len(folds)
-    jobs = [delayed(held_out)(model, table, fold, seed + f, True) for f, fold in enumerate(folds)]
+    calls = [(held_out, model, table, fold, seed + f, True) for f, fold in enumerate(folds)]
     for other in others:
-        jobs += [delayed(held_out)(other, table, fold, seed + f, False) for f, fold in enumerate(folds)]
-    jobs += [delayed(other_start)(model, table, (seed, s)) for s in range(n_seeds)]
-    answers = Parallel(n_jobs=n_jobs)(jobs)
+        calls += [(held_out, other, table, fold, seed + f, False) for f, fold in enumerate(folds)]
+    calls += [(other_start, model, table, (seed, s)) for s in range(n_seeds)]
+    answers = run_all(_called, calls, n_jobs, verbose, "fits to folds and from other starts")
     own, answers = answers[:cv], answers[cv:]
     failed = [answer for answer in own if isinstance(answer, str)]
     if failed:

@@ -22,9 +22,11 @@ class Distribution:
         Points that have probability, apart from whole numbers.
     on_lattice : bool
         Whether whole numbers are among the points that have probability.
+    flat : bool
+        Whether densities are constant on their supports.
     """
 
-    n_outputs, measure, on_lattice = 1, "density", False
+    n_outputs, measure, on_lattice, flat = 1, "density", False, False
     atoms = np.zeros(0)
 
     def __len__(self):

@@ -39,6 +39,10 @@ class Composite(Distribution):
         return any(part.on_lattice for part, _ in self.parts)
 
     @property
+    def flat(self):
+        return all(part.flat for part, _ in self.parts)
+
+    @property
     def n_outputs(self):
         return self.parts[0][0].n_outputs
 

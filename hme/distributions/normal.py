@@ -3,10 +3,11 @@
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
+from ..numerics.engine import twinned
 from ..numerics.kernels import whitener
 from .univariate import LOG_SQRT_2PI, PIECES_Z, Symmetric
 
-__all__ = ["Normal", "log_density", "log_density_white"]
+__all__ = ["Normal", "gaussian_log_density", "log_density", "log_density_white"]
 
 UNIT = np.ones((1, 1))  # variance of a standard normal output
 
@@ -28,6 +29,12 @@ def log_density(residual, variance):
     out = residual[:, :, 0] if residual.shape[2] == 1 else residual.sum(axis=2)
     out -= 0.5 * np.log(2.0 * np.pi * variance).sum(axis=1)
     return out
+
+
+@twinned
+def gaussian_log_density(y, eta, variance):
+    """`log_density` of targets y (n, 1, T) around means eta (n, K, T), which are overwritten."""
+    return log_density(np.subtract(eta, y, out=eta), variance)
 
 
 def log_density_white(residual, root):

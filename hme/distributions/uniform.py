@@ -16,6 +16,7 @@ def log_density(y, center, width):
 class Uniform(Symmetric):
     """Uniform distributions of given center and width."""
 
+    flat = True
     names, neutral = ("center", "width"), (0.0, 1.0)
     scale = property(lambda self: self.width)
 

@@ -128,7 +128,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
                 params[name] = make(family)
         return super().set_params(**params)
 
-    def fit_for_search(self, X, y, sample_weight=None):
+    def fit_for_search(self, X, y, sample_weight=None, *, climbs=False, groups=None, labels=None, **arguments):
         """Fit without what is for a final fit only: pushes off saddles, and what the predictive density adds.
 
         For searches that score many mixtures; predictive and plug-in densities are the same then.
@@ -138,15 +138,19 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         X : array-like or sparse matrix of shape (n, p)
         y : array-like of shape (n,) or (n, T)
         sample_weight : array-like of shape (n,) or None
+        climbs : bool
+            Whether to push the fit off saddles nevertheless.
+        groups, labels, **arguments
+            As in `fit`.
 
         Returns
         -------
         self
         """
         with unchanged_on_error(self):
-            given = read(self, X, y, sample_weight, None, None)
+            given = read(self, X, y, sample_weight, groups, labels, **arguments)
             bound = bind(self, given)
-            begun = start(self, given, bound, climbs=False, newton=None)
+            begun = start(self, given, bound, climbs=climbs, newton=None)
             keep(self, given, bound, begun, begun.run())
             self._complete()
         return self

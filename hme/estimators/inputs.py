@@ -95,7 +95,7 @@ def _tables(model, views, X, y, checks):
         validate_data(model, table, skip_check_array=True)
         return Tables.of(table, None, views), views, y
     try:
-        numbers, y = numbers_of(model, X, y, **checks)
+        numbers, y = numbers_of(model, X, y, dtype=views.dtypes, **checks)
     except NotNumbers as error:
         if not views.any_picks:
             raise

@@ -22,12 +22,12 @@ def as_table(X):
     return table.tocsr() if sp.issparse(table) else table
 
 
-def numbers_of(model, table, *y, **checks):
+def numbers_of(model, table, *y, dtype=np.float64, **checks):
     """What scikit-learn's `validate_data` returns for the numeric array of a table; its errors name the columns."""
     if has_dates(table):
         raise NotNumbers(f"{not_numbers(table)}.")
     try:
-        return validate_data(model, table, *y, accept_sparse="csr", dtype=np.float64, **checks)
+        return validate_data(model, table, *y, accept_sparse="csr", dtype=dtype, **checks)
     except (TypeError, ValueError) as error:
         reason = plain(str(error).splitlines()[0].rstrip("."))
         if "X contains" in reason:
@@ -54,7 +54,7 @@ def tables_like(model, X):
     """The tables that the sides of a fitted model take their columns from, validated."""
     table, views = as_table(X), model.columns_.views
     if not views.all_pick:
-        numbers = numbers_of(model, X, reset=False)
+        numbers = numbers_of(model, X, dtype=views.dtypes, reset=False)
         return Tables.of(table, numbers, views)
     if len(table.shape) != 2:
         raise ValueError(f"Expected 2D array, got X of shape {table.shape} instead.")

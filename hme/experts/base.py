@@ -183,6 +183,15 @@ class Expert(BaseEstimator, ABC):
         """How much the log-likelihood, a sum over rows, may change because densities are rounded; 0 if not known."""
         return 0.0
 
+    @property
+    def separate(self):
+        """Whether no expert knows of another, so that the experts of several models can be one bank, see `Bank`."""
+        return False
+
+    def shares(self, params, stats):
+        """What each expert contributes to `log_prior_density`, `gradient` and `rounding`: `Shares` of arrays (K,)."""
+        raise NotImplementedError(f"{type(self).__name__}: the experts are not separate.")
+
     def pulls(self, params, stats):
         """Gradient of the smooth part with respect to each slope, relative to the strength of the lasso, 1-D."""
         raise NotImplementedError(f"{type(self).__name__} has no lasso.")

@@ -8,6 +8,7 @@ from ..distributions.binomial import MOST_SPREAD, log_mass, shortage
 from ..model.traits import Traits
 from ..numerics.checks import check_int
 from ..numerics.coordinates import stacked
+from ..numerics.wide import diagonal_of
 from .noise.base import Response
 from .noise.counts import FEW
 from .noise.dispersed import GLMParams, GLMReport
@@ -28,9 +29,9 @@ class BinomialExpert(PredictorExpert):
     ----------
     n_trials : int, default=1
         Number of trials of every row if `trials` is not given.
-    alpha : float, default=0.1
+    alpha : float or array-like of shape (p,), default=0.1
         Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
-        penalised. 0 means no penalty.
+        penalised. 0 means no penalty; an array has a strength for each column.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
@@ -141,7 +142,7 @@ class BinomialResponse(Response):
 
     def one_sided(self, stats):
         # Where all probabilities are near 0 or near 1, this difference is the number of successes or of failures.
-        information = stats.gram[:, 0, -1, -1]
+        information = diagonal_of(stats.gram)[:, 0, -1]
         return (information - np.abs(stats.cross[:, 0, -1]) < FEW) & (stats.weight > 1.0)
 
     def left_side(self, target):

@@ -108,6 +108,13 @@ class ConstantExpert(AdditiveExpert):
     def rounding(self, params, stats):
         return self.family_.rounding(params, stats)
 
+    @property
+    def separate(self):
+        return self.family_.separate
+
+    def shares(self, params, stats):
+        return self.family_.shares(params, stats)
+
     def n_parameters(self, params):
         return self.family_.n_parameters(params)
 

@@ -16,9 +16,9 @@ class LaplaceExpert(PredictorExpert):
 
     Parameters
     ----------
-    alpha : float, default=0.1
+    alpha : float or array-like of shape (p,), default=0.1
         Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
-        penalised. 0 means no penalty.
+        penalised. 0 means no penalty; an array has a strength for each column.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.

@@ -14,9 +14,10 @@ class LinearExpert(PredictorExpert):
 
     Parameters
     ----------
-    alpha : float, default=0.1
+    alpha : float or array-like of shape (p,), default=0.1
         Strength of the penalty on the slopes, relative to the sum over rows, as in scikit-learn's `Ridge`; it is n
-        times the `alpha` of `ElasticNet`. Intercepts are not penalised. 0 means no penalty.
+        times the `alpha` of `ElasticNet`. Intercepts are not penalised. 0 means no penalty; an
+        array has a strength for each column.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero. Must be 0 with full covariance matrices.

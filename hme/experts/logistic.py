@@ -6,12 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ..distributions import Categorical
+from ..model.shares import Shares, largest
 from ..model.traits import Traits
 from ..model.wording import linear_text, runaway
-from ..numerics import multinomial, penalties, statistics
+from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from ..numerics.kernels import solve_psd
 from ..numerics.rank import rank_of
+from ..numerics.wide import WideGram, column_information
 from .base import AdditiveExpert, shrinks_to_pooled
 
 __all__ = ["LogisticExpert"]
@@ -36,9 +38,10 @@ class LogisticExpert(AdditiveExpert):
 
     Parameters
     ----------
-    alpha : float, default=0.1
+    alpha : float or array-like of shape (p,), default=0.1
         Strength of the penalty on the slopes, relative to the sum over rows: 1 / C of scikit-learn's
-        `LogisticRegression`, also for two classes. Intercepts are not penalised. 0 means no penalty.
+        `LogisticRegression`, also for two classes. Intercepts are not penalised. 0 means no penalty; an
+        array has a strength for each column.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
@@ -89,7 +92,7 @@ class LogisticExpert(AdditiveExpert):
         params = LogisticParams(np.zeros_like(bound.center_))
         params.coef[..., -1] = np.log(frequency) - np.log(frequency).mean()
         bound.start_ = params.coef
-        if to_pooled and self.alpha > 0:
+        if to_pooled and np.max(self.alpha, initial=0.0) > 0:
             alone = copy(bound)
             alone._penalise(penalties.light(self.alpha, design, bound.moment_, rows.weight.sum()), design)
             bound.start_ = bound.center_ = alone.converge(params, rows).coef
@@ -129,8 +132,17 @@ class LogisticExpert(AdditiveExpert):
         system = (self.penalty_, self.center_, self.moment_)
         return LogisticParams(multinomial.guarded_step(params.coef, stats, *system, lasso=self.lasso_))
 
+    @property
+    def separate(self):
+        return not isinstance(self.moment_, WideGram)
+
     def log_prior_density(self, params):
         return -0.5 * penalties.squares(params.coef - self.center_, self.penalty_, self.lasso_).sum()
+
+    def shares(self, params, stats):
+        own = penalties.squares(params.coef - self.center_, self.penalty_, self.lasso_).sum(axis=1)
+        slopes = multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_, self.center_)
+        return Shares(-0.5 * own, largest(slopes), np.zeros(len(own)))
 
     def gradient(self, params, stats):
         return multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_, self.center_).ravel()
@@ -153,6 +165,9 @@ class LogisticExpert(AdditiveExpert):
         _, C, p = params.coef.shape
         if self.lasso_ is not None:
             return super().effective_df(params, stats)
+        if isinstance(stats.curvature, WideGram):
+            own = stats.curvature.trace(self.penalty_, 2.0 if C == 2 else 1.0)  # (K, pairs), or (K, C) of a bound
+            return own.sum(axis=1) * (1.0 if C == 2 else (C - 1) / C)
         slots = np.arange(C)
         own = multinomial.hessian(stats.curvature, C)[:, slots, :, slots]  # (C, K, p, p); slots as if on their own
         own = (2.0 if C == 2 else 1.0) * own
@@ -160,7 +175,7 @@ class LogisticExpert(AdditiveExpert):
         return np.trace(shrunk, axis1=-2, axis2=-1).sum(axis=0) * (C - 1) / C
 
     def column_information(self, stats):
-        return statistics.diagonal(stats.curvature)
+        return column_information(stats.curvature)
 
     # -- information --------------------------------------------------------------------------------------------------
 

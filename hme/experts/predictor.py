@@ -6,9 +6,10 @@ from copy import copy
 import numpy as np
 from sklearn.base import clone
 
-from ..model.uncertainty import CoefUncertainty, above_rounding, coef_roots, free_parameters, inflation_of, leverages
-from ..model.wording import diverging_in_words, linear_text
-from ..numerics import penalties, statistics
+from ..model.shares import Shares, largest
+from ..model.uncertainty import CoefUncertainty, above_rounding, coef_roots, free_parameters, leverages
+from ..model.wording import diverging_in_words
+from ..numerics import penalties
 from ..numerics.checks import check_choice
 from ..numerics.constraints import Constraints
 from ..numerics.coordinates import Coordinates, by_output
@@ -16,9 +17,10 @@ from ..numerics.divergence import lost_directions, running_away
 from ..numerics.kernels import linear_scores, solve_psd
 from ..numerics.multinomial import second_moment
 from ..numerics.rank import rank_of
+from ..numerics.wide import column_information, diagonal_of, is_wide
 from .base import AdditiveExpert, shrinks_to_pooled
-from .noise.arrays import targets
-from .noise.sums import summed
+from .noise.arrays import single, targets
+from .noise.sums import squares_after, summed, typical, wide_maximum
 
 __all__ = ["PredictorExpert"]
 
@@ -76,7 +78,7 @@ class PredictorExpert(AdditiveExpert):
         pooled = response.pooled(bound._alone(response, rows), rows)
         bound.center_ = pooled.coef if bound._to_pooled else np.zeros_like(pooled.coef)
         bound.scales = response.scales
-        bound.response_ = response.bind_pooled(
+        bound.response_ = response.guarded(bound, rows).bind_pooled(
             pooled, lambda: (response.start_target(rows) - linear_scores(rows.X, pooled.coef[0]), rows.weight)
         )
         bound.pooled_ = bound.response_.held(pooled)
@@ -119,6 +121,7 @@ class PredictorExpert(AdditiveExpert):
         self._penalise(self.alpha, design)
         if self.lasso_ is not None and self.constraints_.nonnegative and self._to_pooled:
             raise ValueError("shrink_to='global' cannot be combined with nonnegative if l1_ratio > 0; use 'zero'.")
+        self.wide_ = is_wide(rows.X) and not self.constraints_
         self.moment_ = second_moment(rows.X, rows.weight)
         self.rank_ = rank_of(self.moment_)
 
@@ -183,21 +186,26 @@ class PredictorExpert(AdditiveExpert):
 
     def uncertainty(self, params, rows, resp):
         """Leverages and degrees of freedom of the coefficients, eqs. (degrees), (predictive)."""
-        response, scale = self.response_, self.response_.scale(params)
         stats = None
         for index, block in rows.blocks():
-            working = response.working(targets(block), self._eta(params.coef, block), params, block)
-            expected = working._replace(information=response.expected_information(working, params), terms=())
-            stats = self.add(stats, summed(block.X, resp[index], expected))
-        moved = params.coef != self.center_ if self.lasso_ is not None else above_rounding(params.coef)
-        space = self.constraints_.space(len(params.coef)) if self.constraints_ else None
-        free = free_parameters(moved, space, self.lasso_ is not None)
-        found, used = coef_roots(self._systems(params, stats), stats.gram, scale, space, free)
-        factor = np.ones_like(scale)
-        if response.scalars:
-            shared = any(scalar.shared for scalar in response.scalars)
-            factor = inflation_of(stats.weight, np.broadcast_to(used, scale.shape), scale, shared)
-        return CoefUncertainty(factor.mean(axis=1, keepdims=True) if response.full else factor, found)
+            working = self.response_.working(targets(block), self._eta(params.coef, block), params, block)
+            expected = working._replace(information=self.response_.expected_information(working, params), terms=())
+            stats = self.add(stats, summed(block.X, resp[index], expected, not self.wide_))
+        scale = self.response_.scale(params)
+        if self.wide_:
+            found, used = np.zeros((*scale.shape[:1], 1, rows.X.shape[1], 0)), self._degrees(params, stats)
+        else:
+            moved = params.coef != self.center_ if self.lasso_ is not None else above_rounding(params.coef)
+            space = self.constraints_.space(len(params.coef)) if self.constraints_ else None
+            free = free_parameters(moved, space, self.lasso_ is not None)
+            found, used = coef_roots(self._systems(params, stats), stats.gram, scale, space, free)
+        return CoefUncertainty(self.response_.factor(stats.weight, used, scale), found)
+
+    def _degrees(self, params, stats):
+        """Degrees of freedom (K, T or 1) that the coefficients take, eq. (own-df)."""
+        if self.wide_:
+            return stats.gram.trace(self._unit(params)[:, : stats.gram.lead[1]] * self.penalty_)
+        return np.trace(solve_psd(self._systems(params, stats), stats.gram), axis1=-2, axis2=-1)
 
     def predictive(self, params, rows, uncertainty):
         eta, leverage = self._eta(params.coef, rows), leverages(rows, uncertainty.root)
@@ -207,12 +215,12 @@ class PredictorExpert(AdditiveExpert):
 
     def _origin(self, params):
         """The coefficients at which the sums over rows are computed."""
-        return self.pooled_.coef if self.response_.parameter_free else params.coef
+        return self.pooled_.coef if self.response_.parameter_free and not self.wide_ else params.coef
 
     def statistics(self, params, rows, resp, seen=None):
         if seen is None or self.response_.parameter_free:
             seen = self._eta(self._origin(params), rows)
-        return summed(rows.X, resp, self.response_.working(targets(rows), seen, params, rows))
+        return summed(rows.X, resp, self.response_.working(targets(rows), seen, params, rows), not self.wide_)
 
     def update(self, params, stats, rows=None):
         """Update coefficients and scalars.
@@ -236,7 +244,7 @@ class PredictorExpert(AdditiveExpert):
     def _force(self, params, stats):
         """Gradient (K, T, p) of the log-likelihood minus the ridge penalty, multiplied by the scale."""
         force = stats.cross - self._unit(params) * self.penalty_ * (params.coef - self.center_)
-        if self.response_.parameter_free:
+        if self.response_.parameter_free and not self.wide_:
             force -= np.einsum("ktp,kpr->ktr", params.coef - self._origin(params), stats.gram[:, 0])
         return force
 
@@ -248,7 +256,10 @@ class PredictorExpert(AdditiveExpert):
 
     def _maximum(self, params, stats):
         """Coefficients (K, T, p) that maximise the quadratic model, eqs. (linear-update), (proximal-newton)."""
-        force, systems = self._force(params, stats), self._systems(params, stats)
+        force = self._force(params, stats)
+        if self.wide_:
+            return wide_maximum(stats, force, params.coef, self.center_, self._unit(params), self.penalty_, self.lasso_)
+        systems = self._systems(params, stats)
         if not self.constraints_ and self.lasso_ is None:
             if systems.shape[1] == 1:
                 return params.coef + np.swapaxes(solve_psd(systems[:, 0], np.swapaxes(force, 1, 2)), 1, 2)
@@ -280,33 +291,21 @@ class PredictorExpert(AdditiveExpert):
 
     def feasible(self, coef):
         """Coefficients (K, T, p) projected onto the constraints."""
-        if not self.constraints_:
-            return coef
-        return np.stack([self.constraints_.feasible(coef[:, t]) for t in range(coef.shape[1])], axis=1)
+        parts = [self.constraints_.feasible(own) for own in coef.swapaxes(0, 1)] if self.constraints_ else None
+        return coef if parts is None else np.stack(parts, axis=1)
 
     def _change(self, step, stats):
         """Typical change (K, T) of the linear predictors by steps, eqs. (typical-spread), (relative-change)."""
-        if self.response_.link == "identity":
-            return np.zeros(step.shape[:2])  # the log-likelihood is quadratic, so that no step needs damping
-        if self.response_.link == "inverse":  # relative to eta, since the information is a sum of (x / eta)^2
-            squares = np.einsum("ktp,ktpr,ktr->kt", step, stats.gram, step)
-            squares = squares / np.maximum(stats.weight, np.finfo(float).tiny)[:, None]
-        else:
-            squares = np.einsum("ktp,pr,ktr->kt", step, self.moment_, step)
-        return np.sqrt(np.maximum(squares, 0.0))
+        if self.response_.link != "inverse":  # with an identity link no step needs damping
+            return np.zeros(step.shape[:2]) if self.response_.link == "identity" else typical(step, self.moment_)
+        # Relative to eta, since the information is a sum of (x / eta)^2.
+        return typical(step, stats.gram) / np.sqrt(np.maximum(stats.weight, np.finfo(float).tiny))[:, None]
 
     def _squares(self, params, old, stats):
         """Squared residuals (K, T) or (K, T, T) of `params`, from sums at `old`; None unless quadratic."""
         if not self.response_.quadratic:
             return None
-        shift = params.coef - self._origin(old)
-        if stats.square.ndim == 3:
-            cross = np.einsum("ksp,ktp->kst", shift, stats.cross)
-            fitted = np.einsum("ksp,kpr,ktr->kst", shift, stats.gram[:, 0], shift)
-            return stats.square - cross - np.swapaxes(cross, 1, 2) + fitted
-        gram = np.broadcast_to(stats.gram, (*shift.shape, shift.shape[2]))
-        fitted = np.einsum("ktp,ktpr,ktr->kt", shift, gram, shift)
-        return np.maximum(stats.square - 2.0 * np.einsum("ktp,ktp->kt", shift, stats.cross) + fitted, 0.0)
+        return squares_after(stats, params.coef - self._origin(old))
 
     def _ridge(self, params):
         """Twice the penalty, zero where it is not divided by the scale, (K, T), or (K, T, T) with covariances."""
@@ -321,10 +320,27 @@ class PredictorExpert(AdditiveExpert):
 
     # -- the objective -----------------------------------------------------------------------------------------------
 
+    @property
+    def separate(self):
+        return not (self.constraints_ or self.wide_) and self.response_.separate
+
     def log_prior_density(self, params):
+        return np.sum(self.response_.log_prior(params)) - 0.5 * self._measured(params).sum()
+
+    def _measured(self, params):
+        """Twice the penalty, in units of the log-likelihood."""
         penalty = self._penalty(params)
-        penalty = self.response_.measured(penalty, params) if self.scale_penalty else penalty
-        return self.response_.log_prior(params) - 0.5 * penalty.sum()
+        return self.response_.measured(penalty, params) if self.scale_penalty else penalty
+
+    def shares(self, params, stats):
+        force, square = self._force(params, stats), self._squares(params, params, stats)
+        if self.lasso_ is not None:
+            force = penalties.subgradient(force, params.coef - self.center_, self._unit(params) * self.lasso_)
+        scalars = self.response_.gradient(params, stats, self._ridge(params), square)
+        by_expert = np.moveaxis(scalars.reshape(-1, *force.shape[:2]), 0, 2)
+        entry = largest(self.response_.unitless(force, params, False), by_expert)
+        log_prior = self.response_.log_prior(params) - 0.5 * self._measured(params).sum(axis=1)
+        return Shares(log_prior, entry, self._rounding(params, stats))
 
     def gradient(self, params, stats):
         tied = bool(self.constraints_)
@@ -340,12 +356,14 @@ class PredictorExpert(AdditiveExpert):
         return np.append(slopes, self.response_.gradient(params, stats, ridge, square))
 
     def rounding(self, params, stats):
+        return np.sqrt(np.square(self._rounding(params, stats)).sum())
+
+    def _rounding(self, params, stats):
         """From errors of a rounding unit in the terms of linear predictors and in means, eq. (rounded-objective)."""
-        squares = (np.einsum("ktpp->ktp", stats.gram) * params.coef**2).sum(axis=2)
-        if self.response_.link != "identity":  # means have relative errors of their own
-            squares = squares + stats.gram[..., -1, -1]
-        total = (squares / self.response_.scale(params)).sum()
-        return np.finfo(float).eps * np.sqrt(total) if np.isfinite(total) else 0.0
+        diagonal, means = diagonal_of(stats.gram), self.response_.link != "identity"  # which have errors of their own
+        squares = (diagonal * params.coef**2).sum(axis=2) + means * diagonal[..., -1]
+        total = (squares / self.response_.scale(params)).sum(axis=1)
+        return np.finfo(float).eps * np.sqrt(np.where(np.isfinite(total), total, 0.0))
 
     def pulls(self, params, stats):
         precision = 1.0 / self.response_.scale(params)[..., None]
@@ -355,29 +373,21 @@ class PredictorExpert(AdditiveExpert):
         return np.concatenate([self.constraints_.pulls(*part).ravel() for part in parts])
 
     def n_parameters(self, params):
-        K, T, p = params.coef.shape
-        n_scalars, lasso = self.response_.n_parameters(params), self.lasso_ is not None
-        if self.rank_ < p:
-            return n_scalars + sum(
-                self.constraints_.n_independent(params.coef[:, t], self.moment_, self.center_[:, t] if lasso else None)
-                for t in range(T)
-            )
-        if not lasso:
-            return T * self.constraints_.n_free((K, p)) + n_scalars
-        return n_scalars + sum(self.constraints_.n_moved(params.coef[:, t], self.center_[:, t]) for t in range(T))
+        center = None if self.lasso_ is None else self.center_
+        of_coef = self.constraints_.n_parameters(params.coef, center, self.moment_, self.rank_)
+        return of_coef + self.response_.n_parameters(params)
 
     def effective_df(self, params, stats):
         if self.constraints_ or self.lasso_ is not None:
             return super().effective_df(params, stats)
         K, T, _ = params.coef.shape
-        shrunk = solve_psd(self._systems(params, stats), stats.gram)  # eq. (own-df)
-        own = np.trace(shrunk, axis1=-2, axis2=-1)
+        own = self._degrees(params, stats)
         return own.sum(axis=1) * (T / own.shape[1]) + self.response_.n_parameters(params) / K
 
     # -- boundaries --------------------------------------------------------------------------------------------------
 
     def column_information(self, stats):
-        return statistics.diagonal(stats.gram)
+        return column_information(stats.gram)
 
     def diverging(self, params, stats):
         return np.union1d(*self._diverging(params, stats))
@@ -395,7 +405,7 @@ class PredictorExpert(AdditiveExpert):
         if step.shape[1] > 1:
             step[:, -1] = 0.0
         running = running_away(self._change(step[:, None], stats)[:, 0], gained / scale[:, 0], stats.weight)
-        if self.response_.link != "inverse" and not self.constraints_:
+        if self.response_.link != "inverse" and not (self.constraints_ or self.wide_):
             systems = self._systems(params, stats)[:, 0] / scale[:, :1, None]
             if self.lasso_ is not None:
                 held = penalties.bend((params.coef - self.center_)[:, 0], self.lasso_ * (unit / scale[..., None])[:, 0])
@@ -433,18 +443,7 @@ class PredictorExpert(AdditiveExpert):
     # -- what the user is shown --------------------------------------------------------------------------------------
 
     def report(self, params, design):
-        coef, intercept = design.to_user_units(params.coef)
-        if coef.shape[1] == 1:
-            coef, intercept = coef[:, 0], intercept[:, 0]
-        return self.response_.report(coef, intercept, params)
+        return self.response_.report(*map(single, design.to_user_units(params.coef)), params)
 
     def equations(self, report, feature_names, target):
-        lines = []
-        for coef, intercept, *scalars in zip(*report, strict=True):
-            if np.ndim(intercept):
-                line = f"{len(intercept)} linear outputs"
-            else:
-                line = f"{self.response().left_side(target)} = {linear_text(intercept, coef, feature_names)}"
-            described = self.response().describe(*scalars)
-            lines.append(f"{line},  {described}" if described else line)
-        return lines
+        return self.response().equations(report, feature_names, target)

@@ -16,12 +16,13 @@ class StudentExpert(PredictorExpert):
     Parameters
     ----------
     df : "estimate" or float, default="estimate"
-        Degrees of freedom: one number for all experts, or estimated between 0.5 and 1e6 for each expert.
+        Degrees of freedom: one number for all experts, or estimated between 0.5 and 1e6 for each expert. With a
+        `variance_prior` the lower bound grows with the number of columns per row, eq. (df-bound).
     shared_df : bool, default=False
         Whether all experts share the estimated degrees of freedom.
-    alpha : float, default=0.1
+    alpha : float or array-like of shape (p,), default=0.1
         Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
-        penalised. 0 means no penalty.
+        penalised. 0 means no penalty; an array has a strength for each column.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.

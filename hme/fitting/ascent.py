@@ -10,9 +10,10 @@ import numpy as np
 
 from ..numerics.kernels import solve_psd
 from ..numerics.quantiles import quantiles
-from . import em
+from . import em, side_by_side
 from .guard import limit
 from .regions import dense, points_of, targets_of
+from .screening import narrowed
 
 __all__ = ["complete"]
 
@@ -121,6 +122,8 @@ def _pushed(mixture, rows, fit, options):
     """Parameters of a higher objective than a fit has, to which a push and a few sweeps lead, or None."""
     least = fit.objective + max(options.tol, 1e-9)
     quiet, left = em.Options(SWEEPS, 0.0), _sweeps(mixture, rows, fit)
+    if side_by_side.together(mixture, rows, mixture.n_leaves(fit.params), quiet):
+        return _pushed_together(mixture, rows, fit.params, least)
     for log_label in pushes(mixture, rows, fit.params):
         pushed = log_label if rows.log_label is None else rows.log_label + log_label
         with np.errstate(all="ignore"):
@@ -145,6 +148,38 @@ def _pushed(mixture, rows, fit, options):
     return None
 
 
+def _pushed_together(mixture, rows, params, least):
+    """`_pushed`, all ways at once: the first one that leads up, though others may do so in fewer sweeps."""
+    starts = []
+    for log_label in pushes(mixture, rows, params):
+        pushed = log_label if rows.log_label is None else rows.log_label + log_label
+        with np.errstate(all="ignore"):
+            _, stats = mixture.e_step(params, rows._replace(log_label=pushed))
+            starts.append(mixture.m_step(params, stats, rows))
+    places, reached, ended = list(range(len(starts))), [[] for _ in starts], {}
+    quiet, wrong = em.Options(SWEEPS, 0.0), (ValueError, np.linalg.LinAlgError)
+    while places:
+        options, now = [quiet] * len(places), [starts[i] for i in places]
+        for place, run in side_by_side.fit_together(mixture, rows, now, options, wrong):
+            i = places[place]
+            if isinstance(run, wrong):  # the push has led out of range
+                ended[i] = None
+                continue
+            reached[i].extend(run.history.objective[run.history.accepted])
+            starts[i] = run.params
+            if run.objective > least:
+                ended[i] = run.params
+            elif limit(reached[i]) <= least or run.reason != "max_iter" or len(reached[i]) >= MOST_SWEEPS:
+                ended[i] = None
+        for i in range(len(starts)):
+            if i not in ended:
+                break
+            if ended[i] is not None:
+                return ended[i]
+        places = [i for i in range(len(starts)) if i not in ended]
+    return None
+
+
 def _sweeps(mixture, rows, fit):
     """Sweeps that may be spent on pushes: where one is costly, no more than a share of those of the fit."""
     return np.inf if _cheap(mixture, rows, fit.params) else max(SHARE * fit.n_iter, SWEEPS)
@@ -158,7 +193,8 @@ def pushes(mixture, rows, params):
     """Label priors (n, K) of rows, each a push away from `params`, made when they are asked for."""
     resp = rows.spread(mixture.posterior(params, rows)[1])
     log_prob = mixture.expert.log_prob(params.experts, rows)
-    Y, X = targets_of(rows._replace(y=mixture.expert.start_target(rows))), dense(rows.X, rows.weight)
+    few = narrowed(rows._replace(y=mixture.expert.start_target(rows)))
+    Y, X = targets_of(few), dense(few.X, rows.weight)
     for k, other in _twins(log_prob, resp * rows.weight[:, None]):
         weight = (resp[:, k] + resp[:, other]) * rows.weight
         for score in _divisions(X, Y, weight):
@@ -167,7 +203,7 @@ def pushes(mixture, rows, params):
     if not _cheap(mixture, rows, params):  # many experts that all differ are at no saddle of symmetry
         return
     rng = np.random.default_rng(0)
-    points = points_of(rows._replace(y=Y))
+    points = points_of(few)
     score = np.tanh(points @ rng.standard_normal(points.shape[1]))
     nudge, heaviest = np.empty(resp.shape[1]), np.argsort(-(rows.weight @ resp), kind="stable")
     nudge[heaviest] = NUDGED * rng.standard_normal(len(nudge))  # the numbers of the leaves mean nothing

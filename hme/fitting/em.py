@@ -8,7 +8,7 @@ import numpy as np
 from .algorithms import ALGORITHMS
 from .guard import SETTLING, Guard
 
-__all__ = ["Fit", "History", "Options", "fit"]
+__all__ = ["Fit", "History", "Options", "course", "fit"]
 
 
 class Options(NamedTuple):
@@ -132,16 +132,40 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
     -------
     Fit
     """
+    own = course(model, rows, params, options, reached)
+    try:
+        step, *arguments = next(own)
+        while True:
+            try:
+                while True:
+                    if step == "m_step":
+                        step, *arguments = own.send(model.m_step(*arguments))
+                        continue
+                    with np.errstate(all="ignore"):  # the guard handles what overflows
+                        seen = model.e_step(*arguments)
+                    step, *arguments = own.send(seen)
+            except StopIteration:
+                raise
+            except BaseException as error:  # the course may know what to do; one that has ended raises it again
+                step, *arguments = own.throw(error)
+    except StopIteration as end:
+        return end.value
+
+
+def course(model, rows, params, options, reached=-np.inf):
+    """`fit` as a generator, which yields every step of the model that it needs and is sent the result.
+
+    So the steps of several fits can be taken together, see `side_by_side`.
+    """
     assign = ALGORITHMS[options.algorithm](np.random.default_rng(options.seed))
     guard, history, reason = Guard(model, rows.weight, options, reached), [], "max_iter"
     try:
         for sweep in range(options.max_iter):
             if guard.leaping:
-                objective, params = guard.land(params, rows, assign)
+                objective, params = yield from guard.land(params, rows, assign)
                 history.append((objective, False, np.nan, guard.best.stats.load))
                 continue
-            with np.errstate(all="ignore"):  # the guard handles what overflows
-                objective, stats = model.e_step(params, rows, assign)
+            objective, stats = yield "e_step", params, rows, assign
             gain = guard.gain(objective)
             if guard.rejects(objective, gain):
                 history.append((objective, False, np.nan, stats.load))
@@ -163,7 +187,8 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
             if guard.converged(gain, gradient):
                 reason = "converged"
                 break
-            params = guard.go_on(model.m_step(params, stats, rows))
+            if sweep + 1 < options.max_iter:  # nobody would look where the last step leads
+                params = guard.go_on((yield "m_step", params, stats, rows))
     except KeyboardInterrupt:
         if guard.best is None:
             raise

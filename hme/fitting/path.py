@@ -255,6 +255,8 @@ def _check_family(model, side, needs_lasso):
     missing = {"alpha", "l1_ratio"} - set(settings)
     if missing:
         raise ValueError(f"side={side!r} is {name}, which has no {' and no '.join(sorted(missing))}.")
+    if np.ndim(settings["alpha"]):
+        raise ValueError(f"alpha_path needs one {side}__alpha for all columns, got {settings['alpha']!r}.")
     if needs_lasso and not settings["l1_ratio"] > 0:
         raise ValueError(f"{name} has l1_ratio={settings['l1_ratio']!r}: give alphas, or an l1_ratio > 0.")
     if settings.get("shrink_to") == "global":

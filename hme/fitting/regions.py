@@ -9,6 +9,8 @@ __all__ = ["Region", "dense", "divided", "from_labels", "points_of", "targets_of
 
 # Width of a softened split, in standard deviations of its column within the region.
 SOFTNESS = 0.2
+# Scores whose range is a smaller share of their size are equal but for rounding.
+EQUAL = 1e-13
 
 
 class Region:
@@ -22,9 +24,9 @@ class Region:
         if not len(self.hard):
             return self.halve()
         inside = score[self.hard]
-        mean = np.average(inside, weights=weight[self.hard])
-        width = SOFTNESS * np.sqrt(np.average((inside - mean) ** 2, weights=weight[self.hard]))
-        distance = (score - threshold) / (width if width > 0 else 1.0)
+        # Equal scores have no spread; that of all rows is still in their units.
+        spread = _spread(inside, weight[self.hard]) or _spread(score, weight)
+        distance = (score - threshold) / (SOFTNESS * spread if spread else 1.0)
         below = self.hard[inside <= threshold]
         above = self.hard[inside > threshold]
         return (
@@ -72,6 +74,13 @@ def from_labels(labels, n_leaves, softness=0.0):
 
 
 # -- arrays ----------------------------------------------------------------------------------------------------------
+
+
+def _spread(score, weight):
+    """Weighted standard deviation of scores (n,); zero if they differ by rounding only."""
+    if not np.ptp(score) > EQUAL * np.abs(score).max():
+        return 0.0
+    return np.sqrt(np.average((score - np.average(score, weights=weight)) ** 2, weights=weight))
 
 
 def dense(X, weight):

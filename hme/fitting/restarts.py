@@ -8,7 +8,8 @@ from joblib import Parallel, delayed, effective_n_jobs
 
 from ..model import mixture as mixtures
 from ..numerics.threads import one_thread
-from . import em, ends, racing, samples, starts, training
+from . import em, ends, racing, samples, side_by_side, starts, training
+from .screening import narrowed
 
 __all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
 
@@ -107,6 +108,9 @@ class _Field:
             return
         jobs = ((i, self._job(i, max_iter, anew)) for i in numbers)
         try:
+            if len(numbers) > 1 and not self.samples and self._is_small():
+                self._together(dict(jobs))
+                return
             if effective_n_jobs(self.n_jobs) > 1:
                 for i, fit in _in_parallel(jobs, self.n_jobs):
                     self._keep(i, fit)
@@ -136,7 +140,7 @@ class _Field:
     def finish(self, i, options):
         """Push a start that has converged off the point where it stands, and end it exactly."""
         if self.fits[i].converged and self.fits[i].n_iter < options.max_iter:
-            self.options = options._replace(climbs=not self.samples)  # on samples it has been pushed
+            self.options = options._replace(climbs=options.climbs and not self.samples)  # on samples it has been pushed
             self.advance([i], options.max_iter)
 
     def _job(self, i, max_iter, anew):
@@ -151,6 +155,23 @@ class _Field:
         options = options._replace(algorithm=str(last), seed=(*options.seed, before.n_iter))
         return _Job(self.mixture, self.rows, options, self.tree, None, [], before.params)
 
+    def _is_small(self):
+        return side_by_side.together(self.mixture, self.rows, self.tree.n_leaves, self.options)
+
+    def _together(self, jobs):
+        """Run the jobs of a small table side by side, each as if it were alone."""
+        for group in side_by_side.groups_of(list(jobs), self.rows.n_rows, self.tree.n_leaves):
+            own, before, new = [jobs[i] for i in group], dict(self.fits), {}
+            options, self._running = [job.options._replace(algorithm="em") for job in own], group
+            with _Job.quietly():
+                params = _begun(self.mixture, self.rows, own)
+                for place, fit in side_by_side.fit_together(self.mixture, self.rows, params, options):
+                    new[place] = fit
+                    self.fits[group[place]] = _joined(before.get(group[place]), fit)
+                for place, fit in new.items():
+                    fit = training.ended(self.mixture, self.rows, fit, options[place])
+                    self.fits[group[place]] = _joined(before.get(group[place]), fit)
+
     def _keep(self, i, fit):
         self.fits[i] = _joined(self.fits.get(i), fit)
         if fit.reason == "interrupted":
@@ -162,7 +183,11 @@ class _Field:
         if number is None:  # in other processes
             self.interrupted = f"after {len(self.fits)} of {n_starts} starts"
             return
-        fit, of = self.fits.get(number), f" in start {number + 1} of {n_starts}" if n_starts > 1 else ""
+        if isinstance(number, list):  # side by side
+            number, of = number[0], f" in starts {number[0] + 1} to {number[-1] + 1} of {n_starts}"
+        else:
+            of = f" in start {number + 1} of {n_starts}" if n_starts > 1 else ""
+        fit = self.fits.get(number)
         self.interrupted = (
             f"before the first sweep{of}" if fit is None else f"{of}, after {fit.n_iter} sweep(s)".lstrip(" ,")
         )
@@ -197,12 +222,27 @@ class _Job(NamedTuple):
 
     def _drawn(self, rows):
         """The parameters to start from; a start is drawn here."""
+        return self.mixture.init(rows, self.responsibilities(rows))
+
+    def responsibilities(self, rows):
+        """Those of the start, (heads, K)."""
         resp = self.start
         if isinstance(resp, str):
-            scaled = rows._replace(y=self.mixture.expert.start_target(rows))
+            scaled = narrowed(rows._replace(y=self.mixture.expert.start_target(rows)))
             resp = starts.STARTS[resp](scaled, self.tree, np.random.default_rng(self.options.seed))
             resp = self.mixture.expert.start_responsibilities(rows, resp)
-        return self.mixture.init(rows, starts.pooled(rows, resp))
+        return starts.pooled(rows, resp)
+
+
+def _begun(mixture, rows, jobs):
+    """The parameters that jobs start from, a list: those of new starts are made together."""
+    new = [i for i, job in enumerate(jobs) if job.reached is None]
+    params = [job.reached for job in jobs]
+    if new:
+        made = side_by_side.begin_together(mixture, rows, [jobs[i].responsibilities(rows) for i in new])
+        for i, one in zip(new, made, strict=True):
+            params[i] = one
+    return params
 
 
 def _in_parallel(jobs, n_jobs):

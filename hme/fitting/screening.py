@@ -2,14 +2,19 @@
 
 import numpy as np
 
-from ..numerics.kernels import whitener
+from ..numerics.kernels import linear_scores, whitener
+from ..numerics.wide import grams, is_wide
+from .regions import dense, targets_of
 
-__all__ = ["LEVELS", "promising_splits", "useful_columns"]
+__all__ = ["LEVELS", "narrowed", "promising_splits", "useful_columns"]
 
 LEVELS = np.linspace(0.1, 0.9, 9)  # quantiles that are tried as thresholds
 BLOCK = 64  # columns whose thresholds are computed at a time
 LARGEST_SQUARE = 9.0  # of a standardised residual, so that a single row does not decide about the variances
 DIGITS = 9  # of a score; the others are round-off, which must not choose between equal columns
+# Columns of a wide sparse table that starts see: those of the largest coefficients in a fit of all rows, and as many of
+# others that change what is left over, or the effects of the first so many of these.
+SEEN, LEADING = 32, 12
 BELOW_ONE = 1.0 - 1e-12  # factor on levels, so that round-off does not decide where a cumulative weight equals one
 
 
@@ -73,6 +78,54 @@ def useful_columns(X, Z, R, coef, weight, n_columns):
     for _, below in _splits(X, weight, LEVELS[1::3]):
         score = np.maximum(score, sum((below @ effect) ** 2 for effect in effects).max(axis=0, initial=0.0))
     return _largest(score, n_columns)
+
+
+def narrowed(rows):
+    """The rows with the most useful columns of a wide sparse table alone; any other rows as they are.
+
+    Starts cut along columns and fit lines to them, for which a wide table would have to be an array. A column is useful
+    if its coefficient is large in the ridge fit of all rows, or if the squared residuals of that fit, or their products
+    with one of its leading columns, have a large covariance with it: such a column separates lines, eq. (wide-screen).
+    """
+    if not (is_wide(rows.X) or is_wide(rows.Z)):
+        return rows
+    X, Z = rows.X, rows.Z
+    leading, own = _ranked(X, rows)
+    scores = _interactions(X, rows, leading, own)
+    fitted = _kept(X, np.union1d(leading, _largest(scores, SEEN)))
+    if Z is X:
+        return rows._replace(X=fitted, Z=fitted)
+    return rows._replace(X=fitted, Z=_kept(Z, _largest(_interactions(Z, rows, leading, own), 2 * SEEN)))
+
+
+def _ranked(X, rows):
+    """Numbers of the columns with the largest coefficients in a ridge fit of all rows, and its residuals (n, T)."""
+    Y, weight = targets_of(rows), rows.weight
+    Y = Y - np.average(Y, axis=0, weights=weight)
+    Y = Y / _root_mean_square(Y, weight)
+    if not is_wide(X):
+        return np.arange(min(X.shape[1] - 1, LEADING)), Y
+    gram, ridge = grams(X, weight[:, None], (1,)), np.full(X.shape[1], float(X.shape[1]))
+    ridge[-1] = 0.0
+    right = np.ascontiguousarray((X.T @ (Y * weight[:, None])).T)
+    coef = gram.solve(ridge, right)
+    return _largest(np.abs(coef[:, :-1]).max(axis=0), SEEN), Y - linear_scores(X, coef)
+
+
+def _interactions(X, rows, leading, left):
+    """How much each column of X goes with squared residuals, or with their products with leading columns, (p,)."""
+    weight = rows.weight
+    columns = dense(_kept(rows.X, leading[:LEADING]), weight)[:, :-1]
+    squares = np.minimum((left / _root_mean_square(left, weight)) ** 2, LARGEST_SQUARE)
+    effects = np.concatenate([squares, *(left[:, [t]] * columns for t in range(left.shape[1]))], axis=1)
+    effects = effects - np.average(effects, axis=0, weights=weight)
+    effects = effects / _root_mean_square(effects, weight)
+    return np.abs(X.T @ (effects * weight[:, None]))[:-1].max(axis=1)
+
+
+def _kept(X, columns):
+    """Some columns of a design, and its intercept."""
+    return X[:, np.append(columns, X.shape[1] - 1)]
 
 
 def _splits(X, weight, levels):

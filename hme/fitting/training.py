@@ -9,7 +9,7 @@ from ..model.mixture import Mixture
 from ..model.rows import Rows
 from . import ascent, em
 
-__all__ = ["Run", "train"]
+__all__ = ["Run", "ended", "train"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,13 @@ class Run:
         return replace(self, options=self.options._replace(**options), **given).fit(params)
 
 
+def ended(mixture, rows, fit, options):
+    """A fit of one algorithm after what is done at its end."""
+    if options.algorithm != "em" or mixture.routed or mixture.refitted:
+        return fit
+    return ascent.complete(mixture, rows, fit, options)
+
+
 def train(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=False):
     """Run the algorithms of the options, one after the other, from `params`.
 
@@ -70,9 +77,7 @@ def train(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=Fal
     algorithms = (options.algorithm,) if isinstance(options.algorithm, str) else options.algorithm
     for number, algorithm in enumerate(algorithms):
         run = Run(mixture, rows, options._replace(algorithm=algorithm), reached, warm or number > 0)
-        fit = mixture.gate.train(mixture, params, rows, run)
-        if algorithm == "em" and not mixture.refitted and not mixture.routed:
-            fit = ascent.complete(mixture, rows, fit, run.options)
+        fit = ended(mixture, rows, mixture.gate.train(mixture, params, rows, run), run.options)
         if fit.reason in ("interrupted", "callback"):
             break
         params, reached = fit.params, -np.inf

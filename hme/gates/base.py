@@ -6,6 +6,7 @@ whose first axis is the leaf, or the gating node.
 """
 
 from abc import ABC, abstractmethod
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,11 +47,13 @@ class GateFamily(BaseEstimator, ABC):
         The tree of a hierarchical gate; None where the shape of the model's tree means nothing to the gate.
     scales : tuple of str
         Fields of the parameters that are positive by their nature, such as variances: leaps change them by factors.
+    copies : int
+        Number of gates side by side, see `times`.
     """
 
     traits = GateTraits()
     adjustable = frozenset()
-    scales = ()
+    scales, copies = (), 1
     tree = None
 
     # -- what the gate is ----------------------------------------------------------------------------------------------
@@ -102,6 +105,23 @@ class GateFamily(BaseEstimator, ABC):
     def gradient(self, params, stats):
         """Gradient of the gate's part of the objective, scaled to be free of units; empty where there is none."""
         return np.zeros(0)
+
+    @property
+    def separate(self):
+        """Whether parameters of several gates, one after the other, can be computed together, see `times`."""
+        return False
+
+    def shares(self, params, stats):
+        """What each copy, of a bank of nodes each node, contributes to `log_prior_density` and `gradient`: `Shares`."""
+        raise NotImplementedError(f"{type(self).__name__} cannot stand side by side.")
+
+    def times(self, n):
+        """The gate n times over: for parameters of n gates one after the other, whose leaves follow each other too."""
+        if not self.separate:
+            raise NotImplementedError(f"{type(self).__name__} cannot stand side by side.")
+        several = copy(self)
+        several.copies = n
+        return several
 
     def pulls(self, params, stats):
         """How hard each slope is pulled away from zero, in units of the lasso; empty without slopes."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
+from ..model.shares import Shares, largest
 from ..model.traits import GateTraits
 from ..numerics.coordinates import Coordinates, joined
 from .base import Gate, Question
@@ -41,12 +42,21 @@ class ConstantGate(Gate):
     def statistics(self, params, rows, resp, seen=None):
         return ConstantParams(resp.sum(axis=0))
 
+    @property
+    def separate(self):
+        return True
+
     def update(self, params, stats, rows=None):
-        return ConstantParams(stats.proportion / stats.proportion.sum())
+        load = stats.proportion.reshape(self.copies, -1)
+        return ConstantParams((load / load.sum(axis=1, keepdims=True)).ravel())
+
+    def shares(self, params, stats):
+        return Shares(np.zeros(self.copies), largest(self.gradient(params, stats)))
 
     def gradient(self, params, stats):
         # By the logits of the proportions.
-        return stats.proportion - stats.proportion.sum() * params.proportion
+        load = stats.proportion.reshape(self.copies, -1)
+        return load - load.sum(axis=1, keepdims=True) * params.proportion.reshape(load.shape)
 
     def n_parameters(self, params):
         return len(params.proportion) - 1

@@ -4,6 +4,8 @@ from abc import abstractmethod
 
 import numpy as np
 
+from ..model.shares import Shares
+from ..numerics.paths import branch_sums, leaf_sums
 from .base import Gate, GateFamily
 
 __all__ = ["NodeGate", "TreeGate"]
@@ -31,6 +33,19 @@ class NodeGate(GateFamily):
     def update(self, params, stats):
         """The M-step of all nodes."""
 
+    def log_leaf(self, params, rows, paths):
+        """Log-priors (K, n) of the leaves of a tree, and what `gather` can use again for the same rows.
+
+        `paths` are the `Paths` of the tree. A family may do better than by `log_branch`.
+        """
+        log_branch = self.log_branch(params, rows)
+        return leaf_sums(paths, log_branch.transpose(2, 1, 0)), log_branch
+
+    def gather(self, seen, rows, leaf, paths):
+        """`statistics` from responsibilities (K, n) of leaves that carry the row weights."""
+        mass = branch_sums(paths, leaf, seen.shape[2])
+        return self.statistics(seen, rows, mass.transpose(2, 1, 0))
+
     def _unnamed(self, n_branches):
         return [f"branch {b}" for b in range(n_branches)]
 
@@ -43,7 +58,7 @@ class TreeGate(Gate):
     """Gate over the leaves of a tree, made of one family of gating nodes.
 
     The log-prior of a leaf is the sum of the log branch probabilities on its path, eq. (prior); the mass of a branch
-    is the sum of the responsibilities of the leaves below it, eq. (mass). Both are products with one matrix of paths.
+    is the sum of the responsibilities of the leaves below it, eq. (mass).
 
     Parameters
     ----------
@@ -91,18 +106,14 @@ class TreeGate(Gate):
         return self.evaluate(params, rows)[0]
 
     def evaluate(self, params, rows):
-        log_branch = seen = self.node.log_branch(params, rows)
-        n, M, B = log_branch.shape
-        if not self.tree.used.all():
-            log_branch = np.where(self.tree.used, log_branch, 0.0)  # on no path; -inf times 0 would be nan
-        paths = self.tree.paths.transpose(1, 0, 2).reshape(B * M, self.tree.n_leaves)
-        return (paths.T @ log_branch.transpose(2, 1, 0).reshape(B * M, n)).T, seen
+        log_prior, seen = self.node.log_leaf(params, rows, self._paths)
+        return log_prior.T, seen
 
     # -- learning ------------------------------------------------------------------------------------------------------
 
     def init(self, rows, resp, n_steps=5):
         # A few steps: the nodes should tell the start's regions apart before the first E-step.
-        params = self.node.start(self.tree.used, rows.Z.shape[1])
+        params = self.node.start(self._used(), rows.Z.shape[1])
         for _ in range(n_steps if self.tree.n_nodes else 0):
             stats = None
             for index, block in rows.blocks():
@@ -110,15 +121,18 @@ class TreeGate(Gate):
             params = self.update(params, stats)
         return params
 
-    def mass(self, resp):
-        """Responsibilities summed below each branch, (n, M, B)."""
-        M, B, K = self.tree.paths.shape
-        paths = self.tree.paths.transpose(1, 0, 2).reshape(B * M, K)
-        return (paths @ resp.T).reshape(B, M, len(resp)).transpose(2, 1, 0)
+    @property
+    def _paths(self):
+        """The paths of as many trees as there are copies."""
+        return self.tree.by_level if self.copies == 1 else self.tree.side_by_side(self.copies)
+
+    def _used(self):
+        """Which branches of the nodes of all copies there are, (copies M, B)."""
+        return np.tile(self.tree.used, (self.copies, 1))
 
     def statistics(self, params, rows, resp, seen=None):
-        seen = self.node.log_branch(params, rows) if seen is None else seen
-        return self.node.statistics(seen, rows, self.mass(resp))
+        seen = self.evaluate(params, rows)[1] if seen is None else seen
+        return self.node.gather(seen, rows, resp.T, self._paths)
 
     def add(self, a, b):
         return self.node.add(a, b)
@@ -131,6 +145,14 @@ class TreeGate(Gate):
 
     def log_prior_density(self, params):
         return self.node.log_prior_density(params)
+
+    @property
+    def separate(self):
+        return self.node.separate
+
+    def shares(self, params, stats):
+        log_prior, gradient, _ = (a.reshape(self.copies, -1) for a in self.node.shares(params, stats))
+        return Shares(log_prior.sum(axis=1), gradient.max(axis=1, initial=0.0))
 
     def gradient(self, params, stats):
         return self.node.gradient(params, stats)

@@ -5,11 +5,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
+from ..model.shares import Shares, largest
 from ..model.traits import GateTraits
 from ..model.wording import Terms, cut, linear_parts, linear_text, number, runaway
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
+from ..numerics.kernels import linear_scores
+from ..numerics.paths import pair_moments, pair_priors
 from ..numerics.rank import rank_of
+from ..numerics.wide import WideGram, column_information
 from .base import Question
 from .hierarchy import NodeGate
 
@@ -43,8 +47,9 @@ class SoftmaxGate(NodeGate):
 
     Parameters
     ----------
-    alpha : float, default=0.1
-        Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off.
+    alpha : float or array-like of shape (p,), default=0.1
+        Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off;
+        an array has a strength for each column.
     l1_ratio : float, default=0.0
         Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
         slopes may then be exactly zero. For two branches that is `alpha` times the slope of the log-odds.
@@ -87,6 +92,16 @@ class SoftmaxGate(NodeGate):
     def statistics(self, log_branch, rows, mass):
         return multinomial.statistics(log_branch, rows.Z, mass)
 
+    def log_leaf(self, params, rows, paths):
+        if not paths.pairs:
+            return super().log_leaf(params, rows, paths)
+        return pair_priors(paths, linear_scores(rows.Z, params.coef[:, 1] - params.coef[:, 0]).T)
+
+    def gather(self, seen, rows, leaf, paths):
+        if not paths.pairs:
+            return super().gather(seen, rows, leaf, paths)
+        return multinomial.pair_statistics(rows.Z, *pair_moments(paths, seen, leaf))
+
     def update(self, params, stats):
         system = (self.penalty_, 0.0, self.moment_, params.used, self.lasso_)
         return params._replace(coef=multinomial.guarded_step(params.coef, stats, *system))
@@ -98,6 +113,14 @@ class SoftmaxGate(NodeGate):
 
     def log_prior_density(self, params):
         return -0.5 * penalties.squares(params.coef, self.penalty_, self.lasso_).sum()
+
+    @property
+    def separate(self):
+        return not isinstance(self.moment_, WideGram)
+
+    def shares(self, params, stats):
+        own = penalties.squares(params.coef, self.penalty_, self.lasso_).sum(axis=1)
+        return Shares(-0.5 * own, largest(multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_)))
 
     def gradient(self, params, stats):
         return multinomial.subgradient_of(params.coef, stats, self.penalty_, self.lasso_).ravel()
@@ -158,7 +181,7 @@ class SoftmaxGate(NodeGate):
         return multinomial.diverging(params.coef, stats, *system)
 
     def column_information(self, stats):
-        return np.einsum("...jj->...j", stats.curvature).reshape(-1, stats.curvature.shape[-1]).sum(axis=0)
+        return column_information(stats.curvature)
 
 
 def log_odds_question(slope, intercept, names, scale, max_terms):

@@ -60,8 +60,9 @@ class TopKGate(Gate):
     ----------
     k : int, default=2
         Leaves a row, at most as many as there are.
-    alpha : float, default=0.1
-        Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off.
+    alpha : float or array-like of shape (p,), default=0.1
+        Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off;
+        an array has a strength for each column.
     l1_ratio : float, default=0.0
         Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
         slopes may then be exactly zero.

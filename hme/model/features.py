@@ -56,7 +56,7 @@ class Features:
         arguments = {"sample_weight": weight} if has_fit_parameter(transformer, "sample_weight") else {}
         self = cls(transformer, None, label, not hasattr(spec, "transform"))
         try:
-            with self._lent(X) as (table,):
+            with self._lent(X) as (table,), np.errstate(all="ignore"):  # what matters is what it returns
                 transformer.fit(table, **arguments)
             n_columns = self.transform(X).shape[1]
         except UnusablePart:
@@ -72,7 +72,7 @@ class Features:
         """Columns (n, q) of floats, as a dense array or a CSR matrix."""
         if self.transformer is None:
             return X
-        with self._lent(X) as (table,):
+        with self._lent(X) as (table,), np.errstate(all="ignore"):
             columns = self.transformer.transform(table)
         columns = columns if hasattr(columns, "shape") else np.asarray(columns)
         shape = columns.shape
@@ -189,6 +189,12 @@ class Views(NamedTuple):
             follow,
             blind,
         )
+
+    @property
+    def dtypes(self):
+        """The types of numbers that are taken as they are; where nothing but the design sees them, also single ones."""
+        sees = self.any_picks or self.experts_see_table or self.gate_sees_table
+        return np.float64 if sees else [np.float64, np.float32]
 
     @property
     def any_picks(self):

@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..numerics.kernels import log_normalize
-from .rows import BLOCK_ROWS
+from ..numerics.engine import work
+from ..numerics.kernels import log_normalize, pairs_shared
+from .rows import BLOCK_ROWS, block_rows
 from .uncertainty import Uncertainty
 from .wording import by_name
 
@@ -236,23 +237,29 @@ class Mixture:
         objective : float
         stats : Statistics
         """
-        log_likelihood, gate, experts, load = 0.0, None, None, 0.0
-        for _, block in rows.blocks():
-            heads = block.heads()
-            log_joint, seen_gate = self.gate.evaluate(params.gate, heads)
-            log_prob, seen_experts = self.expert.evaluate(params.experts, block)
-            log_joint += block.pooled(log_prob)
-            if heads.log_label is not None:
-                log_joint += heads.log_label
-            log_density, resp = assign(log_joint)
-            resp *= heads.weight[:, None]
-            log_likelihood += heads.weight @ log_density
-            gate = self.gate.add(gate, self.gate.statistics(params.gate, heads, resp, seen_gate))
-            seen = block, block.spread(resp), seen_experts
-            experts = self.expert.add(experts, self.expert.statistics(params.experts, *seen))
-            load = load + resp.sum(axis=0)
-        objective = (log_likelihood + self.log_prior_density(params)) / load.sum()
-        return objective, Statistics(gate, experts, load)
+        log_likelihood, stats, n_leaves = 0.0, None, self.n_leaves(params)
+        with work(rows.n_rows * n_leaves):
+            for _, block in rows.blocks(block_rows(n_leaves)):
+                heads = block.heads()
+                with pairs_shared(block.X):
+                    log_joint, seen_gate = self.gate.evaluate(params.gate, heads)
+                    log_prob, seen_experts = self.expert.evaluate(params.experts, block)
+                    log_joint += block.pooled(log_prob)
+                    if heads.log_label is not None:
+                        log_joint += heads.log_label
+                    log_density, resp = assign(log_joint)
+                    if not (heads.weight == 1.0).all():
+                        resp *= heads.weight[:, None]
+                    log_likelihood += heads.weight @ log_density
+                    gate = self.gate.statistics(params.gate, heads, resp, seen_gate)
+                    experts = self.expert.statistics(params.experts, block, block.spread(resp), seen_experts)
+                own = Statistics(gate, experts, resp.sum(axis=0))
+                stats = own if stats is None else self._added(stats, own)
+        return (log_likelihood + self.log_prior_density(params)) / stats.load.sum(), stats
+
+    def _added(self, a, b):
+        """Statistics of two blocks together."""
+        return Statistics(self.gate.add(a.gate, b.gate), self.expert.add(a.experts, b.experts), a.load + b.load)
 
     def m_step(self, params, stats, rows):
         """New parameters: each expert and each gating node maximises its own part of Q."""

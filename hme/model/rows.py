@@ -6,10 +6,17 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
 
-__all__ = ["BLOCK_ROWS", "Rows"]
+__all__ = ["BLOCK_ROWS", "Rows", "block_rows"]
 
 # Rows in a block: large enough for efficient matrix products, small enough for its arrays to stay in cache.
 BLOCK_ROWS = 2048
+# Of a sweep: numbers in an array of a block's rows and leaves, and most rows; beyond them NumPy's calls cost little.
+SWEEP_NUMBERS, SWEEP_ROWS = 1 << 16, 4096
+
+
+def block_rows(n_leaves):
+    """Rows in a block of a sweep: more where there are few leaves."""
+    return min(max(SWEEP_NUMBERS // n_leaves, BLOCK_ROWS // 2), SWEEP_ROWS)
 
 
 class Rows(NamedTuple):

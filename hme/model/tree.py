@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from ..numerics.checks import check_int
+from ..numerics.paths import Paths
 
 __all__ = ["Tree"]
 
@@ -214,6 +215,21 @@ class Tree:
                 elif child > 0:
                     paths[m, b] = paths[child].sum(axis=0)
         return paths
+
+    @cached_property
+    def by_level(self):
+        """The tree as the plan of sums along its paths, a `Paths`."""
+        return Paths.of(self.children)
+
+    def side_by_side(self, n):
+        """The same of n such trees, whose nodes and leaves are numbered one tree after the other."""
+        if n not in self._forests:
+            self._forests[n] = self.by_level.times(n)
+        return self._forests[n]
+
+    @cached_property
+    def _forests(self):
+        return {}
 
     @cached_property
     def depth(self):

@@ -181,5 +181,5 @@ def leverages(rows, root):
         if block.beyond is not None:
             wide += linear_scores(block.beyond, columns)
         np.square(wide, out=wide)
-        np.sum(wide.T.reshape(K, S, q, -1), axis=2, out=out[:, :, index])
+        np.sum(wide.T.reshape(K, S, q, len(wide)), axis=2, out=out[:, :, index])
     return out.transpose(2, 0, 1)

@@ -126,9 +126,11 @@ def models_named(columns, n_models):
 
 def runaway(alpha, parameter):
     """What is the case, and what to do, where slopes are very large; `alpha` is the penalty on them."""
-    if alpha == 0:
+    largest = np.max(alpha, initial=0.0)
+    if largest == 0:
         return f"grow without bound, or all but. Use {parameter} > 0"
-    return f"are as large as {parameter} = {alpha:g} lets them grow. Raise it"
+    size = f"{largest:g}" if np.ndim(alpha) == 0 else f"{np.min(alpha):g} to {largest:g}"
+    return f"are as large as {parameter} = {size} lets them grow. Raise it"
 
 
 def diverging_in_words(running, alone, alpha):

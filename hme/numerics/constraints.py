@@ -21,6 +21,7 @@ from .rank import n_independent, rank_of_directions
 __all__ = ["INTERCEPT", "Constraints"]
 
 INTERCEPT = "intercept"
+GUESSES = 4  # bounds that are tried before a search for the right ones
 UNKNOWN = 1e-100  # share of the information about another coefficient that is none
 
 
@@ -154,6 +155,20 @@ class Constraints:
 
     # -- what a family needs -----------------------------------------------------------------------------------------
 
+    def n_parameters(self, coef, center, moment, rank):
+        """Number of free parameters among coefficients (K, T, p) of T outputs.
+
+        `center` (K or 1, T, p) is where a lasso holds them, None without one; of the columns, whose second moments are
+        `moment`, no more than `rank` are independent.
+        """
+        K, T, p = coef.shape
+        own = [None] * T if center is None else list(center.swapaxes(0, 1))
+        if rank < p:
+            return sum(self.n_independent(coef[:, t], moment, own[t]) for t in range(T))
+        if center is None:
+            return T * self.n_free((K, p))
+        return sum(self.n_moved(coef[:, t], own[t]) for t in range(T))
+
     def n_free(self, shape):
         """Number of free parameters among coefficients of shape (K, p)."""
         return self.space(shape[0]).A.shape[2] if self else shape[0] * shape[1]
@@ -179,7 +194,7 @@ class Constraints:
         if not self:
             return solve_psd(system, force[..., None])[..., 0]
         space = self.space(len(coef))
-        reduced = np.einsum("kpq,kpr,krs->qs", space.A, system, space.A, optimize=True)
+        reduced = np.tensordot(space.A, system @ space.A, axes=([0, 1], [0, 1]))
         slope = np.tensordot(space.A, force, axes=([0, 1], [0, 1]))
         if not space.nonnegative.any():
             return space.A @ solve_psd(reduced, slope[:, None])[:, 0]
@@ -201,7 +216,7 @@ class Constraints:
         if not self:
             return target + lasso_minimum(system, force, coef - target, lasso)
         space = self.space(len(coef))
-        reduced = np.einsum("kpq,kpr,krs->qs", space.A, system, space.A, optimize=True)
+        reduced = np.tensordot(space.A, system @ space.A, axes=([0, 1], [0, 1]))
         slope = np.tensordot(space.A, force, axes=([0, 1], [0, 1]))
         distance, origin, up, down = self._distances(coef, target, lasso)
         found = lasso_minimum(reduced[None], slope[None], distance[None], up, down)[0]
@@ -300,9 +315,30 @@ def _bounded_step(system, slope, lower):
     known = np.diagonal(system) > UNKNOWN * np.diagonal(system).max()
     scale = np.sqrt(np.where(known, np.diagonal(system), 1.0))
     inverse = np.where(known, 1.0 / scale, 0.0)
-    values, vectors = np.linalg.eigh(system * inverse * inverse[:, None])
+    scaled = system * inverse * inverse[:, None]
+    step = _guessed_step(scaled, slope * inverse, lower * scale)
+    if step is not None:
+        return step * inverse
+    values, vectors = np.linalg.eigh(scaled)
     kept = values > NULL_EIGENVALUE * values[-1]
     root, vectors = np.sqrt(values[kept]), vectors[:, kept]
     matrix = np.vstack([root[:, None] * vectors.T, np.sqrt(NULL_EIGENVALUE) * np.eye(len(scale))])
     target = np.append(vectors.T @ (slope * inverse) / root, np.zeros(len(scale)))
     return lsq_linear(matrix, target, bounds=(lower * scale, np.inf), method="bvls", tol=1e-14).x * inverse
+
+
+def _guessed_step(system, slope, lower):
+    """The step, if the bounds that it ends on are those that it leaves from or runs into at once; else None."""
+    free = (lower < 0) | (slope > 0)
+    for _ in range(GUESSES):
+        step = np.where(free, 0.0, lower)
+        values, vectors = np.linalg.eigh(system[np.ix_(free, free)])
+        kept = values > NULL_EIGENVALUE * np.max(values, initial=0.0)
+        vectors = vectors[:, kept]
+        pull = vectors.T @ (slope[free] - system[np.ix_(free, ~free)] @ lower[~free])
+        step[free] = vectors @ (pull / (values[kept] + NULL_EIGENVALUE))
+        running, leaving = free & (step < lower), ~free & (slope - system @ step > 0)
+        if not (running | leaving).any():
+            return step
+        free = (free & ~running) | leaving
+    return None

@@ -4,17 +4,23 @@ Shapes: n rows, p design columns, q systems or experts. Arrays of shape (n, K) m
 (Fortran order): K is small and n is large, so reductions over experts then run along contiguous memory.
 """
 
+import threading
+from contextlib import contextmanager
 from functools import cache
 
 import numpy as np
 import scipy.sparse as sp
 
+from .engine import in_use, twinned
+
 __all__ = [
     "clip_spectrum",
+    "column_pairs",
     "extremes",
     "linear_scores",
     "log_normalize",
     "moments",
+    "pairs_shared",
     "rounding_step",
     "solve_psd",
     "upper_triangle",
@@ -27,6 +33,12 @@ __all__ = [
 NULL_EIGENVALUE = 1e-12
 # Values that differ by less than this fraction of their size are equal but for round-off.
 ROUND_OFF = 1e-12
+# Up to so many weights, and a fifth of the columns, Gram matrices are formed one by one.
+FEW_WEIGHTS = 5
+# Most numbers among the products of pairs of columns that are held at a time.
+MOST_PAIRS = 1 << 19
+# Multiplications of a matrix product up to which, and columns up to which OpenBLAS has kernels for small matrices.
+SMALL_PRODUCT, FEW_COLUMNS = 10**6, 16
 
 
 @cache
@@ -35,13 +47,28 @@ def upper_triangle(size, k=0):
     return np.triu_indices(size, k)
 
 
+@cache
+def _places(p):
+    """Where each entry of a symmetric matrix (p, p) stands in its upper triangle, 1-D."""
+    place, upper = np.empty((p, p), dtype=np.intp), upper_triangle(p)
+    place[upper] = place[upper[::-1]] = np.arange(len(upper[0]))
+    return place.ravel()
+
+
 def linear_scores(X, coef):
     """Linear predictors (n, q) of all systems, from X (n, p) and coef (q, p), by one matrix product."""
     if sp.issparse(X):
         return np.asfortranarray(X @ coef.T)
-    return (coef @ X.T).T
+    n, size = X.shape[0], SMALL_PRODUCT // max(coef.size, 1)
+    if not 256 <= size < n:
+        return (coef @ X.T).T
+    scores = np.empty((len(coef), n))
+    for start in range(0, n, size):
+        np.matmul(coef, X.T[:, start : start + size], out=scores[:, start : start + size])
+    return scores.T
 
 
+@twinned
 def log_normalize(log_joint):
     """Bayes' rule on the log scale, in place: log p(y) and responsibilities from log p(k, y).
 
@@ -69,6 +96,48 @@ def log_normalize(log_joint):
         return np.log(total) + top, log_joint
 
 
+class _Pairs(threading.local):
+    """The block whose products of columns are shared in this thread, and the products once they are formed."""
+
+    X, products = None, None
+
+
+_pairs = _Pairs()
+
+
+@contextmanager
+def pairs_shared(X):
+    """Within this context `weighted_gram` of the same array X forms the products of its columns only once.
+
+    Gate and experts that see the same columns each ask for Gram matrices of every block. X must not change meanwhile.
+    """
+    before, _pairs.X, _pairs.products = (_pairs.X, _pairs.products), X, None
+    try:
+        yield
+    finally:
+        _pairs.X, _pairs.products = before
+
+
+@twinned
+def column_pairs(X):
+    """Products of all pairs of columns, (p (p + 1) / 2, n), in the order of `upper_triangle`."""
+    p, columns, stop = X.shape[1], X.T, 0
+    products = np.empty((p * (p + 1) // 2, X.shape[0]))
+    for j in range(p):
+        start, stop = stop, stop + p - j
+        np.multiply(columns[j:], columns[j], out=products[start:stop])
+    return products
+
+
+def _pairs_of(X):
+    """`column_pairs`, which are kept if they are shared."""
+    if _pairs.X is not X:
+        return column_pairs(X)
+    if _pairs.products is None:
+        _pairs.products = column_pairs(X)
+    return _pairs.products
+
+
 def weighted_gram(X, W):
     """Weighted Gram matrices ``X.T @ diag(W[:, k]) @ X`` for all columns k of W at once.
 
@@ -82,32 +151,43 @@ def weighted_gram(X, W):
     ndarray of shape (q, p, p)
     """
     p, q = X.shape[1], W.shape[1]
-    gram = np.empty((q, p, p))
     if sp.issparse(X):
+        gram = np.empty((q, p, p))
         X = X.tocsr()
         transposed, row = X.T.tocsr(), np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
         for k in range(q):
             scaled = sp.csr_matrix((X.data * W[row, k], X.indices, X.indptr), shape=X.shape)
             gram[k] = (transposed @ scaled).toarray()
         return gram
-    columns = X.T
-    if q <= p:
-        scaled = np.empty((p, X.shape[0]))
+    if q <= min(p / 5, FEW_WEIGHTS):
+        gram, scaled = np.empty((q, p, p)), np.empty((p, X.shape[0]))
         for k in range(q):
-            np.multiply(columns, W[:, k], out=scaled)
+            np.multiply(X.T, W[:, k], out=scaled)
             np.matmul(scaled, X, out=gram[k])
         return gram
     # Many weights, few columns: form the p (p + 1) / 2 products of columns once, and apply all weights in one product.
-    products = np.empty((p * (p + 1) // 2, X.shape[0]))
-    stop = 0
-    for j in range(p):
-        start, stop = stop, stop + p - j
-        np.multiply(columns[j:], columns[j], out=products[start:stop])
-    upper = upper_triangle(p)
-    flat = (products @ W).T
-    gram[:, upper[0], upper[1]] = flat
-    gram[:, upper[1], upper[0]] = flat
-    return gram
+    n_pairs = p * (p + 1) // 2
+    flat, most = np.zeros((n_pairs, q)), max(MOST_PAIRS // max(n_pairs, 1), 256)
+    if in_use():  # compiled products cost next to nothing if they stay in cache until they are used
+        most = max(min(most, SMALL_PRODUCT // max(n_pairs * min(q, FEW_COLUMNS), 1)), 256)
+    for start in range(0, X.shape[0], most):
+        index = slice(start, start + most)
+        flat += _small_products(_pairs_of(X[index] if X.shape[0] > most else X), W[index])
+    return np.take(flat.T, _places(p), axis=1).reshape(q, p, p)
+
+
+def _small_products(A, W):
+    """``A @ W`` for A (m, n) and W (n, q) of many rows n, in pieces that BLAS has faster kernels for."""
+    (m, n), q = A.shape, W.shape[1]
+    size = SMALL_PRODUCT // max(m * min(q, FEW_COLUMNS), 1)
+    if size < 256:
+        return A @ W
+    out = np.zeros((m, q))
+    for first in range(0, q, FEW_COLUMNS):
+        columns = slice(first, first + FEW_COLUMNS)
+        for start in range(0, n, size):
+            out[:, columns] += A[:, start : start + size] @ W[start : start + size, columns]
+    return out
 
 
 def weighted_cross(X, R):
@@ -126,7 +206,7 @@ def moments(X, weight):
     if sp.issparse(X):
         mean, std = _sparse_moments(X, weight)
     else:
-        mean, std = X.T @ weight / total, np.empty(X.shape[1])
+        mean, std = np.array([column @ weight for column in X.T]) / total, np.empty(X.shape[1])
         for j in range(X.shape[1]):  # column by column, to avoid a copy of X
             distance = X[:, j] - mean[j]
             shift = weight @ distance / total  # what rounding has left of the mean
@@ -140,8 +220,8 @@ def moments(X, weight):
 def extremes(X):
     """Smallest and largest value of each column of X, dense or sparse, (p,) each."""
     if not sp.issparse(X):
-        return X.min(axis=0), X.max(axis=0)
-    return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
+        return X.min(axis=0).astype(float), X.max(axis=0).astype(float)
+    return tuple(end(axis=0).toarray().ravel().astype(float) for end in (X.min, X.max))
 
 
 def _sparse_moments(X, weight):

@@ -6,14 +6,15 @@ gives to slot c, ``total[:, q]`` its sum over the slots. All functions take and 
 trees or experts.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
+from .engine import twinned
 from .kernels import linear_scores, solve_psd, upper_triangle, weighted_cross, weighted_gram
 from .penalties import lasso_minimum, subgradient, whole
 from .rank import n_independent as independent_of
+from .wide import WideGram, diagonal_of, grams, is_wide
 
 __all__ = [
     "LogitStatistics",
@@ -22,16 +23,22 @@ __all__ = [
     "guarded_step",
     "hessian",
     "log_probability",
+    "log_sigmoids",
+    "log_softmax",
+    "logit_moments",
     "majorised",
+    "majoriser_moments",
     "n_independent",
     "n_moved",
     "newton_step",
     "objective_gradient",
+    "pair_statistics",
     "part_way",
     "proximal",
     "pulls",
     "second_moment",
     "shifted",
+    "softmax_moments",
     "statistics",
     "subgradient_of",
     "typical_spread",
@@ -63,33 +70,85 @@ class LogitStatistics(NamedTuple):
 def log_probability(coef, X, used=None):
     """Log-probabilities (n, Q, C) of the slots; `used` (Q, C) marks the slots that exist (None: all)."""
     Q, C, p = coef.shape
-    # Scores relative to slot 0: this saves one column for each system, which halves the cost of two slots.
+    if C == 2 and (used is None or used.all()):
+        return log_sigmoids(linear_scores(X, coef[:, 1] - coef[:, 0]).T).transpose(2, 1, 0)
+    # Scores relative to slot 0: this saves one column for each system.
     relative = linear_scores(X, (coef[:, 1:] - coef[:, :1]).reshape(Q * (C - 1), p))
     scores = np.zeros((C, Q, X.shape[0]))  # slots and systems first, so that reductions run along contiguous memory
     scores[1:] = relative.T.reshape(Q, C - 1, X.shape[0]).swapaxes(0, 1)
     if used is not None and not used.all():
         scores[~used.T] = -np.inf
-    top = scores.max(axis=0)
-    scores -= top
-    scores -= np.log(np.exp(scores).sum(axis=0))
-    return scores.transpose(2, 1, 0)
+    return log_softmax(scores).transpose(2, 1, 0)
+
+
+@twinned
+def log_softmax(score):
+    """Scores (C, ...) become log-probabilities, in place."""
+    score -= score.max(axis=0)
+    score -= np.log(np.exp(score).sum(axis=0))
+    return score
+
+
+@twinned
+def log_sigmoids(score):
+    """Log-probabilities (2, ...) of two slots, from the scores (...) of the second one relative to the first."""
+    tail = np.abs(score)
+    np.negative(tail, out=tail)
+    np.log1p(np.exp(tail, out=tail), out=tail)
+    out = np.empty((2, *score.shape))
+    np.minimum(np.negative(score, out=out[0]), 0.0, out=out[0])
+    np.minimum(score, 0.0, out=out[1])
+    out -= tail
+    return out
 
 
 def statistics(log_probability, X, target):
     """Statistics from log-probabilities (n, Q, C) at the current coefficients and soft targets (n, Q, C)."""
-    _, Q, C = target.shape
-    total = target.sum(axis=2)
-    probability = np.exp(log_probability)
-    expected = total[:, :, None] * probability
-    gradient = weighted_cross(X, _flat(target - expected)).reshape(Q, C, X.shape[1])
-    if _exact(C, X.shape[1]):
-        pairs = zip(*upper_triangle(C, 1), strict=True)
-        by_pair = [expected[:, :, b].T * probability[:, :, c].T for b, c in pairs]  # along contiguous memory
-        weights = np.stack(by_pair).transpose(2, 1, 0)
+    n, Q, C = target.shape
+    p, mass, log_probability = X.shape[1], target.transpose(2, 1, 0), log_probability.transpose(2, 1, 0)
+    if C == 2:
+        return pair_statistics(X, *logit_moments(np.exp(log_probability[1]), mass))
+    moments = softmax_moments if _exact(C, p) else majoriser_moments
+    moved, weights, total = moments(log_probability, mass)
+    gradient = weighted_cross(X, moved.reshape(C * Q, n).T).reshape(C, Q, p).swapaxes(0, 1)
+    if is_wide(X):
+        curvature = grams(X, weights.swapaxes(0, 1).reshape(-1, n).T, (Q, len(weights)))
     else:
-        weights = expected * _bound_factor(probability)
-    curvature = weighted_gram(X, _flat(weights)).reshape(Q, weights.shape[2], X.shape[1], X.shape[1])
-    return LogitStatistics(total.sum(axis=0), gradient, curvature)
+        curvature = weighted_gram(X, weights.reshape(-1, n).T).reshape(len(weights), Q, p, p).swapaxes(0, 1)
+    return LogitStatistics(total, gradient, curvature)
+
+
+def pair_statistics(X, moved, weights, total):
+    """`statistics` of two slots, from their `logit_moments`."""
+    gradient = weighted_cross(X, moved.T)[:, None]
+    gradient = np.concatenate([-gradient, gradient], axis=1)
+    return LogitStatistics(total, gradient, grams(X, weights.T, (len(weights), 1)))
+
+
+def logit_moments(probability, mass):
+    """`softmax_moments` (Q, n) of two slots: of the second one's probability (Q, n), and the mass (2, Q, n)."""
+    total = mass[0] + mass[1]
+    expected = total * probability
+    return mass[1] - expected, expected * (1.0 - probability), total.sum(axis=1)
+
+
+@twinned
+def softmax_moments(log_probability, mass):
+    """What the mass (C, Q, n) of slots exceeds its expectation by, covariances (pairs, Q, n) times -1, totals (Q,)."""
+    probability, total = np.exp(log_probability), mass.sum(axis=0)
+    expected, pairs = total * probability, list(zip(*upper_triangle(len(mass), 1), strict=True))
+    weights = np.empty((len(pairs), *total.shape))
+    for pair, (b, c) in enumerate(pairs):
+        np.multiply(expected[b], probability[c], out=weights[pair])
+    return np.subtract(mass, expected, out=expected), weights, total.sum(axis=1)
+
+
+def majoriser_moments(log_probability, mass):
+    """`softmax_moments` with the diagonal (C, Q, n) of a bound on the covariances, eq. (logit-majoriser)."""
+    probability, total = np.exp(log_probability), mass.sum(axis=0)
+    expected = total * probability
+    weights = expected * _bound_factor(probability.transpose(2, 1, 0)).transpose(2, 1, 0)
+    return mass - expected, weights, total.sum(axis=1)
 
 
 def _exact(C, p):
@@ -120,13 +179,10 @@ def hessian(curvature, C):
     return full
 
 
-def _flat(a):
-    """Reshape (n, Q, C) or (n, Q) to (n, Q C), preserving Fortran order."""
-    return a.transpose(*range(1, a.ndim), 0).reshape(math.prod(a.shape[1:]), len(a)).T
-
-
 def second_moment(X, weight, block_rows=2048):
     """Weighted second moments (p, p) of the design columns."""
+    if is_wide(X):
+        return grams(X, weight[:, None] / weight.sum(), ())
     total = 0.0
     for start in range(0, X.shape[0], block_rows):
         index = slice(start, start + block_rows)
@@ -145,8 +201,11 @@ def newton_step(coef, stats, penalty, center=0.0, used=None):
     The steps are centred: they sum to zero over the slots.
     """
     Q, C, p = coef.shape
-    gradient, curvature = objective_gradient(coef, stats, penalty, center), _unsettled(stats)
-    if C > 2 and _exact(C, p):
+    gradient, wide = objective_gradient(coef, stats, penalty, center), isinstance(stats.curvature, WideGram)
+    curvature = stats.curvature if wide else _unsettled(stats)
+    if wide:
+        step = curvature.solve(penalty, gradient, 2.0 if C == 2 else 1.0, _settled(stats))
+    elif C > 2 and _exact(C, p):
         system = hessian(curvature, C).reshape(Q, C * p, C * p) + np.diag(np.tile(penalty, C))
         step = solve_psd(system, gradient.reshape(Q, C * p, 1)).reshape(Q, C, p)
     else:
@@ -167,10 +226,18 @@ def _unsettled(stats):
     Such is the intercept of a class that no row of an expert has, once its probability is next to nothing. By the
     rounding of other entries its step would become any number, which then damps the steps of all others.
     """
-    _, C, p = stats.gradient.shape
-    size, least = np.diagonal(stats.curvature, axis1=-2, axis2=-1), SETTLED * stats.total[:, None, None]
-    if (size > least).all():
+    settled = _settled(stats)
+    if settled is None:
         return stats.curvature
+    return stats.curvature * ~(settled[..., :, None] | settled[..., None, :])
+
+
+def _settled(stats):
+    """Which columns of slots, or of pairs of them as in the curvature, have nothing left to gain; None if none has."""
+    _, C, p = stats.gradient.shape
+    size, least = diagonal_of(stats.curvature), SETTLED * stats.total[:, None, None]
+    if (size > least).all():
+        return None
     small = np.abs(stats.gradient) <= least
     if C > 2 and _exact(C, p):  # the pairs of a slot that has settled, so that common shifts stay without curvature
         first, second = upper_triangle(C, 1)
@@ -178,10 +245,8 @@ def _unsettled(stats):
         np.add.at(of_slot, (slice(None), first), size)
         np.add.at(of_slot, (slice(None), second), size)
         settled = small & (of_slot <= least)
-        settled = settled[:, first] | settled[:, second]
-    else:
-        settled = small[:, : size.shape[1]] & (size <= least)
-    return stats.curvature * ~(settled[..., :, None] | settled[..., None, :])
+        return settled[:, first] | settled[:, second]
+    return small[:, : size.shape[1]] & (size <= least)
 
 
 def proximal(coef, stats, penalty, lasso, center=0.0, used=None):
@@ -193,7 +258,10 @@ def proximal(coef, stats, penalty, lasso, center=0.0, used=None):
     Q, C, p = coef.shape
     gradient = objective_gradient(coef, stats, penalty, center)
     z = coef - center
-    if C > 2 and _exact(C, p):
+    if C == 2 and isinstance(stats.curvature, WideGram):
+        new = stats.curvature.lasso(penalty, gradient[:, :1], z[:, :1], lasso, 2.0)
+        new = np.concatenate([new, -new], axis=1)
+    elif C > 2 and _exact(C, p):
         system = _with_shifts(hessian(stats.curvature, C), used).reshape(Q, C * p, C * p)
         system = system + np.diag(np.tile(penalty, C))
         flat = lasso_minimum(system, gradient.reshape(Q, C * p), z.reshape(Q, C * p), np.tile(lasso, C))
@@ -226,6 +294,8 @@ def _with_shifts(system, used=None):
 def majorised(curvature, gradient, z, penalty, lasso):
     """Maximisers (..., p) of the majoriser minus the lasso, slot by slot, over-relaxed, eq. (relaxed-majoriser)."""
     p = z.shape[-1]
+    if isinstance(curvature, WideGram):
+        return curvature.lasso(penalty / RELAXATION, gradient, z, lasso, 1.0 / RELAXATION)
     system = ((curvature + np.diag(penalty)) / RELAXATION).reshape(-1, p, p)
     return lasso_minimum(system, gradient.reshape(-1, p), z.reshape(-1, p), lasso).reshape(z.shape)
 
@@ -297,7 +367,8 @@ def pulls(coef, stats, penalty, lasso, center=0.0):
 
 def typical_spread(step, moment):
     """Root mean square change of a slot's scores by a step, maximum over slots, (Q,), eq. (typical-spread)."""
-    return np.sqrt(np.maximum(np.einsum("qcp,pr,qcr->qc", step, moment, step), 0.0).max(axis=1))
+    product = moment.times(step) if isinstance(moment, WideGram) else step @ moment
+    return np.sqrt(np.maximum((step * product).sum(axis=2), 0.0).max(axis=1))
 
 
 def guarded_step(coef, stats, penalty, center, moment, used=None, lasso=None):

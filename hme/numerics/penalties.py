@@ -8,12 +8,15 @@ from numbers import Real
 
 import numpy as np
 
-from .checks import check_real
+from .checks import check_array, check_real
+from .kernels import NULL_EIGENVALUE
 
 __all__ = [
     "MOST_FITTED",
     "bend",
+    "check_alpha",
     "check_l1_ratio",
+    "degrees",
     "lasso_minimum",
     "light",
     "squares",
@@ -40,6 +43,16 @@ MAX_ROUNDS = 1000
 RELEASED, SETTLED = 0.5, 1e-3
 
 
+def check_alpha(value, design):
+    """Return `value` as a float, or as an array (p,) if it has a strength for each column of the `design`."""
+    if np.ndim(value) == 0:
+        return check_real(value, "alpha")
+    if np.shape(value) != design.scale.shape:
+        given = f"shape {np.shape(value)}"
+        raise ValueError(f"alpha must be one number, or one for each of {len(design.scale)} columns, got {given}.")
+    return check_array(value, "alpha", design.scale.shape, nonnegative=True)
+
+
 def check_l1_ratio(value):
     """Return `value` as a float; it must be a number between 0 and 1."""
     if isinstance(value, Real) and not isinstance(value, bool) and not 0 <= value <= 1:
@@ -49,30 +62,55 @@ def check_l1_ratio(value):
 
 def strengths(alpha, l1_ratio, design):
     """Ridge and lasso strengths (p,) of the design columns, eq. (elastic-net); the lasso is None if it is zero."""
-    check_real(alpha, "alpha")
-    ratio = check_l1_ratio(l1_ratio)
+    alpha, ratio = check_alpha(alpha, design), check_l1_ratio(l1_ratio)
+    if np.ndim(alpha):
+        alpha = np.append(alpha, 0.0)
     ridge = alpha * (1.0 - ratio) * design.penalty_scale
-    return ridge, alpha * ratio * np.sqrt(design.penalty_scale) if alpha * ratio > 0 else None
+    return ridge, alpha * ratio * np.sqrt(design.penalty_scale) if np.max(alpha) * ratio > 0 else None
 
 
 def light(alpha, design, moment, weight):
     """Strength of the penalty of the fit to which slopes are shrunk with strength `alpha`, eq. (light-penalty).
 
-    `moment` (p, p) are the second moments of the design columns, and `weight` is the total weight of the rows.
+    Strengths of columns are at most that of the strongest of them. `moment` (p, p) are the second moments of the design
+    columns, and `weight` is the total weight of the rows.
     """
     unit = design.penalty_scale[:-1]
+    if np.ndim(alpha):
+        return np.minimum(alpha, light(np.max(alpha, initial=0.0), design, moment, weight))
     if alpha <= LIGHT or len(unit) <= MOST_FITTED * weight:
         return min(alpha, LIGHT)
-    mean = moment[-1, :-1]
-    root = 1.0 / np.sqrt(unit)
-    values = np.linalg.eigvalsh(weight * (moment[:-1, :-1] - mean[:, None] * mean) * root * root[:, None])
-    values = np.maximum(values, 0.0)
+    values = np.maximum(_spectrum(unit, moment, weight), 0.0)
     low, high = np.log(LIGHT), np.log(alpha)
     for _ in range(60):
         middle = 0.5 * (low + high)
         enough = (values / (values + np.exp(middle))).sum() <= MOST_FITTED * weight
         low, high = (low, middle) if enough else (middle, high)
     return float(np.exp(high))
+
+
+def _spectrum(unit, moment, weight):
+    """Eigenvalues of the information of all rows on slopes, in units of their penalties.
+
+    Of a wide table its diagonal, whose entries are less different: the fit has fewer degrees of freedom than they say.
+    """
+    if not isinstance(moment, np.ndarray):
+        last = np.eye(1, len(unit) + 1, len(unit))[0]
+        return weight * (moment.diagonal() - moment.times(last) ** 2)[:-1] / unit
+    mean, root = moment[-1, :-1], 1.0 / np.sqrt(unit)
+    return np.linalg.eigvalsh(weight * (moment[:-1, :-1] - mean[:, None] * mean) * root * root[:, None])
+
+
+def degrees(moment, weight, ridge):
+    """Degrees of freedom of a fit with ridge strengths (p,), eq. (degrees); the other arguments as in `light`."""
+    if not isinstance(moment, np.ndarray):  # of a wide table, whose matrices are not formed
+        return float(moment.trace(ridge / weight))
+    scale = np.sqrt(np.diagonal(moment))
+    unit = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+    gram = moment * unit[:, None] * unit
+    values, vectors = np.linalg.eigh(gram + np.diag(ridge / weight * unit**2))
+    kept = values > NULL_EIGENVALUE * values[-1]
+    return float((np.einsum("pq,pr,rq->q", vectors, gram, vectors, optimize=True)[kept] / values[kept]).sum())
 
 
 def squares(z, ridge, lasso=None):

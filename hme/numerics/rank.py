@@ -4,6 +4,7 @@ import numpy as np
 from scipy.linalg.lapack import dpstrf
 
 from .kernels import weighted_gram
+from .wide import WideGram, diagonal_of
 
 __all__ = ["n_aliased", "n_distinct", "n_independent", "rank_of", "rank_of_directions"]
 
@@ -27,10 +28,12 @@ def rank_of(moment):
     >>> rank_of(X.T @ X)
     2
     """
-    diagonal = np.diagonal(moment)
+    diagonal = diagonal_of(moment)
     kept = np.flatnonzero(diagonal > NOTHING * diagonal.max(initial=0.0))
     if not len(kept):
         return 0
+    if isinstance(moment, WideGram):  # of very wide tables no combination is looked for
+        return len(diagonal)
     unit = diagonal[kept] ** -0.5
     return int(dpstrf(moment[np.ix_(kept, kept)] * unit * unit[:, None], tol=ALIASED)[2])
 

@@ -5,7 +5,7 @@ Statistics are summed over rows, blocks and chunks; parameters are selected, con
 
 import numpy as np
 
-__all__ = ["add", "concatenate", "decay", "diagonal", "interpolate", "take"]
+__all__ = ["add", "concatenate", "decay", "divided", "interpolate", "take"]
 
 
 def add(a, b):
@@ -25,9 +25,15 @@ def take(params, index):
     return type(params)(*(u[np.asarray(index)] for u in params))
 
 
-def concatenate(a, b):
-    """Parameters of the experts of `a` followed by those of `b`."""
-    return type(a)(*(np.concatenate([u, v]) for u, v in zip(a, b, strict=True)))
+def concatenate(*params):
+    """Parameters of the experts of the first, followed by those of the second, ..."""
+    return type(params[0])(*map(np.concatenate, zip(*params, strict=True)))
+
+
+def divided(params, n):
+    """The inverse of `concatenate`: a list of the parameters of `n` models with equally many experts each."""
+    parts = zip(*(u.reshape(n, len(u) // n, *u.shape[1:]) for u in params), strict=True)
+    return [type(params)(*part) for part in parts]
 
 
 def interpolate(a, b, step, scales=()):
@@ -44,8 +50,3 @@ def interpolate(a, b, step, scales=()):
         return u + step * np.subtract(v, u, out=np.zeros_like(u), where=u != v)
 
     return type(a)(*(between(name, u, v) for name, u, v in zip(a._fields, a, b, strict=True)))
-
-
-def diagonal(gram):
-    """Sum (p,) of the diagonals of matrices (..., p, p): their total information on each column."""
-    return np.einsum("...jj->...j", gram).reshape(-1, gram.shape[-1]).sum(axis=0)

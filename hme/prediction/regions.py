@@ -5,6 +5,7 @@ import numpy as np
 from ..distributions import join
 from .blocks import BLOCK, cdf_of, pdf_of
 from .counts import CountRegions
+from .flat import flat_regions, merged
 from .levels import Curve, distinct, edges_at, level_edges, turning_points
 from .quantiles import ULPS
 
@@ -79,7 +80,7 @@ class Regions(CountRegions):
         for i in range(len(self)):
             if seeking[i]:
                 points = atoms[masses[i] > 0]
-                regions[i] = _merged(np.concatenate([regions[i], np.stack([points, points], axis=1)]))
+                regions[i] = merged(np.concatenate([regions[i], np.stack([points, points], axis=1)]))
             else:
                 regions[i] = _points_region(atoms, masses[i], coverage)
         return regions
@@ -100,6 +101,8 @@ class Regions(CountRegions):
 
         Where the density is flat at the level there are many of them, and as much of the flat parts is taken as needed.
         """
+        if self.components.flat:
+            return flat_regions(*self.components.support(), self.weights, wanted)
         found = level_edges(self._curve(), self._log_density, self._below, wanted)
         regions = found.edges.intervals(len(self))
         if len(found.flat):
@@ -124,7 +127,7 @@ class Regions(CountRegions):
             for level in (found.low - LEVEL_STEP, found.high + LEVEL_STEP)
         )
         for i, row in enumerate(rows):
-            regions[row] = _merged(some[i]._with_flat_parts(inner[i], outer[i], wanted[row]))
+            regions[row] = merged(some[i]._with_flat_parts(inner[i], outer[i], wanted[row]))
         return regions
 
     def _with_flat_parts(self, inner, outer, wanted):
@@ -165,15 +168,3 @@ def _difference(outer, inner):
         out.append((low, high))
     out = np.reshape(out, (-1, 2))
     return out[out[:, 1] > out[:, 0]]
-
-
-def _merged(region):
-    """Intervals in order, those that touch put together."""
-    region = region[np.argsort(region[:, 0], kind="stable")]
-    out = [region[0]]
-    for low, high in region[1:]:
-        if low <= out[-1][1]:
-            out[-1] = np.array([out[-1][0], max(out[-1][1], high)])
-        else:
-            out.append(np.array([low, high]))
-    return np.array(out)

@@ -93,8 +93,8 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
         """Names of these columns, from those of the models."""
 
     @abstractmethod
-    def _experts(self, candidate, level):
-        """The experts of a `Candidate`, on columns as a `LevelOne` calls them."""
+    def _experts(self, candidate, level, table, y, weight):
+        """The experts of a `Candidate` for these rows, on columns as a `LevelOne` calls them."""
 
     @abstractmethod
     def _scores(self, fitted, table, y):
@@ -150,8 +150,9 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
         seed = 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
         level, columns = LevelOne.fit(self.gate_features, sources.table, self._input_names())
         folds = folds_of(None if prefit else self.cv, sources, columns, groups, kept)
+        searched = {}
         if models is None:
-            models = default_models(sources, folds, seed)
+            models, searched = default_models(sources, folds, seed)
         first = (
             of_fitted(models, sources)
             if prefit
@@ -168,7 +169,8 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
         self.estimators_, self.names_, self._seed = first.models, names, seed
         rows = np.flatnonzero(kept)
         self.folds_ = [(rows[train], rows[test]) for train, test in folds]
-        self.seconds_ = dict(zip(names, first.seconds.tolist(), strict=True))
+        spent = zip(names, first.seconds.tolist(), strict=True)
+        self.seconds_ = {name: seconds + searched.get(name, 0.0) for name, seconds in spent}
         self.named_estimators_ = Bunch(**dict(zip(names, first.models, strict=True)))
         self.named_estimators_.update({name: "drop" for name, _ in self._pairs() if name not in names})
         self.cross_fitted_predictions_ = np.full((len(kept), *first.predictions.shape[1:]), np.nan)
@@ -179,24 +181,24 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
     def _fit_final(self, problem, names, seed):
         """Choose and fit the mixture over the models; what the user's mixture warns of."""
         if self.final_estimator is not None:
-            self.choice_, final = None, self._given_final(self.level_one_, seed)
+            self.choice_, final = None, self._given_final(*problem.seen, level=self.level_one_, seed=seed)
         else:
             with quiet():
                 self.choice_ = choose(
                     problem, partial(self._mixture, level=self.level_one_, seed=seed), self._scores, len(names) > 1
                 )
-            final = self._mixture(self.choice_.chosen, self.level_one_, seed)
+            final = self._mixture(self.choice_.chosen, *problem.seen, level=self.level_one_, seed=seed)
         with quiet() as caught:
-            self.final_estimator_ = final.fit(problem.table, problem.y, problem.weight)
+            self.final_estimator_ = final.fit(*problem.seen)
         # What a mixture that was chosen here warns of has been counted by its log score.
         return caught if self.final_estimator is not None else []
 
-    def _mixture(self, candidate, level, seed):
-        """The mixture of a `Candidate`, not fitted."""
+    def _mixture(self, candidate, table, y, weight, *, level, seed):
+        """The mixture of a `Candidate` for these rows, not fitted."""
         experts, gates = level.sides
         return self.mixtures(
             depth=candidate.depth,
-            expert=self._experts(candidate, level),
+            expert=self._experts(candidate, level, table, y, weight),
             gate=SoftmaxGate(alpha=GATE_ALPHA),
             expert_features=experts,
             gate_features=gates,
@@ -206,14 +208,14 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
             random_state=seed,
         )
 
-    def _given_final(self, level, seed):
-        """The mixture that the user has given, not fitted, with columns as a `LevelOne` says."""
+    def _given_final(self, table, y, weight, *, level, seed):
+        """The mixture that the user has given for these rows, not fitted, with columns as a `LevelOne` says."""
         if not isinstance(self.final_estimator, self.mixtures):
             raise TypeError(f"final_estimator = {self.final_estimator!r} must be None or an {self.mixtures.__name__}.")
         final = clone(self.final_estimator)
         experts, gates = level.sides
         unset = {"expert_features": experts, "gate_features": gates, "random_state": seed}
-        unset["expert"] = self._experts(Candidate(1, 1), level)
+        unset["expert"] = self._experts(Candidate(1, 1), level, table, y, weight)
         return final.set_params(**{name: value for name, value in unset.items() if getattr(final, name) is None})
 
     def _input_names(self):

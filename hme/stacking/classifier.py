@@ -72,7 +72,7 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     level_one_ : LevelOne
         How the table of `final_estimator_` is made.
     seconds_ : dict of float
-        CPU seconds of each model's fits.
+        CPU seconds of each model's fits; of the default boosting with the search for its settings.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X has string column names.
@@ -124,7 +124,7 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     def _column_names(self, names):
         return [f"{name}: {label}" for name in names for label in self.classes_]
 
-    def _experts(self, candidate, level):
+    def _experts(self, candidate, level, table, y, weight):
         alpha = ALPHA[candidate.freedom]
         if level.passthrough and self.positive:
             raise ValueError(

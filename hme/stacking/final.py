@@ -81,6 +81,11 @@ class Problem(NamedTuple):
         table = level.join(predicted[rows], columns[rows])
         return cls(rows, table, y[rows], weight[rows], folds, measure)
 
+    @property
+    def seen(self):
+        """Table, y and weights."""
+        return self.table, self.y, self.weight
+
     def deepest(self):
         """Levels of the largest trees that have `ROWS` different rows for every leaf, at most `DEEPEST`."""
         codes = np.unique(self.y, return_inverse=True)[1]
@@ -168,7 +173,7 @@ def choose(problem, make, score, several):
     ----------
     problem : Problem
     make : callable
-        The mixture of a candidate, not fitted.
+        The mixture of a candidate for rows of the table, y and weight, not fitted.
     score : callable
         Log scores (n,) and losses (n,) of a fitted mixture, for rows of the table and y.
     several : bool
@@ -211,7 +216,8 @@ def held_out(problem, make, score, candidate):
     """What a candidate reaches on rows that it has not seen, a `Scored`; arguments as for `choose`."""
     log_scores, losses, weights = [], [], []
     for train, test in problem.searched():
-        fitted = make(candidate).fit_for_search(problem.table[train], problem.y[train], problem.weight[train])
+        rows = problem.table[train], problem.y[train], problem.weight[train]
+        fitted = make(candidate, *rows).fit_for_search(*rows)
         gained, lost = score(fitted, problem.table[test], problem.y[test])
         log_scores.append(gained)
         losses.append(lost)

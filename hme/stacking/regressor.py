@@ -13,13 +13,14 @@ from ..numerics.checks import check_int
 from ..prediction import PredictiveDistribution
 from ..scoring.cells import cells_of, log_scores
 from .base import BaseStacking
+from .spread import spreads
 
 __all__ = ["HMEStackingRegressor"]
 
 LEAST_DF = 2.5  # of Student noise in the predictive density
 FASTEST = 0.5  # power of the number of rows with which errors of models fall, at most
 
-ALPHA = 30.0, 30.0, 3.0  # shrinkage of the experts towards one stack, by their freedom
+ALPHA = 30.0, 300.0, 30.0  # shrinkage of the experts towards one stack, by their freedom
 THROUGH = 10.0  # times as much with columns of X beside the predictions
 
 
@@ -81,7 +82,7 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
     level_one_ : LevelOne
         How the table of `final_estimator_` is made.
     seconds_ : dict of float
-        CPU seconds of each model's fits.
+        CPU seconds of each model's fits; of the default boosting with the search for its settings.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X has string column names.
@@ -141,10 +142,14 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
     def _column_names(self, names):
         return names
 
-    def _experts(self, candidate, level):
+    def _experts(self, candidate, level, table, y, weight):
+        alpha, models = ALPHA[candidate.freedom] * (THROUGH if level.passthrough else 1.0), len(level.predicted)
+        if candidate.freedom:
+            spread = spreads(table[:, :models], y, weight, self.positive)
+            alpha = alpha * np.append(spread, np.ones(len(level.names) * level.passthrough))
         seen = [*level.predicted, *(level.names if level.passthrough else [])]
         return (StudentExpert if candidate.heavy else LinearExpert)(
-            alpha=ALPHA[candidate.freedom] * (THROUGH if level.passthrough else 1.0),
+            alpha=alpha,
             shrink_to="global",
             nonnegative=level.predicted if self.positive else False,
             shared_coef=[*seen, "intercept"] if candidate.depth and candidate.freedom == 0 else None,

@@ -75,6 +75,7 @@ def _without(stack, table, y, weight, name):
     columns = stack._columns_of(stack.cross_fitted_predictions_[:, kept])
     problem = Problem.of(level, columns, level.columns(table), y, weight, stack.folds_, stack.measure)
     if stack.choice_ is None:  # the user's mixture, whatever the candidate
-        return held_out(problem, lambda candidate: stack._given_final(level, stack._seed), stack._scores, None)
+        given = partial(stack._given_final, level=level, seed=stack._seed)
+        return held_out(problem, lambda _, *rows: given(*rows), stack._scores, None)
     make = partial(stack._mixture, level=level, seed=stack._seed)
     return held_out(problem, make, stack._scores, stack.choice_.chosen)

@@ -15,6 +15,7 @@ import hme.__main__ as command
 from hme import HMERegressor, HMETransformer
 from hme.diagnosis import restart_report
 from hme.fitting import racing, restarts, starts
+from hme.model import bank
 
 X = np.random.default_rng(0).normal(size=(120, 2))
 Y = np.abs(X[:, 0])
@@ -65,11 +66,25 @@ def test_a_start_that_is_being_drawn(monkeypatch):
         raise KeyboardInterrupt
 
     model = HMERegressor(n_experts=2, start="model_tree", n_init=4, n_finalists=None, max_iter=3)
+    model.set_params(callback=lambda *sweep: False)  # its starts run one after the other
     with pytest.warns(ConvergenceWarning, match="interrupted before the first sweep in start 3 of 4"):
         model.fit(X, Y)
     assert len(drawn) == 1 and len(model.restarts_) == 2 and model.stop_reason_ == "interrupted"
     with pytest.raises(KeyboardInterrupt):  # before any start has parameters
         HMERegressor(n_experts=2, n_init=4, start="directions").fit(X, Y)
+
+
+@pytest.mark.parametrize("n_finalists", [None, 2])
+def test_starts_side_by_side(monkeypatch, n_finalists):
+    model = HMERegressor(n_experts=2, start="model_tree", n_init=4, n_finalists=n_finalists)
+    press_in(monkeypatch, bank.Bank, "e_step", 6)
+    with pytest.warns(ConvergenceWarning, match="interrupted in starts 1 to 4 of 4, after 5 sweep"):
+        model.fit(X, Y)
+    assert [one.reason for one in model.restarts_] == ["interrupted"] * 4 and model.stop_reason_ == "interrupted"
+    assert model.lower_bounds_[-1] == max(one.objective for one in model.restarts_)
+    press_in(monkeypatch, bank.Bank, "e_step", 1)
+    with pytest.raises(KeyboardInterrupt):  # before any start has parameters
+        model.fit(X, Y)
 
 
 def test_in_the_second_round_of_a_race(monkeypatch):

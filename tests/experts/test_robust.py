@@ -496,3 +496,20 @@ def test_laplace_noise_of_an_expert_without_rows_is_a_number():
     zero, one = np.zeros((2, 1)), np.ones((2, 1))
     inverse = solve_scale(zero, zero, np.array([[0.0], [1e100]]), zero, 1e-4 * one, 1e8 * one)
     assert np.isfinite(inverse).all() and (inverse > 0).all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_many_columns_are_not_taken_for_heavy_tails():
+    """Rows that many coefficients meet exactly leave a needle with heavy tails, unless the tails are bounded."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 30))
+    y = X[:, 0] + 0.3 * rng.standard_t(4.0, size=400)
+    train, new = slice(90), slice(90, 400)
+    guarded = HMERegressor(depth=0, expert=StudentExpert()).fit(X[train], y[train])
+    free = HMERegressor(depth=0, expert=StudentExpert(variance_prior=None), max_iter=40).fit(X[train], y[train])
+    least = 8.0 * 31 / (90 - 31)
+    assert least * 0.98 < guarded.experts_.df[0] < least and "lower bound, 4.1" in guarded.boundary_[0]
+    assert free.experts_.df[0] < 1.0
+    known = HMERegressor(depth=0, expert=StudentExpert(df=4.0)).fit(X[train], y[train])
+    score, score_free, best = (m.predict_dist(X[new]).logpdf(y[new]).mean() for m in (guarded, free, known))
+    assert score > best - 0.1 and score > score_free + 0.3

@@ -19,6 +19,8 @@ from hme.experts import (
     PoissonExpert,
     StudentExpert,
 )
+from hme.gates import SoftmaxGate
+from hme.path import alpha_path
 
 STRONG = 1e7
 FAMILIES = [
@@ -116,3 +118,55 @@ def test_strength_zero_and_collinear_or_many_columns_are_safe():
     wide = rng.normal(size=(40, 120))
     strong = HMERegressor(depth=0, expert=LinearExpert(alpha=100.0)).fit(wide, wide[:, 0])
     assert np.isfinite(strong.predict(rng.normal(size=(5, 120)))).all()
+
+
+# -- a strength for each column --------------------------------------------------------------------------------------
+
+
+def _by_column(family, kind):
+    """Slopes (..., p) of experts with one strength, with the same for each column, and with one that is strong."""
+    rows = rows_of(kind)
+    found = []
+    for alpha in (2.0, [2.0] * 3, [2.0, STRONG, 0.0]):
+        bound, params = fit_once(family(alpha=alpha, shrink_to="zero"), rows, make_resp(rows))
+        found.append(bound.steps(params, rows, make_resp(rows), 20).coef[..., :-1])
+    return found
+
+
+@pytest.mark.parametrize("family, kind", few([(LinearExpert, "regression"), (LogisticExpert, "four classes")], 2))
+def test_a_strength_for_each_column(family, kind):
+    one, same, strong = _by_column(family, kind)
+    np.testing.assert_array_equal(same, one)
+    assert np.abs(strong[..., 1]).max() < 1e-3 < np.abs(one[..., 1]).max()
+    assert (np.abs(strong[..., 2]) > np.abs(one[..., 2])).any()
+
+
+def test_strengths_by_column_are_light_in_the_pooled_fit():
+    rows = make_rows("regression")
+    strengths = np.array([0.0, 0.05, 5.0])
+    center = LinearExpert(alpha=strengths).bind(rows, DESIGN).center_
+    gram = (rows.X.T * rows.weight) @ rows.X + np.diag([0.0, 0.05, 0.1, 0.0])
+    np.testing.assert_allclose(center[0, 0], np.linalg.solve(gram, (rows.X.T * rows.weight) @ rows.y[:, 0]))
+
+
+def test_a_strength_for_each_column_of_a_gate():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    y = np.where(X.sum(axis=1) > 0, 2.0, -2.0) + 0.1 * rng.normal(size=200)
+    gates = [SoftmaxGate(alpha=alpha) for alpha in (1.0, [1.0, 1.0], [1.0, STRONG])]
+    one, same, strong = (HMERegressor(n_experts=2, gate=gate).fit(X, y).gate_.coef for gate in gates)
+    np.testing.assert_array_equal(same, one)
+    assert np.abs(strong[..., 1]).max() < 1e-3 < np.abs(one[..., 1]).max()
+
+
+@pytest.mark.parametrize("alpha", [[1.0], [1.0, -1.0], [[1.0, 1.0]] * 2, [1.0, np.nan]])
+def test_strengths_that_are_none(alpha):
+    X, y = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30.0)
+    with pytest.raises(ValueError, match="expert__alpha must be"):
+        HMERegressor(depth=1, expert=LinearExpert(alpha=alpha)).fit(X, y)
+
+
+def test_a_path_goes_along_one_strength():
+    X, y = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30.0)
+    with pytest.raises(ValueError, match="alpha_path needs one expert__alpha"):
+        alpha_path(HMERegressor(depth=1, expert=LinearExpert(alpha=[1.0, 2.0], l1_ratio=1.0)), X, y)

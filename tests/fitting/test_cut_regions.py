@@ -3,6 +3,7 @@
 import numpy as np
 
 from hme import HMERegressor
+from hme.fitting.regions import Region
 from hme.numerics.quantiles import quantiles
 
 LEVELS = np.linspace(0.1, 0.9, 9)
@@ -35,3 +36,13 @@ def test_weights_that_differ_by_rounding_give_the_same_fit():
     for seed in range(8):
         weight = 1.0 + 1e-14 * np.random.default_rng(seed).uniform(-1.0, 1.0, size=30)
         np.testing.assert_allclose(model.fit(X, y, weight).log_likelihood(X, y), expected, rtol=1e-9)
+
+
+def test_regions_of_equal_scores_are_cut_alike_in_other_units():
+    score, weight = np.array([1.0, 3.0, 3.0, 3.0, 8.0]), np.array([0.1, 0.2, 0.3, 0.7, 0.1])
+    inside = np.array([1, 2, 3])  # equal, though their weighted mean is not quite the same number
+    expected = Region(inside, np.zeros(5)).cut(score, 3.0, weight)[0].log_soft
+    assert expected[0] > np.log(0.6) and expected[-1] < np.log(0.4)
+    for unit in (1e-9, 512.0):
+        changed = Region(inside, np.zeros(5)).cut(score * unit, 3.0 * unit, weight)[0].log_soft
+        np.testing.assert_allclose(changed, expected, rtol=1e-9)

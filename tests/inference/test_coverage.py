@@ -1,4 +1,4 @@
-"""Intervals hold what they promise: a short run of `benchmarks/coverage.py`."""
+"""Intervals hold what they promise: a short run of `benchmarks/interval_coverage.py`."""
 
 import importlib.util
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "coverage.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "interval_coverage.py"
 
 
 def load_script():

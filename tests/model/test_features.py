@@ -382,3 +382,13 @@ def test_other_names_in_text():
     model = regressor(expert_features=["dose"], gate_features=["age"]).fit(TABLE, Y)
     text = export_text(model, feature_names=["A", "B", "C"])
     assert "gate 0: A " in text and " B" in text and "dose" not in text
+
+
+def test_floating_point_inside_a_transformer_is_no_warning():
+    """What it returns counts; scikit-learn's scaler takes the root of variances that rounding made negative."""
+    X = np.column_stack([np.linspace(-1.0, 1.0, 41), np.full(41, 1e-8)])
+    logs = FunctionTransformer(lambda X: np.where(X > 0, np.log(X), 0.0))
+    made = Features.fit(logs, X, ["a", "b"], np.ones(41), "expert_features")
+    assert np.isfinite(made.transform(X)).all()
+    with pytest.raises(ValueError, match="expert_features"):
+        Features.fit(FunctionTransformer(np.log), X, ["a", "b"], np.ones(41), "expert_features")

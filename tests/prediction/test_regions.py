@@ -63,6 +63,12 @@ def test_regions_of_mixtures_at_random(kind):
             assert np.diff(region, axis=1).sum() <= np.diff(tails[i])[0] * (1 + 1e-7)
 
 
+def test_stairs_are_taken_from_the_top():
+    one = dist(d.Uniform(np.array([[2.0, 1.5]]), np.array([[4.0, 1.0]])), np.array([[0.5, 0.5]]))
+    for coverage, expected in ((0.3, [[1.26, 1.74]]), (0.7, [[1.0, 2.6]]), (0.9, [[0.8, 4.0]])):
+        np.testing.assert_allclose(one.interval(coverage, method="highest_density")[0], expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", DENSITIES)
 def test_no_point_is_above_the_mode(name):
     both = dist(DENSITIES[name])

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from hme import HMEClassifier, HMERegressor, HMEStackingClassifier, HMEStackingRegressor, export_text, scoring
-from hme.experts import StudentExpert
+from hme.experts import LinearExpert, StudentExpert
 from hme.stacking import final
 from hme.stacking.preparation import preparation
 
@@ -227,7 +227,8 @@ def test_sparse_rows_of_a_classifier():
     assert classifier([("logistic", LogisticRegression())]).fit(table, c).score(table, c) > 0.8
 
 
-def test_outputs_as_frames_change_nothing(fitted):
+def test_outputs_as_frames_change_nothing():
+    fitted = regressor().fit(X, y)
     with config_context(transform_output="pandas"):
         stack = regressor().fit(X, y)
         assert list(stack.transform(X[:1]).columns) == ["ridge", "tree"]
@@ -334,15 +335,15 @@ def test_choice_prints_and_travels():
     np.testing.assert_array_equal(again.predict(X), stack.predict(X))
 
 
-def test_jobs_and_seeds_change_nothing(fitted):
+def test_jobs_and_seeds_change_nothing():
     again = regressor(random_state=0).fit(X, y)
     np.testing.assert_array_equal(again.predict(X), regressor(random_state=0).fit(X, y).predict(X))
-    np.testing.assert_allclose(fitted.predict(X), again.predict(X))
+    np.testing.assert_allclose(regressor().fit(X, y).predict(X), again.predict(X))
 
 
 @pytest.mark.slow
-def test_several_jobs(fitted):
-    np.testing.assert_array_equal(regressor(n_jobs=2).fit(X, y).predict(X), fitted.predict(X))
+def test_several_jobs():
+    np.testing.assert_array_equal(regressor(n_jobs=2).fit(X, y).predict(X), regressor().fit(X, y).predict(X))
 
 
 def test_new_rows_have_a_mean_and_a_variance_under_heavy_tails():
@@ -361,7 +362,8 @@ def test_ablation_is_of_the_mixture_that_was_given():
     y = np.abs(X[:, 0]) + 0.1 * rng.standard_normal(120)
     models = [("line", LinearRegression()), ("tree", DecisionTreeRegressor(max_leaf_nodes=3, random_state=0))]
     for depth in (0, 1):
-        stack = HMEStackingRegressor(models, HMERegressor(depth=depth, max_iter=5)).fit(X, y)
+        given = HMERegressor(depth=depth, expert=LinearExpert(alpha=3.0, nonnegative=True), max_iter=5)
+        stack = HMEStackingRegressor(models, given).fit(X, y)
         folds = stack.folds_
         expected = []
         for train, test in folds:

@@ -13,6 +13,8 @@ import numpy as np
 from ...distributions import Independent
 from ...model.reports import named
 from ...model.traits import Traits
+from ...model.uncertainty import inflation_of
+from ...model.wording import linear_text
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced, joined, log_scalars, ridge_derivatives
 from ...numerics.links import LINKS
@@ -161,6 +163,10 @@ class Response(ABC):
             size = np.abs(rows.weight @ eta) / rows.weight.sum() if self.link == "inverse" else 1.0
             bound.spread_ = np.minimum(np.sqrt(total_variance(eta, rows.weight)) / size, 1.0)
         return bound
+
+    def guarded(self, expert, rows):
+        """The response with bounds on its scalars that depend on the coefficients of `expert`, which is bound."""
+        return self
 
     def bind_pooled(self, pooled, residual):
         """The response bound to the pooled fit: settings relative to that fit become numbers.
@@ -326,12 +332,28 @@ class Response(ABC):
             yield common(stats.sums[..., 3 * number : 3 * number + 3], scalar.shared).transpose(2, 0, 1)
 
     def gradient(self, params, stats, ridge, square=None):
-        """Derivatives of Q with respect to the logarithms of the scalars, 1-D; zero where a bound is active."""
+        """Derivatives of Q with respect to the logarithms of the scalars, 1-D; zero where a bound is active.
+
+        They come scalar by scalar, (K, T) each.
+        """
         parts = [
             free_slope(getattr(params, scalar.name), slope, scalar).ravel()
             for scalar, (slope, _, _) in zip(self.scalars, self._sums(stats), strict=True)
         ]
         return np.concatenate([np.zeros(0), *parts])
+
+    @property
+    def separate(self):
+        """Whether the scalars of an expert depend on no other expert."""
+        return not (self.full or any(scalar.shared for scalar in self.scalars))
+
+    def factor(self, weight, used, scale):
+        """Factors (K, T or 1) on the scales for the degrees of freedom `used`, eq. (predictive)."""
+        factor = np.ones_like(scale)
+        if self.scalars:
+            shared = any(scalar.shared for scalar in self.scalars)
+            factor = inflation_of(weight, np.broadcast_to(used, scale.shape), scale, shared)
+        return factor.mean(axis=1, keepdims=True) if self.full else factor
 
     def held(self, params):
         """Parameters with scalars moved into their bounds."""
@@ -339,7 +361,7 @@ class Response(ABC):
         return params._replace(**inside)
 
     def log_prior(self, params):
-        """Log-density of the priors on the scalars."""
+        """Log-density of the priors on the scalars, (K,), or (1,) where they are shared; 0.0 if there is none."""
         return 0.0
 
     def measured(self, ridge, params):
@@ -404,6 +426,18 @@ class Response(ABC):
         """The scalars of one expert of a report, as text."""
         values = dict(zip(self.Params._fields[1:], scalars, strict=True))
         return ",  ".join(f"{scalar.name} {numbers(values[scalar.name])}" for scalar in self.scalars)
+
+    def equations(self, report, feature_names, target):
+        """One line of text for each expert of a report in the columns of that name."""
+        lines = []
+        for coef, intercept, *scalars in zip(*report, strict=True):
+            if np.ndim(intercept):
+                line = f"{len(intercept)} linear outputs"
+            else:
+                line = f"{self.left_side(target)} = {linear_text(intercept, coef, feature_names)}"
+            described = self.describe(*scalars)
+            lines.append(f"{line},  {described}" if described else line)
+        return lines
 
     def left_side(self, target):
         """The left-hand side of the equation of the linear predictor, as text."""

@@ -9,6 +9,7 @@ from ...distributions.counts import log_positive_mass, truncated
 from ...model.traits import Traits
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import differenced
+from ...numerics.wide import diagonal_of
 from .base import Response
 from .dispersed import GLMParams, GLMReport
 from .sums import Working
@@ -174,7 +175,7 @@ class CountResponse(Response):
 
     def one_sided(self, stats):
         # For small means, gradient plus information of the intercept is the number of events, beyond one if truncated.
-        events = stats.cross[:, 0, -1] + stats.gram[:, 0, -1, -1]
+        events = stats.cross[:, 0, -1] + diagonal_of(stats.gram)[:, 0, -1]
         return (events < FEW) & (stats.weight > 1.0)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...distributions import MultivariateNormal, Normal
-from ...distributions.normal import log_density
+from ...distributions.normal import gaussian_log_density
 from ...model.traits import Traits
 from ...numerics.checks import check_choice
 from ...numerics.coordinates import (
@@ -123,7 +123,7 @@ class GaussianNoise(Response):
         return -0.5 * (square / params.variance + np.log(2.0 * np.pi * params.variance))
 
     def log_prob(self, y, eta, params, rows):
-        return log_density(np.subtract(eta, y, out=eta), params.variance)  # eta is not needed again: reuse its memory
+        return gaussian_log_density(y, eta, params.variance)  # eta is not needed again
 
     def distribution(self, eta, params, rows):
         return Normal(eta, np.sqrt(params.variance))

@@ -122,7 +122,7 @@ class Numbers(Answers):
         return self.response.joint(self._eta(rows, prediction), params, rows)
 
     def log_prior(self, params):
-        return self.response.log_prior(params)
+        return np.sum(self.response.log_prior(params))
 
     def n_parameters(self, params):
         return self.response.n_parameters(params)

@@ -4,12 +4,14 @@ import numpy as np
 
 from ...numerics import penalties, statistics
 from ...numerics.kernels import linear_scores, solve_psd
+from ...numerics.wide import WideGram, times
 from .arrays import own_targets
 from .sums import Working, summed
 
 __all__ = ["pooled_fit"]
 
 STEPS, TOL = 100, 1e-13  # limit and relative tolerance of the iterations if the fit has no closed form
+PRECISE = 1e-10  # of the fit of a wide table
 
 
 def pooled_fit(rows, penalty, lasso=None, scaled=True, full=False, constraints=None):
@@ -23,14 +25,12 @@ def pooled_fit(rows, penalty, lasso=None, scaled=True, full=False, constraints=N
     coef = np.zeros((1, y.shape[1], rows.X.shape[1]))
     coef[0, :, -1] = rows.weight @ y / total
     for _ in range(2):  # the second round removes the round-off error of the first
-        stats = _sums(rows, coef)
-        force = stats.cross - penalty * coef
-        step = solve_psd(stats.gram[:, 0] + np.diag(penalty), np.swapaxes(force, 1, 2))
-        coef = coef + np.swapaxes(step, 1, 2)
+        stats = _sums(rows, coef, constraints)
+        coef = coef + _solved(stats.gram, penalty, stats.cross - penalty * coef)
     if constraints:
         coef = np.stack([constraints.feasible(coef[:, t]) for t in range(coef.shape[1])], axis=1)
     if lasso is not None or not scaled or constraints:
-        coef = _penalised(coef, _sums(rows, coef), penalty, lasso, scaled, constraints)
+        coef = _penalised(coef, _sums(rows, coef, constraints), penalty, lasso, scaled, constraints)
     square = 0.0
     for _, block in rows.blocks():
         residual = own_targets(block) - linear_scores(block.X, coef[0])
@@ -38,28 +38,37 @@ def pooled_fit(rows, penalty, lasso=None, scaled=True, full=False, constraints=N
     return coef, square / total
 
 
-def _sums(rows, coef):
+def _solved(gram, ridge, force):
+    """Steps (1, T, p) to the maximum of a quadratic model, whose matrix is the same for all outputs."""
+    if isinstance(gram, WideGram):
+        return gram.solve(ridge, force, precision=PRECISE)
+    return np.swapaxes(solve_psd(gram[:, 0] + np.diag(ridge), np.swapaxes(force, 1, 2)), 1, 2)
+
+
+def _sums(rows, coef, constraints):
     """Statistics of the residuals at the coefficients, summed over all rows."""
     stats = None
     for _, block in rows.blocks():
         residual = (own_targets(block) - linear_scores(block.X, coef[0]))[:, None]
-        stats = statistics.add(stats, summed(block.X, block.weight[:, None], Working(residual, square=residual**2)))
+        working = Working(residual, square=residual**2)
+        stats = statistics.add(stats, summed(block.X, block.weight[:, None], working, bool(constraints)))
     return stats
 
 
 def _penalised(start, stats, penalty, lasso, scaled, constraints):
     """The fit that has no closed form, by iteration from statistics at the feasible coefficients `start`."""
-    gram, coef, unit = stats.gram[:, 0], start[0], np.ones((start.shape[1], 1))
+    coef, unit = start[0], np.ones((start.shape[1], 1))
     for _ in range(STEPS):
         shift = coef - start[0]
+        product = times(stats.gram, shift[None])[0]
         if not scaled:
-            fitted = (shift * (shift @ gram[0] - 2.0 * stats.cross[0])).sum(axis=1)
+            fitted = (shift * (product - 2.0 * stats.cross[0])).sum(axis=1)
             unit = np.maximum(stats.square[0] + fitted, 0.0)[:, None] / stats.weight
-        systems = gram + unit[..., None] * np.diag(penalty)
-        force = stats.cross[0] - shift @ gram[0] - unit * penalty * coef
+        force = stats.cross[0] - product - unit * penalty * coef
         if not constraints:
-            new = _unconstrained(systems, force, coef, None if lasso is None else unit * lasso)
+            new = _unconstrained(stats.gram, unit * penalty, force, coef, None if lasso is None else unit * lasso)
         else:
+            systems = stats.gram[:, 0] + unit[..., None] * np.diag(penalty)
             parts = zip(systems, force, coef, unit, strict=True)
             new = np.stack([_constrained(*part, lasso, constraints) for part in parts])
         change, coef = np.abs(new - coef).max(), new
@@ -68,7 +77,12 @@ def _penalised(start, stats, penalty, lasso, scaled, constraints):
     return coef[None]
 
 
-def _unconstrained(systems, force, coef, lasso):
+def _unconstrained(gram, ridge, force, coef, lasso):
+    if isinstance(gram, WideGram):
+        if lasso is None:
+            return coef + gram.solve(ridge[None], force[None], precision=PRECISE)[0]
+        return gram.lasso(ridge[None], force[None], coef[None], lasso[None])[0]
+    systems = gram[:, 0] + ridge[..., None] * np.eye(gram.shape[-1])
     if lasso is None:
         return coef + solve_psd(systems, force[..., None])[..., 0]
     return penalties.lasso_minimum(systems, force, coef, lasso)

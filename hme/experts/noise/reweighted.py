@@ -14,6 +14,7 @@ from .gaussian import GaussianNoise, LinearParams
 from .pooled import pooled_fit
 from .scale import Scale, check_scale
 from .sums import Working
+from .tails import raised
 from .variance import robust_variance
 
 __all__ = ["ReweightedNoise"]
@@ -74,10 +75,17 @@ class ReweightedNoise(Response):
         bound.bind_variance(scale)
         return bound
 
+    def guarded(self, expert, rows):
+        """With bounds on the heaviness of the tails, where there is a prior on the scale, eq. (df-bound)."""
+        bound = copy(self)
+        if self.prior is not None:
+            bound.own_scalars = tuple(raised(scalar, expert, rows) for scalar in self.own_scalars)
+        return bound
+
     def pooled(self, expert, rows):
         settings = dict(scaled=expert.scale_penalty, constraints=expert.constraints_)
         coef, square = pooled_fit(rows, expert.penalty_, expert.lasso_, **settings)
-        noise = self.with_scale(Scale(self.limits_.open(), square))
+        noise = self.guarded(expert, rows).with_scale(Scale(self.limits_.open(), square))
         expert, params = expert.with_response(noise), noise.wrap(coef, noise.scale_.start(1))
         for _ in range(POOLED_STEPS):
             last = params.variance

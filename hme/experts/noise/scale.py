@@ -102,11 +102,11 @@ class Scale:
         return 0.5 * count * (root @ (self.update(variance, weight, square) - variance) @ np.swapaxes(root, 1, 2))
 
     def log_prior(self, variance):
-        """Log-density of the prior, eq. (covariance-prior)."""
+        """Log-density of the prior of each expert, (K,), or of the one they share, (1,), eq. (covariance-prior)."""
         prior = variance[:1] if self.shared else variance
         if not self.full:
-            return -0.5 * (self.prior_rows * (np.log(prior) + self.prior_variance / prior)).sum()
-        return -0.5 * (self.prior_rows * np.linalg.slogdet(prior)[1] + traces(prior, self.prior_square)).sum()
+            return -0.5 * (self.prior_rows * (np.log(prior) + self.prior_variance / prior)).sum(axis=1)
+        return -0.5 * (self.prior_rows * np.linalg.slogdet(prior)[1] + traces(prior, self.prior_square))
 
     def diagonal(self, variance):
         """The variances of the outputs."""

@@ -13,6 +13,7 @@ from ...numerics.coordinates import stacked
 from .arrays import common, numbers
 from .base import Scalar
 from .reweighted import ReweightedNoise
+from .tails import GAUSSIAN, ON_OR_FAR
 
 __all__ = ["StudentNoise", "StudentParams", "StudentReport"]
 
@@ -48,13 +49,7 @@ class StudentNoise(ReweightedNoise):
     def __init__(self, df="estimate", shared_df=False, prior=(1.0, 0.1), floor="auto", shared=False):
         super().__init__(prior, floor, shared)
         self.df, self.shared_df, self.estimated = df, shared_df, isinstance(df, str)
-        least, most = (
-            "the degrees of freedom of expert(s) {} are at their lower bound, 0.5: nearly all of their rows are either "
-            "on the fit or far from it. Fix df or use more experts",
-            "the degrees of freedom of expert(s) {} grow without bound: their noise is Gaussian. Use LinearExpert or a "
-            "fixed df if this concerns all experts",
-        )
-        learned = Scalar("df", "log(df)", *DF_RANGE, shared_df, at_least=least, at_most=most)
+        learned = Scalar("df", "log(df)", *DF_RANGE, shared_df, at_least=ON_OR_FAR, at_most=GAUSSIAN)
         self.own_scalars = (learned,) if self.estimated else ()
         self.estimates_tails = self.estimated
 
@@ -64,7 +59,7 @@ class StudentNoise(ReweightedNoise):
         check_choice(self.shared_df, "shared_df", (True, False))
 
     def wrap(self, coef, variance):
-        df = DF_START if self.estimated else float(self.df)
+        df = max(DF_START, self.own_scalars[0].least) if self.estimated else float(self.df)
         return StudentParams(coef, variance, np.full(variance.shape, df))
 
     # -- density and working quantities ------------------------------------------------------------------------------
@@ -95,10 +90,10 @@ class StudentNoise(ReweightedNoise):
         # The slope at the new scale, to first order.
         slope = slope + common(stats.sums[..., 2] * np.log(params.variance / variance), self.shared_df)
         step = np.divide(slope, curvature, out=np.zeros_like(slope), where=curvature > 0)
-        lower = np.where(inverse > NEAR_GAUSSIAN, inverse / LARGEST_CHANGE, 0.0)
-        upper = np.maximum(inverse * LARGEST_CHANGE, NEAR_GAUSSIAN)
-        new = np.clip(inverse + step, np.maximum(lower, 1.0 / DF_RANGE[1]), np.minimum(upper, 1.0 / DF_RANGE[0]))
-        return params._replace(df=1.0 / new)
+        low, high = 1.0 / DF_RANGE[1], 1.0 / self.own_scalars[0].least
+        lower = np.where(inverse > NEAR_GAUSSIAN, np.maximum(inverse / LARGEST_CHANGE, low), low)
+        upper = np.clip(inverse * LARGEST_CHANGE, NEAR_GAUSSIAN, high)
+        return params._replace(df=1.0 / np.clip(inverse + step, lower, upper))
 
     def _by_inverse(self, inverse, stats):
         """Slope (K, T) of the log-likelihood with respect to 1 / df, and its curvature, at least the expected one."""

@@ -3,10 +3,12 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
-from ...numerics.kernels import weighted_cross, weighted_gram
+from ...numerics.kernels import weighted_cross
+from ...numerics.wide import grams, times
 
-__all__ = ["PredictorStatistics", "Working", "summed", "weighted_sum"]
+__all__ = ["PredictorStatistics", "Working", "squares_after", "summed", "typical", "weighted_sum", "wide_maximum"]
 
 
 class Working(NamedTuple):
@@ -31,19 +33,51 @@ class PredictorStatistics(NamedTuple):
     sums: np.ndarray  # (K, T, s), sums of the terms
 
 
-def summed(X, resp, working):
+def summed(X, resp, working, formed=False):
     """`PredictorStatistics` of rows with design columns X, responsibilities (n, K) and `Working` quantities."""
     K, T = resp.shape[1], working.score.shape[2]
     if working.information is None:
-        gram = weighted_gram(X, resp)[:, None]
+        gram = grams(X, resp, (K, 1), formed)
     else:
-        gram = weighted_gram(X, _weighted(resp, working.information)).reshape(K, T, X.shape[1], X.shape[1])
-    cross = weighted_cross(X, _weighted(resp, working.score)).reshape(K, T, X.shape[1])
+        gram = grams(X, _weighted(resp, working.information), (K, T), formed)
+    cross = _crossed(X, resp, working.score)
     square = np.zeros((K, 0)) if working.square is None else weighted_sum(resp, working.square)
     sums = [weighted_sum(resp, term) for term in working.terms]
     return PredictorStatistics(
         resp.sum(axis=0), gram, cross, square, np.stack(sums, axis=2) if sums else np.zeros((K, T, 0))
     )
+
+
+def squares_after(stats, shift):
+    """Squared residuals (K, T) or (K, T, T) after the coefficients have moved by `shift` (K, T, p)."""
+    if not shift.any():
+        return stats.square
+    if stats.square.ndim == 3:
+        cross = shift @ np.swapaxes(stats.cross, 1, 2)
+        return stats.square - cross - np.swapaxes(cross, 1, 2) + times(stats.gram, shift) @ np.swapaxes(shift, 1, 2)
+    fitted = times(stats.gram, shift) - 2.0 * stats.cross
+    return np.maximum(stats.square + (shift * fitted).sum(axis=2), 0.0)
+
+
+def wide_maximum(stats, force, coef, center, unit, penalty, lasso):
+    """Coefficients (K, T, p) at the maximum of the quadratic model, where the Gram matrices are not formed."""
+    if lasso is None:
+        return coef + stats.gram.solve(unit * penalty, force)
+    return center + stats.gram.lasso(unit * penalty, force, coef - center, unit * lasso)
+
+
+def typical(step, system):
+    """Roots (K, T) of quadratic forms of steps (K, T, p), in one matrix (p, p) or in their own (K, 1 or T, p, p)."""
+    product = times(system, step)
+    return np.sqrt(np.maximum((step * product).sum(axis=2), 0.0))
+
+
+def _crossed(X, resp, score):
+    """Sums (K, T, p) of the products of design columns and score (n, K or 1, T), weighted by responsibilities."""
+    K, T, p = resp.shape[1], score.shape[2], X.shape[1]
+    if score.shape[1] == T == 1 and K > 1 and not sp.issparse(X):  # of all experts the same
+        return (resp.T @ (X.T * score[:, 0, 0]).T)[:, None]
+    return weighted_cross(X, _weighted(resp, score)).reshape(K, T, p)
 
 
 def _weighted(resp, values):

@@ -18,7 +18,7 @@ the truth, and 92 to 98 % of each one's. A fit that is at a boundary (`boundary_
 standard error) is counted and left out. Beside it are the ratio of the mean standard error to the standard deviation of
 the estimates, and how far from a maximum the worst fit was, in standard errors. Run from the root::
 
-    PYTHONPATH=. OMP_NUM_THREADS=1 python benchmarks/coverage.py [--part confidence] [--simulations 500] [--designs K=3]
+    PYTHONPATH=. OMP_NUM_THREADS=1 python benchmarks/interval_coverage.py [--part confidence] [--simulations 500]
 """
 
 import argparse

@@ -1,0 +1,23 @@
+"""Twins, compiled by Numba, of functions of the rooms above: the same names and results, to 1e-12.
+
+`hme.numerics.engine` chooses between the two and alone imports this room, where Numba is installed. A twin returns
+NotImplemented for arrays of another layout than a sweep has; the plain function is then called.
+"""
+
+from .logit import log_sigmoids, log_softmax, softmax_moments
+from .pairs import column_pairs
+from .paths import branch_sums, leaf_sums, pair_moments, pair_priors
+from .rows import gaussian_log_density, log_normalize
+
+__all__ = [
+    "branch_sums",
+    "column_pairs",
+    "gaussian_log_density",
+    "leaf_sums",
+    "log_normalize",
+    "log_sigmoids",
+    "log_softmax",
+    "pair_moments",
+    "pair_priors",
+    "softmax_moments",
+]

@@ -1,0 +1,106 @@
+"""Which functions a sweep uses: NumPy's, or their twins that Numba compiles. It is chosen here and nowhere else."""
+
+import os
+import sys
+import threading
+from contextlib import contextmanager
+from functools import cache, wraps
+from importlib import import_module
+from importlib.util import find_spec
+
+import numpy as np
+
+__all__ = ["CHOICES", "in_use", "kernels", "set_kernels", "twinned", "work"]
+
+CHOICES = ("auto", "numpy", "numba")
+# Rows times leaves of a pass over the table, from which compiled functions repay that Numba is imported.
+LARGE = 1 << 17
+BUFFER = 1024  # numbers in NumPy's buffers
+
+_choice = {"kernels": os.environ.get("HME_KERNELS", "auto")}
+
+
+class _Current(threading.local):
+    compiled = False
+
+
+_current = _Current()
+
+
+def set_kernels(choice):
+    """Choose the functions that training and prediction use in this process.
+
+    Parameters
+    ----------
+    choice : {"auto", "numpy", "numba"}
+        "auto" is Numba where it is installed and the table is large enough to repay its import, else NumPy. The
+        environment variable HME_KERNELS sets it from outside, and for worker processes.
+    """
+    if choice not in CHOICES:
+        raise ValueError(f"kernels = {choice!r} must be one of {CHOICES}.")
+    _choice["kernels"] = choice
+
+
+def kernels():
+    """The choice that is set: "auto", "numpy" or "numba"."""
+    return _choice["kernels"]
+
+
+@contextmanager
+def work(numbers):
+    """A pass over a table of so many rows times leaves: functions are chosen for it, and NumPy's buffers are small.
+
+    NumPy copies rows of strided or broadcast operands into a buffer, of 8192 numbers by default, where they are shorter
+    than that; this doubles the time of operations on blocks.
+    """
+    before, size = _current.compiled, np.setbufsize(BUFFER)
+    _current.compiled = _pays(numbers)
+    try:
+        yield
+    finally:
+        _current.compiled = before
+        np.setbufsize(size)
+
+
+def in_use():
+    """Whether compiled functions are in use, in the pass over a table that is going on in this thread."""
+    return _current.compiled
+
+
+def twinned(plain):
+    """A function that calls its twin of the same name in `hme.numerics.compiled` where that is chosen."""
+
+    @wraps(plain)
+    def chosen(*arguments):
+        if _current.compiled:
+            result = getattr(_twins(), plain.__name__)(*arguments)
+            if result is not NotImplemented:
+                return result
+        return plain(*arguments)
+
+    chosen.plain = plain
+    return chosen
+
+
+def _pays(numbers):
+    choice = _choice["kernels"]
+    if choice not in CHOICES:
+        raise ValueError(f"the environment variable HME_KERNELS = {choice!r} must be one of {CHOICES}.")
+    if choice == "numpy" or (choice == "auto" and (numbers < LARGE or not _installed())):
+        return False
+    try:
+        return _twins() is not None
+    except Exception as error:  # a Numba that does not go with the installed NumPy raises anything
+        if choice == "numba":
+            raise ImportError(f"kernels = 'numba' needs a Numba that can be imported: {error}") from error
+        return False
+
+
+@cache
+def _installed():
+    return "numba" in sys.modules or find_spec("numba") is not None
+
+
+@cache
+def _twins():
+    return import_module("hme.numerics.compiled")

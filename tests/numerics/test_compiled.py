@@ -1,0 +1,108 @@
+"""Compiled functions against their plain twins: the same results to 1e-12, nan and impossible rows included."""
+
+import numpy as np
+import pytest
+
+from hme import Tree
+from hme.distributions import normal
+from hme.experts import LinearExpert
+from hme.gates import SoftmaxGate
+from hme.model.design import Design
+from hme.model.mixture import Mixture
+from hme.model.rows import Rows
+from hme.numerics import engine, kernels, multinomial, paths
+
+pytest.importorskip("numba")
+compiled = pytest.importorskip("hme.numerics.compiled")
+scalars = pytest.importorskip("hme.numerics.compiled.scalars")
+
+N = 700  # no multiple of a piece
+UNEVEN, BINARY = Tree.from_text("((. . .) . ((. .) .))"), Tree.from_text("((. (. .)) ((. .) .))")
+
+
+def rng():
+    return np.random.default_rng(0)
+
+
+def joint():
+    log_joint = np.asfortranarray(300.0 * rng().normal(size=(N, 5)))
+    log_joint[3, 1] = log_joint[4] = -np.inf
+    log_joint[5, 2] = np.nan
+    return (log_joint,)
+
+
+def branches(tree, n_branches):
+    return (tree.by_level, np.asarray(rng().normal(size=(n_branches, tree.n_nodes, N))))
+
+
+def slots(C):
+    return 3 * rng().normal(size=(C, 2, N))
+
+
+def probabilities(C):
+    return multinomial.log_softmax.plain(slots(C)), rng().random((C, 2, N))
+
+
+CASES = {
+    "branch_sums": (paths, lambda: (UNEVEN.by_level, rng().random((UNEVEN.n_leaves, N)), 3)),
+    "column_pairs": (kernels, lambda: (np.asfortranarray(rng().normal(size=(N, 4))),)),
+    "gaussian_log_density": (
+        normal,
+        lambda: (rng().normal(size=(N, 1, 1)), rng().normal(size=(1, 6, N)).T, rng().random((6, 1))),
+    ),
+    "leaf_sums": (paths, lambda: branches(UNEVEN, 3)),
+    "log_normalize": (kernels, joint),
+    "log_sigmoids": (multinomial, lambda: (np.append(100 * rng().normal(size=N), [0.0, 800.0, -800.0])[None],)),
+    "log_softmax": (multinomial, lambda: (slots(4),)),
+    "pair_moments": (paths, lambda: (BINARY.by_level, rng().random((5, N)), rng().random((6, N)))),
+    "pair_priors": (paths, lambda: (BINARY.by_level, 9 * rng().normal(size=(5, N)))),
+    "softmax_moments": (multinomial, lambda: probabilities(4)),
+}
+
+
+def test_every_twin_is_compared():
+    assert set(CASES) == set(compiled.__all__)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_twins_agree(name):
+    module, arguments = CASES[name]
+    with np.errstate(all="ignore"):
+        expected = getattr(module, name).plain(*arguments())
+    got = getattr(compiled, name)(*arguments())
+    assert got is not NotImplemented
+    for a, b in zip(*(x if isinstance(x, tuple) else (x,) for x in (got, expected)), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("tree", [Tree.flat(3), Tree.complete(2), UNEVEN])
+def test_a_sweep_is_the_same(tree):
+    X = rng().normal(size=(N, 3))
+    D = Design.fit(X, np.ones(N), True).transform(X)
+    rows = Rows(D, D, np.abs(X[:, :1]) + rng().normal(size=(N, 1)), rng().random(N))
+    design = Design.fit(X, rows.weight, True)
+    mixture = Mixture(SoftmaxGate().over(tree).bind(rows, design), LinearExpert().bind(rows, design))
+    params = mixture.init(rows, rng().dirichlet(np.ones(tree.n_leaves), N))
+    swept = []
+    for choice in ("numpy", "numba"):
+        before = engine.kernels()
+        engine.set_kernels(choice)
+        objective, stats = mixture.e_step(params, rows)
+        engine.set_kernels(before)
+        swept.append([np.array(objective), stats.load, *stats.gate, *stats.experts])
+    for a, b in zip(*swept, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.slow
+def test_scalars_are_within_two_units_of_rounding():
+    @scalars.kernel
+    def applied(x, of_exp, of_log, of_log1p):
+        for i in range(x.size):
+            of_exp[i], of_log[i], of_log1p[i] = scalars.exp(-x[i]), scalars.log(x[i]), scalars.log1p_unit(x[i] / 700.0)
+
+    x = np.linspace(1e-3, 700.0, 5000)
+    got = np.empty((3, len(x)))
+    applied(x, *got)
+    for a, b in zip(got, (np.exp(-x), np.log(x), np.log1p(x / 700.0)), strict=True):
+        assert (np.abs(a - b) <= 2 * np.spacing(np.abs(b))).all()

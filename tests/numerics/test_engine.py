@@ -1,0 +1,59 @@
+"""The choice between NumPy and Numba."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hme.kernels import kernels, set_kernels
+from hme.numerics import engine
+
+
+@pytest.fixture
+def choice():
+    before = kernels()
+    yield set_kernels
+    set_kernels(before)
+
+
+def test_choice_is_checked(choice):
+    choice("numpy")
+    assert kernels() == "numpy"
+    with pytest.raises(ValueError, match="kernels = 'fortran' must be one of"):
+        choice("fortran")
+
+
+def test_small_tables_do_not_import_numba(choice):
+    choice("auto")
+    with engine.work(engine.LARGE - 1):
+        assert not engine.in_use()
+
+
+def test_a_numba_that_does_not_load_is_no_harm(choice, monkeypatch):
+    def broken():
+        raise AttributeError("of another version")
+
+    monkeypatch.setattr(engine, "_twins", broken)
+    monkeypatch.setattr(engine, "_installed", lambda: True)
+    choice("auto")
+    with engine.work(engine.LARGE):
+        assert not engine.in_use()
+    choice("numba")
+    with pytest.raises(ImportError, match="of another version"), engine.work(1):
+        pass
+
+
+def test_buffers_are_given_back():
+    size = np.getbufsize()
+    with pytest.raises(KeyError), engine.work(1):
+        assert np.getbufsize() == engine.BUFFER
+        raise KeyError
+    assert np.getbufsize() == size and not engine.in_use()
+
+
+@pytest.mark.slow
+def test_environment_chooses():
+    code = "from hme.kernels import kernels; print(kernels())"
+    run = subprocess.run([sys.executable, "-c", code], env={"HME_KERNELS": "numpy"}, capture_output=True, text=True)
+    assert run.stdout.split() == ["numpy"]
