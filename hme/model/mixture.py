@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from ..numerics.engine import neglect, work
+from ..numerics.engine import in_use, neglect, work
 from ..numerics.kernels import log_normalize, pairs_shared
 from .rows import BLOCK_ROWS, block_rows
 from .uncertainty import Uncertainty
@@ -254,7 +254,7 @@ class Mixture:
                     log_likelihood, load, experts, of_nodes = pruned
                     stats = Statistics(self.gate.from_pairs(*of_nodes), experts, load)
                     return (log_likelihood + self.log_prior_density(params)) / load.sum(), stats
-            for _, block in rows.blocks(block_rows(n_leaves)):
+            for _, block in rows.blocks(block_rows(n_leaves, in_use())):
                 heads = block.heads()
                 with pairs_shared(block.X):
                     log_joint, seen_gate = self.gate.evaluate(params.gate, heads)

@@ -11,12 +11,13 @@ __all__ = ["BLOCK_ROWS", "Rows", "block_rows"]
 # Rows in a block: large enough for efficient matrix products, small enough for its arrays to stay in cache.
 BLOCK_ROWS = 2048
 # Of a sweep: numbers in an array of a block's rows and leaves, and most rows; beyond them NumPy's calls cost little.
-SWEEP_NUMBERS, SWEEP_ROWS = 1 << 16, 4096
+# Compiled functions work on pieces of a block that stay in cache, so that it may be larger.
+SWEEP_NUMBERS, SWEEP_ROWS, COMPILED_ROWS = 1 << 16, 4096, 1 << 14
 
 
-def block_rows(n_leaves):
+def block_rows(n_leaves, compiled=False):
     """Rows in a block of a sweep: more where there are few leaves."""
-    return min(max(SWEEP_NUMBERS // n_leaves, BLOCK_ROWS // 2), SWEEP_ROWS)
+    return min(max(SWEEP_NUMBERS // n_leaves, BLOCK_ROWS // 2), COMPILED_ROWS if compiled else SWEEP_ROWS)
 
 
 class Rows(NamedTuple):

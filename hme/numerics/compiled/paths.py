@@ -108,7 +108,11 @@ def _pair_priors(children, score, leaf, probability, piece):
 
 
 def pair_moments(paths, probability, leaf):
-    if not (leaf.flags.c_contiguous and probability.flags.c_contiguous) or leaf.dtype != np.float64:
+    if (
+        not (leaf.flags.c_contiguous and probability.flags.c_contiguous)
+        or leaf.dtype != np.float64
+        or paths.n_trees > 1
+    ):
         return NotImplemented
     moved, weights, total = np.empty(probability.shape), np.empty(probability.shape), np.zeros(len(probability))
     _pair_moments(paths.children, probability, leaf, moved, weights, total, _piece(paths.n_nodes))
