@@ -15,7 +15,7 @@ from .guard import limit
 from .regions import dense, points_of, targets_of
 from .screening import narrowed
 
-__all__ = ["climb", "finish"]
+__all__ = ["complete"]
 
 # Experts are twins where their log-densities differ by less than this, as a root mean square over their rows.
 TWIN = 0.05
@@ -26,12 +26,15 @@ SWEEPS, MOST_SWEEPS, MOST_CLIMBS = 10, 50, 5
 CERTAIN = 1e-9  # gain along a direction of ascent that is none of rounding
 FINER = 0.1  # of `tol`, once there was such a direction
 CHEAP, SHARE = 16384, 0.25  # rows times leaves up to which sweeps are cheap, and what pushes may add where they are not
-MOST_STEPS = 10  # of Newton at the end of a fit
+MOST_STEPS, MOST_ENDS = 10, 3  # of Newton at the end of a fit, and how often EM goes on from where they have led
+EXACT = 1e-6  # scaled gradient beyond which Newton's steps have not ended at a maximum
 RIDGE = 0.1  # of the common fit of twins, whose residuals divide their rows
 
 
-def climb(mixture, rows, fit, options):
-    """Push a fit off the point where EM has converged, and go on from where that leads up, as often as it does.
+def complete(mixture, rows, fit, options):
+    """Lead a fit that has converged to a maximum: off a saddle where it stands at one, then by Newton's steps.
+
+    A step from where the objective is flat may lead far, to where it bends upwards: EM then goes on from there.
 
     Parameters
     ----------
@@ -47,7 +50,28 @@ def climb(mixture, rows, fit, options):
     Fit
         Its reason is "saddle" where a way up is known and no sweeps are left to go it.
     """
-    max_iter, looked = options.max_iter, False
+    for _ in range(MOST_ENDS):
+        if options.climbs and mixture.exact:
+            fit = climb(mixture, rows, fit, options)
+        if options.newton is None or not fit.converged:
+            return fit
+        before, fit = fit, finish(mixture, rows, fit, options)
+        far = fit.objective > before.objective + options.tol or fit.gradient > EXACT
+        if fit.n_iter == before.n_iter or not far or not fit.converged or fit.n_iter >= options.max_iter:
+            return fit
+        fit = _onward(mixture, rows, fit, fit.params, options)
+    return fit
+
+
+def _onward(mixture, rows, fit, params, options):
+    """EM goes on from other parameters than a fit has ended at."""
+    go_on = em.fit(mixture, rows, params, options.after(fit.n_iter, options.max_iter - fit.n_iter))
+    return go_on._replace(history=em.History.joined([fit.history, go_on.history]))
+
+
+def climb(mixture, rows, fit, options):
+    """Push a fit off the point where EM has converged, and go on from where that leads up, as often as it does."""
+    looked = False
     for _ in range(MOST_CLIMBS):
         if not fit.converged or mixture.n_leaves(fit.params) == 1:
             return fit
@@ -56,13 +80,11 @@ def climb(mixture, rows, fit, options):
             higher, looked = _seen(mixture, rows, fit, options), True
         if higher is None:
             return fit
-        left = max_iter - fit.n_iter
-        if left < 1:
+        if fit.n_iter >= options.max_iter:
             return fit._replace(reason="saddle")
         if looked:  # a slow way, along which less was left to gain than there is
             options = options._replace(tol=FINER * options.tol)
-        go_on = em.fit(mixture, rows, higher, options.after(fit.n_iter, left))
-        fit = go_on._replace(history=em.History.joined([fit.history, go_on.history]))
+        fit = _onward(mixture, rows, fit, higher, options)
     if fit.converged and looked and _seen(mixture, rows, fit, options) is not None:
         return fit._replace(reason="saddle")
     return fit
@@ -71,16 +93,8 @@ def climb(mixture, rows, fit, options):
 def finish(mixture, rows, fit, options):
     """Go on from where EM has converged by Newton's steps, eq. (newton), as long as they lead up.
 
-    EM stops where little is left to gain, which may be a good part of a standard error along a flat direction.
-
-    Parameters
-    ----------
-    mixture, rows, fit, options
-        As for `climb`. Every step counts as a sweep.
-
-    Returns
-    -------
-    Fit
+    EM stops where little is left to gain, which may be a good part of a standard error along a flat direction. Every
+    step counts as a sweep.
     """
     for sweep in range(fit.n_iter, min(fit.n_iter + MOST_STEPS, options.max_iter)):
         params = options.newton(mixture, rows, fit) if fit.converged else None

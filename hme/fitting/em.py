@@ -36,13 +36,13 @@ class Options(NamedTuple):
         Whether plain EM leaps ahead where its steps are steady, eq. (squarem). A leap is a sweep whose parameters count
         as not accepted; it is followed by an M-step, whose result is kept only if the objective has not fallen.
     climbs : bool
-        Whether a fit that has converged is pushed off the point where it stands, see `ascent.climb`.
+        Whether a fit that has converged is pushed off the point where it stands, see `ascent.complete`.
     look : callable or None
         ``look(mixture, rows, fit, least=objective)`` returns parameters of a higher objective near the end of a fit, or
-        None: what `ascent.climb` asks where no push leads up.
+        None: what `ascent.complete` asks where no push leads up.
     newton : callable or None
         ``newton(mixture, rows, fit)`` returns the parameters to which a Newton step leads from the end of a fit, or
-        None: how `ascent.finish` ends a fit that has converged.
+        None: how `ascent.complete` ends a fit that has converged.
     settled : bool
         Whether the run continues one whose early sweeps are over, so that EM may leap at once.
     """

@@ -13,9 +13,9 @@ MAX_HALVINGS = 40
 # Sweeps without a better objective before none is expected, where steps may go down: of drawn and of refitted ones.
 DRAWN_PATIENCE, REFIT_PATIENCE = 50, 10
 # Rate of EM below which it is fast enough, and plain steps that the first leap may cover.
-SLOW, FIRST_LEAP, STEADY = 0.5, 4.0, 0.5
+SLOW, FIRST_LEAP, STEADY = 0.3, 4.0, 0.5
 # Plain steps before the first leap: early ones choose the region in which a fit ends.
-SETTLING = 10
+SETTLING = 5
 # Gains may shrink fast while the slow part of a fit has hardly begun: estimates take no smaller ratio than this.
 LEAST_RATIO = 0.9
 
@@ -183,10 +183,11 @@ class Guard:
 
     def _length(self):
         """How many plain steps a leap covers; one where there is none, or where EM is not steady."""
-        if not self.leaps or len(self.gains) < (3 if self.settled else SETTLING) or min(self.gains[-3:]) <= 0.0:
+        if not self.leaps or len(self.gains) < (2 if self.settled else SETTLING) or min(self.gains[-2:]) <= 0.0:
             return 1.0
-        first, before, gain = self.gains[-3:]
-        ratio, earlier = gain / before, before / first
+        before, gain = self.gains[-2:]
+        ratio = gain / before
+        earlier = before / self.gains[-3] if len(self.gains) > 2 and self.gains[-3] > 0.0 else ratio
         steady = abs(ratio - earlier) <= STEADY * abs(1.0 - ratio)
         if not steady or ratio < SLOW or (ratio < 1.0 and gain * ratio / (1.0 - ratio) <= self.tol):
             return 1.0

@@ -140,7 +140,7 @@ class _Field:
     def finish(self, i, options):
         """Push a start that has converged off the point where it stands, and end it exactly."""
         if self.fits[i].converged and self.fits[i].n_iter < options.max_iter:
-            self.options = options._replace(climbs=not self.samples)  # on samples it has been pushed
+            self.options = options._replace(climbs=options.climbs and not self.samples)  # on samples it has been pushed
             self.advance([i], options.max_iter)
 
     def _job(self, i, max_iter, anew):

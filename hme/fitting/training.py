@@ -52,13 +52,9 @@ class Run:
 
 def ended(mixture, rows, fit, options):
     """A fit of one algorithm after what is done at its end."""
-    if options.algorithm != "em" or mixture.routed:
+    if options.algorithm != "em" or mixture.routed or mixture.refitted:
         return fit
-    if options.climbs and mixture.exact:
-        fit = ascent.climb(mixture, rows, fit, options)
-    if options.newton is not None and not mixture.refitted:
-        fit = ascent.finish(mixture, rows, fit, options)
-    return fit
+    return ascent.complete(mixture, rows, fit, options)
 
 
 def train(mixture, rows, params, options=em.Options(), reached=-np.inf, warm=False):
