@@ -60,15 +60,18 @@ def folds_of(model, table, cv, seed):
     return [test for _, test in GroupKFold(cv).split(np.zeros((len(codes), 1)), groups=codes)]
 
 
-def _fit_again(model, table, seed, **settings):
-    """The model on its tree, or an alternative as it stands, fitted quietly."""
+def _fit_again(model, table, seed, predictive=True, **settings):
+    """The model on its tree, or an alternative as it stands, fitted quietly; see `refit` for `predictive`."""
     if hasattr(model, "params_"):
-        return refit(model, *table[:4], seed, **settings)
+        return refit(model, *table[:4], seed, predictive, **settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         settings = {"random_state": seed, "n_jobs": None, "verbose": 0, "callback": None}
         rows = without_labels(table.rows)  # labels refer to the experts of the model only
-        return clone(model).set_params(**settings).fit(table.X, table.y, sample_weight=table.weight, **rows)
+        again = clone(model).set_params(**settings)
+        if predictive:
+            return again.fit(table.X, table.y, sample_weight=table.weight, **rows)
+        return again.fit_for_search(table.X, table.y, table.weight, climbs=True, **rows)
 
 
 def held_out(model, table, fold, seed, whole):
@@ -78,7 +81,7 @@ def held_out(model, table, fold, seed, whole):
     given = not isinstance(model.start, str)
     settings = {"start": np.asarray(model.start)[outside]} if given and hasattr(model, "params_") else {}
     try:
-        fitted = _fit_again(model, train, seed, **settings)
+        fitted = _fit_again(model, train, seed, predictive=whole, **settings)
         rows = without_labels(test.rows)
         log_likelihood = fitted.log_likelihood(test.X, test.y, **rows)
         size = getattr(fitted, "n_parameters_", None)
@@ -118,7 +121,8 @@ def other_start(model, table, seed):
     """ARI with the model and objective of a fit from another start, or the message of an error."""
     seed = int(np.random.default_rng(seed).integers(2**31 - 1))
     try:
-        fitted = _fit_again(model, table, seed, start="perturbed_model_tree")  # a random start for either task
+        # A random start for either task.
+        fitted = _fit_again(model, table, seed, predictive=False, start="perturbed_model_tree")
     except REFIT_ERRORS as error:
         return f"{type(error).__name__}: {error}"
     return _ari(model, fitted, table), float(fitted.lower_bounds_[-1])
