@@ -153,6 +153,37 @@ class Expert(BaseEstimator, ABC):
         """
         return self.predict_dist(params, rows)
 
+    # -- below a tree of pairs: rows visit only the leaves that carry mass for them, eq. (pruning) ------------------
+
+    def sums_below(self, params, rows, paths, slope, neglect):
+        """The sums of a sweep below a tree whose nodes have two logit branches; None where the family has no such way.
+
+        Parameters
+        ----------
+        params : Params
+        rows : Rows
+            All rows, which gate and experts see by the same dense columns.
+        paths : Paths
+        slope : ndarray of shape (M, p)
+            Coefficients of the relative score of every node's second branch.
+        neglect : float
+            Most that may be left out of the density of a row, and of its weight, as a share of them.
+
+        Returns
+        -------
+        log_likelihood : float
+        load : ndarray of shape (K,)
+        stats : Statistics
+            Of the experts.
+        of_nodes : tuple
+            Of the gate, for its ``from_pairs``.
+        """
+        return None
+
+    def means_below(self, params, rows, paths, slope, neglect):
+        """The mixture's mean (n, T) below such a tree, of all leaves but some of prior `neglect` together, or None."""
+        return None
+
     # -- the M-step --------------------------------------------------------------------------------------------------
 
     @abstractmethod

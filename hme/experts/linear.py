@@ -1,6 +1,12 @@
 """Linear-Gaussian experts: y = b_k' x + offset + noise of variance phi_k, for one or several outputs."""
 
+import numpy as np
+
+from ..numerics.kernels import symmetric
+from .noise.arrays import own_targets
 from .noise.gaussian import GaussianNoise
+from .noise.lines import line_means, line_sums
+from .noise.sums import PredictorStatistics
 from .predictor import PredictorExpert
 
 __all__ = ["LinearExpert"]
@@ -102,6 +108,23 @@ class LinearExpert(PredictorExpert):
 
     def response(self):
         return GaussianNoise(self.variance_prior, self.variance_floor, self.shared_variance, self.covariance)
+
+    def sums_below(self, params, rows, paths, slope, neglect):
+        if params.coef.shape[1] > 1:
+            return None
+        y, center = own_targets(rows)[:, 0], self._origin(params)[0, 0]
+        lines = params.coef[:, 0], params.variance.reshape(-1)
+        log_likelihood, (load, pairs, cross, square), of_nodes = line_sums(
+            paths, slope, *lines, rows.X, np.ascontiguousarray(y), y - rows.X @ center, rows.weight, neglect
+        )
+        sums = load, symmetric(pairs)[:, None], cross[:, None], square[:, None], np.zeros((len(load), 1, 0))
+        return log_likelihood, load, PredictorStatistics(*sums), of_nodes
+
+    def means_below(self, params, rows, paths, slope, neglect):
+        if params.coef.shape[1] > 1:
+            return None
+        mean = line_means(paths, slope, params.coef[:, 0], rows.X, neglect)
+        return (mean if rows.offset is None else mean + rows.offset)[:, None]
 
     def check_together(self, response):
         if self.constraints_ and response.full:

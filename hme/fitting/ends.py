@@ -8,7 +8,7 @@ from ..model.tiny import tiny
 from ..numerics.kernels import log_normalize
 from ..tables import Table, as_html, as_text, pandas_for
 
-__all__ = ["Restart", "Restarts", "best_of", "degenerate", "finished", "restart_of", "worth"]
+__all__ = ["Restart", "Restarts", "best_of", "degenerate", "finished", "restart_of", "worth", "worths"]
 
 UNFINISHED = {"outrun", "twin"}  # reasons of fits that a race has ended
 
@@ -157,6 +157,20 @@ def worth(mixture, rows, fit, prefer):
     return float(fit.objective - lost / total)
 
 
+def worths(mixture, rows, fits, prefer, margin=0.0):
+    """The `worth` of each of the fits, a dict from their numbers, of all that may be within a margin of the largest.
+
+    Since no fit is worth more than its objective, the others need not be looked at.
+    """
+    found, best = {}, -np.inf
+    for i in sorted(range(len(fits)), key=lambda i: -fits[i].objective):
+        if fits[i].objective < best - margin:
+            break
+        found[i] = worth(mixture, rows, fits[i], prefer)
+        best = max(best, found[i])
+    return found
+
+
 def best_of(mixture, rows, fits, prefer, tol, among_all=False):
     """Index of the fit to keep: the one that is worth most, and of those that are as good but for `tol` the first.
 
@@ -164,8 +178,9 @@ def best_of(mixture, rows, fits, prefer, tol, among_all=False):
     on rounding.
     """
     ended = [i for i, fit in enumerate(fits) if finished(fit)] or list(range(len(fits)))
-    worths = {i: worth(mixture, rows, fits[i], prefer) for i in ended} if len(ended) > 1 else dict.fromkeys(ended, 0.0)
-    best = max(worths.values())
-    level = [i for i in ended if worths[i] >= best - 2.0 * tol]
+    if len(ended) == 1:
+        return ended[0]
+    own = worths(mixture, rows, [fits[i] for i in ended], prefer, 2.0 * tol)
+    level = [ended[place] for place, worth in sorted(own.items()) if worth >= max(own.values()) - 2.0 * tol]
     highest = max(fits[i].objective for i in level)
     return next(i for i in level if fits[i].objective >= highest - 2.0 * tol)

@@ -36,10 +36,13 @@ def _grow(rows, tree, noise):
         fitted = fitted[:, np.append(_useful(X, fitted, Y, weight), fitted.shape[1] - 1)]
     spread = np.average((Y - np.average(Y, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
     floor = np.maximum(1e-6 * spread, np.finfo(float).tiny)
+    blind = not np.ptp(X[:, :-1], axis=0).any()  # plain densities: there is nothing to split by
 
     def cut(region, n_pieces):
         # Best first: the piece whose best split gains most is cut next; pieces stay in order.
         def with_split(piece):
+            if blind:
+                return piece, -np.inf, None, None
             return piece, *_best_split(X, fitted, Y, weight, piece.hard, floor, noise)
 
         pieces = [with_split(region)]

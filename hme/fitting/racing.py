@@ -64,7 +64,7 @@ def race(field, mixture, rows, options, most, prefer, brief=False):
     while not field.interrupted:
         running = [i for i in _unfinished(field.fits, options) if i not in out]
         out |= dict.fromkeys(_twins(field.fits, running), "twin")
-        best = max(ends.worth(mixture, rows, fit, prefer) for fit in field.fits.values())
+        best = max(ends.worths(mixture, rows, list(field.fits.values()), prefer).values())
         running = [i for i in running if i not in out and _hope(field.fits[i]) >= best]
         if not running:
             break

@@ -227,6 +227,14 @@ class Gate(GateFamily):
         log_prior = self.log_prior(params, rows)
         return np.tile(np.arange(log_prior.shape[1]), (rows.n_rows, 1)), log_prior
 
+    def pairs(self, params):
+        """`Paths` and slopes (M, p) of a tree whose nodes have two logit branches, see `Expert.sums_below`, or None."""
+        return None
+
+    def from_pairs(self, total, curvature, gradient):
+        """Statistics of such a tree, from weights (M,), Gram matrices (M, p (p + 1) / 2) and gradients (M, p)."""
+        raise NotImplementedError(f"{type(self).__name__} is no tree of pairs.")
+
     def dense(self, n_leaves):
         """The gate that a routed one restricts to a few leaves; any other gate itself."""
         return self

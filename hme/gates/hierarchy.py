@@ -46,6 +46,14 @@ class NodeGate(GateFamily):
         mass = branch_sums(paths, leaf, seen.shape[2])
         return self.statistics(seen, rows, mass.transpose(2, 1, 0))
 
+    def pair_slopes(self, params):
+        """Coefficients (M, p) of second branches' relative scores, of nodes with two logit branches; else None."""
+        return None
+
+    def from_pairs(self, total, curvature, gradient):
+        """See `Gate.from_pairs`."""
+        raise NotImplementedError(f"{type(self).__name__} has no pairs of logit branches.")
+
     def _unnamed(self, n_branches):
         return [f"branch {b}" for b in range(n_branches)]
 
@@ -108,6 +116,13 @@ class TreeGate(Gate):
     def evaluate(self, params, rows):
         log_prior, seen = self.node.log_leaf(params, rows, self._paths)
         return log_prior.T, seen
+
+    def pairs(self, params):
+        slope = self.node.pair_slopes(params) if self.tree.by_level.pairs else None
+        return None if slope is None else (self.tree.by_level, slope)
+
+    def from_pairs(self, total, curvature, gradient):
+        return self.node.from_pairs(total, curvature, gradient)
 
     # -- learning ------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from ..model.traits import GateTraits
 from ..model.wording import Terms, cut, linear_parts, linear_text, number, runaway
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
-from ..numerics.kernels import linear_scores
+from ..numerics.kernels import linear_scores, symmetric
 from ..numerics.paths import pair_moments, pair_priors
 from ..numerics.rank import rank_of
 from ..numerics.wide import WideGram, column_information
@@ -95,7 +95,14 @@ class SoftmaxGate(NodeGate):
     def log_leaf(self, params, rows, paths):
         if not paths.pairs:
             return super().log_leaf(params, rows, paths)
-        return pair_priors(paths, linear_scores(rows.Z, params.coef[:, 1] - params.coef[:, 0]).T)
+        return pair_priors(paths, linear_scores(rows.Z, self.pair_slopes(params)).T)
+
+    def pair_slopes(self, params):
+        return params.coef[:, 1] - params.coef[:, 0]
+
+    def from_pairs(self, total, curvature, gradient):
+        gradient = np.stack([-gradient, gradient], axis=1)
+        return multinomial.LogitStatistics(total, gradient, symmetric(curvature)[:, None])
 
     def gather(self, seen, rows, leaf, paths):
         if not paths.pairs:

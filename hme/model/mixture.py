@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
-from ..numerics.engine import work
+from ..numerics.engine import neglect, work
 from ..numerics.kernels import log_normalize, pairs_shared
 from .rows import BLOCK_ROWS, block_rows
 from .uncertainty import Uncertainty
@@ -16,6 +17,8 @@ __all__ = ["Mixture", "Params", "Statistics", "starving"]
 STARVING = 1e-3
 # The gate's probabilities are summed for so many rows before a fit, and may differ from one by this much.
 CHECKED, SUM_TOL = 100, 1e-6
+# Leaves from which it pays that rows visit only some of them: for sums of a sweep, and for means.
+MANY_SUMS, MANY_MEANS = 128, 24
 
 
 class Params(NamedTuple):
@@ -131,7 +134,13 @@ class Mixture:
 
     def mean(self, params, rows):
         """Mean of y given x, (n, T), or class probabilities (n, C), eq. (mean)."""
-        return self._joined(lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
+        with work(rows.n_rows * self.n_leaves(params)):
+            pruned = self._pruned(params, rows, self.expert.means_below, MANY_MEANS)
+        return (
+            pruned
+            if pruned is not None
+            else self._joined(lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
+        )
 
     def moments(self, params, rows):
         """Mean and variance of y given x, (n, T) each, eqs. (mean) and (variance)."""
@@ -239,6 +248,12 @@ class Mixture:
         """
         log_likelihood, stats, n_leaves = 0.0, None, self.n_leaves(params)
         with work(rows.n_rows * n_leaves):
+            if assign is log_normalize and rows.group is None and rows.log_label is None:
+                pruned = self._pruned(params, rows, self.expert.sums_below, MANY_SUMS)
+                if pruned is not None:
+                    log_likelihood, load, experts, of_nodes = pruned
+                    stats = Statistics(self.gate.from_pairs(*of_nodes), experts, load)
+                    return (log_likelihood + self.log_prior_density(params)) / load.sum(), stats
             for _, block in rows.blocks(block_rows(n_leaves)):
                 heads = block.heads()
                 with pairs_shared(block.X):
@@ -256,6 +271,13 @@ class Mixture:
                 own = Statistics(gate, experts, resp.sum(axis=0))
                 stats = own if stats is None else self._added(stats, own)
         return (log_likelihood + self.log_prior_density(params)) / stats.load.sum(), stats
+
+    def _pruned(self, params, rows, function, many):
+        """A function of the experts by rows that visit few of `many` leaves, eq. (pruning); None if there is no way."""
+        if not neglect() or rows.Z is not rows.X or sp.issparse(rows.X) or self.n_leaves(params) < many:
+            return None
+        pairs = self.gate.pairs(params.gate)
+        return None if pairs is None else function(params.experts, rows, *pairs, neglect())
 
     def _added(self, a, b):
         """Statistics of two blocks together."""

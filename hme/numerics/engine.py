@@ -10,14 +10,14 @@ from importlib.util import find_spec
 
 import numpy as np
 
-__all__ = ["CHOICES", "in_use", "kernels", "set_kernels", "twinned", "work"]
+__all__ = ["CHOICES", "in_use", "kernels", "neglect", "set_kernels", "twinned", "work"]
 
 CHOICES = ("auto", "numpy", "numba")
 # Rows times leaves of a pass over the table, from which compiled functions repay that Numba is imported.
 LARGE = 1 << 17
 BUFFER = 1024  # numbers in NumPy's buffers
 
-_choice = {"kernels": os.environ.get("HME_KERNELS", "auto")}
+_choice = {"kernels": os.environ.get("HME_KERNELS", "auto"), "neglect": 1e-12}
 
 
 class _Current(threading.local):
@@ -27,7 +27,7 @@ class _Current(threading.local):
 _current = _Current()
 
 
-def set_kernels(choice):
+def set_kernels(choice, neglect=1e-12):
     """Choose the functions that training and prediction use in this process.
 
     Parameters
@@ -35,10 +35,15 @@ def set_kernels(choice):
     choice : {"auto", "numpy", "numba"}
         "auto" is Numba where it is installed and the table is large enough to repay its import, else NumPy. The
         environment variable HME_KERNELS sets it from outside, and for worker processes.
+    neglect : float, default=1e-12
+        Most that compiled functions may leave out of the density of a row, as a share of it, eq. (pruning): in a large
+        tree a row then visits only the leaves that carry mass for it. 0 leaves out nothing.
     """
     if choice not in CHOICES:
         raise ValueError(f"kernels = {choice!r} must be one of {CHOICES}.")
-    _choice["kernels"] = choice
+    if not 0.0 <= neglect < 1.0:
+        raise ValueError(f"neglect = {neglect!r} must be a number from 0 to 1, without 1.")
+    _choice.update(kernels=choice, neglect=neglect)
 
 
 def kernels():
@@ -65,6 +70,11 @@ def work(numbers):
 def in_use():
     """Whether compiled functions are in use, in the pass over a table that is going on in this thread."""
     return _current.compiled
+
+
+def neglect():
+    """Share of the density of a row that may be left out in the pass that is going on; 0 without compiled functions."""
+    return _choice["neglect"] if _current.compiled else 0.0
 
 
 def twinned(plain):

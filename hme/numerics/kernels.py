@@ -23,6 +23,7 @@ __all__ = [
     "pairs_shared",
     "rounding_step",
     "solve_psd",
+    "symmetric",
     "upper_triangle",
     "weighted_cross",
     "weighted_gram",
@@ -173,7 +174,13 @@ def weighted_gram(X, W):
     for start in range(0, X.shape[0], most):
         index = slice(start, start + most)
         flat += _small_products(_pairs_of(X[index] if X.shape[0] > most else X), W[index])
-    return np.take(flat.T, _places(p), axis=1).reshape(q, p, p)
+    return symmetric(flat.T)
+
+
+def symmetric(pairs):
+    """Matrices (q, p, p) from their upper triangles (q, p (p + 1) / 2)."""
+    p = int(np.sqrt(2 * pairs.shape[1]))
+    return np.take(pairs, _places(p), axis=1).reshape(len(pairs), p, p)
 
 
 def _small_products(A, W):

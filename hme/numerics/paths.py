@@ -49,6 +49,24 @@ class Paths(NamedTuple):
         shifted = children + tree * np.where(children > 0, self.n_nodes, np.where(children < 0, -self.n_leaves, 0))
         return self.of(shifted.reshape(-1, children.shape[1]), n)
 
+    @property
+    def parents(self):
+        """Parent and branch of every node (M, 2), and of every leaf (K, 2); -1 is above the root."""
+        of_nodes, of_leaves = np.full((self.n_nodes, 2), -1), np.full((self.n_leaves, 2), -1)
+        for m, b in zip(*np.nonzero(self.children), strict=True):
+            child = self.children[m, b]
+            (of_nodes if child > 0 else of_leaves)[child if child > 0 else ~child] = m, b
+        return of_nodes, of_leaves
+
+    def ceilings(self, leaf):
+        """The largest of the values (K,) of the leaves below each branch, (M, B)."""
+        most = np.full(self.children.shape, -np.inf)
+        for m in reversed(range(self.n_nodes)):
+            for b, child in enumerate(self.children[m]):
+                if child:
+                    most[m, b] = most[child].max() if child > 0 else leaf[~child]
+        return most
+
     @classmethod
     def of(cls, children, n_trees=1):
         """From the array (M, B) of a `Tree`, or from those of several."""

@@ -84,8 +84,8 @@ class WideGram:
     def within(self, index, columns):
         """The matrix (m, m) of some columns, of one of the matrices."""
         X, W = self._joined()
-        few = X[:, columns].toarray()
-        return few.T @ (few * W[(slice(None), *index)][:, None])
+        few = X[:, columns]
+        return (few.T @ sp.csr_matrix(few.multiply(W[(slice(None), *index)][:, None]))).toarray()
 
     def solve(self, ridge, right, factor=1.0, held=None, precision=None):
         """Solutions x (..., p) of ``(factor G + diag(ridge)) x = right``, by preconditioned conjugate gradients.

@@ -92,7 +92,8 @@ def test_columns_that_both_sides_share_are_kept_once():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
-    "expert", representative(sorted(set(expert_names("regression")) - {"binomial", "point_mass", "tree"}), every=3)
+    "expert",
+    representative(sorted(set(expert_names("regression")) - {"background", "binomial", "point_mass", "tree"}), every=3),
 )
 def test_no_columns_leave_the_intercept(expert):
     y = np.round(np.exp(0.3 * Y)) + 1.0

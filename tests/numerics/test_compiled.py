@@ -6,6 +6,7 @@ import pytest
 from hme import Tree
 from hme.distributions import normal
 from hme.experts import LinearExpert
+from hme.experts.noise import lines
 from hme.gates import SoftmaxGate
 from hme.model.design import Design
 from hme.model.mixture import Mixture
@@ -43,6 +44,20 @@ def probabilities(C):
     return multinomial.log_softmax.plain(slots(C)), rng().random((C, 2, N))
 
 
+def lines_below(*arguments):
+    """Arguments of functions of lines below a tree of pairs."""
+    draw, X = rng(), np.asfortranarray(rng().normal(size=(N, 3)))
+    X[:, -1] = 1.0
+    named = {"variance": draw.random(6), "y": draw.normal(size=N), "residual": X[:, 0], "weight": draw.random(N)}
+    below = (BINARY.by_level, 5 * draw.normal(size=(5, 3)), draw.normal(size=(6, 3)))
+    return *below, *(X if name == "X" else named[name] for name in arguments), 1e-14
+
+
+def flattened(result):
+    """All arrays and numbers of a result, in one list."""
+    return [a for part in result for a in flattened(part)] if isinstance(result, tuple) else [result]
+
+
 CASES = {
     "branch_sums": (paths, lambda: (UNEVEN.by_level, rng().random((UNEVEN.n_leaves, N)), 3)),
     "column_pairs": (kernels, lambda: (np.asfortranarray(rng().normal(size=(N, 4))),)),
@@ -51,6 +66,8 @@ CASES = {
         lambda: (rng().normal(size=(N, 1, 1)), rng().normal(size=(1, 6, N)).T, rng().random((6, 1))),
     ),
     "leaf_sums": (paths, lambda: branches(UNEVEN, 3)),
+    "line_means": (lines, lambda: lines_below("X")),
+    "line_sums": (lines, lambda: lines_below("variance", "X", "y", "residual", "weight")),
     "log_normalize": (kernels, joint),
     "log_sigmoids": (multinomial, lambda: (np.append(100 * rng().normal(size=N), [0.0, 800.0, -800.0])[None],)),
     "log_softmax": (multinomial, lambda: (slots(4),)),
@@ -71,7 +88,7 @@ def test_twins_agree(name):
         expected = getattr(module, name).plain(*arguments())
     got = getattr(compiled, name)(*arguments())
     assert got is not NotImplemented
-    for a, b in zip(*(x if isinstance(x, tuple) else (x,) for x in (got, expected)), strict=True):
+    for a, b in zip(flattened(got), flattened(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
@@ -92,6 +109,41 @@ def test_a_sweep_is_the_same(tree):
         swept.append([np.array(objective), stats.load, *stats.gate, *stats.experts])
     for a, b in zip(*swept, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+
+
+def test_what_is_left_out_is_less_than_allowed():
+    paths, slope, leaf_lines, X, _ = lines_below("X")
+    order = rng().permutation(6)  # steep gates: most leaves have next to no mass
+    slope, leaf_lines = 20 * slope, 10 * leaf_lines[order]
+    y, one, variance = 3 * rng().normal(size=N), np.ones(N), 0.1 * np.ones(6)
+    dense = flattened(lines.line_sums.plain(paths, slope, leaf_lines, variance, X, y, y, one, 0.0))
+    means = lines.line_means.plain(paths, slope, leaf_lines, X, 0.0)
+    for neglect in (1e-3, 1e-6, 1e-9):
+        got = flattened(compiled.line_sums(paths, slope, leaf_lines, variance, X, y, y, one, neglect))
+        assert -1e-10 <= dense[0] - got[0] <= 2 * N * neglect + 1e-10
+        assert np.abs(got[1] - dense[1]).sum() <= 4 * N * neglect + 1e-9
+        far = np.ptp(X @ leaf_lines.T, axis=1).max()
+        assert np.abs(compiled.line_means(paths, slope, leaf_lines, X, neglect) - means).max() <= far * neglect + 1e-12
+
+
+def test_large_trees_are_pruned_in_sweeps_and_means(monkeypatch):
+    monkeypatch.setattr("hme.model.mixture.MANY_SUMS", 4)
+    monkeypatch.setattr("hme.model.mixture.MANY_MEANS", 4)
+    X, tree = rng().normal(size=(N, 3)), Tree.complete(2)
+    design = Design.fit(X, np.ones(N), True)
+    D = design.transform(X)
+    rows = Rows(D, D, np.abs(X[:, :1]), rng().random(N), offset=X[:, 1])
+    mixture = Mixture(SoftmaxGate().over(tree).bind(rows, design), LinearExpert().bind(rows, design))
+    params = mixture.init(rows, rng().dirichlet(np.ones(4), N))
+    got = []
+    for neglect in (0.0, 1e-12):
+        before = engine.kernels()
+        engine.set_kernels("numba", neglect)
+        objective, stats = mixture.e_step(params, rows)
+        got.append([np.array(objective), *stats.gate, *stats.experts, stats.load, mixture.mean(params, rows)])
+        engine.set_kernels(before)
+    for a, b in zip(*got, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.slow

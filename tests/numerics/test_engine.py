@@ -22,6 +22,8 @@ def test_choice_is_checked(choice):
     assert kernels() == "numpy"
     with pytest.raises(ValueError, match="kernels = 'fortran' must be one of"):
         choice("fortran")
+    with pytest.raises(ValueError, match="neglect = 1.0 must be a number from 0 to 1"):
+        choice("numpy", neglect=1.0)
 
 
 def test_small_tables_do_not_import_numba(choice):

@@ -7,6 +7,7 @@ NotImplemented for arrays of another layout than a sweep has; the plain function
 from .logit import log_sigmoids, log_softmax, softmax_moments
 from .pairs import column_pairs
 from .paths import branch_sums, leaf_sums, pair_moments, pair_priors
+from .pruned import line_means, line_sums
 from .rows import gaussian_log_density, log_normalize
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "column_pairs",
     "gaussian_log_density",
     "leaf_sums",
+    "line_means",
+    "line_sums",
     "log_normalize",
     "log_sigmoids",
     "log_softmax",

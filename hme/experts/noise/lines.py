@@ -1,0 +1,55 @@
+"""Lines with Gaussian noise below a tree whose nodes have two logit branches: the sums of a sweep, and means.
+
+The plain functions evaluate every leaf for every row; their compiled twins leave out what carries no mass,
+eq. (pruning).
+"""
+
+import numpy as np
+
+from ...distributions.normal import gaussian_log_density
+from ...numerics.engine import twinned
+from ...numerics.kernels import column_pairs, linear_scores, log_normalize
+from ...numerics.paths import pair_moments, pair_priors
+
+__all__ = ["line_means", "line_sums"]
+
+
+@twinned
+def line_sums(paths, slope, lines, variance, X, y, residual, weight, neglect):
+    """Log-likelihood, and sums over rows for lines and nodes.
+
+    Parameters
+    ----------
+    paths : Paths
+    slope, lines : ndarray of shape (M, p), (K, p)
+        Coefficients of the second branch's relative score at every node, and of the lines.
+    variance : ndarray of shape (K,)
+    X : ndarray of shape (n, p)
+    y, residual, weight : ndarray of shape (n,)
+        Targets, what they differ from the predictions by at which the sums of the lines are computed, and weights.
+    neglect : float
+        Most that the compiled twin leaves out of the density of a row, and of its weight, as a share of them.
+
+    Returns
+    -------
+    log_likelihood : float
+    of_lines : tuple
+        Weight (K,), products of pairs of columns (K, p (p + 1) / 2), of columns and residual (K, p), square (K,).
+    of_nodes : tuple
+        Weight (M,), products of pairs of columns weighted by variances (M, p (p + 1) / 2), gradients (M, p).
+    """
+    log_prior, probability = pair_priors(paths, linear_scores(X, slope).T)
+    eta = linear_scores(X, lines)[:, :, None]
+    log_density, resp = log_normalize(log_prior.T + gaussian_log_density(y[:, None, None], eta, variance[:, None]))
+    resp *= weight[:, None]
+    moved, spread, total = pair_moments(paths, probability, resp.T)
+    pairs, cross = column_pairs(X), (X.T * residual) @ resp
+    of_lines = resp.sum(axis=0), (pairs @ resp).T, cross.T, residual**2 @ resp
+    return weight @ log_density, of_lines, (total, spread @ pairs.T, moved @ X)
+
+
+@twinned
+def line_means(paths, slope, lines, X, neglect):
+    """Mean (n,) of y; the compiled twin leaves out leaves whose priors, as a sum, are no more than `neglect`."""
+    prior = np.exp(pair_priors(paths, linear_scores(X, slope).T)[0])
+    return (prior * linear_scores(X, lines).T).sum(axis=0)
