@@ -60,7 +60,8 @@ def train(mixture, params, rows, run):
                 limits = _limits(options, options.max_iter if everywhere else gate.dense_sweeps)
                 fit = _fit_dense(mixture, params, run, **limits)
             progress.history.append(fit.history)
-            params, chosen, best = _choose(mixture, _revived(mixture, fit.params, fit.stats.load), rows, run)
+            params = fit.params if everywhere else _revived(mixture, fit.params, fit.stats.load)
+            params, chosen, best = _choose(mixture, params, rows, run)
             progress.add(Stage(number, fit.n_iter, fit.objective, best.objective, _changed(active, chosen)), best)
             active = chosen
             reason = fit.reason if everywhere else progress.end(fit.reason)
