@@ -137,13 +137,14 @@ class Expert(BaseEstimator, ABC):
         """Whether the heaviness of the noise's tails is estimated."""
         return False
 
-    def uncertainty(self, params, rows, resp):
-        """What is known of how uncertain the parameters are, from the training rows and responsibilities (n, K) that
-        include the row weights.
+    def uncertainty(self, params, parts):
+        """What is known of how uncertain the parameters are, from the training rows.
 
-        A NamedTuple of arrays whose first axis is the expert, as `take` expects; by default nothing.
+        `parts` iterates once over their blocks, pairs of `Rows` and responsibilities (n, K) that include the row
+        weights. Returned is a NamedTuple of arrays whose first axis is the expert, as `take` expects; by default
+        nothing.
         """
-        return CoefUncertainty.none(resp.shape[1])
+        return CoefUncertainty.none(next(iter(parts))[1].shape[1])
 
     def predictive(self, params, rows, uncertainty):
         """The predictive p_k(y | x), eq. (predictive): `predict_dist` with the uncertainty of the parameters.

@@ -84,8 +84,8 @@ class ConstantExpert(AdditiveExpert):
     def predict_dist(self, params, rows):
         return self.family_.predict_dist(params, _intercept(rows))
 
-    def uncertainty(self, params, rows, resp):
-        return self.family_.uncertainty(params, _intercept(rows), resp)
+    def uncertainty(self, params, parts):
+        return self.family_.uncertainty(params, ((_intercept(block), resp) for block, resp in parts))
 
     def predictive(self, params, rows, uncertainty):
         return self.family_.predictive(params, _intercept(rows), uncertainty)

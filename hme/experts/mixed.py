@@ -300,12 +300,12 @@ class MixedExpert(Expert):
     def estimates_tails(self):
         return any(family.estimates_tails for family in self.families_)
 
-    def uncertainty(self, params, rows, resp):
-        parts = [
-            self.families_[g].uncertainty(part, self._safe(g, rows)[0], resp[:, leaves])
-            for g, leaves, part in self._groups(params)
-        ]
-        return self._joined(parts)
+    def uncertainty(self, params, parts):
+        parts, found = list(parts), []
+        for g, leaves, own in self._groups(params):
+            seen = ((self._safe(g, block)[0], resp[:, leaves]) for block, resp in parts)
+            found.append(self.families_[g].uncertainty(own, seen))
+        return self._joined(found)
 
     def predictive(self, params, rows, uncertainty):
         """As `predict_dist`, of the predictive distributions of the groups."""

@@ -184,16 +184,16 @@ class PredictorExpert(AdditiveExpert):
     def estimates_tails(self):
         return self.response_.estimates_tails
 
-    def uncertainty(self, params, rows, resp):
+    def uncertainty(self, params, parts):
         """Leverages and degrees of freedom of the coefficients, eqs. (degrees), (predictive)."""
         stats = None
-        for index, block in rows.blocks():
+        for block, resp in parts:
             working = self.response_.working(targets(block), self._eta(params.coef, block), params, block)
             expected = working._replace(information=self.response_.expected_information(working, params), terms=())
-            stats = self.add(stats, summed(block.X, resp[index], expected, not self.wide_))
+            stats = self.add(stats, summed(block.X, resp, expected, not self.wide_))
         scale = self.response_.scale(params)
         if self.wide_:
-            found, used = np.zeros((*scale.shape[:1], 1, rows.X.shape[1], 0)), self._degrees(params, stats)
+            found, used = np.zeros((*scale.shape[:1], 1, params.coef.shape[2], 0)), self._degrees(params, stats)
         else:
             moved = params.coef != self.center_ if self.lasso_ is not None else above_rounding(params.coef)
             space = self.constraints_.space(len(params.coef)) if self.constraints_ else None

@@ -221,12 +221,11 @@ class Mixture:
 
     def uncertainty(self, params, rows):
         """The `Uncertainty` of parameters, from the rows that they were fitted to; without inflation."""
-
-        def weighted(block):
-            return block.spread(self.posterior(params, block)[1] * block.heads().weight[:, None])
-
-        own = self.expert.uncertainty(params.experts, rows, rows.blockwise(weighted))
-        return Uncertainty(own, np.ones(self.n_leaves(params)))
+        parts = (
+            (block, block.spread(self.posterior(params, block)[1] * block.heads().weight[:, None]))
+            for _, block in rows.blocks()
+        )
+        return Uncertainty(self.expert.uncertainty(params.experts, parts), np.ones(self.n_leaves(params)))
 
     # -- training ------------------------------------------------------------------------------------------------------
 

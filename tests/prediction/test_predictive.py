@@ -86,7 +86,7 @@ def spreads(expert, X, y, label, new):
     resp = np.eye(2)[label]
     family = expert.bind(rows, columns.expert.design)
     params = family.steps(family.init(rows, resp), rows, resp, 60)
-    found = family.uncertainty(params, rows, resp)
+    found = family.uncertainty(params, [(rows, resp)])
     return found, family, params, columns.rows(Tables(new, new))
 
 
