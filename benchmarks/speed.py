@@ -4,13 +4,14 @@ Sections, each of named figures; every figure is written to the output when it i
 goes on with those that are missing. Run from the root::
 
     PYTHONPATH=. OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/speed.py [sweeps] [fit] [fit-million]
-        [--output speed.json]
+        [memory] [--output speed.json]
 
 `sweeps`: on each of the problems in `speed_problems.py`, sweeps over all rows to within 1e-4 nats per unit of weight of
 the end of the same fit, of plain EM and by default, from the same start. Sweeps on samples count as their share of the
 rows; a Newton step as the sweeps that its CPU time is worth. `fit`: a fit of depth 5, alpha 0.1, at 8,000 and 100,000
 rows against scikit-learn's HistGradientBoostingRegressor, and the mean negative log-density of new rows. `fit-million`
-is the same at 1,000,000 rows.
+is the same at 1,000,000 rows. `memory`: the most that such a fit takes beside the table and one
+standardised copy of it.
 
 Two checkouts are compared by running them in turns, each in a process of its own::
 
@@ -25,6 +26,7 @@ import os
 import subprocess
 import sys
 import time
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -105,6 +107,20 @@ def fit_of(name, n):
     }  # fmt: skip
 
 
+def memory_of(name, n):
+    """Most memory of a fit beside the table and one standardised copy of it, in MB, as tracemalloc sees it."""
+    from speed_problems import table
+
+    X, y = table(name, n)
+    _model().fit(X[:2000], y[:2000])  # what is loaded once
+    tracemalloc.start()
+    _model().fit(X, y)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    copy = 8 * n * (X.shape[1] + 1)
+    return {"copy": round(copy / 1e6, 1), "beside it": round((most - copy) / 1e6, 1)}
+
+
 def _model():
     from hme import HMERegressor
     from hme.experts import LinearExpert
@@ -141,6 +157,7 @@ def sections():
         "sweeps": ({name: (lambda name=name: sweeps_of(name)) for name in PROBLEMS}, sweeps_in_short),
         "fit": (fits(8_000, 100_000), fits_in_short),
         "fit-million": (fits(1_000_000), fits_in_short),
+        "memory": ({"friedman": lambda: memory_of("friedman", 1_000_000)}, lambda found: found["friedman"]),
     }
 
 
@@ -201,7 +218,7 @@ def _child():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sections", nargs="*", help="sweeps, fit, fit-million; the first two if none is named")
+    parser.add_argument("sections", nargs="*", help="sweeps, fit, fit-million, memory; the first two if none is named")
     parser.add_argument("--output", help="JSON file, which a further run completes")
     parser.add_argument("--only", help="part of the names of the figures to run")
     parser.add_argument("--against", help="another checkout, with which this one is compared")
