@@ -186,7 +186,7 @@ def _sweeps(mixture, rows, fit):
 
 
 def _cheap(mixture, rows, params):
-    return rows.n_rows * mixture.n_leaves(params) <= CHEAP
+    return rows.are_few(CHEAP / mixture.n_leaves(params))
 
 
 def pushes(mixture, rows, params):

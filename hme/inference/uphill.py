@@ -107,10 +107,11 @@ def _step(information, gradient):
 
 def _cheap_layout(mixture, rows, fit, columns):
     """The layout at the end of a fit, None where its information costs too much."""
-    if (rows.n_coefficients(mixture.n_leaves(fit.params)) / 2) ** 2 * rows.n_rows > DEAREST:  # even with ties
+    least = max(rows.n_coefficients(mixture.n_leaves(fit.params)) / 2, 1.0)  # even with ties
+    if not rows.are_few(DEAREST / least**2):
         return None
     layout = Layout.of(mixture, fit.params, columns, fit.stats)
-    return layout if 0 < layout.n_free**2 * rows.n_rows <= DEAREST else None
+    return layout if layout.n_free and rows.are_few(DEAREST / layout.n_free**2) else None
 
 
 def _objective(mixture, rows, layout, delta):

@@ -81,6 +81,10 @@ class Rows(NamedTuple):
             found = _n_different(self[:size])
         return found if self.group is None else min(found, len(self.firsts()))
 
+    def are_few(self, most):
+        """Whether at most `most` rows differ: what is decided by it is the same for repeated rows and for weights."""
+        return self.n_rows <= most or self.n_different(int(most) + 1) <= most
+
     def n_coefficients(self, n_leaves):
         """About the number of coefficients of gate and experts with so many leaves."""
         n_outputs = self.y.shape[1] if self.y.ndim == 2 else 1

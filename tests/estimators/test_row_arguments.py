@@ -48,6 +48,7 @@ def routing():
 # -- what an offset means --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*are not overdispersed:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("name", representative(WITH_OFFSET, every=2))
 def test_offset_is_part_of_the_linear_predictor(name):
     expert, y = WITH_OFFSET[name]

@@ -495,5 +495,5 @@ def test_steps_converge_where_the_family_does_not_fit(name):
 )
 def test_experts_that_see_no_event_are_named(expert, y):
     X = np.random.default_rng(0).normal(size=(60, 2))
-    with pytest.warns(ConvergenceWarning, match=r"intercepts of expert\(s\) \[0, 1\] grow.*PointMassExpert"):
+    with pytest.warns(ConvergenceWarning, match=r"intercepts of expert\(s\) \[.*1\] grow.*PointMassExpert"):
         HMERegressor(n_experts=2, expert=expert).fit(X, np.full(60, y))

@@ -110,6 +110,7 @@ def test_a_direction_of_ascent_that_no_push_finds_is_gone(monkeypatch):
 # -- the exact maximum -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*the dispersion of expert:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("expert", few(["linear", "student", "poisson", "negative_binomial", "gamma"], 3))
 def test_newton_steps_end_a_fit_at_its_maximum(expert):
     rng = np.random.default_rng(0)
