@@ -23,6 +23,7 @@ TWIN = 0.05
 DIVIDED, NUDGED = 4.0, 0.3
 # Sweeps from a push before its course is judged, at most, and how often a fit is pushed.
 SWEEPS, MOST_SWEEPS, MOST_CLIMBS = 10, 50, 5
+EQUAL = 1e-9  # share of the range of scores by which equal ones may differ
 CERTAIN = 1e-9  # gain along a direction of ascent that is none of rounding
 FINER = 0.1  # of `tol`, once there was such a direction
 CHEAP, SHARE = 16384, 0.25  # rows times leaves up to which sweeps are cheap, and what pushes may add where they are not
@@ -198,7 +199,7 @@ def pushes(mixture, rows, params):
     for k, other in _twins(log_prob, resp * rows.weight[:, None]):
         weight = (resp[:, k] + resp[:, other]) * rows.weight
         for score in _divisions(X, Y, weight):
-            above = score > quantiles(score, [0.5], weight)[0]
+            above = score - quantiles(score, [0.5], weight)[0] > EQUAL * np.ptp(score)
             yield _towards(rows, np.where(above, DIVIDED, -DIVIDED), k, other, resp.shape[1])
     if not _cheap(mixture, rows, params):  # many experts that all differ are at no saddle of symmetry
         return
@@ -255,5 +256,8 @@ def _divisions(X, Y, weight):
 
 
 def _signed(vector):
-    """An eigenvector, which has no sign of its own, with its first large entry positive, whatever the rounding."""
-    return vector * np.sign(vector[np.argmax(np.abs(vector) > 0.5 * np.abs(vector).max())])
+    """An eigenvector, which has no sign of its own, with its first large entry positive, whatever the rounding.
+
+    Large is not half of the largest: entries of contrasts, such as (1, 1, -2), are that.
+    """
+    return vector * np.sign(vector[np.argmax(np.abs(vector) > 0.45 * np.abs(vector).max())])
