@@ -13,7 +13,7 @@ LEAST = 1e-3  # of the variance around the stack, where the model agrees with it
 
 
 def spreads(predicted, y, weight, positive):
-    """Squared distance of each model from the stack of all in a typical row, relative to its variance, eq. (stack-spread).
+    """Squared distance of each model from the stack in a typical row, relative to its variance, eq. (stack-spread).
 
     Parameters
     ----------
