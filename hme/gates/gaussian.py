@@ -267,13 +267,15 @@ class GaussianGate(Gate):
         return proportion_coordinates(params.proportion)
 
     def displaced(self, params, coef, leaf=None):
-        q = params.mean.shape[1]
+        proportion, q = softmax(coef[0, :, 0]), params.mean.shape[1]
+        if leaf is None:  # the gate sees no column
+            return params._replace(proportion=proportion)
         mean, scale = leaf[:, :q], leaf[:, q:]
-        if self.covariance_type == "diag":
-            covariance = np.exp(scale)
+        if self._covariance_is_fixed(params):
+            covariance = params.covariance
         else:
-            covariance = covariance_of(scale, q)
-        return GaussianParams(softmax(coef[0, :, 0]), mean, covariance)
+            covariance = np.exp(scale) if self.covariance_type == "diag" else covariance_of(scale, q)
+        return GaussianParams(proportion, mean, covariance)
 
     def derivatives(self, params, rows, resp):
         return proportion_derivatives(np.broadcast_to(params.proportion, resp.shape), resp)

@@ -343,3 +343,13 @@ def test_a_leaf_of_outliers_in_columns_that_are_there_twice(covariance_type):
     params = gate.init(rows, resp)
     assert np.isfinite(gate.log_score(params, rows)).all()
     assert np.isfinite(gate.gradient(params, gate.statistics(params, rows, resp))).all()
+
+
+@pytest.mark.parametrize("n_columns", [0, 32])
+def test_fits_end_where_columns_are_none_or_covariances_taken_as_fixed(n_columns):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 32)) + 2.0 * (np.arange(200) < 100)[:, None]
+    y = np.where(np.arange(200) < 100, X[:, 0], -X[:, 0]) + 0.1 * rng.normal(size=200)
+    settings = {"gate_features": list(range(n_columns)), "expert_features": [0], "random_state": 0}
+    model = HMERegressor(n_experts=2, gate="gaussian", **settings).fit(X, y)
+    assert model.converged_ and (np.diff(model.lower_bounds_) >= -1e-9).all()
