@@ -74,6 +74,10 @@ class ParameterCovariance(NamedTuple):
         if lost is not None:
             inner, values = cls.of(move, lost.kept.T @ information @ lost.kept)
             return cls(move, lost.kept @ inner.root, lost.kept @ inner.loose, lost.directions), values
+        # What is out of the range of numbers tells nothing.
+        known = np.isfinite(np.diagonal(information))
+        known &= np.isfinite(np.where(known, information, 0.0)).all(axis=1)
+        information = np.where(known & known[:, None], information, 0.0)
         diagonal = np.diagonal(information)
         unit = np.where(diagonal > 0, np.abs(diagonal), 1.0) ** -0.5
         if not len(unit):

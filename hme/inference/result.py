@@ -99,7 +99,8 @@ class Inference:
         self.parameter_covariance, observed, self._eigenvalues = found
         least, largest = self._eigenvalues.min(initial=1.0), self._eigenvalues.max(initial=1.0)
         self.condition_number = float(largest / least) if least > 0 else np.inf
-        self.effective_df = 0.0 - float((observed.root * (seen.hessian @ observed.root)).sum())
+        hessian = np.where(np.isfinite(seen.hessian), seen.hessian, 0.0)  # the root leaves the others out
+        self.effective_df = 0.0 - float((observed.root * (hessian @ observed.root)).sum())
         unit = 1.0 if self.weights == "frequency" else seen.size / size.weight  # whatever the scale of the weights
         self.distance = float(np.linalg.norm(observed.root.T @ seen.gradient) * np.sqrt(unit))
         self._saddle = bool(least < -delta.SINGULAR * largest)

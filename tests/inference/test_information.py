@@ -37,6 +37,7 @@ from hme.experts.noise.base import Response
 from hme.experts.noise.counts import CountResponse
 from hme.gates import ConstantGate, FixedGate, GaussianGate, SoftmaxGate, TopKGate
 from hme.inference import infer
+from hme.inference.delta import ParameterCovariance
 from hme.inference.information import INTERCEPT, Layout, combined, observe
 from hme.numerics.coordinates import covariance_of, covariance_scalars, gaussian_derivatives, gaussian_sums
 
@@ -637,3 +638,12 @@ def test_gaussian_gates_of_no_column_and_of_many():
     assert sum(name.startswith("gate") for name in blind.names) < 3
     assert any("covariances of more than 30 columns are taken as fixed" in remark for remark in wide.remarks)
     assert sum("mean(" in name for name in wide.names) == 68 and not any("variance(x" in name for name in wide.names)
+
+
+def test_information_beyond_the_range_of_numbers_tells_nothing():
+    information = np.diag([4.0, -np.inf, 1.0])
+    information[0, 1] = information[1, 0] = np.nan
+    covariance, eigenvalues = ParameterCovariance.of(None, information)
+    np.testing.assert_allclose(covariance.root @ covariance.root.T, np.diag([0.25, 0.0, 1.0]), atol=1e-15)
+    np.testing.assert_array_equal(np.abs(covariance.loose), [[0.0], [1.0], [0.0]])
+    np.testing.assert_allclose(eigenvalues, [0.0, 1.0, 1.0], atol=1e-15)
