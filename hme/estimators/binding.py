@@ -15,7 +15,7 @@ from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels
 from .settings import check_settings
 
-__all__ = ["Bound", "bind", "continues"]
+__all__ = ["Bound", "bind", "bound_to", "continues", "rebound"]
 
 
 class Bound(NamedTuple):
@@ -29,6 +29,7 @@ class Bound(NamedTuple):
     structure: tuple  # what a warm start must share with the earlier fit
     asked: Tree  # the tree of the hyper-parameters; an earlier fit may have dropped leaves of it
     kept: np.ndarray  # (K,), the numbers that the leaves of `tree` have in it
+    grows: bool  # whether the tree is one leaf yet, which is to grow
 
 
 def bind(model, given):
@@ -51,7 +52,8 @@ def bind(model, given):
     rows, order = in_groups(columns.rows(given.tables, **arrays))
     with _as_users_write_it("expert", expert):
         check_support(expert, gate, rows)
-    tree = asked = _tree(model, expert, rows)
+    growing = _grows(model, given)
+    tree = asked = Tree.flat(1) if growing else _tree(model, expert, rows)
     kept = np.arange(asked.n_leaves)
     if continues(model):
         tree, kept = _earlier_tree(model, asked)
@@ -68,7 +70,12 @@ def bind(model, given):
     if expert.traits.cross_fitted or gate.traits.cross_fitted:
         rows = rows._replace(fold=fold_numbers(rows))
     mixture = _mixture(expert, gate, tree, rows, columns)
-    return Bound(mixture, columns, tree, rows, order, structure, asked, kept)
+    return Bound(mixture, columns, tree, rows, order, structure, asked, kept, growing)
+
+
+def bound_to(tree, rows, given, columns):
+    """The mixture of the families on any tree, bound to other rows of the same columns."""
+    return _mixture(given.expert, given.gate, tree, rows, columns)
 
 
 def rebound(given, bound, kept, tree):
@@ -133,7 +140,28 @@ def _columns(model, given):
     return Columns.fit(*sides, given.tables, names, given.weight, model.standardize, given.views)
 
 
+def _is_automatic(model):
+    """Whether the size of the tree is left to the fit."""
+    plain = model.tree is None and model.n_experts is None and isinstance(model.depth, str)
+    return plain and model.depth == "auto" and np.ndim(model.branching) == 0
+
+
+def _grows(model, given):
+    """Whether the tree of a fit grows.
+
+    Steps must be cheap and sure to lead up: not those of estimators, which are fitted anew, and of routed gates. Where
+    labels number the experts, or responsibilities are given, the user has their number in mind.
+    """
+    sides = given.expert.traits, given.gate.traits
+    steady = all(traits.exact and not (traits.refitted or traits.frozen or traits.sees_table) for traits in sides)
+    steady = steady and not (given.gate.traits.routed or given.gate.traits.given) and len(given.expert.members) == 1
+    free = isinstance(model.start, str) and given.labels is None and model.branching == 2 and not continues(model)
+    return _is_automatic(model) and steady and free
+
+
 def _tree(model, expert, rows):
+    if continues(model) and _is_automatic(model):
+        return model._earlier.asked
     if expert.names and model.tree is None and model.n_experts is None:
         if isinstance(model.depth, str) and np.ndim(model.branching) == 0:
             raise ValueError(

@@ -7,6 +7,7 @@ from ..prediction import ClassDistribution, predictive_distribution
 from .base import BaseHME
 from .binding import bind
 from .class_weights import class_factors
+from .growing import grow, keep_growth
 from .inputs import read, unchanged_on_error
 from .keeping import keep
 from .reading import row_names
@@ -184,6 +185,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         *,
         n_experts=None,
         tree=None,
+        max_experts=None,
+        min_weight_fraction_leaf=0.0,
+        average=True,
         expert=None,
         gate=None,
         expert_features=None,
@@ -211,6 +215,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             branching=branching,
             n_experts=n_experts,
             tree=tree,
+            max_experts=max_experts,
+            min_weight_fraction_leaf=min_weight_fraction_leaf,
+            average=average,
             expert=expert,
             gate=gate,
             expert_features=expert_features,
@@ -264,9 +271,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         """
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, groups, labels)
-            bound = bind(self, given)
-            begun = start(self, given, bound)
-            keep(self, given, bound, begun, begun.run())
+            bound, grown = grow(self, given, bind(self, given))
+            begun = start(self, given, bound, grown)
+            kept = keep(self, given, bound, begun, begun.run())
+            keep_growth(self, kept, grown)
             self._complete()
         return self
 
@@ -330,8 +338,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         NotFittedError
             If the model is not fitted.
         """
-        rows = self.rows(X)
-        probability = self.model_.mean(self.params_, rows)
+        if self.average_ is not None:
+            probability = self.average_.mean(*self.averaged_rows(X))
+        else:
+            probability = self.model_.mean(self.params_, self.rows(X))
         return self.target_.as_given(probability / probability.sum(axis=1, keepdims=True))
 
     def predict_dist(self, X):
@@ -353,7 +363,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         NotFittedError
             If the model is not fitted.
         """
-        dist = predictive_distribution(self.model_, self.params_, self.rows(X), index=row_names(X))
+        if self.average_ is not None:
+            dist = self.average_.distribution(*self.averaged_rows(X), True, row_names(X))
+        else:
+            dist = predictive_distribution(self.model_, self.params_, self.rows(X), index=row_names(X))
         components = dist.components.among(self.target_.weighted, len(self.classes_))
         return ClassDistribution(dist.weights, components, self.classes_, dist.index)
 
@@ -378,10 +391,16 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         NotFittedError
             If the model is not fitted.
         """
+        codes = range(len(self.target_.labels))
+        if self.average_ is not None:
+            rows, held = self.averaged_rows(X)
+            every = (np.full(rows.n_rows, c) for c in codes)
+            of_classes = [self.average_.evidence(rows._replace(y=y), held._replace(y=y)) for y in every]
+            return self.target_.as_given(np.stack(of_classes, axis=1), -np.inf)
 
         def log_probability(block):
-            codes = (np.full(block.n_rows, c) for c in range(len(self.target_.labels)))
-            return np.stack([self.model_.posterior(self.params_, block._replace(y=y))[0] for y in codes], axis=1)
+            every = (np.full(block.n_rows, c) for c in codes)
+            return np.stack([self.model_.posterior(self.params_, block._replace(y=y))[0] for y in every], axis=1)
 
         log_proba = self.rows(X).blockwise(log_probability)
         return self.target_.as_given(log_proba, -np.inf)

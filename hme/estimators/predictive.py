@@ -42,9 +42,12 @@ class Predictive:
         array([0.5, 0.5])
         """
         check_choice(density, "density", DENSITIES)
-        rows = self.rows(X, offset=offset, trials=trials)
         index = getattr(X, "index", None)  # names of the rows of a data frame; of a list it is a method
         index = None if callable(index) else index
+        if density == "predictive" and self.average_ is not None:
+            seen = self.averaged_rows(X, offset=offset, trials=trials)
+            return self.average_.distribution(*seen, self.target_.flat, index)
+        rows = self.rows(X, offset=offset, trials=trials)
         uncertainty = self.uncertainty_ if density == "predictive" else None
         return predictive_distribution(self.model_, self.params_, rows, self.target_.flat, index, uncertainty)
 

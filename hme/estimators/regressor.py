@@ -8,6 +8,7 @@ from ..fitting import cross_fit
 from ..numerics.checks import check_choice
 from .base import BaseHME
 from .binding import bind
+from .growing import grow, keep_growth
 from .inputs import read, unchanged_on_error
 from .keeping import keep
 from .predictive import DENSITIES, Predictive
@@ -212,9 +213,10 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         """
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials)
-            bound = bind(self, given)
-            begun = start(self, given, bound)
+            bound, grown = grow(self, given, bind(self, given))
+            begun = start(self, given, bound, grown)
             kept = keep(self, given, bound, begun, begun.run())
+            keep_growth(self, kept, grown)
             self.uncertainty_ = cross_fit.uncertainty(kept.mixture, kept.rows, kept.fit, begun.options)
         return self
 
@@ -292,10 +294,15 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         -------
         ndarray of shape (n,) or (n, T), or a pair of them
         """
+        check_choice(density, "density", DENSITIES)
+        if density == "predictive" and self.average_ is not None:
+            mean = self.target_.as_given(self.average_.mean(*self.averaged_rows(X, offset=offset, trials=trials)))
+            if not return_std:
+                return mean
+            return mean, self.predict_dist(X, offset=offset, trials=trials).standard_deviation()
         rows = self.rows(X, offset=offset, trials=trials)
         if not return_std:
             return self.target_.as_given(self.model_.mean(self.params_, rows))
-        check_choice(density, "density", DENSITIES)
         if density == "plug-in" or self.uncertainty_ is None:
             mean, variance = self.model_.moments(self.params_, rows)
             return self.target_.as_given(mean), self.target_.as_given(np.sqrt(variance))

@@ -33,7 +33,7 @@ class Start(NamedTuple):
     fitted_on: Any
 
 
-def start(model, given, bound, **changes):
+def start(model, given, bound, grown=None, **changes):
     """The points that EM runs from: the parameters of an earlier fit, or responsibilities that are given or made.
 
     Parameters
@@ -41,6 +41,7 @@ def start(model, given, bound, **changes):
     model : HMERegressor or HMEClassifier
     given : Given
     bound : Bound
+    grown : Grown or None
     **changes
         Of the options of EM that the hyper-parameters stand for.
 
@@ -64,9 +65,11 @@ def start(model, given, bound, **changes):
         resp = starts.given(model.start, given.kept, tree.n_leaves)
         resp = resp if bound.order is None else resp[bound.order]
     first = model.start if resp is None else "given"
+    if grown is not None and first == "auto":
+        resp, first = grown.resp, "grown"
     grouped = rows.group is not None and len(rows.firsts()) < rows.n_rows
     n_starts, n_finalists = model.n_init, model.n_finalists
-    if isinstance(first, str) and first == "auto" and n_finalists is not None:
+    if first in ("auto", "grown") and n_finalists is not None:
         n_starts = starts.n_tried(mixture, rows, tree, model.n_init, em_options.algorithm)
     brief = n_starts > model.n_init
     if brief and n_finalists == "auto":

@@ -1,0 +1,90 @@
+"""The path of a growing tree: from one expert up, the leaves that gain most are split, and EM goes on after each step.
+
+Early steps, and those of large tables, see a sample of the rows, which grows with the tree.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..fitting import starts, training
+from ..model.folds import fold_numbers
+from ..model.mixture import Mixture
+from ..model.tree import Tree
+from .splits import Splitter, split_leaves
+
+__all__ = ["Size", "grown"]
+
+# Sweeps after each step, and what may be left to gain: a tree that grows on has no use for the last digits, and a few
+# sweeps from soft splits are a smoother fit than many.
+SWEEPS, TOL = 8, 1e-3
+# Of one expert, which is where a plain model ends.
+SWEEPS_OF_ONE, TOL_OF_ONE = 100, 1e-7
+# One leaf in so many is split in a step, at least one.
+SHARE = 4
+# Rows for each coefficient that a step sees, at least, and not fewer than LEAST.
+ROWS_A_COEFFICIENT, LEAST = 32, 16384
+
+
+class Size(NamedTuple):
+    """The mixture of one size on the path."""
+
+    tree: Tree
+    mixture: Mixture
+    params: Any
+    objective: float
+
+
+def grown(make, rows, settings):
+    """Iterate over the mixtures of growing size that are fitted to rows.
+
+    Parameters
+    ----------
+    make : callable
+        ``make(tree, rows)`` is the mixture on a tree, bound to the rows.
+    rows : Rows
+    settings : Settings
+
+    Yields
+    ------
+    Size
+
+    Raises
+    ------
+    KeyboardInterrupt
+    """
+    tree, splits, part = Tree.flat(1), [None], rows
+    number = fold_numbers(rows) if rows.n_rows > 2 * LEAST else None
+    mixture, splitter, resp = make(tree, rows), None, np.ones((rows.heads().n_rows, 1))
+    while True:
+        params = mixture.init(part, starts.pooled(part, part.spread(resp)) if tree.n_nodes else resp)
+        fit = training.train(mixture, part, params, _options(settings.options, tree))
+        if fit.reason == "interrupted":
+            raise KeyboardInterrupt
+        yield Size(tree, mixture, fit.params, fit.objective)
+        before, room = part, settings.max_experts - tree.n_leaves
+        part = rows if number is None else _sample(rows, number, tree.n_leaves)
+        if splitter is None or part is not before:
+            least = settings.min_weight_fraction_leaf * part.weight.sum()
+            splitter = Splitter(mixture, part, least, part.n_coefficients(tree.n_leaves))
+        resp = mixture.posterior(fit.params, part)[1]
+        size = tree.n_leaves
+        tree, resp, splits = split_leaves(splitter, tree, resp, splits, min(max(size // SHARE, 1), room))
+        if tree.n_leaves == size:
+            return
+        mixture = make(tree, rows)
+
+
+def _options(options, tree):
+    """Options of EM on the path, of a tree of several leaves or of one."""
+    sweeps, tol = (SWEEPS, TOL) if tree.n_nodes else (SWEEPS_OF_ONE, TOL_OF_ONE)
+    return options._replace(
+        max_iter=sweeps, tol=tol, callback=None, verbose=0, algorithm="em", climbs=False, newton=None, look=None
+    )
+
+
+def _sample(rows, number, n_leaves):
+    """The rows that a step sees: a part that halves or doubles with the tree, by numbers that know rows alone."""
+    enough = max(LEAST, ROWS_A_COEFFICIENT * rows.n_coefficients(n_leaves))
+    step = (int(number.max()) + 1) // enough
+    return rows if step < 2 else rows[np.flatnonzero(number % (1 << int(np.log2(step))) == 0)]
