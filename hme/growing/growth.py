@@ -8,7 +8,7 @@ from ..fitting import em
 from ..numerics.threads import one_thread
 from .held_out import factor_of, scores_of, shares_of
 from .merging import Average, Part
-from .path import grown
+from .path import grown, pruned
 
 __all__ = ["Growth", "GrowthStep", "Settings", "grow"]
 
@@ -81,13 +81,10 @@ def grow(make, rows, settings):
         share = np.where(share < LEAST_SHARE, 0.0, share)
         share = share / share.sum()
         factor = factor_of(scores, share)
-        sizes = []
-        for size in grown(make, rows, settings):
-            sizes.append(size)
-            if len(sizes) > max(chosen, np.flatnonzero(share).max()):
-                break
-    chosen = min(chosen, len(sizes) - 1)
-    share = share[: len(sizes)]
+        last = max(chosen, int(np.flatnonzero(share).max()))
+        sizes = _sizes(make, rows, settings, scores, last)
+    chosen = min(chosen, max(sizes))
+    share = np.array([own if s in sizes else 0.0 for s, own in enumerate(share)])
     if not share.any():
         share[chosen] = 1.0
     share = share / share.sum()
@@ -97,7 +94,7 @@ def grow(make, rows, settings):
         GrowthStep(
             int(scores.n_experts[s]),
             *map(float, (scores.mean[s], missing[s], error[s])),
-            float(share[s]) if s < len(share) else 0.0,
+            float(share[s]),
             s == chosen,
         )
         for s in range(len(scores.n_experts))
@@ -106,7 +103,25 @@ def grow(make, rows, settings):
     return Growth(steps, sizes[chosen], Average(parts))
 
 
+def _sizes(make, rows, settings, scores, last):
+    """The sizes on the path of all rows, by their numbers, as far as they are needed."""
+    sizes = {}
+    for s, size in enumerate(grown(make, rows, settings)):
+        sizes[s] = size
+        if s == min(max(last, scores.top), scores.n_up - 1):
+            break
+    if last >= scores.n_up and scores.top in sizes:
+        for s, size in enumerate(pruned(make, rows, sizes[scores.top], settings), scores.n_up):
+            sizes[s] = size
+            if s == last:
+                break
+    return sizes
+
+
 def _chosen(scores):
     """Number of the smallest size whose score is within a standard error of the best one."""
     best = int(scores.mean.argmax())
-    return int(np.flatnonzero(scores.mean[best] - scores.mean <= scores.error(best))[0])
+    near = np.flatnonzero(scores.mean[best] - scores.mean <= scores.error(best))
+    fewest = scores.n_experts[near].min()
+    near = near[scores.n_experts[near] == fewest]
+    return int(near[scores.mean[near].argmax()])

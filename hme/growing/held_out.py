@@ -8,12 +8,12 @@ from ..model.folds import fold_numbers
 from ..numerics.kernels import log_normalize
 from ..prediction import PredictiveDistribution
 from ..scoring.cells import cells_of, log_scores
-from .path import grown
+from .path import grown, pruned
 
 __all__ = ["Scores", "factor_of", "scores_of", "shares_of"]
 
 # Folds of tables of up to so many distinct rows; of larger ones a fifth of the rows is held out once.
-FOLDS = (400, 5), (1500, 3), (3000, 2)
+FOLDS = (300, 5), (1500, 3), (3000, 2)
 ONCE = 5
 SHARED = 4  # distinct rows to a value of y from which on it is rounded
 # Steps in a row that are worse than the best one by more than the standard error of the difference, after which no
@@ -32,6 +32,8 @@ class Scores(NamedTuple):
     weight: np.ndarray  # (m,)
     n_experts: np.ndarray  # (S,) of int
     seen: list  # of every size, for every fold, what `_evidence` needs
+    top: int  # number of the size from which the tree is pruned
+    n_up: int  # number of the sizes before pruning
 
     @property
     def mean(self):
@@ -44,7 +46,7 @@ class Scores(NamedTuple):
 
 
 def scores_of(make, rows, settings):
-    """Grow a tree without each fold, all step by step, and ask about the rows of the fold.
+    """Grow and prune a tree without each fold, all step by step, and ask about the rows of the fold.
 
     The search for splits is part of what is repeated, so that columns which only chance makes useful do no good.
 
@@ -62,20 +64,38 @@ def scores_of(make, rows, settings):
     folds = [number % (n_folds if n_folds > 1 else ONCE) == c for c in range(n_folds)]
     values = _values(rows, int(number.max()) + 1)
     parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds]
-    paths = [grown(make, inside, settings) for inside, _ in parts]
     weight = np.concatenate([outside.heads().weight for _, outside in parts])
-    found, seen, sizes, best, failed = [], [], [], 0, 0
-    while failed < PATIENCE:
-        steps = [next(path, None) for path in paths]
-        if any(step is None for step in steps):
-            break
-        seen.append([_predicted(step, *part, values) for step, part in zip(steps, parts, strict=True)])
-        found.append(_log_density(seen[-1]))
-        sizes.append(steps[0].tree.n_leaves)
-        missing, error = _compared(found[best], found[-1], weight)
-        best = len(found) - 1 if missing < 0 else best
-        failed = failed + 1 if missing > error else 0
-    return Scores(np.stack(found, axis=1), weight, np.array(sizes), seen)
+    course = _Course(parts, weight, values)
+    course.follow([grown(make, inside, settings) for inside, _ in parts])
+    top = course.best
+    down = course.fitted[top] if max(size.tree.n_leaves for size in course.fitted[top]) > 2 else []
+    course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)])
+    return Scores(np.stack(course.found, axis=1), weight, np.array(course.n_experts), course.seen, top, course.n_up)
+
+
+class _Course:
+    """What the sizes of all folds have reached."""
+
+    def __init__(self, parts, weight, values):
+        self.parts, self.weight, self.values = parts, weight, values
+        self.found, self.seen, self.fitted, self.n_experts, self.best, self.n_up = [], [], [], [], 0, 0
+
+    def follow(self, paths):
+        """Go along the paths of the folds, step by step, as long as there is a chance of better scores."""
+        failed = 0
+        while failed < PATIENCE and paths:
+            steps = [next(path, None) for path in paths]
+            if any(step is None for step in steps):
+                break
+            pairs = zip(steps, self.parts, strict=True)
+            self.seen.append([_predicted(step, *part, self.values) for step, part in pairs])
+            self.found.append(_log_density(self.seen[-1]))
+            self.fitted.append(steps)
+            self.n_experts.append(steps[0].tree.n_leaves)
+            missing, error = _compared(self.found[self.best], self.found[-1], self.weight)
+            self.best = len(self.found) - 1 if missing < 0 else self.best
+            failed = failed + 1 if missing > error else 0
+        self.n_up = self.n_up or len(self.found)
 
 
 def _compared(a, b, weight):

@@ -13,7 +13,7 @@ from ..model.mixture import Mixture
 from ..model.tree import Tree
 from .splits import Splitter, split_leaves
 
-__all__ = ["Size", "grown"]
+__all__ = ["Size", "grown", "pruned"]
 
 # Sweeps after each step, and what may be left to gain: a tree that grows on has no use for the last digits, and a few
 # sweeps from soft splits are a smoother fit than many.
@@ -22,6 +22,9 @@ SWEEPS, TOL = 8, 1e-3
 SWEEPS_OF_ONE, TOL_OF_ONE = 100, 1e-7
 # One leaf in so many is split in a step, at least one.
 SHARE = 4
+# One leaf in so many is given up in a step of pruning, at least one.
+FEWER = 8
+LEAST_LOG = -1e6  # log-density of a row that an expert cannot have, so that experts can be compared
 # Rows for each coefficient that a step sees, at least, and not fewer than LEAST.
 ROWS_A_COEFFICIENT, LEAST = 32, 16384
 
@@ -73,6 +76,59 @@ def grown(make, rows, settings):
         if tree.n_leaves == size:
             return
         mixture = make(tree, rows)
+
+
+def pruned(make, rows, size, settings):
+    """Iterate over the mixtures of falling size in which experts give their rows to the one that is most alike.
+
+    Greedy splits leave more experts than there need be: those that stand on either side of a border which another one
+    has made superfluous.
+
+    Parameters
+    ----------
+    make, rows, settings
+        As for `grown`.
+    size : Size
+        Where to begin.
+
+    Yields
+    ------
+    Size
+        Down to one expert.
+
+    Raises
+    ------
+    KeyboardInterrupt
+    """
+    tree, mixture, params, _ = size
+    number = fold_numbers(rows) if rows.n_rows > 2 * LEAST else None
+    while tree.n_leaves > 1:
+        part = rows if number is None else _sample(rows, number, tree.n_leaves)
+        resp, alike = mixture.posterior(params, part)[1], mixture.expert.log_prob(params.experts, part)
+        for _ in range(max(tree.n_leaves // FEWER, 1)):
+            tree, resp, alike = _merged(tree, resp, alike, part)
+        mixture = make(tree, rows)
+        fit = training.train(mixture, part, mixture.init(part, resp), _options(settings.options, tree))
+        if fit.reason == "interrupted":
+            raise KeyboardInterrupt
+        params = fit.params
+        yield Size(tree, mixture, params, fit.objective)
+
+
+def _merged(tree, resp, log_prob, rows):
+    """The tree and responsibilities (heads, K - 1) in which one expert has the rows of another one.
+
+    It is the pair whose likelihood, without another fit, falls least.
+    """
+    weighted = rows.spread(resp) * rows.weight[:, None]
+    bounded = np.maximum(log_prob, LEAST_LOG)
+    cost = (weighted * bounded).sum(axis=0)[:, None] - weighted.T @ bounded
+    np.fill_diagonal(cost, np.inf)
+    gone, kept = np.unravel_index(int(cost.argmin()), cost.shape)
+    resp = resp.copy()
+    resp[:, kept] += resp[:, gone]
+    others = np.delete(np.arange(tree.n_leaves), gone)
+    return tree.without([gone]), resp[:, others], log_prob[:, others]
 
 
 def _options(options, tree):
