@@ -125,6 +125,8 @@ def _values(rows, n_distinct):
 
 def _predicted(step, inside, outside, values):
     mixture, params = step.mixture, step.params
+    if outside.y.ndim == 1:  # class codes
+        return _Predicted(outside, None, None, mixture.evidence(params, outside))
     try:
         own = mixture.uncertainty(params, inside).experts
         components = mixture.expert.predictive(params.experts, outside, own)

@@ -69,5 +69,7 @@ def _seen(part, rows, held):
 
 
 def _uncertainty(part, rows):
+    if rows.y.ndim == 1:  # class codes, whose probabilities are as they are
+        return None
     found = part.mixture.uncertainty(part.params, rows)
     return found._replace(inflation=np.full(len(found.inflation), part.factor))
