@@ -36,8 +36,8 @@ _HOMES = {
 _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main__"}
 # The rooms for users; `dir` shows them, and the others can be reached too.
 _PUBLIC = frozenset(
-    "bootstrap comparison datasets diagnosis distributions experts gates inference kernels path plot prediction "
-    "scoring stacking text".split()
+    "bootstrap comparison datasets diagnosis distributions experts features gates inference kernels path plot "
+    "prediction scoring stacking text".split()
 )
 
 
