@@ -21,7 +21,7 @@ from .legends import add_legends
 from .settings import algorithms, preferred
 from .starting import Earlier
 
-__all__ = ["keep", "restored"]
+__all__ = ["keep", "keep_growth", "restored"]
 
 
 class Kept(NamedTuple):
@@ -73,6 +73,23 @@ def keep(model, given, bound, begun, outcome):
             fitted = fitted._replace(interrupted=fitted.interrupted or "after the last sweep")
             if attempt:
                 raise
+
+
+def keep_growth(model, kept, grown):
+    """Set the fitted attributes that growing adds.
+
+    Parameters
+    ----------
+    model : HMERegressor or HMEClassifier
+    kept : Fitted
+    grown : Grown or None
+    """
+    model.growth_, model.average_ = [], None
+    if grown is None:
+        return
+    model.growth_, average = grown.growth.steps, grown.growth.average
+    if model.average and not average.is_tree(kept.tree) and not kept.interrupted:
+        model.average_ = average.informed(kept.rows)
 
 
 def _mended(model, given, bound, begun, fitted):
@@ -146,6 +163,7 @@ def restored(model, number):
     marked = (one._replace(kept=i == number) for i, one in enumerate(model.restarts_))
     other.restarts_ = ends.Restarts(marked)
     other._earlier = model._earlier._replace(reached=_reached(fits[number]), kept=started)
+    other.growth_, other.average_ = model.growth_, model.average_ if restart.kept else None
     if hasattr(model, "uncertainty_") and not restart.kept:
         other.uncertainty_ = None  # the rows that tell it are not kept
     add_legends(other)

@@ -1,17 +1,23 @@
-"""Start, the second step of a fit: the points that EM runs from."""
+"""Start, the second step of a fit: a tree that is to grow grows, and the points that EM runs from are made."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import joblib
+import numpy as np
 
+from .. import growing
 from ..fitting import restarts, starts
 from ..inference.uphill import newton, way_up
-from .binding import continues
+from .binding import bound_to, continues
 from .settings import options, preferred, tolerance
 
-__all__ = ["Earlier", "Start", "start"]
+__all__ = ["Earlier", "Grown", "Start", "grow", "start"]
+
+# Distinct rows, or groups, from which on there is something to hold out.
+LEAST_ROWS = 30
+MAX_EXPERTS = 64  # where ``max_experts=None``
 
 
 class Earlier(NamedTuple):
@@ -24,6 +30,13 @@ class Earlier(NamedTuple):
     kept: Any  # (K,), the numbers that the leaves of `tree_` have in it
 
 
+class Grown(NamedTuple):
+    """What growing adds to a fit."""
+
+    growth: Any  # `Growth`
+    resp: np.ndarray  # (heads, K), from which EM goes on with the tree
+
+
 class Start(NamedTuple):
     """The starts of a fit."""
 
@@ -31,6 +44,37 @@ class Start(NamedTuple):
     run: Callable  # without arguments; runs EM from each start and returns an `Outcome`
     options: Any  # of EM
     fitted_on: Any
+
+
+def grow(model, given, bound):
+    """Grow the tree of a fit, if it grows.
+
+    Parameters
+    ----------
+    model : HMERegressor or HMEClassifier
+    given : Given
+    bound : Bound
+        Of a tree of one leaf.
+
+    Returns
+    -------
+    bound : Bound
+        Of the tree that has grown.
+    grown : Grown or None
+    """
+    if not bound.grows:
+        return bound, None
+    rows = bound.rows
+    if not rows.n_different(LEAST_ROWS) >= LEAST_ROWS:
+        return bound, None
+    most = MAX_EXPERTS if model.max_experts is None else model.max_experts
+    settings = growing.Settings(most, float(model.min_weight_fraction_leaf), options(model, 0.0))
+    growth = growing.grow(partial(bound_to, given=given, columns=bound.columns), rows, settings)
+    size = growth.chosen
+    resp = size.mixture.posterior(size.params, rows)[1]
+    kept = np.arange(size.tree.n_leaves)
+    grown = bound._replace(mixture=size.mixture, tree=size.tree, asked=size.tree, kept=kept)
+    return grown, Grown(growth, resp)
 
 
 def start(model, given, bound, grown=None, **changes):

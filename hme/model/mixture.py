@@ -142,6 +142,15 @@ class Mixture:
             else self._joined(lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
         )
 
+    def log_proba(self, params, rows, n_classes):
+        """Logarithms of class probabilities, (n, C), of which small ones do not underflow."""
+
+        def of_classes(block):
+            every = (np.full(block.n_rows, c) for c in range(n_classes))
+            return np.stack([self.posterior(params, block._replace(y=y))[0] for y in every], axis=1)
+
+        return rows.blockwise(of_classes)
+
     def moments(self, params, rows):
         """Mean and variance of y given x, (n, T) each, eqs. (mean) and (variance)."""
 
