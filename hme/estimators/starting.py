@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import joblib
 
 from ..fitting import restarts, starts
+from ..fitting.shrinkage import while_unsettled
 from ..inference.uphill import newton, way_up
 from .binding import continues
 from .settings import options, preferred, tolerance
@@ -22,6 +23,7 @@ class Earlier(NamedTuple):
     reached: float  # the objective where the fit has converged, else -inf
     asked: Any  # the tree of the hyper-parameters
     kept: Any  # (K,), the numbers that the leaves of `tree_` have in it
+    alphas: Any  # the strengths of penalties that were estimated, see `Mixture.alphas`
 
 
 class Start(NamedTuple):
@@ -29,7 +31,7 @@ class Start(NamedTuple):
 
     names: list  # of str
     run: Callable  # without arguments; runs EM from each start and returns an `Outcome`
-    options: Any  # of EM
+    options: Any  # of EM, with which the fit that is kept ends
     fitted_on: Any
 
 
@@ -52,10 +54,10 @@ def start(model, given, bound, **changes):
     tol = tolerance(model, mixture, rows, tree.n_leaves)
     ends = {"look": partial(way_up, columns=bound.columns), "newton": partial(newton, columns=bound.columns)}
     em_options = options(model, tol)._replace(**{**ends, **changes})
-    fitted_on = _fingerprint(model, given, bound)
+    early, fitted_on = while_unsettled(mixture, em_options), _fingerprint(model, given, bound)
     if continues(model):
         params = _continued(model, bound, fitted_on)
-        again = partial(_run_again, mixture, rows, params, em_options, model._earlier.reached)
+        again = partial(_run_again, mixture, rows, params, early, model._earlier.reached)
         return Start(["warm"], again, em_options, fitted_on)
     if given.groups is None and isinstance(model.start, str) and model.start == "groups":
         raise ValueError("start = 'groups' needs groups in fit.")
@@ -72,7 +74,7 @@ def start(model, given, bound, **changes):
     if brief and n_finalists == "auto":
         n_finalists = model.n_init
     names = starts.sequence(first, n_starts, model.task == "classification", grouped)
-    jobs = mixture, rows, tree, names, em_options, resp, n_finalists, model.n_jobs, preferred(model), brief
+    jobs = mixture, rows, tree, names, early, resp, n_finalists, model.n_jobs, preferred(model), brief
     return Start(names, partial(restarts.run, *jobs), em_options, fitted_on)
 
 
