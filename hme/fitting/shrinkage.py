@@ -13,7 +13,7 @@ __all__ = ["Shrinkage", "settle", "while_unsettled"]
 CLOSE, MOST_ROUNDS, SWEEPS = 1.05, 15, 10
 MOST_ENDS = 2  # times that strengths may move again after EM has run to its end
 TOL = 1e-3  # gain per sweep below which an estimate need not wait for more sweeps
-ROUNDS_SHARE = 0.5  # of the sweeps that are left, the others are for EM at the strengths that are kept
+SHARE = 0.5  # of the sweeps that are left: for those at the first strengths, for rounds, and then for the end
 
 
 class Shrinkage(NamedTuple):
@@ -35,8 +35,11 @@ class Shrinkage(NamedTuple):
 
 
 def while_unsettled(mixture, options):
-    """Options of EM before the strengths have settled: nothing is done for the end of a fit that is not the end."""
-    return options._replace(newton=None, tol=max(options.tol, TOL)) if mixture.alphas else options
+    """Options of EM at the first strengths, where any are estimated: a fit that is not the end need not be exact."""
+    if not mixture.alphas:
+        return options
+    most = max(int(SHARE * options.max_iter), 1)
+    return options._replace(newton=None, tol=max(options.tol, TOL), max_iter=most)
 
 
 def settle(mixture, rows, fit, options, rebind):
@@ -64,9 +67,10 @@ def settle(mixture, rows, fit, options, rebind):
     course : list of Shrinkage
     """
     course = [_round(mixture, fit)]
-    options = options._replace(algorithm=str(np.atleast_1d(options.algorithm)[-1]))
-    last = fit.n_iter + int(ROUNDS_SHARE * (options.max_iter - fit.n_iter))
-    quick = while_unsettled(mixture, options)._replace(climbs=False)
+    # Starts have been pushed off saddles; where strengths draw experts together, what leads up leads nowhere.
+    options = options._replace(algorithm=str(np.atleast_1d(options.algorithm)[-1]), climbs=False)
+    last = fit.n_iter + int(SHARE * (options.max_iter - fit.n_iter))
+    quick = while_unsettled(mixture, options)
     while len(course) <= MOST_ROUNDS and (alphas := _moved(mixture, fit, last)):
         mixture = rebind(alphas)
         fit = _onward(mixture, rows, fit, quick, min(SWEEPS, last - fit.n_iter), moved=True)

@@ -18,6 +18,7 @@ __all__ = [
     "models_named",
     "number",
     "runaway",
+    "strengths_in_words",
     "strongest",
 ]
 
@@ -135,6 +136,14 @@ def runaway(alpha, parameter, estimated=False):
         return f"grow without bound, or all but. Use {parameter} > 0"
     size = f"{largest:g}" if np.ndim(alpha) == 0 else f"{np.min(alpha):g} to {largest:g}"
     return f"are as large as {parameter} = {size} lets them grow. Raise it"
+
+
+def strengths_in_words(alphas):
+    """Strengths of penalties that were estimated, as in `Mixture.alphas`, in one sentence."""
+    told = [
+        f"{side}{f' {name}' * bool(name)} {alpha:.3g}" for side, own in alphas.items() for name, alpha in own.items()
+    ]
+    return f"strengths of penalties were estimated from the rows: {', '.join(told)}"
 
 
 def diverging_in_words(running, alone, alpha, estimated=False):
