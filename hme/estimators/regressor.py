@@ -131,9 +131,14 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         Share of the weight that each expert is responsible for.
     lower_bounds_ : ndarray
         Mean penalised log-likelihood of each accepted sweep, eq. (objective). It does not fall; with a top-k gate it
-        does not fall within each of the `stages_`.
+        does not fall within each of the `stages_`, with ``alpha="auto"`` within each round of `shrinkage_`.
     history_ : History
-        Every sweep, also those that the guard rejected.
+        Every sweep, also those that the guard rejected; `moved` marks the first ones at new strengths of penalties.
+    alpha_ : dict
+        The strengths of penalties that were estimated, of "expert" and "gate" where their alpha is "auto"; of a list of
+        experts a dict by their names. A fit with these numbers has the same maximum.
+    shrinkage_ : list of Shrinkage
+        The rounds in which they were estimated: `alphas`, sweeps so far, the objective at the end.
     objective_ : str
         "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate);
         with " classification" where the last `algorithm` is "hard".

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import growing
 from ..fitting import restarts, starts
+from ..fitting.shrinkage import while_unsettled
 from ..inference.uphill import newton, way_up
 from .binding import bound_to, continues
 from .settings import options, preferred, tolerance
@@ -28,6 +29,7 @@ class Earlier(NamedTuple):
     reached: float  # the objective where the fit has converged, else -inf
     asked: Any  # the tree of the hyper-parameters
     kept: Any  # (K,), the numbers that the leaves of `tree_` have in it
+    alphas: Any  # the strengths of penalties that were estimated, see `Mixture.alphas`
 
 
 class Grown(NamedTuple):
@@ -42,7 +44,7 @@ class Start(NamedTuple):
 
     names: list  # of str
     run: Callable  # without arguments; runs EM from each start and returns an `Outcome`
-    options: Any  # of EM
+    options: Any  # of EM, with which the fit that is kept ends
     fitted_on: Any
 
 
@@ -69,7 +71,7 @@ def grow(model, given, bound):
         return bound, None
     most = MAX_EXPERTS if model.max_experts is None else model.max_experts
     settings = growing.Settings(most, float(model.min_weight_fraction_leaf), options(model, 0.0))
-    growth = growing.grow(partial(bound_to, given=given, columns=bound.columns), rows, settings)
+    growth = growing.grow(partial(bound_to, given=given, columns=bound.columns, rate=bound.rate), rows, settings)
     size = growth.chosen
     resp = size.mixture.posterior(size.params, rows)[1]
     kept = np.arange(size.tree.n_leaves)
@@ -97,10 +99,10 @@ def start(model, given, bound, grown=None, **changes):
     tol = tolerance(model, mixture, rows, tree.n_leaves)
     ends = {"look": partial(way_up, columns=bound.columns), "newton": partial(newton, columns=bound.columns)}
     em_options = options(model, tol)._replace(**{**ends, **changes})
-    fitted_on = _fingerprint(model, given, bound)
+    early, fitted_on = while_unsettled(mixture, em_options), _fingerprint(model, given, bound)
     if continues(model):
         params = _continued(model, bound, fitted_on)
-        again = partial(_run_again, mixture, rows, params, em_options, model._earlier.reached)
+        again = partial(_run_again, mixture, rows, params, early, model._earlier.reached)
         return Start(["warm"], again, em_options, fitted_on)
     if given.groups is None and isinstance(model.start, str) and model.start == "groups":
         raise ValueError("start = 'groups' needs groups in fit.")
@@ -119,7 +121,7 @@ def start(model, given, bound, grown=None, **changes):
     if brief and n_finalists == "auto":
         n_finalists = model.n_init
     names = starts.sequence(first, n_starts, model.task == "classification", grouped)
-    jobs = mixture, rows, tree, names, em_options, resp, n_finalists, model.n_jobs, preferred(model), brief
+    jobs = mixture, rows, tree, names, early, resp, n_finalists, model.n_jobs, preferred(model), brief
     return Start(names, partial(restarts.run, *jobs), em_options, fitted_on)
 
 

@@ -65,7 +65,7 @@ def grow(make, rows, settings):
     Parameters
     ----------
     make : callable
-        ``make(tree, rows)`` is the mixture on a tree, bound to the rows.
+        ``make(tree, rows, alphas)`` is the mixture on a tree, bound to the rows, with strengths of penalties.
     rows : Rows
     settings : Settings
 

@@ -46,7 +46,7 @@ def grown(make, rows, settings):
     Parameters
     ----------
     make : callable
-        ``make(tree, rows)`` is the mixture on a tree, bound to the rows.
+        ``make(tree, rows, alphas)`` is the mixture on a tree, bound to the rows, with strengths of penalties.
     rows : Rows
     settings : Settings
 
@@ -60,7 +60,7 @@ def grown(make, rows, settings):
     """
     tree, splits, part = Tree.flat(1), [None], rows
     number = fold_numbers(rows) if rows.n_rows > 2 * LEAST else None
-    mixture, splitter, resp = make(tree, rows), None, np.ones((rows.heads().n_rows, 1))
+    mixture, splitter, resp = make(tree, rows, {}), None, np.ones((rows.heads().n_rows, 1))
     while True:
         params = mixture.init(part, starts.pooled(part, part.spread(resp)) if tree.n_nodes else resp)
         fit = training.train(mixture, part, params, _options(settings.options, tree))
@@ -77,7 +77,7 @@ def grown(make, rows, settings):
         tree, resp, splits = split_leaves(splitter, tree, resp, splits, min(max(size // SHARE, 1), room))
         if tree.n_leaves == size:
             return
-        mixture = make(tree, rows)
+        mixture = make(tree, rows, mixture.estimated_alphas(fit.params, fit.stats))
 
 
 def pruned(make, rows, size, settings):
@@ -102,18 +102,18 @@ def pruned(make, rows, size, settings):
     ------
     KeyboardInterrupt
     """
-    tree, mixture, params, _ = size
+    (tree, mixture, params, _), alphas = size, size.mixture.alphas
     number = fold_numbers(rows) if rows.n_rows > 2 * LEAST else None
     while tree.n_leaves > 1:
         part = rows if number is None else _seen(rows, number, tree.n_leaves)
         resp, alike = mixture.posterior(params, part)[1], mixture.expert.log_prob(params.experts, part)
         for _ in range(max(tree.n_leaves // FEWER, 1)):
             tree, resp, alike = _merged(tree, resp, alike, part)
-        mixture = make(tree, rows)
+        mixture = make(tree, rows, alphas)
         fit = training.train(mixture, part, mixture.init(part, resp), _options(settings.options, tree))
         if fit.reason == "interrupted":
             raise KeyboardInterrupt
-        params = fit.params
+        params, alphas = fit.params, mixture.estimated_alphas(fit.params, fit.stats)
         yield Size(tree, mixture, params, part is not rows)
 
 
