@@ -113,6 +113,7 @@ SETTINGS = {
 TREES = [
     {"depth": "0"}, {"depth": "1"}, {"depth": "1"}, {"depth": "1"}, {"depth": "2"}, {"depth": "1", "branching": "3"},
     {"depth": "'auto'"}, {"n_experts": "2"}, {"n_experts": "3"}, {"tree": "'((. .) .)'"}, {"n_experts": "1"},
+    {"depth": "'auto'", "max_experts": "5"}, {"depth": "'auto'", "average": "False", "min_weight_fraction_leaf": "0.1"},
 ]  # fmt: skip
 STARTS = ["model_tree", "directions", "hyperplanes", "perturbed_model_tree", "kmeans"]
 # Parameters that are not drawn, and why.
@@ -123,6 +124,9 @@ LEFT_OUT = {
     "branching": "drawn as TREES",
     "n_experts": "drawn as TREES",
     "tree": "drawn as TREES",
+    "max_experts": "drawn as TREES",
+    "min_weight_fraction_leaf": "drawn as TREES",
+    "average": "drawn as TREES",
     "start": "drawn as STARTS, or given",
     "max_iter": "small",
     "n_finalists": "drawn with n_init",

@@ -9,11 +9,10 @@ from sklearn.utils.validation import check_is_fitted
 from ..registry import make_expert, make_gate
 from .binding import bind
 from .fitted import FittedMixture
-from .growing import grow, keep_growth
 from .inputs import read, unchanged_on_error
-from .keeping import keep, restored
+from .keeping import keep, keep_growth, restored
 from .row_arguments import label_factors
-from .starting import start
+from .starting import grow, start
 from .storing import Versioned
 
 __all__ = ["BaseHME"]

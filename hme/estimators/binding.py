@@ -10,6 +10,7 @@ from ..model.folds import fold_numbers
 from ..model.mixture import Mixture
 from ..model.rows import Rows
 from ..model.tree import Tree
+from ..numerics.shrinkage import START, rows_per_weight
 from ..numerics.threads import one_thread
 from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels
@@ -30,6 +31,7 @@ class Bound(NamedTuple):
     asked: Tree  # the tree of the hyper-parameters; an earlier fit may have dropped leaves of it
     kept: np.ndarray  # (K,), the numbers that the leaves of `tree` have in it
     grows: bool  # whether the tree is one leaf yet, which is to grow
+    rate: float  # rows that a unit of weight stands for where strengths of penalties are estimated
 
 
 def bind(model, given):
@@ -69,27 +71,41 @@ def bind(model, given):
     check_labels(expert, rows)
     if expert.traits.cross_fitted or gate.traits.cross_fitted:
         rows = rows._replace(fold=fold_numbers(rows))
-    mixture = _mixture(expert, gate, tree, rows, columns)
-    return Bound(mixture, columns, tree, rows, order, structure, asked, kept, growing)
+    rate = 1.0
+    if expert.alphas or gate.alphas:
+        rate = rows_per_weight(rows.weight, fold_numbers(rows._replace(group=None)))
+    alphas = model._earlier.alphas if continues(model) else {}
+    mixture = _mixture(expert, gate, tree, rows, columns, alphas, rate)
+    return Bound(mixture, columns, tree, rows, order, structure, asked, kept, growing, rate)
 
 
-def bound_to(tree, rows, given, columns):
-    """The mixture of the families on any tree, bound to other rows of the same columns."""
-    return _mixture(given.expert, given.gate, tree, rows, columns)
+def bound_to(tree, rows, alphas, given, columns, rate):
+    """The mixture of the families on any tree, bound to other rows of the same columns, with strengths of penalties."""
+    return _mixture(given.expert, given.gate, tree, rows, columns, alphas, rate)
 
 
-def rebound(given, bound, kept, tree):
-    """The mixture of the leaves `kept` of the tree that was asked for, on a smaller tree, bound to the same rows."""
-    return _mixture(given.expert.pruned(kept), given.gate.pruned(tree), tree, bound.rows, bound.columns)
+def rebound(given, bound, alphas, kept=None, tree=None):
+    """The mixture with other strengths of penalties, bound to the same rows.
+
+    With `kept` and `tree` it is that of these leaves of the tree that was asked for, on a smaller tree.
+    """
+    expert, gate, tree = given.expert, given.gate, bound.tree if tree is None else tree
+    kept = bound.kept if kept is None else kept
+    if len(kept) < bound.asked.n_leaves:
+        expert, gate = expert.pruned(kept), gate.pruned(tree)
+    return _mixture(expert, gate, tree, bound.rows, bound.columns, alphas, bound.rate)
 
 
-def _mixture(expert, gate, tree, rows, columns):
+def _mixture(expert, gate, tree, rows, columns, alphas, rate):
+    start = START / rate
+    expert = expert.with_alphas({name: start for name in expert.alphas} | alphas.get("expert", {}))
+    gate = gate.with_alphas({name: start for name in gate.alphas} | alphas.get("gate", {}))
     # One thread, as in the fit, so that results do not depend on their number. The guard notices what overflows.
     with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         with _as_users_write_it("gate", gate):
             gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
         with _as_users_write_it("expert", expert):
-            return Mixture(gate, expert.bind(rows, columns.expert.design))
+            return Mixture(gate, expert.bind(rows, columns.expert.design), rate)
 
 
 def _earlier_tree(model, asked):

@@ -45,8 +45,13 @@ class FittedMixture:
         hold = self.hold_range and self.n_experts_ > 1 if hold is None else hold
         return self.range_.held(rows) if hold else rows
 
+    def _is_averaged(self):
+        """Whether the predictive density is that of an average over sizes."""
+        check_is_fitted(self)
+        return self.average_ is not None
+
     def averaged_rows(self, X, **arguments):
-        """The rows of a table as parts of one expert of `average_` see them, and as those of several do.
+        """The rows of a table as the parts of `average_` that are one expert see them, and as the others do.
 
         Parameters
         ----------

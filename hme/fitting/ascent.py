@@ -104,7 +104,7 @@ def finish(mixture, rows, fit, options):
         if not objective > fit.objective:
             break
         gradient = mixture.gradient(params, stats)
-        step = em.History(*(np.array([value]) for value in (objective, True, gradient, stats.load)))
+        step = em.History.of([(objective, True, gradient, stats.load)])
         fit = fit._replace(params=params, objective=objective, stats=stats, gradient=gradient)
         fit = fit._replace(history=em.History.joined([fit.history, step]))
         if options.callback is not None and options.callback(sweep, objective, params):

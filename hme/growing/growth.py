@@ -5,15 +5,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..fitting import em
+from ..model.folds import fold_numbers
 from ..numerics.threads import one_thread
 from .held_out import factor_of, scores_of, shares_of
 from .merging import Average, Part
-from .path import grown, pruned
+from .path import finished, grown, pruned, sampled
 
 __all__ = ["Growth", "GrowthStep", "Settings", "grow"]
 
 # Least share of a size in the average.
 LEAST_SHARE = 0.01
+# Sizes of a large table are compared in a sample of at least so many distinct rows.
+MOST = 1 << 14
 
 
 class Settings(NamedTuple):
@@ -62,7 +65,7 @@ def grow(make, rows, settings):
     Parameters
     ----------
     make : callable
-        ``make(tree, rows)`` is the mixture on a tree, bound to the rows.
+        ``make(tree, rows, alphas)`` is the mixture on a tree, bound to the rows, with strengths of penalties.
     rows : Rows
     settings : Settings
 
@@ -75,7 +78,7 @@ def grow(make, rows, settings):
     KeyboardInterrupt
     """
     with one_thread(), np.errstate(all="ignore"):
-        scores = scores_of(make, rows, settings)
+        scores = scores_of(make, sampled(rows, fold_numbers(rows), MOST) if rows.n_rows > 2 * MOST else rows, settings)
         chosen = _chosen(scores)
         share = shares_of(scores.log_density, scores.weight)
         share = np.where(share < LEAST_SHARE, 0.0, share)
@@ -83,6 +86,9 @@ def grow(make, rows, settings):
         factor = factor_of(scores, share)
         last = max(chosen, int(np.flatnonzero(share).max()))
         sizes = _sizes(make, rows, settings, scores, last)
+        for s in np.flatnonzero(share):
+            if s in sizes:
+                sizes[s] = finished(sizes[s], rows, settings)
     chosen = min(chosen, max(sizes))
     share = np.array([own if s in sizes else 0.0 for s, own in enumerate(share)])
     if not share.any():

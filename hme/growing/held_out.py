@@ -19,6 +19,8 @@ SHARED = 4  # distinct rows to a value of y from which on it is rounded
 # Steps in a row that are worse than the best one by more than the standard error of the difference, after which no
 # larger tree is tried.
 PATIENCE = 3
+# Trees of more experts are not pruned: no one will read them, and to be few is not what makes them good.
+MOST_PRUNED = 32
 # Factors on the variances of held-out rows that are tried, up and down from one.
 FACTORS = 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0
 SHARE_ROUNDS, SHARE_TOL = 500, 1e-6
@@ -68,7 +70,7 @@ def scores_of(make, rows, settings):
     course = _Course(parts, weight, values)
     course.follow([grown(make, inside, settings) for inside, _ in parts])
     top = course.best
-    down = course.fitted[top] if max(size.tree.n_leaves for size in course.fitted[top]) > 2 else []
+    down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
     course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)])
     return Scores(np.stack(course.found, axis=1), weight, np.array(course.n_experts), course.seen, top, course.n_up)
 

@@ -51,10 +51,14 @@ class Average(NamedTuple):
         """
         return sum(part.share * part.mixture.mean(part.params, _seen(part, rows, held)) for part in self.parts)
 
-    def evidence(self, rows, held):
-        """log p(y | x) (heads,) of the parts' plug-in densities together."""
-        logs = [np.log(part.share) + part.mixture.evidence(part.params, _seen(part, rows, held)) for part in self.parts]
-        return np.logaddexp.reduce(logs)
+    def log_proba(self, rows, held, n_classes):
+        """Logarithms of class probabilities, (n, C)."""
+        return np.logaddexp.reduce(
+            [
+                np.log(part.share) + part.mixture.log_proba(part.params, _seen(part, rows, held), n_classes)
+                for part in self.parts
+            ]
+        )
 
     def distribution(self, rows, held, flat, index=None):
         """The predictive distribution of y."""

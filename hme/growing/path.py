@@ -13,7 +13,7 @@ from ..model.mixture import Mixture
 from ..model.tree import Tree
 from .splits import Splitter, split_leaves
 
-__all__ = ["Size", "grown", "pruned"]
+__all__ = ["Size", "finished", "grown", "pruned", "sampled"]
 
 # Sweeps after each step, and what may be left to gain: a tree that grows on has no use for the last digits, and a few
 # sweeps from soft splits are a smoother fit than many.
@@ -26,7 +26,9 @@ SHARE = 4
 FEWER = 8
 LEAST_LOG = -1e6  # log-density of a row that an expert cannot have, so that experts can be compared
 # Rows for each coefficient that a step sees, at least, and not fewer than LEAST.
-ROWS_A_COEFFICIENT, LEAST = 32, 16384
+ROWS_A_COEFFICIENT, LEAST = 16, 16384
+# Sweeps with all rows of a size that has seen a sample.
+LAST_SWEEPS = 3
 
 
 class Size(NamedTuple):
@@ -35,7 +37,7 @@ class Size(NamedTuple):
     tree: Tree
     mixture: Mixture
     params: Any
-    objective: float
+    sampled: bool  # whether EM has seen a sample of the rows
 
 
 def grown(make, rows, settings):
@@ -44,7 +46,7 @@ def grown(make, rows, settings):
     Parameters
     ----------
     make : callable
-        ``make(tree, rows)`` is the mixture on a tree, bound to the rows.
+        ``make(tree, rows, alphas)`` is the mixture on a tree, bound to the rows, with strengths of penalties.
     rows : Rows
     settings : Settings
 
@@ -58,15 +60,15 @@ def grown(make, rows, settings):
     """
     tree, splits, part = Tree.flat(1), [None], rows
     number = fold_numbers(rows) if rows.n_rows > 2 * LEAST else None
-    mixture, splitter, resp = make(tree, rows), None, np.ones((rows.heads().n_rows, 1))
+    mixture, splitter, resp = make(tree, rows, {}), None, np.ones((rows.heads().n_rows, 1))
     while True:
         params = mixture.init(part, starts.pooled(part, part.spread(resp)) if tree.n_nodes else resp)
         fit = training.train(mixture, part, params, _options(settings.options, tree))
         if fit.reason == "interrupted":
             raise KeyboardInterrupt
-        yield Size(tree, mixture, fit.params, fit.objective)
+        yield Size(tree, mixture, fit.params, part is not rows)
         before, room = part, settings.max_experts - tree.n_leaves
-        part = rows if number is None else _sample(rows, number, tree.n_leaves)
+        part = rows if number is None else _seen(rows, number, tree.n_leaves)
         if splitter is None or part is not before:
             least = settings.min_weight_fraction_leaf * part.weight.sum()
             splitter = Splitter(mixture, part, least, part.n_coefficients(tree.n_leaves))
@@ -75,7 +77,7 @@ def grown(make, rows, settings):
         tree, resp, splits = split_leaves(splitter, tree, resp, splits, min(max(size // SHARE, 1), room))
         if tree.n_leaves == size:
             return
-        mixture = make(tree, rows)
+        mixture = make(tree, rows, mixture.estimated_alphas(fit.params, fit.stats))
 
 
 def pruned(make, rows, size, settings):
@@ -100,19 +102,19 @@ def pruned(make, rows, size, settings):
     ------
     KeyboardInterrupt
     """
-    tree, mixture, params, _ = size
+    (tree, mixture, params, _), alphas = size, size.mixture.alphas
     number = fold_numbers(rows) if rows.n_rows > 2 * LEAST else None
     while tree.n_leaves > 1:
-        part = rows if number is None else _sample(rows, number, tree.n_leaves)
+        part = rows if number is None else _seen(rows, number, tree.n_leaves)
         resp, alike = mixture.posterior(params, part)[1], mixture.expert.log_prob(params.experts, part)
         for _ in range(max(tree.n_leaves // FEWER, 1)):
             tree, resp, alike = _merged(tree, resp, alike, part)
-        mixture = make(tree, rows)
+        mixture = make(tree, rows, alphas)
         fit = training.train(mixture, part, mixture.init(part, resp), _options(settings.options, tree))
         if fit.reason == "interrupted":
             raise KeyboardInterrupt
-        params = fit.params
-        yield Size(tree, mixture, params, fit.objective)
+        params, alphas = fit.params, mixture.estimated_alphas(fit.params, fit.stats)
+        yield Size(tree, mixture, params, part is not rows)
 
 
 def _merged(tree, resp, log_prob, rows):
@@ -139,8 +141,20 @@ def _options(options, tree):
     )
 
 
-def _sample(rows, number, n_leaves):
-    """The rows that a step sees: a part that halves or doubles with the tree, by numbers that know rows alone."""
-    enough = max(LEAST, ROWS_A_COEFFICIENT * rows.n_coefficients(n_leaves))
+def _seen(rows, number, n_leaves):
+    """The rows that a step sees, by numbers that know the content of rows alone."""
+    return sampled(rows, number, max(LEAST, ROWS_A_COEFFICIENT * rows.n_coefficients(n_leaves)))
+
+
+def sampled(rows, number, enough):
+    """A part of the rows, of at least so many distinct ones, that halves or doubles."""
     step = (int(number.max()) + 1) // enough
     return rows if step < 2 else rows[np.flatnonzero(number % (1 << int(np.log2(step))) == 0)]
+
+
+def finished(size, rows, settings):
+    """A size after some sweeps with all rows, if EM has seen a sample of them."""
+    if not size.sampled:
+        return size
+    options = _options(settings.options, size.tree)._replace(max_iter=LAST_SWEEPS + 1, settled=True)
+    return size._replace(params=training.train(size.mixture, rows, size.params, options).params, sampled=False)
