@@ -81,7 +81,7 @@ class Splines(Columnwise):
     array(['x0_sp_0', 'x0_sp_1', 'x0_sp_2', 'x0_sp_3'], dtype=object)
     >>> model = HMERegressor(depth=0, expert_features="splines").fit(X, np.cos(X[:, 0]))
     >>> model.predict([[0.0], [1.0], [3.0]]).round(1)
-    array([ 0.9,  0.2, -1. ])
+    array([ 1. ,  0.5, -1.1])
     """
 
     def __init__(self, n_knots=4, degree=2):
