@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for editors; at run time `__getattr__` loads them when they are asked for
     from . import experts, gates
+    from .averaging import average
     from .estimators import HMEClassifier, HMERegressor, HMETransformer
     from .model.tree import Tree
     from .stacking import HMEStackingClassifier, HMEStackingRegressor
@@ -18,6 +19,7 @@ __all__ = [
     "HMEStackingRegressor",
     "HMETransformer",
     "Tree",
+    "average",
     "experts",
     "export_text",
     "gates",
@@ -31,13 +33,14 @@ _HOMES = {
     "HMEStackingRegressor": "stacking",
     "HMETransformer": "estimators",
     "Tree": "model.tree",
+    "average": "averaging",
     "export_text": "text",
 }
 _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main__"}
 # The rooms for users; `dir` shows them, and the others can be reached too.
 _PUBLIC = frozenset(
-    "bootstrap comparison datasets diagnosis distributions experts features gates inference kernels path plot "
-    "prediction scoring stacking text".split()
+    "averaging bootstrap comparison datasets diagnosis distributions experts features gates inference kernels path "
+    "plot prediction scoring stacking text".split()
 )
 
 

@@ -31,6 +31,7 @@ ORDER = [
     {"fitting", "prediction", "inference", "scoring"},
     {"growing"},
     {"estimators"},
+    {"averaging"},
     {"stacking"},
     {"text", "plot", "bootstrap"},
     {"diagnosis"},
