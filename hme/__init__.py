@@ -9,12 +9,15 @@ if TYPE_CHECKING:  # for editors; at run time `__getattr__` loads them when they
     from .averaging import average
     from .estimators import HMEClassifier, HMERegressor, HMETransformer
     from .model.tree import Tree
+    from .selection import HMEClassifierCV, HMERegressorCV
     from .stacking import HMEStackingClassifier, HMEStackingRegressor
     from .text import export_text
 
 __all__ = [
     "HMEClassifier",
+    "HMEClassifierCV",
     "HMERegressor",
+    "HMERegressorCV",
     "HMEStackingClassifier",
     "HMEStackingRegressor",
     "HMETransformer",
@@ -28,7 +31,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "HMEClassifier": "estimators",
+    "HMEClassifierCV": "selection",
     "HMERegressor": "estimators",
+    "HMERegressorCV": "selection",
     "HMEStackingClassifier": "stacking",
     "HMEStackingRegressor": "stacking",
     "HMETransformer": "estimators",
@@ -40,7 +45,7 @@ _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main_
 # The rooms for users; `dir` shows them, and the others can be reached too.
 _PUBLIC = frozenset(
     "averaging bootstrap comparison datasets diagnosis distributions experts features gates inference kernels path "
-    "plot prediction scoring stacking text".split()
+    "plot prediction scoring selection stacking text".split()
 )
 
 

@@ -32,6 +32,7 @@ ORDER = [
     {"growing"},
     {"estimators"},
     {"averaging"},
+    {"selection"},
     {"stacking"},
     {"text", "plot", "bootstrap"},
     {"diagnosis"},
