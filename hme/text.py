@@ -27,8 +27,9 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
 
     Parameters
     ----------
-    model : HMERegressor, HMEClassifier or a stack
-        A fitted one; of a stack (`HMEStackingRegressor`) the mixture over its models is shown.
+    model : HMERegressor, HMEClassifier, a stack or a search
+        A fitted one; of a stack (`HMEStackingRegressor`) the mixture over its models is shown, of a search
+        (`HMERegressorCV`) its best model.
     feature_names : sequence of str or None, default=None
         Names of the columns of X; by default those seen in fit, else ``x0``, ``x1``, ...
     target : str, default="y"
@@ -63,6 +64,9 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
     |-- yes: leaf 1 (load 0.55): level = 0.003... +2.98... time,  noise 0.11...
     """
     check_is_fitted(model)
+    if hasattr(model, "best_estimator_"):  # what answers may be a mixture of other models
+        own = export_text(model.best_estimator_, feature_names, target, max_terms, digits)
+        return f"best_estimator_ of {type(model).__name__}:\n{own}"
     model = getattr(model, "final_estimator_", model)
     if max_terms is not None:
         check_int(max_terms, "max_terms")

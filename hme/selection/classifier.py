@@ -25,7 +25,7 @@ class HMEClassifierCV(TogetherClassifiers, ClassifierMixin, BaseCV):
     candidates : list of dict or None, default=None
         Hyper-parameters of the candidates, such as ``[{"depth": 2}, {"expert__alpha": 1.0}]``. None is the estimator
         itself, {}, and where it leaves the experts' columns open and there are rows enough, experts that bend,
-        ``{"expert_features": "splines"}``.
+        ``{"expert_features": "splines"}`` and ``{"expert_features": "squares"}``.
     cv : int, splitter or iterable, default=5
         Folds. Those of an int depend on the content of the rows, so that equal rows share one, hold classes in equal
         shares, and keep groups whole.

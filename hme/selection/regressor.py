@@ -23,9 +23,9 @@ class HMERegressorCV(TogetherRegressors, RegressorMixin, BaseCV):
     estimator : HMERegressor or None, default=None
         What the candidates are variations of. None is ``HMERegressor()``.
     candidates : list of dict or None, default=None
-        Hyper-parameters of the candidates, such as ``[{"depth": 2}, {"expert__alpha": 1.0}]``. None is what the
-        estimator leaves open among: itself, {}; experts that bend, ``{"expert_features": "splines"}``, where there are
-        rows enough; and Student noise, ``{"expert": "student"}``.
+        Hyper-parameters of the candidates, such as ``[{"depth": 2}, {"expert": "student"}]``. None is the estimator
+        itself, {}, and where it leaves the experts' columns open and there are rows enough, experts that bend,
+        ``{"expert_features": "splines"}`` and ``{"expert_features": "squares"}``.
     cv : int, splitter or iterable, default=5
         Folds. Those of an int depend on the content of the rows, so that equal rows share one, and keep groups whole.
     predict_from : {"folds", "refit"}, default="folds"

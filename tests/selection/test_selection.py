@@ -3,12 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.model_selection import KFold, ShuffleSplit
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 import hme
 from hme import HMEClassifier, HMEClassifierCV, HMERegressor, HMERegressorCV
+from hme.inference import infer
 from hme.selection.race import Fitted, run
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -90,7 +92,9 @@ def test_the_refit_is_a_model_of_all_rows(model):
     alone = clone(LINE).fit(X, Y)
     np.testing.assert_allclose(refit.predict(X), alone.predict(X), rtol=1e-9)
     np.testing.assert_allclose(model.best_estimator_.predict(X), alone.predict(X), rtol=1e-9)
-    assert "gate 0" in hme.export_text(model.best_estimator_)
+    assert hme.export_text(model) == f"best_estimator_ of HMERegressorCV:\n{hme.export_text(model.best_estimator_)}"
+    with pytest.raises(TypeError, match="got HMERegressorCV; .* its best_estimator_"):
+        infer(model, X, Y)
 
 
 def test_weights_are_shares_by_em():
@@ -178,13 +182,12 @@ def test_row_arguments_and_groups():
 
 
 def test_default_candidates():
+    bent = [{"expert_features": "splines"}, {"expert_features": "squares"}]
     model = HMERegressorCV(HMERegressor(depth=0), cv=2).fit(X, Y)
-    assert model.candidates_ == [{}, {"expert_features": "splines"}, {"expert": "student"}]
-    assert model.best_params_ != {}
-    given = HMERegressorCV(HMERegressor(depth=0, expert="linear", expert_features=[0]), cv=2).fit(X, Y)
-    assert given.candidates_ == [{}]
-    few = HMERegressorCV(HMERegressor(depth=0), cv=2).fit(X[:40], Y[:40])
-    assert few.candidates_ == [{}, {"expert": "student"}]
+    assert model.candidates_ == [{}, *bent] and model.best_params_ in bent
+    for settings, table in (({"expert_features": [0]}, X), ({}, X[:40]), ({}, np.sign(X)), ({}, sp.csr_matrix(X))):
+        own = HMERegressorCV(HMERegressor(depth=0, **settings), cv=2).fit(table, Y[: table.shape[0]])
+        assert own.candidates_ == [{}]
 
 
 def test_tables_with_text_and_names():
