@@ -103,6 +103,11 @@ def _settled(given, bound, begun, fitted):
     return fitted._replace(mixture=mixture, fit=fit, course=(*fitted.course, *course), interrupted=stopped)
 
 
+def _drops(model, bound):
+    """Whether tiny experts are dropped: where the user says so, and of a tree whose size is the fit's to choose."""
+    return model.on_empty == "drop" or (bound.grows and model.on_empty == "warn")
+
+
 def _mended(model, given, bound, begun, fitted):
     """The best fit after strengths have been estimated, and starving leaves fed or tiny experts dropped."""
     fitted = _settled(given, bound, begun, fitted)
@@ -113,7 +118,7 @@ def _mended(model, given, bound, begun, fitted):
 def _fed_or_dropped(model, given, bound, begun, fitted):
     if fitted.interrupted or fitted.fit.reason == "callback":
         return fitted
-    if model.on_empty == "drop":
+    if _drops(model, bound):
         return dropping.drop(fitted, begun.options, partial(rebound, given, bound))
     if model.on_empty == "reseed":
         try:
@@ -203,7 +208,7 @@ def _report_troubles(model, bound, fitted):
         causes.append(restarts.INTERRUPTED.format(fitted.interrupted))
     elif best.reason in restarts.STOPS:
         causes.append(restarts.STOPS[best.reason].format(model.max_iter, best.gradient))
-    if fitted.dropped:
+    if fitted.dropped and model.on_empty == "drop":
         causes.append(_said_of_dropped(fitted, bound.asked.n_leaves))
     if starving:
         advice = "n_init > 1" if model.on_empty == "reseed" else "n_init > 1 or on_empty='reseed'"

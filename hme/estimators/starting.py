@@ -36,7 +36,7 @@ class Grown(NamedTuple):
     """What growing adds to a fit."""
 
     growth: Any  # `Growth`
-    resp: np.ndarray  # (heads, K), from which EM goes on with the tree
+    resp: np.ndarray  # (n, K), from which EM goes on with the tree
 
 
 class Start(NamedTuple):
@@ -73,7 +73,7 @@ def grow(model, given, bound):
     settings = growing.Settings(most, float(model.min_weight_fraction_leaf), options(model, 0.0))
     growth = growing.grow(partial(bound_to, given=given, columns=bound.columns, rate=bound.rate), rows, settings)
     size = growth.chosen
-    resp = size.mixture.posterior(size.params, rows)[1]
+    resp = rows.spread(size.mixture.posterior(size.params, rows)[1])
     kept = np.arange(size.tree.n_leaves)
     grown = bound._replace(mixture=size.mixture, tree=size.tree, asked=size.tree, kept=kept)
     return grown, Grown(growth, resp)
