@@ -28,6 +28,7 @@ ORDER = [
     {"experts", "gates"},
     {"registry"},
     {"fitting", "prediction", "inference", "scoring"},
+    {"growing"},
     {"estimators"},
     {"stacking"},
     {"text", "plot", "bootstrap"},
