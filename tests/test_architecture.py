@@ -30,7 +30,8 @@ ORDER = [
     {"fitting", "prediction", "inference", "scoring"},
     {"estimators"},
     {"stacking"},
-    {"text", "plot", "bootstrap"},
+    {"text", "bootstrap"},
+    {"plot"},
     {"diagnosis"},
     {"kernels", "path", "comparison"},  # public addresses of what stands in rooms
     {"command"},

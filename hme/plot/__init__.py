@@ -5,5 +5,16 @@ from .density import DensityDisplay
 from .estimator_weights import EstimatorWeightsDisplay
 from .experts import ExpertsDisplay
 from .gate import GateDisplay
+from .graphviz import export_graphviz
+from .tree import TreeDisplay, plot_tree
 
-__all__ = ["DensityDisplay", "EstimatorWeightsDisplay", "ExpertsDisplay", "GateDisplay", "PITDisplay"]
+__all__ = [
+    "DensityDisplay",
+    "EstimatorWeightsDisplay",
+    "ExpertsDisplay",
+    "GateDisplay",
+    "PITDisplay",
+    "TreeDisplay",
+    "export_graphviz",
+    "plot_tree",
+]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..numerics.checks import check_int
-from .picture import as_text, legend_of, pyplot, safe_colors_of, subject_of
+from .picture import as_text, colors_of, legend_of, pyplot, subject_of
 
 __all__ = ["EstimatorWeightsDisplay"]
 
@@ -124,7 +124,7 @@ class EstimatorWeightsDisplay:
         """
         if ax is None:
             ax = pyplot().subplots(layout="constrained")[1]
-        colors, shares = safe_colors_of(len(self.names)), self.shares
+        colors, shares = colors_of(len(self.names)), self.shares
         x, style = np.asarray(self.x), area_kwargs or {}
         if x.dtype.kind == "f":
             style = {"colors": colors, "edgecolor": "white", "lw": 0.6} | style
