@@ -10,13 +10,13 @@ matplotlib.use("Agg")
 pd = pytest.importorskip("pandas")
 
 import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+from problems import few  # noqa: E402
 from sklearn.compose import make_column_transformer  # noqa: E402
 from sklearn.datasets import load_diabetes, load_iris  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import OneHotEncoder  # noqa: E402
-
-from problems import few  # noqa: E402
 
 from hme import HMEClassifier, HMERegressor, Tree, export_text  # noqa: E402
 from hme.datasets import load_motorcycle  # noqa: E402
@@ -31,7 +31,7 @@ def close_figures():
 
 def boxes(display):
     """Texts and their bounding boxes, in pixels."""
-    display.figure_.canvas.draw()
+    FigureCanvasAgg(display.figure_).draw()
     texts = [*display.ax_.texts]
     for mini in display.leaf_axes_:
         if mini is not None:
