@@ -32,6 +32,7 @@ ORDER = [
     {"stacking"},
     {"text", "bootstrap"},
     {"plot"},
+    {"explanation"},
     {"diagnosis"},
     {"kernels", "path", "comparison"},  # public addresses of what stands in rooms
     {"command"},
