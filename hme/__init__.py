@@ -40,7 +40,7 @@ _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main_
 # The rooms for users; `dir` shows them, and the others can be reached too.
 _PUBLIC = frozenset(
     "bootstrap comparison datasets diagnosis distributions experts explanation gates inference kernels path plot "
-    "prediction scoring stacking text".split()
+    "prediction report scoring stacking text".split()
 )
 
 

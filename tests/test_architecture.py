@@ -33,6 +33,7 @@ ORDER = [
     {"text", "bootstrap"},
     {"plot"},
     {"explanation"},
+    {"report"},
     {"diagnosis"},
     {"kernels", "path", "comparison"},  # public addresses of what stands in rooms
     {"command"},

@@ -9,7 +9,7 @@ from ..text import report_of
 from .attribution import along_scores, of_index, stepwise
 from .tables import between
 
-__all__ = ["Contributions", "contributions"]
+__all__ = ["Contributions", "contributions", "scores_of", "slopes_of"]
 
 STEPS = 32  # of columns that are moved in turn
 TIED = 1e-7  # change of a mean, relative to its size, by which it depends on more than one linear predictor
@@ -136,12 +136,12 @@ def _expert_parts(mixture, start, rows, means0, means1):
     """Parts (n, K, T, p) of the changes of the experts' means."""
     p, model, params = rows.X.shape[1] - 1, mixture.model_, mixture.params_.experts
     distance = rows.X[:, :-1] - start.X[:, :-1]
-    scores = [_scores(mixture, k, p) for k in range(means0.shape[1])]
+    scores = [scores_of(mixture, k, p) for k in range(means0.shape[1])]
     if mixture.task == "classification" and all(score is not None for score in scores):
         return np.stack(
             [_softmax_parts(*score, start, rows, means0[:, k], means1[:, k]) for k, score in enumerate(scores)], axis=1
         )
-    slopes = [_slopes(mixture, k, p, means0.shape[2]) for k in range(means0.shape[1])]
+    slopes = [slopes_of(mixture, k, p, means0.shape[2]) for k in range(means0.shape[1])]
 
     def means(block):
         return block.blockwise(lambda part: model.expert.predict(params, part))
@@ -163,7 +163,7 @@ def _expert_parts(mixture, start, rows, means0, means1):
     return out
 
 
-def _scores(mixture, k, p):
+def scores_of(mixture, k, p):
     """Slopes (C, p) and intercepts (C,) of an expert's scores on the design columns, of classes; else None."""
     report = report_of(mixture, k)
     scores = mixture.model_.expert.family(k).class_scores(report)
@@ -186,7 +186,7 @@ def _softmax_parts(slope, intercept, start, rows, before, after):
     return along_scores(gradient, start.X[:, :-1], rows.X[:, :-1], (before, after))
 
 
-def _slopes(mixture, k, p, n_outputs):
+def slopes_of(mixture, k, p, n_outputs):
     """Slopes (T, p) of an expert's linear predictors on the design columns; zeros where it has none; or None."""
     report = report_of(mixture, k)
     if "coef" not in report._fields:
