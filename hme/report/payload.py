@@ -18,20 +18,22 @@ MOST_STARTS = 60
 N_BINS = 20
 
 
-def payload(model, X, y, *, title, max_rows, coverage, feature_names, arguments):
+def payload(model, X, y, *, title, max_rows, coverage, names, arguments):
     """The content of the page as a dict that JSON can hold.
 
     Parameters
     ----------
     model, X, y
         As for `write`.
-    title, max_rows, coverage, feature_names
+    title, max_rows, coverage
         As for `write`.
+    names : pair
+        Names of the columns that the model sees, and of the target; None where they are to be found.
     arguments : dict
         Row arguments.
     """
-    subject = subject_of(model, X)
-    mixture = subject.mixture
+    subject, target = subject_of(model, X), names[1] or name_of(y) or "y"
+    mixture, n_whole = subject.mixture, len(y)
     some = _evenly(len(y), max_rows)
     table, y = _rows(subject.table, some), _rows(y, some)
     arguments = {name: value if np.ndim(value) == 0 else np.asarray(value)[some] for name, value in arguments.items()}
@@ -44,14 +46,14 @@ def payload(model, X, y, *, title, max_rows, coverage, feature_names, arguments)
     labels = [str(label) for label in np.asarray(mixture.target_.labels).tolist()]
     return {
         "title": title,
-        "target": name_of(y) or "y",
+        "target": target,
         "task": mixture.task,
         "outputs": labels,
         "slots": [str(slot) for slot in slots_of(mixture)],
         "n": int(len(some)),
-        "whole": int(len(subject_of(model, X).table)),
+        "whole": n_whole,
         "coverage": coverage,
-        **_words(subject, mixture, feature_names, name_of(y) or "y"),
+        **_words(subject, mixture, names[0], target),
         "columns": [_column(column) for column in columns],
         "recipe": recipe,
         "reason": reason,
@@ -119,6 +121,7 @@ def _column(column):
     values = column.values[np.isfinite(column.values)]
     made = {"name": column.name, "levels": column.levels}
     if column.levels is None:
+        values = values if len(values) else np.zeros(1)  # nothing is known of the column
         whole = bool(np.array_equal(values, np.rint(values)))
         made |= {"low": float(values.min()), "high": float(values.max()), "mean": float(values.mean()), "whole": whole}
     return made

@@ -11,12 +11,12 @@ from .payload import payload
 __all__ = ["html", "write"]
 
 
-def html(model, X, y, *, title=None, max_rows=10_000, coverage=0.9, feature_names=None, **rows):
+def html(model, X, y, *, title=None, max_rows=10_000, coverage=0.9, feature_names=None, target_name=None, **rows):
     """The explorer of a fitted model as the text of an HTML page; see `write`.
 
     Parameters
     ----------
-    model, X, y, title, max_rows, coverage, feature_names, **rows
+    model, X, y, title, max_rows, coverage, feature_names, target_name, **rows
         As for `write`.
 
     Returns
@@ -35,7 +35,7 @@ def html(model, X, y, *, title=None, max_rows=10_000, coverage=0.9, feature_name
         title=title or "Mixture of experts",
         max_rows=max_rows,
         coverage=coverage,
-        feature_names=feature_names,
+        names=(feature_names, target_name),
         arguments=rows,
     )
     # Nothing in the data may end the element that holds them.
@@ -71,8 +71,8 @@ def write(model, X, y, path="report.html", **options):
     **options
         ``title``, by default "Mixture of experts"; ``max_rows``, by default 10,000, of longer tables so many are taken,
         evenly, and of wide ones fewer are shown, so that the page stays below 3 MB; ``coverage`` of intervals, by
-        default 0.9; ``feature_names`` of the columns that the model sees; and the row arguments of `predict`:
-        ``offset``, ``trials``.
+        default 0.9; ``feature_names`` of the columns that the model sees; ``target_name``, by default that of y; and
+        row arguments of `predict`: ``offset``, ``trials``.
 
     Returns
     -------

@@ -96,7 +96,7 @@ CASES = [
 def test_javascript_predicts_what_python_predicts(name, make, load, tmp_path):
     X, y = load()
     model = make().fit(X, y)
-    content = payload(model, X, y, title="t", max_rows=10_000, coverage=0.9, feature_names=None, arguments={})
+    content = payload(model, X, y, title="t", max_rows=10_000, coverage=0.9, names=(None, None), arguments={})
     assert content["reason"] == ""
     said, n = in_node(content, 12, tmp_path), 12
     inner, table = (model[-1], model[:-1].transform(X[:n])) if name == "text" else (model, X[:n])
@@ -122,7 +122,7 @@ def test_javascript_predicts_what_python_predicts(name, make, load, tmp_path):
 def test_rows_outside_the_range_are_held_as_in_python(tmp_path):
     X, y = load_motorcycle(return_X_y=True)
     model = HMERegressor(depth=2, max_iter=20, tol=1.0).fit(X, y)
-    content = payload(model, X, y, title="t", max_rows=999, coverage=0.9, feature_names=None, arguments={})
+    content = payload(model, X, y, title="t", max_rows=999, coverage=0.9, names=(None, None), arguments={})
     from hme.report.encoding import packed
 
     far = np.array([[-400.0], [90.0], [60.0]])

@@ -63,7 +63,7 @@ function wrapped(text, width, most) {
     lines.push(`${lines.pop()} ${word}`.trim());
   }
   if (lines.length > most) lines.splice(most - 1, lines.length, `${lines[most - 1].slice(0, width - 2)} \u2026`);
-  return lines.map((line) => (line.length > width + 6 ? `${line.slice(0, width + 4)}\u2026` : line));
+  return lines.map((line) => (line.length > width + 2 ? `${line.slice(0, width)}\u2026` : line));
 }
 
 function table(headings, rows, attributes = () => ({})) {
@@ -185,11 +185,11 @@ function drawTree() {
     const text = `${answer.length > 9 ? `${answer.slice(0, 8)}\u2026` : answer}${share}`;
     root.append(svg("text", { x: bend - 4, y: y1 - 4, "text-anchor": "end", class: "pale" }, text, svg("title", {}, answer)));
   }));
-  nodes.forEach((place, m) => root.append(thing({ gate: m }, place.x, place.y, BOX[0], "#555", wrapped(DATA.questions[m].text, 25, 2), DATA.questions[m].text)));
+  nodes.forEach((place, m) => root.append(thing({ gate: m }, place.x, place.y, BOX[0], "#555", wrapped(DATA.questions[m].text, 23, 2), DATA.questions[m].text)));
   leaves.forEach((y, k) => {
     const leaf = DATA.leaves[k], title = `leaf ${leaf.name}, load ${short(leaf.load, 2)}`;
     const line = leaf.lines.length > 1 ? `${leaf.lines[0]} \u2026` : leaf.lines[0];
-    root.append(thing({ leaf: k }, left, y, LEAF, COLORS[k], [title, ...wrapped(line.trim(), 44, 2)], line));
+    root.append(thing({ leaf: k }, left, y, LEAF, COLORS[k], [title, ...wrapped(line.trim(), 41, 2)], line));
   });
   show("drawing", root);
 }
@@ -339,9 +339,9 @@ function drawSliders() {
       return make("label", { class: "slider", style: hidden }, name, select);
     }
     const step = column.whole ? 1 : "any", limits = { min: column.low, max: column.high, step, value, disabled: locked };
-    const number = make("input", { type: "number", step, value: column.whole ? value : short(value, 6), disabled: locked, "aria-label": `${column.name}, number` });
+    const number = make("input", { type: "number", step, value: column.whole ? value : short(value, 5), disabled: locked, "aria-label": `${column.name}, number` });
     const range = make("input", { type: "range", ...limits, "aria-label": column.name, id: `slider${j}` });
-    range.addEventListener("input", () => { number.value = short(Number(range.value), 6); set(Number(range.value)); });
+    range.addEventListener("input", () => { number.value = short(Number(range.value), 5); set(Number(range.value)); });
     number.addEventListener("change", () => { if (number.value !== "" && Number.isFinite(Number(number.value))) { range.value = number.value; set(Number(number.value)); } });
     return make("label", { class: "slider", style: hidden }, name, range, number);
   }));
@@ -379,7 +379,7 @@ function drawAnswer() {
   const order = Array.from({ length: K }, (_, k) => k).sort((a, b) => said.prior[b] - said.prior[a]).slice(0, 8);
   const rows = order.map((k) => [
     `leaf ${DATA.leaves[k].name}`,
-    make("span", {}, make("span", { class: "bar", style: `width:${(70 * said.prior[k]).toFixed(1)}px;background:${COLORS[k]}` }), ` ${short(said.prior[k], 3)}`),
+    make("span", {}, make("span", { class: "bar", style: `width:${(70 * said.prior[k]).toFixed(1)}px;background:${COLORS[k]}` }), ` ${said.prior[k] < 0.001 ? "<0.001" : short(said.prior[k], 3)}`),
     short(said.experts[k][t]), short(said.prior[k] * said.experts[k][t]),
   ]);
   parts.push(make("div", { class: "scroll" }, make("table", {}, table(["expert", "prior", `says ${outputName(t)}`, "product"], rows))));
@@ -392,7 +392,8 @@ function drawAnswer() {
 // What the columns add to the prediction of the mean row.
 function addedTable(t) {
   const { base, mean, gate, expert } = contributions(MODEL, state.row), both = gate.map((own, j) => own[t] + expert[j][t]);
-  const order = both.map((_, j) => j).filter((j) => gate[j][t] !== 0 || expert[j][t] !== 0).sort((a, b) => Math.abs(both[b]) - Math.abs(both[a]));
+  const least = 1e-9 * (Math.abs(base[t]) + Math.abs(mean[t])); // what is left of rounding
+  const order = both.map((_, j) => j).filter((j) => Math.abs(gate[j][t]) + Math.abs(expert[j][t]) > least).sort((a, b) => Math.abs(both[b]) - Math.abs(both[a]));
   const shown = order.slice(0, 8), rest = order.slice(8), sum = (array) => rest.reduce((a, j) => a + array[j][t], 0);
   const signed = (v) => `${v >= 0 ? "+" : ""}${short(v)}`;
   const rows = [["the mean row", "", "", short(base[t])]];
