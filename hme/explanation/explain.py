@@ -62,8 +62,8 @@ def explain(model, X, y=None, *, background=None, coverage=0.9, merge=True, feat
     if not check_real(coverage, "coverage", positive=True) < 1:
         raise ValueError(f"coverage must be between 0 and 1, got {coverage!r}.")
     subject = subject_of(model, X)
-    mixture, table = subject.mixture, _as_seen(subject, subject.table)
-    seen = None if background is None else _as_seen(subject, subject_of(model, background).table)
+    mixture, table = subject.mixture, subject.seen_by_mixture(subject.table)
+    seen = None if background is None else subject.seen_by_mixture(subject_of(model, background).table)
     names = feature_names or (subject.names_seen() if mixture is subject.model else None)
     if y is not None and len(y) != table.shape[0]:
         raise ValueError(f"X has {table.shape[0]} rows, y has {len(y)}.")
@@ -94,12 +94,6 @@ def explain(model, X, y=None, *, background=None, coverage=0.9, merge=True, feat
         coverage=coverage,
         target_name=target,
     )
-
-
-def _as_seen(subject, table):
-    """A table as the mixture sees it: after the steps of a pipeline, and of a stack what its models predict."""
-    seen = subject.seen(table)
-    return seen if subject.mixture is subject.model else subject.model.level_one(seen)
 
 
 def _called(found, mixture, names):

@@ -1,9 +1,10 @@
 """Displays of fitted models: they hold the arrays of a plot, and draw it with matplotlib, imported only then."""
 
-from .calibration import PITDisplay
+from .calibration import CalibrationDisplay, PITDisplay
 from .coefficients import CoefficientsDisplay
 from .convergence import ConvergenceDisplay
 from .density import DensityDisplay
+from .effect import EffectDisplay
 from .estimator_weights import EstimatorWeightsDisplay
 from .experts import ExpertsDisplay
 from .gate import GateDisplay
@@ -14,10 +15,12 @@ from .routing import RoutingDisplay
 from .tree import TreeDisplay, plot_tree
 
 __all__ = [
+    "CalibrationDisplay",
     "CoefficientsDisplay",
     "ConvergenceDisplay",
     "DensityDisplay",
     "DevianceTreeDisplay",
+    "EffectDisplay",
     "EstimatorWeightsDisplay",
     "ExpertsDisplay",
     "GateDisplay",

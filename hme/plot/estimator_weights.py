@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..numerics.checks import check_int
+from ..tables import pandas_for
 from .picture import as_text, colors_of, legend_of, pyplot, subject_of
 
 __all__ = ["EstimatorWeightsDisplay"]
@@ -107,6 +108,17 @@ class EstimatorWeightsDisplay:
         """Shares of the models in every group, (G, M); of an expert that counts no model they are zero."""
         total = self.weights.sum(axis=1, keepdims=True)
         return np.divide(self.weights, total, out=np.zeros_like(self.weights), where=total > 0)
+
+    def frame(self):
+        """The shares as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Of `x` and the share of each model under its name, a row for each group.
+        """
+        columns = {"x": self.x} | dict(zip(self.names, self.shares.T, strict=True))
+        return pandas_for("frame").DataFrame(columns)
 
     def plot(self, ax=None, *, area_kwargs=None):
         """Draw the plot.

@@ -184,6 +184,11 @@ class Subject(NamedTuple):
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
             return table if self.steps is None else self.steps.transform(table)
 
+    def seen_by_mixture(self, table):
+        """A table as the mixture sees it: of a stack what its models predict, beside the prepared columns."""
+        seen = self.seen(table)
+        return seen if self.mixture is self.model else self.model.level_one(seen)
+
     def ask(self, method, grid, **arguments):
         """A method of the model, without scikit-learn's warning that the grid has no column names."""
         with warnings.catch_warnings():

@@ -38,8 +38,7 @@ def payload(model, X, y, *, title, max_rows, coverage, names, arguments):
     table, y = _rows(subject.table, some), _rows(y, some)
     arguments = {name: value if np.ndim(value) == 0 else np.asarray(value)[some] for name, value in arguments.items()}
     subject = subject._replace(table=table)
-    seen = subject.seen(table)
-    seen = seen if mixture is subject.model else subject.model.level_one(seen)
+    seen = subject.seen_by_mixture(table)
     answers = _Answers(mixture, seen, np.asarray(y), coverage, arguments)
     recipe, columns, reason = _recipe(subject, mixture, seen, arguments)
     shown = _evenly(len(y), max(BUDGET // _bytes(answers, columns, recipe), 100))

@@ -144,6 +144,7 @@ def test_columns_of_a_level_belong_to_their_column():
     np.testing.assert_allclose(added(moved), model.predict(table[:3])[:, None])
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_tables_with_text_are_compared_with_a_background():
     from sklearn.compose import make_column_transformer
     from sklearn.linear_model import Ridge
@@ -158,7 +159,9 @@ def test_tables_with_text_are_compared_with_a_background():
     found = explain(model, table[:4], y[:4])
     np.testing.assert_allclose(added(found)[:, 0], model.predict(table[:4]))
     assert found.columns == ["t", "g"]
-    model = HMERegressor(n_experts=2, expert=make_pipeline(gate, Ridge()), gate_features=["t"]).fit(table, y)
+    model = HMERegressor(n_experts=2, expert=make_pipeline(gate, Ridge()), gate_features=["t"], max_iter=2).fit(
+        table, y
+    )
     with pytest.raises(ValueError, match="background = None"):
         explain(model, table[:4])
     found = explain(model, table[:4], background=table)

@@ -9,18 +9,25 @@ pd = pytest.importorskip("pandas")
 
 import matplotlib.pyplot as plt  # noqa: E402
 from sklearn.base import clone  # noqa: E402
+from sklearn.compose import make_column_transformer  # noqa: E402
 from sklearn.datasets import load_diabetes, load_iris  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import StandardScaler  # noqa: E402
+from sklearn.preprocessing import OneHotEncoder, StandardScaler  # noqa: E402
 
 from hme import HMEClassifier, HMERegressor  # noqa: E402
 from hme.datasets import load_motorcycle  # noqa: E402
 from hme.inference import infer  # noqa: E402
 from hme.plot import (  # noqa: E402
+    CalibrationDisplay,
     CoefficientsDisplay,
     ConvergenceDisplay,
+    DensityDisplay,
     DevianceTreeDisplay,
+    EffectDisplay,
+    ExpertsDisplay,
+    GateDisplay,
     HistogramTreeDisplay,
+    PITDisplay,
     ResponsibilitiesDisplay,
     RoutingDisplay,
 )
@@ -146,3 +153,60 @@ def test_deviance_tree_ends_at_the_model(motorcycle, iris):
     model, X, classes = iris
     classed = DevianceTreeDisplay.from_estimator(model, X, classes)
     assert classed.levels[-1] == pytest.approx(-2 * model.log_likelihood(X, classes).mean())
+
+
+def test_effects_split_into_gate_and_experts(diabetes):
+    model, X, _ = diabetes
+    display = EffectDisplay.from_estimator(model, X, feature="bmi", n_points=7, max_rows=30)
+    rows = X.iloc[np.linspace(0, len(X) - 1, 30).astype(int)]
+    curves = np.stack([model.predict(rows.assign(bmi=value)) for value in display.x])
+    np.testing.assert_allclose(display.total, curves - curves[display.start], rtol=1e-9, atol=1e-9)
+    frame = display.frame()
+    np.testing.assert_allclose(frame.total, frame.gate + frame.expert)
+    np.testing.assert_allclose(frame.lower, np.quantile(display.total, 0.1, axis=1))
+    one = HMERegressor(depth=0).fit(X, model.predict(X))
+    assert not EffectDisplay.from_estimator(one, X, feature="bmi", n_points=3, max_rows=9).gate.any()
+
+
+def test_effects_of_the_levels_of_text():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"t": rng.normal(size=120), "g": pd.Categorical(rng.choice(["b", "a"], 120), ["b", "a"])})
+    y = np.where(table.g == "a", table.t, -table.t) + 0.1 * rng.normal(size=120)
+    columns = make_column_transformer((OneHotEncoder(sparse_output=False), ["g"]), remainder="passthrough")
+    model = make_pipeline(columns, HMERegressor(depth=1)).fit(table, y)
+    display = EffectDisplay.from_estimator(model, table, feature="g")
+    assert display.x.tolist() == ["b", "a"] and not display.total[0].any()
+    change = model.predict(table.assign(g="a")) - model.predict(table.assign(g="b"))
+    np.testing.assert_allclose(display.total[1], change)
+
+
+def test_calibration_of_numbers_and_of_classes(motorcycle, iris):
+    model, X, y = motorcycle
+    frame = CalibrationDisplay.from_estimator(model, X, y).frame()
+    low, high = model.predict_dist(X).interval(0.5).T
+    assert frame.observed[9] == pytest.approx(((y >= low) & (y <= high)).mean())
+    assert frame.promised[9] == pytest.approx(0.5)
+    model, X, classes = iris
+    display = CalibrationDisplay.from_estimator(model, X, classes, n_bins=4)
+    top = model.predict_proba(X).max(axis=1)
+    assert display.count.sum() == 150
+    assert display.promised @ display.count == pytest.approx(top.sum())
+    assert display.observed @ display.count == pytest.approx(150 * model.score(X, classes))
+    one = CalibrationDisplay.from_estimator(model, X, classes, label="setosa", n_bins=4)
+    assert one.observed @ one.count == pytest.approx(50)
+    with pytest.raises(ValueError, match="label = 'rose' must be one of"):
+        CalibrationDisplay.from_estimator(model, X, classes, label="rose")
+
+
+def test_all_displays_have_frames(motorcycle, iris):
+    model, X, y = motorcycle
+    experts = ExpertsDisplay.from_estimator(model, X, y, n_points=9).frame()
+    assert len(experts) == 9 and {"mean", "lower", "prior 0", "expert 3"} <= set(experts)
+    density = DensityDisplay.from_estimator(model, X, n_points=9).frame()
+    assert len(density) == 81 and density.density.min() >= 0
+    assert PITDisplay.from_estimator(model, X, y).frame().density.mean() == pytest.approx(1.0)
+    model, X, _ = iris
+    display = GateDisplay.from_estimator(model, X, features=(2, 3), n_points=5)
+    frame = display.frame()
+    np.testing.assert_array_equal(frame["prior 1"].to_numpy().reshape(5, 5), display.prior[..., 1])
+    assert frame.x1[5] == display.x1[1] and frame.x0[5] == display.x0[0]
