@@ -141,7 +141,7 @@ class TreeDisplay:
         """
         check_int(max_bars, "max_bars")
         mixture, subject = mixture_of(model), None if X is None else subject_of(model, X)
-        if feature_names is None and subject is not None:
+        if feature_names is None and subject is not None and subject.model is mixture:
             feature_names = subject.names_seen()
         target_name = target_name or name_of(y) or "y"
         words = told(mixture, feature_names, target_name, max_terms, digits)

@@ -258,7 +258,8 @@ def _distributions(mixture, table, rows, arguments):
     except NotImplementedError:
         return None
     root = None if mixture.uncertainty_ is None else getattr(mixture.uncertainty_.experts, "root", None)
-    root = None if root is None or not root.size or root.shape[1] != 1 else root
+    if root is not None and (not root.size or root.shape[1:3] != (1, rows.X.shape[1])):
+        root = None  # of several outputs, or of constants
     leverage = np.zeros((rows.n_rows, mixture.n_experts_)) if root is None else leverages(rows, root)[:, :, 0]
     mean = mixture.model_.expert.predict(mixture.params_.experts, rows)[:, :, 0]
     found, used = [None] * mixture.n_experts_, False

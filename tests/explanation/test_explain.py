@@ -180,6 +180,10 @@ def test_a_stack_is_explained_by_its_models(diabetes):
     found = explain(stack, X[:3], y[:3])
     np.testing.assert_allclose(added(found)[:, 0], stack.predict(X[:3]))
     assert {"ridge", "tree"} <= set(found.columns)
+    pytest.importorskip("matplotlib").use("Agg")
+    from hme.plot import plot_tree
+
+    assert plot_tree(stack, X, y).bars.names[0] in found.columns
 
 
 def test_wrong_arguments(diabetes):
