@@ -7,9 +7,9 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from .model.tree import Tree
-from .model.wording import DIGITS, Terms, cut, indented, linear_text
-from .numerics.checks import check_int
+from ..model.tree import Tree
+from ..model.wording import DIGITS, Terms, cut, indented, linear_text
+from ..numerics.checks import check_int
 
 __all__ = ["Told", "export_text", "report_of", "told"]
 
