@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # for editors; at run time `__getattr__` loads them when they are asked for
     from . import experts, gates
     from .estimators import HMEClassifier, HMERegressor, HMETransformer
+    from .explanation import explain
     from .model.tree import Tree
     from .stacking import HMEStackingClassifier, HMEStackingRegressor
     from .text import export_text
@@ -19,6 +20,7 @@ __all__ = [
     "HMETransformer",
     "Tree",
     "experts",
+    "explain",
     "export_text",
     "gates",
 ]
@@ -31,13 +33,14 @@ _HOMES = {
     "HMEStackingRegressor": "stacking",
     "HMETransformer": "estimators",
     "Tree": "model.tree",
+    "explain": "explanation",
     "export_text": "text",
 }
 _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main__"}
 # The rooms for users; `dir` shows them, and the others can be reached too.
 _PUBLIC = frozenset(
-    "bootstrap comparison datasets diagnosis distributions experts gates inference kernels path plot prediction "
-    "scoring stacking text".split()
+    "bootstrap comparison datasets diagnosis distributions experts explanation gates inference kernels path plot "
+    "prediction report scoring stacking text".split()
 )
 
 

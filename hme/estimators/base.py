@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..registry import make_expert, make_gate
+from ..text import told, tree_svg
 from .binding import bind
 from .fitted import FittedMixture
 from .inputs import read, unchanged_on_error
@@ -16,6 +17,8 @@ from .starting import grow, start
 from .storing import Versioned
 
 __all__ = ["BaseHME"]
+
+MOST_SHOWN = 8  # experts of a tree that is open at once in a notebook
 
 
 class BaseHME(FittedMixture, Versioned, BaseEstimator):
@@ -219,6 +222,23 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
             return labels
         factors = np.exp(label_factors(labels, len(labels), self._earlier.asked.n_leaves))
         return factors[:, self._earlier.kept]
+
+    # -- in notebooks ------------------------------------------------------------------------------------------------
+
+    def _repr_mimebundle_(self, **kwargs):
+        """What notebooks show: scikit-learn's diagram, and below it the fitted tree."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle and hasattr(self, "params_"):
+            shown = f"{self.n_experts_} expert{'s' * (self.n_experts_ > 1)}"
+            tree = tree_svg(told(self, max_terms=4), self.load_)
+            state = "open" if self.n_experts_ <= MOST_SHOWN else ""
+            bundle["text/html"] += (
+                f'<details {state}><summary>The fitted tree: {shown}</summary><div style="overflow:auto">{tree}</div>'
+                "</details>"
+            )
+        return bundle
+
+    # -- for scikit-learn --------------------------------------------------------------------------------------------
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
