@@ -174,6 +174,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         HMERegressor or HMEClassifier
             A fitted copy. It has the experts that the start had, before ``on_empty`` mended anything. Its predictive
             density is the plug-in one, unless the start is the one that was kept: what it leaves out needs the rows.
+            With ``alpha="auto"`` starts run at the first strengths of penalties; only the one that was kept went on.
         """
         check_is_fitted(self)
         return restored(self, number)
@@ -195,6 +196,23 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
             settings["expert"] = make_expert(self.expert, self.task).pruned(kept)
             settings["gate"] = make_gate(self.gate).pruned(self.tree_)
         return settings
+
+    def alphas_as_fitted(self):
+        """Hyper-parameters with which a clone has the strengths of penalties that this fit has estimated, as numbers.
+
+        Objectives of fits, as those of several starts, can be compared only at the same strengths.
+
+        Returns
+        -------
+        dict
+            For ``set_params``; empty where no alpha is "auto".
+        """
+        check_is_fitted(self)
+        found = {}
+        for side, own in self.alpha_.items():
+            of = {f"{name}__": alpha for name, alpha in own.items()} if isinstance(own, dict) else {"": own}
+            found |= {f"{side}__{name}alpha": alpha for name, alpha in of.items()}
+        return found
 
     def labels_as_fitted(self, labels):
         """Labels of `fit` as those of the experts that it has ended with.
