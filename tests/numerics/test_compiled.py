@@ -73,7 +73,9 @@ CASES = {
     "log_softmax": (multinomial, lambda: (slots(4),)),
     "pair_moments": (paths, lambda: (BINARY.by_level, rng().random((5, N)), rng().random((6, N)))),
     "pair_priors": (paths, lambda: (BINARY.by_level, 9 * rng().normal(size=(5, N)))),
+    "scored_cross": (kernels, lambda: (rng().normal(size=(N, 4)), rng().random((N, 5)), rng().normal(size=N))),
     "softmax_moments": (multinomial, lambda: probabilities(4)),
+    "weighted_pairs": (kernels, lambda: (rng().normal(size=(N, 4)), rng().random((N, 5)))),
 }
 
 
@@ -90,6 +92,16 @@ def test_twins_agree(name):
     assert got is not NotImplemented
     for a, b in zip(flattened(got), flattened(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("p", "q"), [(1, 1), (3, 4), (5, 6), (17, 13), (16, 3), (5, 7)])
+def test_sums_of_pairs_for_any_number_of_columns_and_weights(p, q):
+    X, W = rng().normal(size=(N, p)), rng().random((N, q))
+    expected = kernels.weighted_pairs.plain(X, W)
+    got = compiled.weighted_pairs(X, W)
+    assert (got is NotImplemented) == ((p, q) == (5, 7))
+    if got is not NotImplemented:
+        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("tree", [Tree.flat(3), Tree.complete(2), UNEVEN])

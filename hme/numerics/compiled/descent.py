@@ -8,20 +8,11 @@ import numpy as np
 
 from .scalars import exp, kernel, log1p_unit
 
-__all__ = ["LANES", "aligned", "descend", "descend_logs", "log_lines", "log_path", "order_of", "scores", "wide"]
+__all__ = ["LANES", "descend", "descend_logs", "log_lines", "log_path", "order_of", "scores", "wide"]
 
 LANES = 64
 LARGEST = 700.0  # exponent
 SHARE = 0.25  # of what may still be left out of a row, that one branch or leaf may take
-LINE = 8  # numbers in a line of the cache
-
-
-def aligned(*shape):
-    """Zeros that begin with a line of the cache."""
-    size = int(np.prod(shape))
-    room = np.zeros(size + LINE)
-    first = -(room.ctypes.data // 8) % LINE
-    return room[first : first + size].reshape(shape)
 
 
 def wide(coef):

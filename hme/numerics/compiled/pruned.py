@@ -5,7 +5,8 @@ Rows go through the tree in groups of lanes, those of one likely leaf together, 
 
 import numpy as np
 
-from .descent import LANES, SHARE, aligned, descend, descend_logs, log_lines, log_path, order_of, scores, wide
+from .descent import LANES, SHARE, descend, descend_logs, log_lines, log_path, order_of, scores, wide
+from .memory import aligned
 from .scalars import exp, kernel, log, total_of
 
 __all__ = ["line_means", "line_sums"]
