@@ -274,13 +274,17 @@ def solve_psd(A, b):
     ndarray of shape (..., p, r)
     """
     scale = np.sqrt(np.maximum(np.diagonal(A, axis1=-2, axis2=-1), 0.0))
-    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)[..., None]
+    inverse = _inverted(scale, scale > 0)[..., None]
     A = A * inverse * np.swapaxes(inverse, -1, -2)
     b = b * inverse
     values, vectors = np.linalg.eigh(A)
     keep = values > NULL_EIGENVALUE * np.maximum(values[..., -1:], np.finfo(float).tiny)
-    inverted = np.divide(1.0, values, out=np.zeros_like(values), where=keep)
-    return inverse * (vectors @ (inverted[..., None] * (np.swapaxes(vectors, -1, -2) @ b)))
+    return inverse * (vectors @ (_inverted(values, keep)[..., None] * (np.swapaxes(vectors, -1, -2) @ b)))
+
+
+def _inverted(values, where):
+    """Reciprocals of the values there, zero elsewhere."""
+    return 1.0 / values if where.all() else np.divide(1.0, values, out=np.zeros_like(values), where=where)
 
 
 def clip_spectrum(S, floor):
