@@ -19,7 +19,7 @@ __all__ = ["Earlier", "Grown", "Start", "grow", "start"]
 # Distinct rows, or groups, from which on there is something to hold out.
 LEAST_ROWS = 30
 # With ``max_experts=None``: at most so many, and each with so many rows for a coefficient, on average.
-MAX_EXPERTS, ROWS_A_COEFFICIENT = 64, 3
+MAX_EXPERTS, ROWS_A_COEFFICIENT = 64, 2
 
 
 class Earlier(NamedTuple):
