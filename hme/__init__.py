@@ -8,6 +8,7 @@ if TYPE_CHECKING:  # for editors; at run time `__getattr__` loads them when they
     from . import experts, gates
     from .averaging import average
     from .estimators import HMEClassifier, HMERegressor, HMETransformer
+    from .explanation import explain
     from .model.tree import Tree
     from .selection import HMEClassifierCV, HMERegressorCV
     from .stacking import HMEStackingClassifier, HMEStackingRegressor
@@ -24,6 +25,7 @@ __all__ = [
     "Tree",
     "average",
     "experts",
+    "explain",
     "export_text",
     "gates",
 ]
@@ -39,13 +41,14 @@ _HOMES = {
     "HMETransformer": "estimators",
     "Tree": "model.tree",
     "average": "averaging",
+    "explain": "explanation",
     "export_text": "text",
 }
 _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main__"}
 # The rooms for users; `dir` shows them, and the others can be reached too.
 _PUBLIC = frozenset(
-    "averaging bootstrap comparison datasets diagnosis distributions experts features gates inference kernels path "
-    "plot prediction scoring selection stacking text".split()
+    "averaging bootstrap comparison datasets diagnosis distributions experts explanation features gates inference "
+    "kernels path plot prediction report scoring selection stacking text".split()
 )
 
 

@@ -29,6 +29,13 @@ def test_all_blocks_run(page):
     assert pages.run(page, everything=True).model.converged_
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["pictures", "explain"])
+def test_pages_with_pictures_run(page):
+    pytest.importorskip("matplotlib").use("Agg")
+    assert pages.run(page).model.converged_
+
+
 @pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(
     "name, kind",

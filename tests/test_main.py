@@ -90,7 +90,8 @@ def test_classification(table, tmp_path, capsys, target, task):
 
 @pytest.mark.slow
 def test_saved_pipeline_knows_its_columns_by_name(table, tmp_path):
-    assert main([table, "--target", "y", "--depth", "1", "--out", str(tmp_path)]) == 0
+    assert main([table, "--target", "y", "--depth", "1", "--report", "--out", str(tmp_path)]) == 0
+    assert '"target":"y"' in (tmp_path / "report.html").read_text(encoding="utf-8")
     frame, model = pd.read_csv(table), joblib.load(tmp_path / "model.joblib")
     assert list(model.feature_names_in_) == ["x", "colour", "side"]
     assert list(model[-1].feature_names_in_) == ["x", "side", "colour_green", "colour_red"]

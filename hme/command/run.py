@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 
 from ..plot import ExpertsDisplay
+from ..report import html
 from ..text import export_text
 from . import Interrupted, TableError
 from .models import models, score
@@ -54,7 +55,7 @@ def run(options):
         try:
             with interrupts.held_back():
                 _say_tree(mixture[-1], problem)
-                _save(mixture, problem, options.out)
+                _save(mixture, problem, options)
             if pressed or interrupts.pressed:
                 raise KeyboardInterrupt
             _say_scores(problem, pipelines, interrupts)
@@ -119,20 +120,33 @@ def _convergence_warnings():
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
-def _save(mixture, problem, folder):
-    """Write the pipeline and its picture; where there is no picture, that of an earlier run is taken away."""
-    pipeline = make_pipeline(*problem.before, *(step for _, step in mixture.steps))
-    path, picture = folder / "model.joblib", folder / "experts.png"
+def _save(mixture, problem, options):
+    """Write the pipeline, its picture and its page; where one is not made, that of an earlier run is taken away."""
+    pipeline, folder = make_pipeline(*problem.before, *(step for _, step in mixture.steps)), options.out
+    path, picture, page = folder / "model.joblib", folder / "experts.png", folder / "report.html"
     try:
         with whole_file(path) as file:
             joblib.dump(pipeline, file)
         say(f"fitted pipeline: {path} (joblib.load; its X has the columns {listed(problem.names)})")
         if not _save_picture(mixture, problem, picture):
             picture.unlink(missing_ok=True)
+        if options.report:
+            _save_page(mixture, problem, page)
+        else:
+            page.unlink(missing_ok=True)
     except BrokenPipeError:  # of the text that is printed, not of the files
         raise
     except OSError as error:
         raise TableError(f"--out {error.filename2 or folder}: {error.strerror or error}") from None
+
+
+def _save_page(mixture, problem, path):
+    """Write the explorer of the model."""
+    with progress(f"writing {path}"):
+        page = html(mixture, problem.X, problem.y, title=problem.title, target_name=problem.target)
+    with whole_file(path) as file:
+        file.write(page.encode("utf-8"))
+    say(f"explorer: {path} (open it in a browser; it holds the rows)")
 
 
 def _save_picture(mixture, problem, path):

@@ -7,15 +7,19 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..registry import make_expert, make_gate
+from ..text import told, tree_svg
 from .binding import bind
 from .fitted import FittedMixture
 from .inputs import read, unchanged_on_error
 from .keeping import keep, keep_growth, restored
 from .row_arguments import label_factors
+from .settings import is_automatic
 from .starting import grow, start
 from .storing import Versioned
 
 __all__ = ["BaseHME"]
+
+MOST_SHOWN = 8  # experts of a tree that is open at once in a notebook
 
 
 class BaseHME(FittedMixture, Versioned, BaseEstimator):
@@ -181,6 +185,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         HMERegressor or HMEClassifier
             A fitted copy. It has the experts that the start had, before ``on_empty`` mended anything. Its predictive
             density is the plug-in one, unless the start is the one that was kept: what it leaves out needs the rows.
+            With ``alpha="auto"`` starts run at the first strengths of penalties; only the one that was kept went on.
         """
         check_is_fitted(self)
         return restored(self, number)
@@ -195,13 +200,33 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         """
         check_is_fitted(self)
         settings = {"tree": self.tree_, "depth": "auto", "branching": 2, "n_experts": None, "warm_start": False}
+        settings |= {"max_experts": None, "min_weight_fraction_leaf": 0.0}
+        if self.expert is None:
+            settings["expert"] = make_expert(None, self.task, is_automatic(self))
         if self.on_empty == "drop":
             settings["on_empty"] = "warn"
         if self.dropped_:
             kept = self._earlier.kept
-            settings["expert"] = make_expert(self.expert, self.task).pruned(kept)
+            settings["expert"] = make_expert(self.expert, self.task, is_automatic(self)).pruned(kept)
             settings["gate"] = make_gate(self.gate).pruned(self.tree_)
         return settings
+
+    def alphas_as_fitted(self):
+        """Hyper-parameters with which a clone has the strengths of penalties that this fit has estimated, as numbers.
+
+        Objectives of fits, as those of several starts, can be compared only at the same strengths.
+
+        Returns
+        -------
+        dict
+            For ``set_params``; empty where no alpha is "auto".
+        """
+        check_is_fitted(self)
+        found = {}
+        for side, own in self.alpha_.items():
+            of = {f"{name}__": alpha for name, alpha in own.items()} if isinstance(own, dict) else {"": own}
+            found |= {f"{side}__{name}alpha": alpha for name, alpha in of.items()}
+        return found
 
     def labels_as_fitted(self, labels):
         """Labels of `fit` as those of the experts that it has ended with.
@@ -219,6 +244,23 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
             return labels
         factors = np.exp(label_factors(labels, len(labels), self._earlier.asked.n_leaves))
         return factors[:, self._earlier.kept]
+
+    # -- in notebooks ------------------------------------------------------------------------------------------------
+
+    def _repr_mimebundle_(self, **kwargs):
+        """What notebooks show: scikit-learn's diagram, and below it the fitted tree."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        if "text/html" in bundle and hasattr(self, "params_"):
+            shown = f"{self.n_experts_} expert{'s' * (self.n_experts_ > 1)}"
+            tree = tree_svg(told(self, max_terms=4), self.load_)
+            state = "open" if self.n_experts_ <= MOST_SHOWN else ""
+            bundle["text/html"] += (
+                f'<details {state}><summary>The fitted tree: {shown}</summary><div style="overflow:auto">{tree}</div>'
+                "</details>"
+            )
+        return bundle
+
+    # -- for scikit-learn --------------------------------------------------------------------------------------------
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

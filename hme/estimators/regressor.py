@@ -33,7 +33,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     tree : Tree, str, tuple or None, default=None
         A tree of any other shape: a `Tree`, its text such as ``"((. .) .)"``, or nested tuples.
     max_experts : int or None, default=None
-        Most experts of a tree that grows; None is 64.
+        Most experts of a tree that grows; None is 64, fewer where that leaves less than two rows a coefficient.
     min_weight_fraction_leaf : float, default=0.0
         Share of the weight that either part of a split has at least, where the tree grows.
     average : bool, default=True
@@ -140,6 +140,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         experts a dict by their names. A fit with these numbers has the same maximum.
     shrinkage_ : list of Shrinkage
         The rounds in which they were estimated: `alphas`, sweeps so far, the objective at the end.
+    log_hyperprior_ : float
+        What their own prior adds to the last of `lower_bounds_`; a fit with the same numbers is without it.
     objective_ : str
         "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate);
         with " classification" where the last `algorithm` is "hard".

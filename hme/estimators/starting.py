@@ -18,7 +18,8 @@ __all__ = ["Earlier", "Grown", "Start", "grow", "start"]
 
 # Distinct rows, or groups, from which on there is something to hold out.
 LEAST_ROWS = 30
-MAX_EXPERTS = 64  # where ``max_experts=None``
+# With ``max_experts=None``: at most so many, and each with so many rows for a coefficient, on average.
+MAX_EXPERTS, ROWS_A_COEFFICIENT = 64, 2
 
 
 class Earlier(NamedTuple):
@@ -36,7 +37,7 @@ class Grown(NamedTuple):
     """What growing adds to a fit."""
 
     growth: Any  # `Growth`
-    resp: np.ndarray  # (heads, K), from which EM goes on with the tree
+    resp: np.ndarray  # (n, K), from which EM goes on with the tree
 
 
 class Start(NamedTuple):
@@ -69,11 +70,12 @@ def grow(model, given, bound):
     rows = bound.rows
     if not rows.n_different(LEAST_ROWS) >= LEAST_ROWS:
         return bound, None
-    most = MAX_EXPERTS if model.max_experts is None else model.max_experts
+    room = int(rows.weight.sum() / (ROWS_A_COEFFICIENT * rows.n_coefficients(1)))
+    most = max(min(MAX_EXPERTS, room), 2) if model.max_experts is None else model.max_experts
     settings = growing.Settings(most, float(model.min_weight_fraction_leaf), options(model, 0.0))
     growth = growing.grow(partial(bound_to, given=given, columns=bound.columns, rate=bound.rate), rows, settings)
     size = growth.chosen
-    resp = size.mixture.posterior(size.params, rows)[1]
+    resp = rows.spread(size.mixture.posterior(size.params, rows)[1])
     kept = np.arange(size.tree.n_leaves)
     grown = bound._replace(mixture=size.mixture, tree=size.tree, asked=size.tree, kept=kept)
     return grown, Grown(growth, resp)

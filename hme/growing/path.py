@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..fitting import starts, training
+from ..fitting import training
 from ..model.folds import fold_numbers
 from ..model.mixture import Mixture
 from ..model.tree import Tree
@@ -62,8 +62,7 @@ def grown(make, rows, settings):
     number = fold_numbers(rows) if rows.n_rows > 2 * LEAST else None
     mixture, splitter, resp = make(tree, rows, {}), None, np.ones((rows.heads().n_rows, 1))
     while True:
-        params = mixture.init(part, starts.pooled(part, part.spread(resp)) if tree.n_nodes else resp)
-        fit = training.train(mixture, part, params, _options(settings.options, tree))
+        fit = training.train(mixture, part, mixture.init(part, resp), _options(settings.options, tree))
         if fit.reason == "interrupted":
             raise KeyboardInterrupt
         yield Size(tree, mixture, fit.params, part is not rows)

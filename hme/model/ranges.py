@@ -34,6 +34,11 @@ class Limits(NamedTuple):
         with np.errstate(invalid="ignore"):
             return cls(np.fmin.reduce(columns, axis=0), np.fmax.reduce(columns, axis=0))
 
+    @property
+    def held_at(self):
+        """The ends at which columns of new rows are held, a little beyond the limits."""
+        return _wider(self, MARGIN)
+
     def outside(self, columns):
         """Which entries are beyond the limits: bools (n, p), sparse ones of a sparse matrix."""
         if sp.issparse(columns):

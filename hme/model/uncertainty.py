@@ -20,6 +20,7 @@ __all__ = [
 
 ENOUGH = 5.0  # rows beyond its degrees of freedom with which an expert's variance stands on its own
 LEAST_RATIO = 1e-100  # of standard deviations
+LEAST_SHARE = 1e-12  # of the information on an intercept, in that of the best known one
 FEWEST = 1e-3  # share of an expert's rows that are beyond its degrees of freedom, at least
 
 
@@ -86,8 +87,18 @@ def coef_roots(systems, gram, scale, space, free):
         unit = np.maximum(unit / unit.max(), LEAST_RATIO) if unit.max() > 0 else np.ones_like(unit)
         basis = None if space is None else space.A
         found[:, t] = roots(systems[:, t] / unit**2, basis, None if free is None else free[t]) / unit
+        found[:, t] *= _bound(systems[:, t, -1, -1])
         used[:, t] = degrees(gram[:, t], found[:, t])
     return found, used
+
+
+def _bound(intercepts):
+    """Factors (K, 1, 1) on the roots of experts with next to no rows, from the information (K,) on intercepts.
+
+    No one can say how uncertain their coefficients are; but it must remain a number.
+    """
+    share = intercepts / max(intercepts.max(), np.finfo(float).tiny)
+    return np.sqrt(np.clip(share / LEAST_SHARE, np.finfo(float).tiny, 1.0))[:, None, None]
 
 
 def roots(systems, space=None, free=None):

@@ -1,9 +1,34 @@
 """Displays of fitted models: they hold the arrays of a plot, and draw it with matplotlib, imported only then."""
 
-from .calibration import PITDisplay
+from .calibration import CalibrationDisplay, PITDisplay
+from .coefficients import CoefficientsDisplay
+from .convergence import ConvergenceDisplay
 from .density import DensityDisplay
+from .effect import EffectDisplay
 from .estimator_weights import EstimatorWeightsDisplay
 from .experts import ExpertsDisplay
 from .gate import GateDisplay
+from .graphviz import export_graphviz
+from .node_trees import DevianceTreeDisplay, HistogramTreeDisplay
+from .responsibilities import ResponsibilitiesDisplay
+from .routing import RoutingDisplay
+from .tree import TreeDisplay, plot_tree
 
-__all__ = ["DensityDisplay", "EstimatorWeightsDisplay", "ExpertsDisplay", "GateDisplay", "PITDisplay"]
+__all__ = [
+    "CalibrationDisplay",
+    "CoefficientsDisplay",
+    "ConvergenceDisplay",
+    "DensityDisplay",
+    "DevianceTreeDisplay",
+    "EffectDisplay",
+    "EstimatorWeightsDisplay",
+    "ExpertsDisplay",
+    "GateDisplay",
+    "HistogramTreeDisplay",
+    "PITDisplay",
+    "ResponsibilitiesDisplay",
+    "RoutingDisplay",
+    "TreeDisplay",
+    "export_graphviz",
+    "plot_tree",
+]

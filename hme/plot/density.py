@@ -5,6 +5,7 @@ from numbers import Integral
 import numpy as np
 
 from ..numerics.checks import check_int
+from ..tables import pandas_for
 from .picture import as_text, name_of, pyplot, subject_of, target_label
 
 __all__ = ["DensityDisplay"]
@@ -156,6 +157,19 @@ class DensityDisplay:
         )
         return display.plot(ax=ax, map_kwargs=map_kwargs, line_kwargs=line_kwargs, scatter_kwargs=scatter_kwargs)
 
+    def frame(self):
+        """The map as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Of `x`, `y`, a number or a class, and the `density`, or probability, a row for each point.
+        """
+        n, m = len(self.x), len(self.y)
+        y = self.y if self.classes is None else np.asarray(self.classes)
+        columns = {"x": np.tile(self.x, m), "y": np.repeat(y, n), "density": self.density.ravel()}
+        return pandas_for("frame").DataFrame(columns)
+
     def plot(self, ax=None, *, map_kwargs=None, line_kwargs=None, scatter_kwargs=None):
         """Draw the plot; colours show the square root of the density, so that thin branches are visible too.
 
@@ -184,7 +198,7 @@ class DensityDisplay:
             style = {"s": 6, "c": "black", "lw": 0.0, "alpha": 0.35} | (scatter_kwargs or {})
             self.points_ = ax.scatter(self.data_x, self._places(), **style)
         for level, line in zip(self.levels, self.quantiles.T, strict=True):
-            style = {"color": "C3", "lw": 1.0, "ls": "-" if level == 0.5 else "--"} | (line_kwargs or {})
+            style = {"color": "#D55E00", "lw": 1.0, "ls": "-" if level == 0.5 else "--"} | (line_kwargs or {})
             self.quantiles_ += ax.plot(self.x, line, label=f"{level:g}", **style)
         ends = (self.y[0], self.y[-1]) if self.classes is None else (-0.5, len(self.y) - 0.5)
         labels = {"xlabel": as_text(self.feature_name), "ylabel": as_text(self.target_name)}

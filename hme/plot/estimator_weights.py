@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..numerics.checks import check_int
-from .picture import as_text, legend_of, pyplot, safe_colors_of, subject_of
+from ..tables import pandas_for
+from .picture import as_text, colors_of, legend_of, pyplot, subject_of
 
 __all__ = ["EstimatorWeightsDisplay"]
 
@@ -108,6 +109,17 @@ class EstimatorWeightsDisplay:
         total = self.weights.sum(axis=1, keepdims=True)
         return np.divide(self.weights, total, out=np.zeros_like(self.weights), where=total > 0)
 
+    def frame(self):
+        """The shares as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Of `x` and the share of each model under its name, a row for each group.
+        """
+        columns = {"x": self.x} | dict(zip(self.names, self.shares.T, strict=True))
+        return pandas_for("frame").DataFrame(columns)
+
     def plot(self, ax=None, *, area_kwargs=None):
         """Draw the plot.
 
@@ -124,7 +136,7 @@ class EstimatorWeightsDisplay:
         """
         if ax is None:
             ax = pyplot().subplots(layout="constrained")[1]
-        colors, shares = safe_colors_of(len(self.names)), self.shares
+        colors, shares = colors_of(len(self.names)), self.shares
         x, style = np.asarray(self.x), area_kwargs or {}
         if x.dtype.kind == "f":
             style = {"colors": colors, "edgecolor": "white", "lw": 0.6} | style

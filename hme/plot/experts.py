@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..tables import pandas_for
 from .picture import (
     as_text,
     colors_of,
@@ -163,6 +164,23 @@ class ExpertsDisplay:
             scatter_kwargs=scatter_kwargs,
             gate_kwargs=gate_kwargs,
         )
+
+    def frame(self):
+        """The curves as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Of `x`, the `mean`, the ends of the band, `lower` and `upper`, if there is one, and of each expert its mean
+            and its prior, "expert 0" and "prior 0".
+        """
+        names = self.expert_names or [str(k) for k in range(self.prior.shape[1])]
+        columns = {"x": self.x, "mean": self.mean}
+        if self.band is not None:
+            columns |= {"lower": self.band[0], "upper": self.band[1]}
+        for k, name in enumerate(names):
+            columns |= {f"expert {name}": self.experts[:, k], f"prior {name}": self.prior[:, k]}
+        return pandas_for("frame").DataFrame(columns)
 
     def plot(
         self, ax=None, *, mean_kwargs=None, band_kwargs=None, experts_kwargs=None, scatter_kwargs=None, gate_kwargs=None

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..tables import pandas_for
 from .picture import as_text, colors_of, expert_labels, legend_of, name_of, pyplot, subject_of, value_range
 
 __all__ = ["GateDisplay"]
@@ -140,6 +141,20 @@ class GateDisplay:
             target_name=name_of(y),
         )
         return display.plot(ax=ax, image_kwargs=image_kwargs, scatter_kwargs=scatter_kwargs)
+
+    def frame(self):
+        """The map as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Of the two features, `x0` and `x1`, and the prior of each expert, "prior 0", a row for each point.
+        """
+        n, K = len(self.x0), self.prior.shape[2]
+        names = self.expert_names or [str(k) for k in range(K)]
+        columns = {"x0": np.tile(self.x0, n), "x1": np.repeat(self.x1, n)}
+        columns |= {f"prior {name}": self.prior[..., k].ravel() for k, name in enumerate(names)}
+        return pandas_for("frame").DataFrame(columns)
 
     def plot(self, ax=None, *, image_kwargs=None, scatter_kwargs=None):
         """Draw the plot.

@@ -20,9 +20,9 @@ __all__ = [
     "curves",
     "expert_labels",
     "legend_of",
+    "mixture_of",
     "name_of",
     "pyplot",
-    "safe_colors_of",
     "subject_of",
     "target_label",
     "target_of",
@@ -80,6 +80,32 @@ class Subject(NamedTuple):
     def column(self, j):
         """A column as the user gave it."""
         return np.asarray(self.table.iloc[:, j] if self._framed else self.table[:, j])
+
+    def is_numeric(self, j):
+        """Whether a column holds numbers, and more than one."""
+        try:
+            values = self.column(j).astype(float)
+        except (TypeError, ValueError):
+            return False
+        return len(np.unique(values[np.isfinite(values)])) > 1
+
+    def names_seen(self):
+        """Names of the columns that the model sees: those of the table, or of what the steps before it make of it."""
+        if self.steps is None:
+            return [str(name) for name in self.names]
+        try:
+            made = [str(name) for name in self.steps.get_feature_names_out(self.names if self.named else None)]
+        except (AttributeError, ValueError):  # a step that gives none
+            return None
+        short = [name.rpartition("__")[2] for name in made]  # without the names of steps, where that is clear
+        return short if len(set(short)) == len(short) else made
+
+    def shares(self, y, **arguments):
+        """Responsibilities of the rows (N, K); priors where row arguments of the fit are not given."""
+        table = self.seen(self.table)
+        if set(self.mixture.row_arguments_) <= set(arguments):
+            return self.ask("responsibilities", table, y=y, **arguments)
+        return self.ask("gate_proba", table)
 
     def levels(self, j):
         """The levels of a column of text, as text: in the order of a categorical column, else sorted."""
@@ -158,6 +184,11 @@ class Subject(NamedTuple):
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
             return table if self.steps is None else self.steps.transform(table)
 
+    def seen_by_mixture(self, table):
+        """A table as the mixture sees it: of a stack what its models predict, beside the prepared columns."""
+        seen = self.seen(table)
+        return seen if self.mixture is self.model else self.model.level_one(seen)
+
     def ask(self, method, grid, **arguments):
         """A method of the model, without scikit-learn's warning that the grid has no column names."""
         with warnings.catch_warnings():
@@ -175,8 +206,8 @@ class Subject(NamedTuple):
         return j, x, self.grid(values, n_points, {j: x})
 
 
-def subject_of(model, X):
-    """The `Subject` of a model, of a pipeline that ends in one, or of a search around either."""
+def unwrapped(model):
+    """The model in a pipeline, or a search around either, and the steps before it, or None."""
     steps = None
     while not hasattr(model, "gate_proba"):
         if hasattr(model, "best_estimator_"):
@@ -190,6 +221,18 @@ def subject_of(model, X):
                 f"model = {model!r} must be an HMERegressor or HMEClassifier, or a pipeline that ends in one."
             )
     check_is_fitted(model)
+    return model, steps
+
+
+def mixture_of(model):
+    """The mixture in a model, a pipeline, a search or a stack."""
+    model = unwrapped(model)[0]
+    return getattr(model, "final_estimator_", model)
+
+
+def subject_of(model, X):
+    """The `Subject` of a model, of a pipeline that ends in one, or of a search around either."""
+    model, steps = unwrapped(model)
     table = X.toarray() if sp.issparse(X) else X if hasattr(X, "iloc") else np.asarray(X)
     if len(table.shape) != 2:
         raise ValueError(f"Expected 2D array, got X of shape {table.shape} instead.")
@@ -312,19 +355,17 @@ def pyplot():
 
 
 def colors_of(n):
-    """RGBA colours (n, 4), with distinct neighbours."""
+    """RGBA colours (n, 4) that people with colour blindness tell apart, as far as there are enough of them.
+
+    Beyond eight the same follow darker, then lighter; beyond 24 hues.
+    """
     from matplotlib import colormaps
-
-    if n <= 20:
-        return np.array([colormaps["tab10" if n <= 10 else "tab20"](k) for k in range(n)])
-    return colormaps["hsv"]((np.arange(n) * 0.618034) % 1.0)
-
-
-def safe_colors_of(n):
-    """RGBA colours (n, 4) that people with colour blindness tell apart, as far as there are enough of them."""
     from matplotlib.colors import to_rgba_array
 
-    return to_rgba_array(SAFE[:n]) if n <= len(SAFE) else colors_of(n)
+    safe = to_rgba_array(SAFE)
+    if n > 3 * len(safe):
+        return colormaps["hsv"]((np.arange(n) * 0.618034) % 1.0)
+    return np.concatenate([safe, safe * [0.55, 0.55, 0.55, 1.0], 0.5 + 0.5 * safe])[:n]
 
 
 def legend_of(ax, labels, colors, size, title, **place):

@@ -1,15 +1,41 @@
 """A fitted tree as text: the question of each gate, the equation of each expert."""
 
 import re
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from .model.wording import DIGITS, Terms, cut, indented, linear_text
-from .numerics.checks import check_int
+from ..model.tree import Tree
+from ..model.wording import DIGITS, Terms, cut, indented, linear_text
+from ..numerics.checks import check_int
 
-__all__ = ["export_text"]
+__all__ = ["Told", "export_text", "report_of", "told"]
+
+
+class Told(NamedTuple):
+    """A fitted tree in words.
+
+    Attributes
+    ----------
+    tree : Tree
+        The model's own; of a gate over leaves a flat one.
+    questions : list of Question
+        One for each gating node.
+    equations : list of list of str
+        The lines of every leaf.
+    names : list of str or None
+        Of the experts in a list of named ones.
+    gates : list of str
+        What the gating nodes are called.
+    """
+
+    tree: Tree
+    questions: list
+    equations: list
+    names: Any
+    gates: list
 
 
 def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
@@ -63,6 +89,24 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
     |-- no: leaf 0 (load 0.45): level = 2.01... -0.98... time,  noise 0.099...
     |-- yes: leaf 1 (load 0.55): level = 0.003... +2.98... time,  noise 0.11...
     """
+    words = told(model, feature_names, target, max_terms, digits)
+    load = getattr(model, "final_estimator_", model).load_
+    leaves = [_leaf(k, words, load[k]) for k in range(len(load))]
+    return "\n".join(_branch(words, 0, leaves) if words.tree.n_nodes else leaves[0])
+
+
+def told(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
+    """A fitted tree in words: what `export_text` and the pictures of trees show.
+
+    Parameters
+    ----------
+    model, feature_names, target, max_terms, digits
+        As for `export_text`.
+
+    Returns
+    -------
+    Told
+    """
     check_is_fitted(model)
     if hasattr(model, "best_estimator_"):  # what answers may be a mixture of other models
         own = export_text(model.best_estimator_, feature_names, target, max_terms, digits)
@@ -74,19 +118,19 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
     names = _names(model, feature_names)
     given = getattr(model, "feature_names_in_", names)
     rest = ("+offset" if "offset" in model.row_arguments_ else "", "")
-    expert_names, names = (
+    columns, names = (
         Terms.of(side.features.renamed(given, names), side.design, digits, own)
         for side, own in zip(model.columns_[:2], rest, strict=True)
     )
-    leaves = _leaves(model, expert_names, target, max_terms)
-    if model.n_experts_ == 1:
-        return "\n".join(leaves[0])
-    gate = model.model_.gate
-    branching = [len(leaves)] if gate.tree is None else gate.tree.branching
-    questions = gate.questions(model.gate_, branching, names, model.columns_.gate.design.scale, max_terms)
+    equations = [_equations(model, k, columns, target, max_terms) for k in range(model.n_experts_)]
+    gate, experts = model.model_.gate, model.model_.expert.names
+    tree = Tree.flat(len(equations)) if gate.tree is None else gate.tree
+    if not tree.n_nodes:
+        return Told(tree, [], equations, experts, [])
+    questions = gate.questions(model.gate_, tree.branching, names, model.columns_.gate.design.scale, max_terms)
     if gate.tree is None:
-        return "\n".join(_asked("gate", _named(questions[0], model.model_.expert.names), leaves))
-    return "\n".join(_branch(gate.tree, questions, 0, leaves))
+        return Told(tree, [_named(questions[0], experts)], equations, experts, ["gate"])
+    return Told(tree, questions, equations, experts, [f"gate {m}" for m in range(tree.n_nodes)])
 
 
 def _names(model, feature_names):
@@ -100,17 +144,14 @@ def _names(model, feature_names):
 # -- leaves ------------------------------------------------------------------------------------------------------------
 
 
-def _leaves(model, names, target, max_terms):
-    """The lines of every leaf."""
-    leaves, expert_names = [], model.model_.expert.names
-    for k, load in enumerate(model.load_):
-        first, *more = _equations(model, k, names, target, max_terms)
-        name = f" {expert_names[k]}" if expert_names else ""
-        leaves.append([f"leaf {k}{name} (load {load:.2f}): {first}", *(f"    {line}" for line in more)])
-    return leaves
+def _leaf(k, words, load):
+    """The lines of leaf k."""
+    first, *more = words.equations[k]
+    name = f" {words.names[k]}" if words.names else ""
+    return [f"leaf {k}{name} (load {load:.2f}): {first}", *(f"    {line}" for line in more)]
 
 
-def _report_of(model, k):
+def report_of(model, k):
     """The report of expert k alone, the axis of the experts kept."""
     names = model.model_.expert.names
     if not names:
@@ -129,7 +170,7 @@ def _with_axis(field):
 
 def _equations(model, k, names, target, max_terms):
     """Expert k in words, in one line or in one for each class or output."""
-    family, report = model.model_.expert.family(k), _report_of(model, k)
+    family, report = model.model_.expert.family(k), report_of(model, k)
     scores = family.class_scores(report)
     if scores is not None:
         coef, intercept, classes = scores[0][0], scores[1][0], model.target_.labels
@@ -176,11 +217,11 @@ def _linear(slope, constant, names, max_terms):
 # -- gates -------------------------------------------------------------------------------------------------------------
 
 
-def _branch(tree, questions, m, leaves):
+def _branch(words, m, leaves):
     """Lines of gating node m and all below it."""
-    children = tree.children[m][tree.used[m]]
-    below = [leaves[~child] if child < 0 else _branch(tree, questions, child, leaves) for child in children]
-    return _asked(f"gate {m}", questions[m], below)
+    children = words.tree.children[m][words.tree.used[m]]
+    below = [leaves[~child] if child < 0 else _branch(words, child, leaves) for child in children]
+    return _asked(words.gates[m], words.questions[m], below)
 
 
 def _named(question, names):

@@ -1,0 +1,7 @@
+"""Explanations of predictions: the path of a row, what each expert says, and what each column adds."""
+
+from .explain import explain
+from .importance import ImportanceDisplay
+from .result import Explanation
+
+__all__ = ["Explanation", "ImportanceDisplay", "explain"]

@@ -1,0 +1,309 @@
+"""What a browser needs to predict as the model does: found by looking at the model's answers, and checked by them.
+
+Nothing here asks which family an expert or a gate is of. Columns, links and the parameters of predictive distributions
+are matched to a few forms, and a form counts only if it gives the model's own numbers at all rows.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..experts.noise.counts import MOST_SPREAD
+from ..explanation.columns import scores_of, slopes_of
+from ..explanation.tables import merged
+from ..model.uncertainty import leverages
+from ..text import report_of
+from .encoding import packed
+
+__all__ = ["Unrepeatable", "recipe_of"]
+
+SAME = 1e-9  # relative difference up to which numbers are the same
+MOST_LEVELS = 60  # values of a column that is a list of choices
+LARGEST_ROOTS = 60_000  # numbers in the roots of all experts: beyond, a page would be too large
+LINKS = {
+    "identity": lambda eta: eta,
+    "log": np.exp,
+    "logit": lambda eta: 1.0 / (1.0 + np.exp(-eta)),
+    "inverse": lambda eta: 1.0 / eta,
+}
+DISTRIBUTIONS = {
+    "Normal": ("center", "scale"),
+    "Student": ("df", "center", "scale"),
+    "Poisson": ("rate",),
+    "NegativeBinomial": ("rate", "dispersion"),
+    "Gamma": ("expected", "dispersion"),
+}
+
+
+class Unrepeatable(ValueError):
+    """A browser cannot predict as the model does, for the reason that is the message."""
+
+
+class Column(NamedTuple):
+    """A column of the user's table: a number, or one of a few levels."""
+
+    name: str
+    values: np.ndarray  # (n,) numbers, or codes of the levels
+    levels: list | None
+
+
+def recipe_of(mixture, table, seen_names, names, columns, arguments):
+    """The recipe of a fitted mixture, and the columns that it starts from.
+
+    Parameters
+    ----------
+    mixture : HMERegressor or HMEClassifier
+    table : array or data frame
+        As the mixture sees it.
+    seen_names : list of str or None
+        Of its columns; None are those of the fit.
+    names : list of str
+        Of the user's columns.
+    columns : list of ndarray
+        The user's columns.
+    arguments : dict
+        Row arguments, one number each.
+
+    Returns
+    -------
+    recipe : dict
+    columns : list of Column
+
+    Raises
+    ------
+    Unrepeatable
+    """
+    gate, expert = mixture.model_.gate.traits, mixture.model_.expert.traits
+    if gate.sees_table or expert.sees_table:
+        raise Unrepeatable("estimators among the experts or as the gate are not written into the page")
+    free = _dense(mixture.rows(table, hold=False, **arguments))
+    held = _dense(mixture.rows(table, **arguments))
+    made, maps = _columns(mixture, free, seen_names, names, columns)
+    holds = mixture.hold_range and mixture.n_experts_ > 1
+    recipe = {
+        "maps": maps,
+        "bounds": [_bounds(limits, side.shape[1] - 1) if holds else None for limits, side in _limits(mixture, free)],
+        "start": [packed(side.design.transform(side.design.mean[None])[0]) for side in mixture.columns_[:2]],
+        "gate": _gate(mixture, held),
+        "experts": _experts(mixture, held),
+    }
+    recipe["dist"] = _distributions(mixture, table, held, arguments)
+    return recipe, made
+
+
+def _dense(rows):
+    X = rows.X.toarray() if sp.issparse(rows.X) else np.asarray(rows.X)
+    Z = X if rows.Z is rows.X else rows.Z.toarray() if sp.issparse(rows.Z) else np.asarray(rows.Z)
+    beyond = rows.beyond.toarray() if sp.issparse(rows.beyond) else rows.beyond
+    return rows._replace(X=X, Z=Z, beyond=beyond)
+
+
+def _same(a, b):
+    """Whether two arrays are the same but for rounding."""
+    with np.errstate(invalid="ignore"):
+        return bool((np.abs(a - b) <= SAME * (1.0 + np.abs(b))).all())
+
+
+# -- columns -----------------------------------------------------------------------------------------------------------
+
+
+def _columns(mixture, rows, seen_names, names, columns):
+    """The user's columns, and for experts and gate what makes their design columns of them."""
+    designs = [rows.X[:, :-1], rows.Z[:, :-1]]
+    given = list(map(str, mixture.input_names()))
+    called = [side.features.renamed(given, seen_names or given) for side in mixture.columns_[:2]]
+    owners = [merged(list(map(str, own)), names) for own in called]
+    lacking = {owner for own in owners for owner in own if owner not in names}
+    if lacking:
+        raise Unrepeatable(f"the columns {', '.join(sorted(lacking)[:3])} are made of the table in a way of their own")
+    made, maps = [], [[None] * len(own) for own in owners]
+    for c, name in enumerate(names):
+        own = [(side, j) for side, found in enumerate(owners) for j, owner in enumerate(found) if owner == name]
+        column, found = _column(name, columns[c], [designs[side][:, j] for side, j in own])
+        made.append(column)
+        for (side, j), form in zip(own, found, strict=True):
+            maps[side][j] = {"column": c, **form}
+    return made, maps
+
+
+def _column(name, values, design):
+    """A column, and the forms in which its design columns (n,) depend on it."""
+    values = np.asarray(values)
+    try:
+        numbers = values.astype(float)
+    except (TypeError, ValueError):
+        numbers = None
+    if numbers is not None and np.isfinite(numbers).all():
+        found = [_line(numbers, own) for own in design]
+        if all(form is not None for form in found):
+            return Column(name, numbers, None), found
+    levels, codes = np.unique(values.astype(str), return_inverse=True)
+    if len(levels) > MOST_LEVELS:
+        raise Unrepeatable(f"the column {name} is changed in a way of its own before the model sees it")
+    found = []
+    for own in design:
+        first = np.array([own[np.argmax(codes == code)] for code in range(len(levels))])
+        if not _same(first[codes], own):
+            raise Unrepeatable(f"the column {name} is changed together with others before the model sees it")
+        found.append({"values": first.tolist()})
+    return Column(name, codes.astype(float), levels.tolist()), found
+
+
+def _line(values, own):
+    """The line on which a design column depends on a column of numbers, or None."""
+    low, high = int(values.argmin()), int(values.argmax())
+    if values[low] == values[high]:
+        return {"a": float(own[low]), "b": 0.0} if _same(own, own[low]) else None
+    slope = (own[high] - own[low]) / (values[high] - values[low])
+    start = own[low] - slope * values[low]
+    return {"a": float(start), "b": float(slope)} if _same(start + slope * values, own) else None
+
+
+def _limits(mixture, rows):
+    ranges = mixture.range_
+    yield ranges.expert, rows.X
+    yield (ranges.expert if ranges.gate is None else ranges.gate), rows.Z
+
+
+def _bounds(limits, size):
+    """Ends at which design columns are held."""
+    low, high = limits.held_at
+    return packed(np.stack([np.ravel(low)[:size], np.ravel(high)[:size]]))
+
+
+# -- gate and experts --------------------------------------------------------------------------------------------------
+
+
+def _gate(mixture, rows):
+    """The priors as a constant, or as softmax scores at the nodes of a tree."""
+    gate, params, K = mixture.model_.gate, mixture.params_.gate, mixture.n_experts_
+    prior = np.exp(gate.log_prior(params, rows))
+    if K == 1 or not gate.traits.sees_columns:
+        return {"kind": "constant", "prior": prior[0].tolist()}
+    if gate.tree is None or not gate.traits.smooth:
+        raise Unrepeatable("its gate is no tree of softmax nodes")
+    coef = np.array(gate.coordinates(params, mixture.columns_.gate.design).coef, dtype=float)
+    score = np.einsum("nq,mbq->nmb", rows.Z, coef)
+    score = np.where(gate.tree.used, score, -np.inf)
+    score -= score.max(axis=2, keepdims=True)
+    log_branch = score - np.log(np.exp(score).sum(axis=2, keepdims=True))
+    again = np.exp(np.einsum("nmb,mbk->nk", np.where(gate.tree.used, log_branch, 0.0), gate.tree.paths))
+    if not _same(again, prior):
+        raise Unrepeatable("its gating nodes have scores of their own")
+    return {"kind": "tree", "coef": packed(coef)}
+
+
+def _experts(mixture, rows):
+    """Linear predictors and links, or softmax scores of classes."""
+    K, p = mixture.n_experts_, rows.X.shape[1] - 1
+    means = mixture.model_.expert.predict(mixture.params_.experts, rows)
+    if mixture.task == "classification":
+        return _classes(mixture, rows, means, K, p)
+    coef, links = np.zeros((K, means.shape[2], p + 1)), []
+    for k in range(K):
+        slope = slopes_of(mixture, k, p, means.shape[2])
+        if slope is None:
+            raise Unrepeatable("an expert is no function of linear predictors")
+        coef[k, :, :-1] = slope
+        coef[k, :, -1] = _intercept(mixture, k, means[0, k], slope)
+        if rows.offset is not None:
+            raise Unrepeatable("offsets are not written into the page")
+        links.append(_link(rows.X @ coef[k].T, means[:, k]))
+    return {"kind": "index", "coef": packed(coef), "links": links}
+
+
+def _intercept(mixture, k, at, slope):
+    """Intercepts (T,) on the design columns."""
+    report, design = report_of(mixture, k), mixture.columns_.expert.design
+    if "intercept" not in report._fields:
+        return at  # no line: the mean is a constant
+    intercept = np.ravel(report.intercept)
+    return intercept + (slope / design.scale) @ design.center
+
+
+def _link(eta, mean):
+    """The name of the link, by the means that it gives."""
+    for name, inverse in LINKS.items():
+        with np.errstate(all="ignore"):
+            if _same(inverse(eta), mean):
+                return name
+    raise Unrepeatable("an expert has a link that the page does not know")
+
+
+def _classes(mixture, rows, means, K, p):
+    """Scores of the classes."""
+    coef = np.zeros((K, means.shape[2], p + 1))
+    for k in range(K):
+        scores = scores_of(mixture, k, p)
+        if scores is None:
+            raise Unrepeatable("an expert is no softmax of linear scores")
+        coef[k, :, :-1], coef[k, :, -1] = scores
+    score = np.einsum("np,kcp->nkc", rows.X, coef)
+    proba = np.exp(score - score.max(axis=2, keepdims=True))
+    if not _same(proba / proba.sum(axis=2, keepdims=True), means):
+        raise Unrepeatable("an expert is no softmax of linear scores")
+    return {"kind": "softmax", "coef": packed(coef)}
+
+
+# -- distributions -----------------------------------------------------------------------------------------------------
+
+
+def _distributions(mixture, table, rows, arguments):
+    """For each expert the name of its predictive distribution and the forms of its parameters; None if unknown."""
+    if mixture.task == "classification" or mixture.target_.n_outputs > 1:
+        return None
+    try:
+        components = mixture.predict_dist(table, **arguments).marginal(0).components
+    except NotImplementedError:
+        return None
+    root = None if mixture.uncertainty_ is None else getattr(mixture.uncertainty_.experts, "root", None)
+    if root is not None and (not root.size or root.shape[1:3] != (1, rows.X.shape[1])):
+        root = None  # of several outputs, or of constants
+    leverage = np.zeros((rows.n_rows, mixture.n_experts_)) if root is None else leverages(rows, root)[:, :, 0]
+    mean = mixture.model_.expert.predict(mixture.params_.experts, rows)[:, :, 0]
+    found, used = [None] * mixture.n_experts_, False
+    for part, index in components.parts:
+        names = DISTRIBUTIONS.get(type(part).__name__)
+        if names is None:
+            return None
+        for i, k in enumerate(index):
+            forms = {}
+            for name in names:
+                values = np.broadcast_to(getattr(part, name), part.shape)[:, i]
+                forms[name] = _form(values, mean[:, k], leverage[:, k])
+                if forms[name] is None:
+                    return None
+                used |= bool(forms[name].get("b"))
+            found[k] = {"name": type(part).__name__, "parameters": forms}
+    if used and root.size > LARGEST_ROOTS:
+        return None
+    return {"experts": found, "root": packed(root[:, 0]) if used else None}
+
+
+def _form(values, mean, leverage):
+    """How a parameter depends on the mean of its expert and on the leverage of the row; None if in no known way."""
+    if _same(values, values[0]):
+        return {"form": "constant", "a": float(values[0]), "b": 0.0, "c": 0.0}
+    if _same(values, mean):
+        return {"form": "mean"}
+    for most in (np.inf, MOST_SPREAD):  # the spread of uncertain means is bounded
+        with np.errstate(all="ignore"):
+            terms = np.column_stack([np.ones(len(mean)), np.minimum(leverage, most), 1.0 / mean])
+            for form, change in (("linear", lambda v: v), ("root", np.square), ("inverse", lambda v: 1.0 / v)):
+                for kept in ([0, 1], [0, 1, 2]):  # a third term where counts are widened
+                    found = _combination(terms[:, kept], change(values))
+                    if found is not None:
+                        factors = dict(zip("abc", [*found, 0.0][:3], strict=True))
+                        return {"form": form, **factors, "most": None if most == np.inf else most}
+    return None
+
+
+def _combination(terms, target):
+    """Factors of terms (n, m) that give the target at all rows, or None."""
+    if not np.isfinite(terms).all():
+        return None
+    size = np.abs(terms).max(axis=0)
+    unit = terms / np.where(size > 0, size, 1.0) / np.abs(target)[:, None]  # relative errors count
+    found = np.linalg.lstsq(unit, np.sign(target), rcond=None)[0] / np.where(size > 0, size, 1.0)
+    return found.tolist() if (np.abs(terms @ found - target) <= SAME * np.abs(target)).all() else None
