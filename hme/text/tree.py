@@ -89,6 +89,11 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
     |-- no: leaf 0 (load 0.45): level = 2.01... -0.98... time,  noise 0.099...
     |-- yes: leaf 1 (load 0.55): level = 0.003... +2.98... time,  noise 0.11...
     """
+    best = getattr(model, "best_estimator_", None)
+    if best is not None:  # what answers may be a mixture of other models
+        return (
+            f"best_estimator_ of {type(model).__name__}:\n{export_text(best, feature_names, target, max_terms, digits)}"
+        )
     words = told(model, feature_names, target, max_terms, digits)
     load = getattr(model, "final_estimator_", model).load_
     leaves = [_leaf(k, words, load[k]) for k in range(len(load))]
@@ -108,9 +113,7 @@ def told(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
     Told
     """
     check_is_fitted(model)
-    if hasattr(model, "best_estimator_"):  # what answers may be a mixture of other models
-        own = export_text(model.best_estimator_, feature_names, target, max_terms, digits)
-        return f"best_estimator_ of {type(model).__name__}:\n{own}"
+    model = getattr(model, "best_estimator_", model)
     model = getattr(model, "final_estimator_", model)
     if max_terms is not None:
         check_int(max_terms, "max_terms")
