@@ -26,6 +26,7 @@ from .results import results_of
 __all__ = ["BaseCV"]
 
 IMPOSSIBLE = -1e4  # log-density of a row that is impossible by a candidate, so that others are still compared
+OF_ALL_ROWS = 0.5  # share of the models of all rows in the answer of all models
 BLOCK = 4096  # rows whose densities are computed at once
 
 
@@ -44,7 +45,7 @@ class BaseCV(Versioned, BaseEstimator):
         candidates=None,
         *,
         cv=5,
-        predict_from="folds",
+        predict_from="all",
         budget=None,
         random_state=None,
         n_jobs=None,
@@ -74,7 +75,7 @@ class BaseCV(Versioned, BaseEstimator):
 
     def _fit(self, X, y, sample_weight, groups, **arguments):
         with unchanged_on_error(self):
-            check_choice(self.predict_from, "predict_from", ("folds", "refit"))
+            check_choice(self.predict_from, "predict_from", ("all", "folds", "refit"))
             check_int(self.verbose, "verbose", 0)
             if self.budget is not None:
                 check_real(self.budget, "budget", positive=True)
@@ -139,16 +140,27 @@ class BaseCV(Versioned, BaseEstimator):
             [one.model for one in fitted] if self.weights_[c] > 0 else [] for c, fitted in enumerate(race.fitted)
         ]
         begin = time.perf_counter()
-        best = clone(base).set_params(**self.best_params_)
-        self.best_estimator_ = best.fit(problem.table, problem.y, problem.weight, **problem.arguments)
+        self.best_estimator_ = _refitted(base, self.best_params_, problem)
+        self.refit_estimators_ = [self.best_estimator_ if c == race.best else None for c in range(len(self.weights_))]
+        if self.predict_from == "all":
+            with quiet():  # what the best one warns of has been shown
+                for c in np.flatnonzero(self.weights_):
+                    if c != race.best:
+                        self.refit_estimators_[c] = _refitted(base, self.candidates_[c], problem)
         self.refit_time_ = time.perf_counter() - begin
-        if best.stop_reason_ == "interrupted":
-            raise KeyboardInterrupt
+        self.members_ = self._answering(race)
+
+    def _answering(self, race):
+        """Pairs of a share and a model: those whose mixture answers."""
         if self.predict_from == "refit":
-            self.members_ = [(1.0, best)]
-            return
-        shares = zip(self.weights_.tolist(), self.fold_estimators_, strict=True)
-        self.members_ = [(share / race.n_folds, model) for share, models in shares for model in models]
+            return [(1.0, self.best_estimator_)]
+        members, of_folds = [], 1.0 if self.predict_from == "folds" else 1.0 - OF_ALL_ROWS
+        for share, models, refit in zip(
+            self.weights_.tolist(), self.fold_estimators_, self.refit_estimators_, strict=True
+        ):
+            members += [(of_folds * share / race.n_folds, model) for model in models]
+            members += [(OF_ALL_ROWS * share, refit)] if self.predict_from == "all" and share > 0 else []
+        return members
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -158,6 +170,15 @@ class BaseCV(Versioned, BaseEstimator):
             own = get_tags(self.mixtures())
         tags.input_tags, tags.target_tags = own.input_tags, own.target_tags
         return tags
+
+
+def _refitted(base, params, problem):
+    """A candidate fitted to all rows."""
+    model = clone(base).set_params(**params)
+    model.fit(problem.table, problem.y, problem.weight, **problem.arguments)
+    if model.stop_reason_ == "interrupted":
+        raise KeyboardInterrupt
+    return model
 
 
 def _fitted(base, candidates, problem, folds, log_scores, c, f):

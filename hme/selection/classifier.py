@@ -14,9 +14,9 @@ class HMEClassifierCV(TogetherClassifiers, ClassifierMixin, BaseCV):
     """Mixtures of experts for classes compared by cross-validation; the fold models answer together.
 
     Every candidate is fitted without each fold, and scored by the logarithm of the probability of the classes of its
-    rows. The models that these fits leave are kept: they answer together, and every candidate has the share with which
-    held-out classes are most likely, eq. (cross-validated). The best candidate is also fitted to all rows, as one tree
-    that can be read: `best_estimator_`.
+    rows. The models that these fits leave are kept: with models of all rows they answer together, and every candidate
+    has the share with which held-out classes are most likely, eq. (cross-validated). `best_estimator_` is the best
+    candidate fitted to all rows: one tree that can be read.
 
     Parameters
     ----------
@@ -29,9 +29,9 @@ class HMEClassifierCV(TogetherClassifiers, ClassifierMixin, BaseCV):
     cv : int, splitter or iterable, default=5
         Folds. Those of an int depend on the content of the rows, so that equal rows share one, hold classes in equal
         shares, and keep groups whole.
-    predict_from : {"folds", "refit"}, default="folds"
-        Whose answers are given: those of all fold models together, or of `best_estimator_`. `folds_score_` and
-        `refit_score_` compare both.
+    predict_from : {"all", "folds", "refit"}, default="all"
+        Whose answers are given: with "folds" those of the fold models, as one mixture; with "all" half of the mixture
+        are the candidates fitted to all rows, each with its share; with "refit" those of `best_estimator_` alone.
     budget : float or None, default=None
         Seconds for all fits. Candidates that are behind the best one by more than three standard errors after the first
         fold are left out anyway; to keep to the budget the worst of the others are too, and at last folds. The result
@@ -65,6 +65,8 @@ class HMEClassifierCV(TogetherClassifiers, ClassifierMixin, BaseCV):
         classes that no other fold holds; of candidates that were `dropped`, over the folds that they have seen.
     fold_estimators_ : list of list of HMEClassifier
         Of every candidate that has a share, the model of every fold.
+    refit_estimators_ : list
+        Of every candidate, the model of all rows; None where it does not answer.
     members_ : list of (float, HMEClassifier)
         The models that answer, with their shares.
     n_splits_ : int

@@ -104,7 +104,7 @@ def run(n_candidates, n_folds, fit, budget=None, n_jobs=None, say=None):
     fit : callable
         ``fit(candidate, fold)`` returns a `Fitted`.
     budget : float or None
-        Seconds that all fits may take, with that of the best one to all rows: then the worst candidates, and at last
+        Seconds that all fits may take, with those to all rows: then the worst candidates, and at last
         folds, are left out.
     n_jobs : int or None
     say : callable or None
@@ -160,7 +160,7 @@ def _affordable(race, alive, each, n_left, seconds, workers):
     """The best candidates whose fits to the folds that are left can be paid, and whether a single one can be."""
     alive = sorted(alive, key=race.mean, reverse=True)
     while True:
-        needed = n_left * sum(each[c] for c in alive) / workers + REFIT * each[alive[0]]
+        needed = (n_left / workers + REFIT) * sum(each[c] for c in alive)
         if needed <= seconds or len(alive) == 1:
             break
         alive.pop()

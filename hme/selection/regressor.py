@@ -14,9 +14,9 @@ class HMERegressorCV(TogetherRegressors, RegressorMixin, BaseCV):
     """Mixtures of experts compared by cross-validation, as in LassoCV; the fold models answer together.
 
     Every candidate is fitted without each fold, and scored by the log-density of the rows of the fold. The models that
-    these fits leave are kept: they answer as one mixture of densities, in which every candidate has the share with
-    which held-out rows are most likely, eq. (cross-validated). The best candidate is also fitted to all rows, as one
-    tree that can be read: `best_estimator_`.
+    these fits leave are kept: with models of all rows they answer as one mixture of densities, in which every candidate
+    has the share with which held-out rows are most likely, eq. (cross-validated). `best_estimator_` is the best
+    candidate fitted to all rows: one tree that can be read.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class HMERegressorCV(TogetherRegressors, RegressorMixin, BaseCV):
         ``{"expert_features": "splines"}`` and ``{"expert_features": "squares"}``.
     cv : int, splitter or iterable, default=5
         Folds. Those of an int depend on the content of the rows, so that equal rows share one, and keep groups whole.
-    predict_from : {"folds", "refit"}, default="folds"
-        Whose answers are given: those of all fold models together, or of `best_estimator_`. `folds_score_` and
-        `refit_score_` compare both.
+    predict_from : {"all", "folds", "refit"}, default="all"
+        Whose answers are given: with "folds" those of the fold models, as one mixture; with "all" half of the mixture
+        are the candidates fitted to all rows, each with its share; with "refit" those of `best_estimator_` alone.
     budget : float or None, default=None
         Seconds for all fits. Candidates that are behind the best one by more than three standard errors after the first
         fold are left out anyway; to keep to the budget the worst of the others are too, and at last folds. The result
@@ -64,6 +64,8 @@ class HMERegressorCV(TogetherRegressors, RegressorMixin, BaseCV):
         were `dropped`, over the rows of the folds that they have seen.
     fold_estimators_ : list of list of HMERegressor
         Of every candidate that has a share, the model of every fold.
+    refit_estimators_ : list
+        Of every candidate, the model of all rows; None where it does not answer.
     members_ : list of (float, HMERegressor)
         The models that answer, with their shares.
     n_splits_ : int
@@ -92,7 +94,7 @@ class HMERegressorCV(TogetherRegressors, RegressorMixin, BaseCV):
     >>> model.best_params_
     {'depth': 2}
     >>> len(model.members_)
-    3
+    4
     >>> model.predict([[10.0]]).round(-1)
     array([-0.])
     """

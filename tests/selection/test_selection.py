@@ -78,13 +78,18 @@ def test_scores_are_log_densities_of_rows_that_fits_have_not_seen():
     assert list(model.cv_results_["param_depth"]) == [0, 1]
 
 
-def test_fold_models_answer_as_one_mixture(model):
-    members = [(w, one) for w, models in zip(model.weights_, model.fold_estimators_, strict=True) for one in models]
+def test_models_answer_as_one_mixture(model):
+    members = []
+    for w, models, refit in zip(model.weights_, model.fold_estimators_, model.refit_estimators_, strict=True):
+        members += [(0.5 * w / 3, one) for one in models] + ([(0.5 * w, refit)] if w else [])
     expected = hme.average([one for _, one in members], [w for w, _ in members])
     np.testing.assert_allclose(model.predict(X), expected.predict(X))
     np.testing.assert_allclose(model.predict_dist(X).logpdf(Y), expected.predict_dist(X).logpdf(Y))
-    assert model.weights_.sum() == pytest.approx(1.0)
+    assert sum(w for w, _ in model.members_) == pytest.approx(1.0)
     assert model.score(X, Y) > 0.7 and model.crps_score(X, Y) < 0.3
+    folds = clone(model).set_params(predict_from="folds").fit(X, Y)
+    means = [np.mean([one.predict(X) for one in models], axis=0) for models in folds.fold_estimators_ if models]
+    np.testing.assert_allclose(folds.predict(X), np.average(means, 0, folds.weights_[folds.weights_ > 0]))
 
 
 def test_the_refit_is_a_model_of_all_rows(model):
@@ -213,7 +218,7 @@ def test_tables_with_text_and_names():
         ({"cv": 500}, ValueError, "cv = 500 folds need as many different rows; there are n_samples = 120"),
         ({"cv": "prefit"}, ValueError, "cv = 'prefit' must be an int"),
         ({"cv": [(np.arange(120), np.arange(5))]}, ValueError, "rows on both sides"),
-        ({"predict_from": "both"}, ValueError, "predict_from must be one of 'folds', 'refit'"),
+        ({"predict_from": "both"}, ValueError, "predict_from must be one of 'all', 'folds', 'refit'"),
         ({"budget": 0}, ValueError, "budget must be a finite number > 0"),
     ],
 )
