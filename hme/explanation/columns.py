@@ -103,13 +103,11 @@ def _gate_parts(mixture, start, rows, prior0, prior1):
     if not gate.traits.sees_columns or prior0.shape[1] == 1 or not q:
         return np.zeros((*prior0.shape, q))
     if gate.traits.smooth and gate.tree is not None:
-        weights = _contrasts(gate, gate.coordinates(params, mixture.columns_.gate.design).coef)
+        slopes = gate.coordinates(params, mixture.columns_.gate.design).coef[..., :-1]
 
-        def gradient(points, distance):
-            block = rows._replace(Z=np.column_stack([points, np.ones(len(points))]))
-            prior = np.exp(gate.log_prior(params, block))
-            first = gate.derivatives(params, block, np.zeros_like(prior))[0]  # (n, K, J)
-            return (prior[:, :, None] * (first @ weights)) * distance[:, None]
+        def gradient(points):
+            Z = np.column_stack([points, np.ones(len(points))])
+            return _prior_slopes(gate.tree, np.exp(gate.log_prior(params, rows[: len(Z)]._replace(Z=Z))), slopes)
 
         return along_scores(gradient, start.Z[:, :-1], rows.Z[:, :-1], (prior0, prior1))
 
@@ -120,13 +118,18 @@ def _gate_parts(mixture, start, rows, prior0, prior1):
     return _stepped(evaluate, start.Z[:, :-1], rows.Z[:, :-1])
 
 
-def _contrasts(gate, coef):
-    """Slopes (J, q) of the contrasts of every branch to the first of its node, node by node."""
-    slopes = []
-    for m, used in enumerate(gate.tree.used):
-        slots = np.flatnonzero(used)
-        slopes.append(coef[m, slots[1:], :-1] - coef[m, slots[0], :-1])
-    return np.concatenate(slopes)
+def _prior_slopes(tree, prior, slopes):
+    """Derivatives (n, K, q) of priors (n, K) by the columns, from the scores' slopes (M, B, q).
+
+    On the way to a leaf, each score's slope counts less the mean slope of its node, weighted by the branches.
+    """
+    slopes = np.where(tree.used[..., None], slopes, 0.0)
+    mass = np.einsum("nk,mbk->nmb", prior, tree.paths, optimize=True)
+    whole = mass.sum(axis=2, keepdims=True)
+    branch = np.divide(mass, whole, out=np.zeros_like(mass), where=whole > 0)
+    mean = np.einsum("nmb,mbq->nmq", branch, slopes, optimize=True)
+    own = np.einsum("mbk,mbq->kq", tree.paths, slopes, optimize=True)
+    return prior[:, :, None] * (own - np.einsum("mk,nmq->nkq", tree.paths.sum(axis=1), mean, optimize=True))
 
 
 # -- the experts -------------------------------------------------------------------------------------------------------
@@ -176,12 +179,12 @@ def scores_of(mixture, k, p):
 def _softmax_parts(slope, intercept, start, rows, before, after):
     """Parts (n, C, p) of the changes of class probabilities."""
 
-    def gradient(points, distance):
+    def gradient(points):
         score = points @ slope.T + intercept
         proba = np.exp(score - score.max(axis=1, keepdims=True))
         proba /= proba.sum(axis=1, keepdims=True)
         centred = slope - (proba @ slope)[:, None]  # (n, C, p)
-        return proba[:, :, None] * centred * distance[:, None]
+        return proba[:, :, None] * centred
 
     return along_scores(gradient, start.X[:, :-1], rows.X[:, :-1], (before, after))
 

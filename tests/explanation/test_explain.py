@@ -78,9 +78,9 @@ def test_integrated_gradients_of_a_product_and_of_steps():
     def product(points):
         return (points[:, :1] * points[:, 1:]) ** 2
 
-    def gradient(points, distance):
+    def gradient(points):
         a, b = points.T
-        return np.stack([2 * a * b * b, 2 * a * a * b], axis=1)[:, None] * distance[:, None]
+        return np.stack([2 * a * b * b, 2 * a * a * b], axis=1)[:, None]
 
     start, end = np.array([[0.5, 1.0]]), np.array([[2.0, 3.0]])
     exact = along_scores(gradient, start, end, (product(start), product(end)))[0]
