@@ -9,7 +9,9 @@ import gc
 import pytest
 from hypothesis import settings
 
+from hme.estimators import starting
 from hme.fitting import ascent, cross_fit, starts
+from hme.growing import held_out
 
 settings.register_profile("default run", max_examples=3, derandomize=True)
 settings.register_profile("with slow tests", max_examples=5, derandomize=True)
@@ -17,6 +19,8 @@ settings.register_profile("everything", max_examples=40)
 
 # Where starts are the subject, or results are on a page, as many are drawn as users do.
 WITH_ALL_STARTS = {"test_golden.py", "test_restarts.py", "test_starts.py", "test_ascent.py", "test_readme.py"}
+# Where growing is the subject, trees grow as those of users.
+WITH_ALL_SIZES = {"test_golden.py", "test_readme.py", "test_growing.py"}
 # Where the ways up from saddles, the predictive density, or what a page prints are the subject.
 WITH_ALL_SWEEPS = WITH_ALL_STARTS | {"test_predictive.py", "test_printed_numbers.py", "test_docs.py"}
 
@@ -54,3 +58,12 @@ def few_sweeps(request, monkeypatch):
         monkeypatch.setattr(ascent, "SWEEPS", 2)
         monkeypatch.setattr(ascent, "MOST_SWEEPS", 1)
         monkeypatch.setattr(ascent, "MOST_CLIMBS", 1)
+
+
+@pytest.fixture(autouse=True)
+def few_sizes(request, monkeypatch):
+    """Where growing is not the subject, trees stay small, and fewer folds say how small."""
+    is_doctest = type(request.node).__name__ == "DoctestItem"
+    if not is_doctest and request.path.name not in WITH_ALL_SIZES:
+        monkeypatch.setattr(starting, "MAX_EXPERTS", 4)
+        monkeypatch.setattr(held_out, "FOLDS", ((float("inf"), 2),))

@@ -28,6 +28,7 @@ ORDER = [
     {"experts", "gates"},
     {"registry", "text"},
     {"fitting", "prediction", "inference", "scoring"},
+    {"growing"},
     {"estimators"},
     {"stacking"},
     {"bootstrap"},

@@ -114,6 +114,7 @@ TREES = [
     {"depth": "0"}, {"depth": "1"}, {"depth": "1"}, {"depth": "1"}, {"depth": "2"}, {"depth": "1", "branching": "3"},
     {"depth": "'auto'"}, {"n_experts": "2"}, {"n_experts": "3"}, {"tree": "'((. .) .)'"}, {"n_experts": "1"},
 ]  # fmt: skip
+GROWTH = {"max_experts": "5", "min_weight_fraction_leaf": "0.1", "average": "False"}  # of an automatic depth
 STARTS = ["model_tree", "directions", "hyperplanes", "perturbed_model_tree", "kmeans"]
 # Parameters that are not drawn, and why.
 LEFT_OUT = {
@@ -123,6 +124,9 @@ LEFT_OUT = {
     "branching": "drawn as TREES",
     "n_experts": "drawn as TREES",
     "tree": "drawn as TREES",
+    "max_experts": "drawn as GROWTH",
+    "min_weight_fraction_leaf": "drawn as GROWTH",
+    "average": "drawn as GROWTH",
     "start": "drawn as STARTS, or given",
     "max_iter": "small",
     "n_finalists": "drawn with n_init",
@@ -154,6 +158,9 @@ def draw(seed, number):
         y = y + 1.0
     gate = _gate(rng, shape, name)
     settings = {**shape, "expert": expert, "gate": gate, **_settings(rng)}
+    if shape.get("depth") == "'auto'":
+        own = np.random.default_rng((seed, number, 1))
+        settings |= {option: value for option, value in GROWTH.items() if own.random() < 0.3}
     if name in ("tree", "estimator") or "Estimator" in gate or "'tree'" in gate:
         settings["max_iter"] = str(SLOW_SWEEPS)
         # Every stage of a routed gate has so many sweeps, each of six fits of scikit-learn's for an expert: with four

@@ -11,9 +11,9 @@ from ..text import told, tree_svg
 from .binding import bind
 from .fitted import FittedMixture
 from .inputs import read, unchanged_on_error
-from .keeping import keep, restored
+from .keeping import keep, keep_growth, restored
 from .row_arguments import label_factors
-from .starting import start
+from .starting import grow, start
 from .storing import Versioned
 
 __all__ = ["BaseHME"]
@@ -40,6 +40,9 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         *,
         n_experts=None,
         tree=None,
+        max_experts=None,
+        min_weight_fraction_leaf=0.0,
+        average=True,
         expert=None,
         gate=None,
         expert_features=None,
@@ -65,6 +68,9 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         self.branching = branching
         self.n_experts = n_experts
         self.tree = tree
+        self.max_experts = max_experts
+        self.min_weight_fraction_leaf = min_weight_fraction_leaf
+        self.average = average
         self.expert = expert
         self.gate = gate
         self.expert_features = expert_features
@@ -152,9 +158,10 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         """
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, groups, labels, **arguments)
-            bound = bind(self, given)
-            begun = start(self, given, bound, climbs=climbs, newton=None)
-            keep(self, given, bound, begun, begun.run())
+            bound, grown = grow(self, given, bind(self, given))
+            begun = start(self, given, bound, grown, climbs=climbs, newton=None)
+            kept = keep(self, given, bound, begun, begun.run())
+            keep_growth(self, kept, None)
             self._complete()
         return self
 

@@ -10,12 +10,13 @@ from ..model.folds import fold_numbers
 from ..model.mixture import Mixture
 from ..model.rows import Rows
 from ..model.tree import Tree
+from ..numerics.shrinkage import START, rows_per_weight
 from ..numerics.threads import one_thread
 from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels
 from .settings import check_settings
 
-__all__ = ["Bound", "bind", "continues"]
+__all__ = ["Bound", "bind", "bound_to", "continues", "rebound"]
 
 
 class Bound(NamedTuple):
@@ -29,6 +30,8 @@ class Bound(NamedTuple):
     structure: tuple  # what a warm start must share with the earlier fit
     asked: Tree  # the tree of the hyper-parameters; an earlier fit may have dropped leaves of it
     kept: np.ndarray  # (K,), the numbers that the leaves of `tree` have in it
+    grows: bool  # whether the tree is one leaf yet, which is to grow
+    rate: float  # rows that a unit of weight stands for where strengths of penalties are estimated
 
 
 def bind(model, given):
@@ -51,7 +54,8 @@ def bind(model, given):
     rows, order = in_groups(columns.rows(given.tables, **arrays))
     with _as_users_write_it("expert", expert):
         check_support(expert, gate, rows)
-    tree = asked = _tree(model, expert, rows)
+    growing = _grows(model, given)
+    tree = asked = Tree.flat(1) if growing else _tree(model, expert, rows)
     kept = np.arange(asked.n_leaves)
     if continues(model):
         tree, kept = _earlier_tree(model, asked)
@@ -67,22 +71,41 @@ def bind(model, given):
     check_labels(expert, rows)
     if expert.traits.cross_fitted or gate.traits.cross_fitted:
         rows = rows._replace(fold=fold_numbers(rows))
-    mixture = _mixture(expert, gate, tree, rows, columns)
-    return Bound(mixture, columns, tree, rows, order, structure, asked, kept)
+    rate = 1.0
+    if expert.alphas or gate.alphas:
+        rate = rows_per_weight(rows.weight, fold_numbers(rows._replace(group=None)))
+    alphas = model._earlier.alphas if continues(model) else {}
+    mixture = _mixture(expert, gate, tree, rows, columns, alphas, rate)
+    return Bound(mixture, columns, tree, rows, order, structure, asked, kept, growing, rate)
 
 
-def rebound(given, bound, kept, tree):
-    """The mixture of the leaves `kept` of the tree that was asked for, on a smaller tree, bound to the same rows."""
-    return _mixture(given.expert.pruned(kept), given.gate.pruned(tree), tree, bound.rows, bound.columns)
+def bound_to(tree, rows, alphas, given, columns, rate):
+    """The mixture of the families on any tree, bound to other rows of the same columns, with strengths of penalties."""
+    return _mixture(given.expert, given.gate, tree, rows, columns, alphas, rate)
 
 
-def _mixture(expert, gate, tree, rows, columns):
+def rebound(given, bound, alphas, kept=None, tree=None):
+    """The mixture with other strengths of penalties, bound to the same rows.
+
+    With `kept` and `tree` it is that of these leaves of the tree that was asked for, on a smaller tree.
+    """
+    expert, gate, tree = given.expert, given.gate, bound.tree if tree is None else tree
+    kept = bound.kept if kept is None else kept
+    if len(kept) < bound.asked.n_leaves:
+        expert, gate = expert.pruned(kept), gate.pruned(tree)
+    return _mixture(expert, gate, tree, bound.rows, bound.columns, alphas, bound.rate)
+
+
+def _mixture(expert, gate, tree, rows, columns, alphas, rate):
+    start = START / rate
+    expert = expert.with_alphas({name: start for name in expert.alphas} | alphas.get("expert", {}))
+    gate = gate.with_alphas({name: start for name in gate.alphas} | alphas.get("gate", {}))
     # One thread, as in the fit, so that results do not depend on their number. The guard notices what overflows.
     with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         with _as_users_write_it("gate", gate):
             gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
         with _as_users_write_it("expert", expert):
-            return Mixture(gate, expert.bind(rows, columns.expert.design))
+            return Mixture(gate, expert.bind(rows, columns.expert.design), rate)
 
 
 def _earlier_tree(model, asked):
@@ -133,7 +156,28 @@ def _columns(model, given):
     return Columns.fit(*sides, given.tables, names, given.weight, model.standardize, given.views)
 
 
+def _is_automatic(model):
+    """Whether the size of the tree is left to the fit."""
+    plain = model.tree is None and model.n_experts is None and isinstance(model.depth, str)
+    return plain and model.depth == "auto" and np.ndim(model.branching) == 0
+
+
+def _grows(model, given):
+    """Whether the tree of a fit grows.
+
+    Steps must be cheap and sure to lead up: not those of estimators, which are fitted anew, and of routed gates. Where
+    labels number the experts, or responsibilities are given, the user has their number in mind.
+    """
+    sides = given.expert.traits, given.gate.traits
+    steady = all(traits.exact and not (traits.refitted or traits.frozen or traits.sees_table) for traits in sides)
+    steady = steady and not (given.gate.traits.routed or given.gate.traits.given) and len(given.expert.members) == 1
+    free = isinstance(model.start, str) and given.labels is None and model.branching == 2 and not continues(model)
+    return _is_automatic(model) and steady and free
+
+
 def _tree(model, expert, rows):
+    if continues(model) and _is_automatic(model):
+        return model._earlier.asked
     if expert.names and model.tree is None and model.n_experts is None:
         if isinstance(model.depth, str) and np.ndim(model.branching) == 0:
             raise ValueError(

@@ -8,9 +8,9 @@ from .base import BaseHME
 from .binding import bind
 from .class_weights import class_factors
 from .inputs import read, unchanged_on_error
-from .keeping import keep
+from .keeping import keep, keep_growth
 from .reading import row_names
-from .starting import start
+from .starting import grow, start
 
 __all__ = ["HMEClassifier"]
 
@@ -21,7 +21,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     Parameters
     ----------
     depth : int or "auto", default="auto"
-        Levels of gates of a complete tree; 0 is one expert. "auto" is the deepest tree that keeps 10 (p + 1) units of
+        Levels of gates of a complete tree; 0 is one expert. With "auto" the tree grows: leaf by leaf, as far as rows
+        that are held out become more likely. Estimators as experts, routed gates, labels, lists of experts and more
+        than two branches have no growth: there "auto" is the deepest complete tree that keeps 10 (p + 1) units of
         weight for each leaf, at most 5.
     branching : int or sequence of int, default=2
         Branches of every gating node, or one number for each level from the root down.
@@ -29,6 +31,13 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         Number of experts of a flat tree, with one gating node above all of them.
     tree : Tree, str, tuple or None, default=None
         A tree of any other shape: a `Tree`, its text such as ``"((. .) .)"``, or nested tuples.
+    max_experts : int or None, default=None
+        Most experts of a tree that grows; None is 64.
+    min_weight_fraction_leaf : float, default=0.0
+        Share of the weight that either part of a split has at least, where the tree grows.
+    average : bool, default=True
+        Whether a tree that has grown predicts as the average of all useful sizes on its path, with shares that make
+        rows which were held out most likely, eq. (size-average). Otherwise the tree alone predicts.
     expert : str, expert object, estimator, list of pairs or None, default=None
         The family of experts: "constant", "logistic", "pool", "tree";
         an object from `hme.experts`; or a scikit-learn estimator. None is "logistic". A list of (name, expert) pairs
@@ -111,15 +120,25 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         classes and columns; a score in `gate_` is of the branch in its row, as in `export_text` and `summary`.
     tree_ : Tree
     n_experts_ : int
+    growth_ : list of GrowthStep
+        The sizes of a tree that has grown, and their scores; empty where the tree was given.
+    average_ : Average or None
+        The sizes that predict together, with their shares. Text, pictures and inference are of `tree_` alone, and so
+        are `log_likelihood` and the plug-in density.
     params_ : Params
         The parameters that EM estimated, on standardised columns.
     load_ : ndarray of shape (K,)
         Share of the weight that each expert is responsible for.
     lower_bounds_ : ndarray
         Mean penalised log-likelihood of each accepted sweep, eq. (objective). It does not fall; with a top-k gate it
-        does not fall within each of the `stages_`.
+        does not fall within each of the `stages_`, with ``alpha="auto"`` within each round of `shrinkage_`.
     history_ : History
-        Every sweep, also those that the guard rejected.
+        Every sweep, also those that the guard rejected; `moved` marks the first ones at new strengths of penalties.
+    alpha_ : dict
+        The strengths of penalties that were estimated, of "expert" and "gate" where their alpha is "auto"; of a list of
+        experts a dict by their names. A fit with these numbers has the same maximum.
+    shrinkage_ : list of Shrinkage
+        The rounds in which they were estimated: `alphas`, sweeps so far, the objective at the end.
     objective_ : str
         "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate);
         with " classification" where the last `algorithm` is "hard".
@@ -184,6 +203,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         *,
         n_experts=None,
         tree=None,
+        max_experts=None,
+        min_weight_fraction_leaf=0.0,
+        average=True,
         expert=None,
         gate=None,
         expert_features=None,
@@ -211,6 +233,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             branching=branching,
             n_experts=n_experts,
             tree=tree,
+            max_experts=max_experts,
+            min_weight_fraction_leaf=min_weight_fraction_leaf,
+            average=average,
             expert=expert,
             gate=gate,
             expert_features=expert_features,
@@ -264,9 +289,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         """
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, groups, labels)
-            bound = bind(self, given)
-            begun = start(self, given, bound)
-            keep(self, given, bound, begun, begun.run())
+            bound, grown = grow(self, given, bind(self, given))
+            begun = start(self, given, bound, grown)
+            kept = keep(self, given, bound, begun, begun.run())
+            keep_growth(self, kept, grown)
             self._complete()
         return self
 
@@ -300,13 +326,6 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         Returns
         -------
         ndarray of shape (n,)
-
-        Raises
-        ------
-        ValueError
-            If X is not a table such as the model was fitted to.
-        NotFittedError
-            If the model is not fitted.
         """
         codes = self.predict_proba(X).argmax(axis=1)
         return self.classes_[codes]
@@ -322,16 +341,11 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         -------
         ndarray of shape (n, C)
             Columns in the order of `classes_`.
-
-        Raises
-        ------
-        ValueError
-            If X is not a table such as the model was fitted to.
-        NotFittedError
-            If the model is not fitted.
         """
-        rows = self.rows(X)
-        probability = self.model_.mean(self.params_, rows)
+        if self._is_averaged():
+            probability = self.average_.mean(*self.averaged_rows(X))
+        else:
+            probability = self.model_.mean(self.params_, self.rows(X))
         return self.target_.as_given(probability / probability.sum(axis=1, keepdims=True))
 
     def predict_dist(self, X):
@@ -345,15 +359,11 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         -------
         ClassDistribution
             With ``probabilities, pmf, entropy, mode, sample``, ..., and the experts' own in ``components, weights``.
-
-        Raises
-        ------
-        ValueError
-            If X is not a table such as the model was fitted to.
-        NotFittedError
-            If the model is not fitted.
         """
-        dist = predictive_distribution(self.model_, self.params_, self.rows(X), index=row_names(X))
+        if self._is_averaged():
+            dist = self.average_.distribution(*self.averaged_rows(X), True, row_names(X))
+        else:
+            dist = predictive_distribution(self.model_, self.params_, self.rows(X), index=row_names(X))
         components = dist.components.among(self.target_.weighted, len(self.classes_))
         return ClassDistribution(dist.weights, components, self.classes_, dist.index)
 
@@ -370,20 +380,11 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         -------
         ndarray of shape (n, C)
             Columns in the order of `classes_`.
-
-        Raises
-        ------
-        ValueError
-            If X is not a table such as the model was fitted to.
-        NotFittedError
-            If the model is not fitted.
         """
-
-        def log_probability(block):
-            codes = (np.full(block.n_rows, c) for c in range(len(self.target_.labels)))
-            return np.stack([self.model_.posterior(self.params_, block._replace(y=y))[0] for y in codes], axis=1)
-
-        log_proba = self.rows(X).blockwise(log_probability)
+        if self._is_averaged():
+            log_proba = self.average_.log_proba(*self.averaged_rows(X), len(self.target_.labels))
+        else:
+            log_proba = self.model_.log_proba(self.params_, self.rows(X), len(self.target_.labels))
         return self.target_.as_given(log_proba, -np.inf)
 
     def predict_experts(self, X):
@@ -397,13 +398,6 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         -------
         ndarray of shape (n, K, C)
             Last axis in the order of `classes_`.
-
-        Raises
-        ------
-        ValueError
-            If X is not a table such as the model was fitted to.
-        NotFittedError
-            If the model is not fitted.
         """
         proba = self.rows(X).blockwise(lambda block: self.model_.expert.predict(self.params_.experts, block))
         return self.target_.as_given(proba)

@@ -45,6 +45,27 @@ class FittedMixture:
         hold = self.hold_range and self.n_experts_ > 1 if hold is None else hold
         return self.range_.held(rows) if hold else rows
 
+    def _is_averaged(self):
+        """Whether the predictive density is that of an average over sizes."""
+        check_is_fitted(self)
+        return self.average_ is not None
+
+    def averaged_rows(self, X, **arguments):
+        """The rows of a table as the parts of `average_` that are one expert see them, and as the others do.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        **arguments
+            As for `rows`.
+
+        Returns
+        -------
+        rows, held : Rows
+        """
+        rows = self.rows(X, hold=False, **arguments)
+        return rows, self.range_.held(rows) if self.hold_range else rows
+
     def observed_rows(self, X, y, sample_weight=None, *, groups=None, labels=None, **arguments):
         """Rows with their targets and weights, as in `fit`: those of positive weight, sorted by group.
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..fitting import dropping, ends, restarts
+from ..fitting.shrinkage import settle
 from ..model.cells import plain
 from ..model.mixture import Mixture
 from ..model.ranges import Ranges
@@ -21,7 +22,7 @@ from .legends import add_legends
 from .settings import algorithms, preferred
 from .starting import Earlier
 
-__all__ = ["keep", "restored"]
+__all__ = ["keep", "keep_growth", "restored"]
 
 
 class Kept(NamedTuple):
@@ -75,11 +76,49 @@ def keep(model, given, bound, begun, outcome):
                 raise
 
 
+def keep_growth(model, kept, grown):
+    """Set the fitted attributes that growing adds.
+
+    Parameters
+    ----------
+    model : HMERegressor or HMEClassifier
+    kept : Fitted
+    grown : Grown or None
+    """
+    model.growth_, model.average_ = [], None
+    if grown is None:
+        return
+    model.growth_, average = grown.growth.steps, grown.growth.average
+    if model.average and not average.is_tree(kept.tree) and not kept.interrupted:
+        model.average_ = average.informed(kept.rows)
+
+
+def _settled(given, bound, begun, fitted):
+    """The fit after strengths of penalties have been estimated, where any are."""
+    if fitted.interrupted or fitted.fit.reason == "callback" or not fitted.mixture.alphas:
+        return fitted
+    rebind = partial(rebound, given, bound, kept=fitted.kept, tree=fitted.tree)
+    mixture, fit, course = settle(fitted.mixture, fitted.rows, fitted.fit, begun.options, rebind)
+    stopped = f"after {fit.n_iter} sweep(s)" if fit.reason == "interrupted" else ""
+    return fitted._replace(mixture=mixture, fit=fit, course=(*fitted.course, *course), interrupted=stopped)
+
+
+def _drops(model, bound):
+    """Whether tiny experts are dropped: where the user says so, and of a tree whose size is the fit's to choose."""
+    return model.on_empty == "drop" or (bound.grows and model.on_empty == "warn")
+
+
 def _mended(model, given, bound, begun, fitted):
-    """The best fit after starving leaves have been fed, or tiny experts dropped."""
+    """The best fit after strengths have been estimated, and starving leaves fed or tiny experts dropped."""
+    fitted = _settled(given, bound, begun, fitted)
+    mended = _fed_or_dropped(model, given, bound, begun, fitted)
+    return mended if mended.fit is fitted.fit else _settled(given, bound, begun, mended)
+
+
+def _fed_or_dropped(model, given, bound, begun, fitted):
     if fitted.interrupted or fitted.fit.reason == "callback":
         return fitted
-    if model.on_empty == "drop":
+    if _drops(model, bound):
         return dropping.drop(fitted, begun.options, partial(rebound, given, bound))
     if model.on_empty == "reseed":
         try:
@@ -114,7 +153,9 @@ def _keep(model, given, bound, begun, outcome, fitted, index):
     model.restart_params_ = [fit.params for fit in outcome.fits]
     fits = [fit._replace(stats=None) for fit in outcome.fits]
     model._restarted = Kept(bound.mixture, bound.tree, bound.kept, fits)
-    model._earlier = Earlier(bound.structure, begun.fitted_on, _reached(best), bound.asked, fitted.kept)
+    earlier = bound.structure, begun.fitted_on, _reached(best), bound.asked, fitted.kept, mixture.alphas
+    model._earlier = Earlier(*earlier)
+    model.shrinkage_ = list(fitted.course)
     add_legends(model)
 
 
@@ -122,6 +163,7 @@ def _set_fit(model, mixture, tree, columns, fit):
     """The attributes that a fit alone determines."""
     model.model_, model.columns_, model.tree_, model.params_ = mixture, columns, tree, fit.params
     model.n_experts_ = tree.n_leaves
+    model.alpha_ = {side: own[""] if list(own) == [""] else own for side, own in mixture.alphas.items()}
     model.experts_ = mixture.expert.report(fit.params.experts, columns.expert.design)
     model.gate_ = mixture.gate.report(fit.params.gate, columns.gate.design)
     model.history_, model.stages_ = fit.history, list(fit.stages)
@@ -146,6 +188,7 @@ def restored(model, number):
     marked = (one._replace(kept=i == number) for i, one in enumerate(model.restarts_))
     other.restarts_ = ends.Restarts(marked)
     other._earlier = model._earlier._replace(reached=_reached(fits[number]), kept=started)
+    other.growth_, other.average_ = model.growth_, model.average_ if restart.kept else None
     if hasattr(model, "uncertainty_") and not restart.kept:
         other.uncertainty_ = None  # the rows that tell it are not kept
     add_legends(other)
@@ -165,7 +208,7 @@ def _report_troubles(model, bound, fitted):
         causes.append(restarts.INTERRUPTED.format(fitted.interrupted))
     elif best.reason in restarts.STOPS:
         causes.append(restarts.STOPS[best.reason].format(model.max_iter, best.gradient))
-    if fitted.dropped:
+    if fitted.dropped and model.on_empty == "drop":
         causes.append(_said_of_dropped(fitted, bound.asked.n_leaves))
     if starving:
         advice = "n_init > 1" if model.on_empty == "reseed" else "n_init > 1 or on_empty='reseed'"

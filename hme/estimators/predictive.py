@@ -22,8 +22,9 @@ class Predictive:
         ----------
         X : array-like or sparse matrix of shape (n, p)
         density : {"predictive", "plug-in"}, default="predictive"
-            "predictive" is for new rows: it counts how uncertain the parameters are, eq. (predictive). "plug-in" takes
-            the estimates for the truth, eq. (mixture); its log-density is `log_likelihood`.
+            "predictive" is for new rows: it counts how uncertain the parameters are, eq. (predictive), and the size of
+            a tree that has grown, eq. (size-average). "plug-in" takes the estimates for the truth, eq. (mixture); its
+            log-density is `log_likelihood`.
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.
 
@@ -42,9 +43,12 @@ class Predictive:
         array([0.5, 0.5])
         """
         check_choice(density, "density", DENSITIES)
-        rows = self.rows(X, offset=offset, trials=trials)
         index = getattr(X, "index", None)  # names of the rows of a data frame; of a list it is a method
         index = None if callable(index) else index
+        if density == "predictive" and self._is_averaged():
+            seen = self.averaged_rows(X, offset=offset, trials=trials)
+            return self.average_.distribution(*seen, self.target_.flat, index)
+        rows = self.rows(X, offset=offset, trials=trials)
         uncertainty = self.uncertainty_ if density == "predictive" else None
         return predictive_distribution(self.model_, self.params_, rows, self.target_.flat, index, uncertainty)
 

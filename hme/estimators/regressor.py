@@ -9,9 +9,9 @@ from ..numerics.checks import check_choice
 from .base import BaseHME
 from .binding import bind
 from .inputs import read, unchanged_on_error
-from .keeping import keep
+from .keeping import keep, keep_growth
 from .predictive import DENSITIES, Predictive
-from .starting import start
+from .starting import grow, start
 
 __all__ = ["HMERegressor"]
 
@@ -22,7 +22,9 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     Parameters
     ----------
     depth : int or "auto", default="auto"
-        Levels of gates of a complete tree; 0 is one expert. "auto" is the deepest tree that keeps 10 (p + 1) units of
+        Levels of gates of a complete tree; 0 is one expert. With "auto" the tree grows: leaf by leaf, as far as rows
+        that are held out become more likely. Estimators as experts, routed gates, labels, lists of experts and more
+        than two branches have no growth: there "auto" is the deepest complete tree that keeps 10 (p + 1) units of
         weight for each leaf, at most 5.
     branching : int or sequence of int, default=2
         Branches of every gating node, or one number for each level from the root down.
@@ -30,6 +32,13 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         Number of experts of a flat tree, with one gating node above all of them.
     tree : Tree, str, tuple or None, default=None
         A tree of any other shape: a `Tree`, its text such as ``"((. .) .)"``, or nested tuples.
+    max_experts : int or None, default=None
+        Most experts of a tree that grows; None is 64.
+    min_weight_fraction_leaf : float, default=0.0
+        Share of the weight that either part of a split has at least, where the tree grows.
+    average : bool, default=True
+        Whether a tree that has grown predicts as the average of all useful sizes on its path, with shares that make
+        rows which were held out most likely, eq. (size-average). Otherwise the tree alone predicts.
     expert : str, expert object, estimator, list of pairs or None, default=None
         The family of experts: "linear", "constant", "gaussian", "student", "laplace", "poisson", "negative_binomial",
         "binomial", "gamma", "inverse_gaussian", "tree", "background", "point_mass";
@@ -111,15 +120,25 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         classes and columns; a score in `gate_` is of the branch in its row, as in `export_text` and `summary`.
     tree_ : Tree
     n_experts_ : int
+    growth_ : list of GrowthStep
+        The sizes of a tree that has grown, and their scores; empty where the tree was given.
+    average_ : Average or None
+        The sizes that predict together, with their shares. Text, pictures and inference are of `tree_` alone, and so
+        are `log_likelihood` and the plug-in density.
     params_ : Params
         The parameters that EM estimated, on standardised columns.
     load_ : ndarray of shape (K,)
         Share of the weight that each expert is responsible for.
     lower_bounds_ : ndarray
         Mean penalised log-likelihood of each accepted sweep, eq. (objective). It does not fall; with a top-k gate it
-        does not fall within each of the `stages_`.
+        does not fall within each of the `stages_`, with ``alpha="auto"`` within each round of `shrinkage_`.
     history_ : History
-        Every sweep, also those that the guard rejected.
+        Every sweep, also those that the guard rejected; `moved` marks the first ones at new strengths of penalties.
+    alpha_ : dict
+        The strengths of penalties that were estimated, of "expert" and "gate" where their alpha is "auto"; of a list of
+        experts a dict by their names. A fit with these numbers has the same maximum.
+    shrinkage_ : list of Shrinkage
+        The rounds in which they were estimated: `alphas`, sweeps so far, the objective at the end.
     objective_ : str
         "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate);
         with " classification" where the last `algorithm` is "hard".
@@ -212,9 +231,10 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         """
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials)
-            bound = bind(self, given)
-            begun = start(self, given, bound)
+            bound, grown = grow(self, given, bind(self, given))
+            begun = start(self, given, bound, grown)
             kept = keep(self, given, bound, begun, begun.run())
+            keep_growth(self, kept, grown)
             self.uncertainty_ = cross_fit.uncertainty(kept.mixture, kept.rows, kept.fit, begun.options)
         return self
 
@@ -284,7 +304,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
             Also return the standard deviation: the variance within experts and between them, eq. (variance). It
             is inf where an expert has none (Student-t with two or fewer degrees of freedom).
         density : {"predictive", "plug-in"}, default="predictive"
-            Whose standard deviation, as for `predict_dist`. The mean is the same.
+            Whose mean and standard deviation, as for `predict_dist`. The means differ where `average_` predicts.
         offset, trials : array-like of shape (n,), float or None
             As in `fit`.
 
@@ -292,10 +312,15 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         -------
         ndarray of shape (n,) or (n, T), or a pair of them
         """
+        check_choice(density, "density", DENSITIES)
+        if density == "predictive" and self._is_averaged():
+            mean = self.target_.as_given(self.average_.mean(*self.averaged_rows(X, offset=offset, trials=trials)))
+            if not return_std:
+                return mean
+            return mean, self.predict_dist(X, offset=offset, trials=trials).standard_deviation()
         rows = self.rows(X, offset=offset, trials=trials)
         if not return_std:
             return self.target_.as_given(self.model_.mean(self.params_, rows))
-        check_choice(density, "density", DENSITIES)
         if density == "plug-in" or self.uncertainty_ is None:
             mean, variance = self.model_.moments(self.params_, rows)
             return self.target_.as_given(mean), self.target_.as_given(np.sqrt(variance))

@@ -5,7 +5,7 @@ from sklearn.utils import check_random_state
 
 from ..fitting import em, starts
 from ..fitting.algorithms import ALGORITHMS
-from ..numerics.checks import check_choice, check_int, check_real_or
+from ..numerics.checks import check_choice, check_int, check_real, check_real_or
 
 __all__ = ["algorithms", "check_settings", "options", "preferred", "tolerance"]
 
@@ -16,6 +16,7 @@ TOL, TOL_OF_MANY, MANY = 1e-5, 1e-3, 100
 
 def check_settings(model):
     """Refuse, by name, hyper-parameters that are out of range; families and trees are checked where they are made."""
+    _check_growth(model)
     check_int(model.n_init, "n_init")
     check_int(model.max_iter, "max_iter")
     check_real_or(model.tol, "tol", "auto", positive=False)
@@ -43,6 +44,22 @@ def check_settings(model):
         )
     if model.callback is not None and not callable(model.callback):
         raise TypeError(f"callback = {model.callback!r} must be None or a callable (sweep, objective, params).")
+
+
+def _check_growth(model):
+    """Refuse, by name, hyper-parameters of growing that are out of range, or that go with no automatic depth."""
+    if model.max_experts is not None:
+        check_int(model.max_experts, "max_experts")
+    least = check_real(model.min_weight_fraction_leaf, "min_weight_fraction_leaf")
+    if least > 0.5:
+        raise ValueError(f"min_weight_fraction_leaf must be between 0 and 0.5, got {least!r}.")
+    check_choice(model.average, "average", (True, False))
+    fixed = model.tree is not None or model.n_experts is not None or not isinstance(model.depth, str)
+    if fixed and (model.max_experts is not None or least > 0):
+        raise ValueError(
+            f"max_experts = {model.max_experts!r} and min_weight_fraction_leaf = {least!r} are for trees that grow: "
+            "leave them at their defaults, or use depth='auto' without tree and n_experts."
+        )
 
 
 def algorithms(model):

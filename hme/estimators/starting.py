@@ -1,17 +1,24 @@
-"""Start, the second step of a fit: the points that EM runs from."""
+"""Start, the second step of a fit: a tree that is to grow grows, and the points that EM runs from are made."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 import joblib
+import numpy as np
 
+from .. import growing
 from ..fitting import restarts, starts
+from ..fitting.shrinkage import while_unsettled
 from ..inference.uphill import newton, way_up
-from .binding import continues
+from .binding import bound_to, continues
 from .settings import options, preferred, tolerance
 
-__all__ = ["Earlier", "Start", "start"]
+__all__ = ["Earlier", "Grown", "Start", "grow", "start"]
+
+# Distinct rows, or groups, from which on there is something to hold out.
+LEAST_ROWS = 30
+MAX_EXPERTS = 64  # where ``max_experts=None``
 
 
 class Earlier(NamedTuple):
@@ -22,6 +29,14 @@ class Earlier(NamedTuple):
     reached: float  # the objective where the fit has converged, else -inf
     asked: Any  # the tree of the hyper-parameters
     kept: Any  # (K,), the numbers that the leaves of `tree_` have in it
+    alphas: Any  # the strengths of penalties that were estimated, see `Mixture.alphas`
+
+
+class Grown(NamedTuple):
+    """What growing adds to a fit."""
+
+    growth: Any  # `Growth`
+    resp: np.ndarray  # (n, K), from which EM goes on with the tree
 
 
 class Start(NamedTuple):
@@ -29,11 +44,42 @@ class Start(NamedTuple):
 
     names: list  # of str
     run: Callable  # without arguments; runs EM from each start and returns an `Outcome`
-    options: Any  # of EM
+    options: Any  # of EM, with which the fit that is kept ends
     fitted_on: Any
 
 
-def start(model, given, bound, **changes):
+def grow(model, given, bound):
+    """Grow the tree of a fit, if it grows.
+
+    Parameters
+    ----------
+    model : HMERegressor or HMEClassifier
+    given : Given
+    bound : Bound
+        Of a tree of one leaf.
+
+    Returns
+    -------
+    bound : Bound
+        Of the tree that has grown.
+    grown : Grown or None
+    """
+    if not bound.grows:
+        return bound, None
+    rows = bound.rows
+    if not rows.n_different(LEAST_ROWS) >= LEAST_ROWS:
+        return bound, None
+    most = MAX_EXPERTS if model.max_experts is None else model.max_experts
+    settings = growing.Settings(most, float(model.min_weight_fraction_leaf), options(model, 0.0))
+    growth = growing.grow(partial(bound_to, given=given, columns=bound.columns, rate=bound.rate), rows, settings)
+    size = growth.chosen
+    resp = rows.spread(size.mixture.posterior(size.params, rows)[1])
+    kept = np.arange(size.tree.n_leaves)
+    grown = bound._replace(mixture=size.mixture, tree=size.tree, asked=size.tree, kept=kept)
+    return grown, Grown(growth, resp)
+
+
+def start(model, given, bound, grown=None, **changes):
     """The points that EM runs from: the parameters of an earlier fit, or responsibilities that are given or made.
 
     Parameters
@@ -41,6 +87,7 @@ def start(model, given, bound, **changes):
     model : HMERegressor or HMEClassifier
     given : Given
     bound : Bound
+    grown : Grown or None
     **changes
         Of the options of EM that the hyper-parameters stand for.
 
@@ -52,10 +99,10 @@ def start(model, given, bound, **changes):
     tol = tolerance(model, mixture, rows, tree.n_leaves)
     ends = {"look": partial(way_up, columns=bound.columns), "newton": partial(newton, columns=bound.columns)}
     em_options = options(model, tol)._replace(**{**ends, **changes})
-    fitted_on = _fingerprint(model, given, bound)
+    early, fitted_on = while_unsettled(mixture, em_options), _fingerprint(model, given, bound)
     if continues(model):
         params = _continued(model, bound, fitted_on)
-        again = partial(_run_again, mixture, rows, params, em_options, model._earlier.reached)
+        again = partial(_run_again, mixture, rows, params, early, model._earlier.reached)
         return Start(["warm"], again, em_options, fitted_on)
     if given.groups is None and isinstance(model.start, str) and model.start == "groups":
         raise ValueError("start = 'groups' needs groups in fit.")
@@ -64,15 +111,17 @@ def start(model, given, bound, **changes):
         resp = starts.given(model.start, given.kept, tree.n_leaves)
         resp = resp if bound.order is None else resp[bound.order]
     first = model.start if resp is None else "given"
+    if grown is not None and first == "auto":
+        resp, first = grown.resp, "grown"
     grouped = rows.group is not None and len(rows.firsts()) < rows.n_rows
     n_starts, n_finalists = model.n_init, model.n_finalists
-    if isinstance(first, str) and first == "auto" and n_finalists is not None:
+    if first in ("auto", "grown") and n_finalists is not None:
         n_starts = starts.n_tried(mixture, rows, tree, model.n_init, em_options.algorithm)
     brief = n_starts > model.n_init
     if brief and n_finalists == "auto":
         n_finalists = model.n_init
     names = starts.sequence(first, n_starts, model.task == "classification", grouped)
-    jobs = mixture, rows, tree, names, em_options, resp, n_finalists, model.n_jobs, preferred(model), brief
+    jobs = mixture, rows, tree, names, early, resp, n_finalists, model.n_jobs, preferred(model), brief
     return Start(names, partial(restarts.run, *jobs), em_options, fitted_on)
 
 

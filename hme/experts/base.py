@@ -76,6 +76,21 @@ class Expert(BaseEstimator, ABC):
         """Number of trials (n,) of each row, if y counts successes; None for a family without trials."""
         return None
 
+    # -- strengths of penalties that are estimated, eq. (evidence-alpha) ----------------------------------------------
+
+    @property
+    def alphas(self):
+        """The estimated strengths in force, a dict from names of leaves, "" for all together; empty without any."""
+        return {}
+
+    def with_alphas(self, alphas):
+        """The family, not bound, with other strengths in force once it is; what `alphas` lacks starts anew."""
+        return self
+
+    def evidence(self, params, stats):
+        """What the rows say of the strengths that are estimated, a dict from their names to `Evidence`."""
+        return {}
+
     # -- binding to a table, and starts ------------------------------------------------------------------------------
 
     def bind(self, rows, design):

@@ -17,9 +17,10 @@ class InverseGaussianExpert(PredictorExpert):
     ----------
     link : {"log", "inverse"}, default="log"
         With "inverse", means are limited to a thousand times the largest training target.
-    alpha : float or array-like of shape (p,), default=0.1
+    alpha : float, array-like of shape (p,) or "auto", default=0.1
         Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
-        penalised. 0 means no penalty; an array has a strength for each column.
+        penalised. 0 means no penalty; an array has a strength for each column. With "auto" one strength of all
+        experts is estimated from the rows, eq. (evidence-alpha); it needs ``l1_ratio=0``.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.

@@ -20,10 +20,11 @@ class LinearExpert(PredictorExpert):
 
     Parameters
     ----------
-    alpha : float or array-like of shape (p,), default=0.1
+    alpha : float, array-like of shape (p,) or "auto", default=0.1
         Strength of the penalty on the slopes, relative to the sum over rows, as in scikit-learn's `Ridge`; it is n
         times the `alpha` of `ElasticNet`. Intercepts are not penalised. 0 means no penalty; an
-        array has a strength for each column.
+        array has a strength for each column. With "auto" one strength of all experts is estimated from the rows, eq.
+        (evidence-alpha); it needs ``l1_ratio=0``.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero. Must be 0 with full covariance matrices.

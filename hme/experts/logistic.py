@@ -7,12 +7,14 @@ import numpy as np
 
 from ..distributions import Categorical
 from ..model.shares import Shares, largest
+from ..model.shrunk import Shrunk
 from ..model.traits import Traits
 from ..model.wording import linear_text, runaway
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from ..numerics.kernels import solve_psd
 from ..numerics.rank import rank_of
+from ..numerics.shrinkage import Evidence
 from ..numerics.wide import WideGram, column_information
 from .base import AdditiveExpert, shrinks_to_pooled
 
@@ -31,17 +33,18 @@ class LogisticReport(NamedTuple):
     intercept: np.ndarray
 
 
-class LogisticExpert(AdditiveExpert):
+class LogisticExpert(Shrunk, AdditiveExpert):
     """Binary or multinomial logistic regression.
 
     Each M-step is one guarded Newton step of the weighted multinomial logit, eqs. (logit-gradient) to (guard).
 
     Parameters
     ----------
-    alpha : float or array-like of shape (p,), default=0.1
+    alpha : float, array-like of shape (p,) or "auto", default=0.1
         Strength of the penalty on the slopes, relative to the sum over rows: 1 / C of scikit-learn's
         `LogisticRegression`, also for two classes. Intercepts are not penalised. 0 means no penalty; an
-        array has a strength for each column.
+        array has a strength for each column. With "auto" one strength of all experts is estimated from the rows, eq.
+        (evidence-alpha); it needs ``l1_ratio=0``.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
@@ -83,8 +86,9 @@ class LogisticExpert(AdditiveExpert):
     def bind(self, rows, design):
         to_pooled = shrinks_to_pooled(self)
         bound = super().bind(rows, design)
-        bound.n_classes_ = int(rows.y.max()) + 1
-        bound._penalise(self.alpha, design)
+        self._check_auto()
+        bound.n_classes_, bound.alpha_ = int(rows.y.max()) + 1, self._strength
+        bound._penalise(bound.alpha_, design)
         bound.moment_ = multinomial.second_moment(rows.X, rows.weight)
         bound.rank_ = rank_of(bound.moment_)
         bound.center_ = np.zeros((1, bound.n_classes_, rows.X.shape[1]))
@@ -92,9 +96,9 @@ class LogisticExpert(AdditiveExpert):
         params = LogisticParams(np.zeros_like(bound.center_))
         params.coef[..., -1] = np.log(frequency) - np.log(frequency).mean()
         bound.start_ = params.coef
-        if to_pooled and np.max(self.alpha, initial=0.0) > 0:
+        if to_pooled and np.max(bound.alpha_, initial=0.0) > 0:
             alone = copy(bound)
-            alone._penalise(penalties.light(self.alpha, design, bound.moment_, rows.weight.sum()), design)
+            alone._penalise(penalties.light(bound.alpha_, design, bound.moment_, rows.weight.sum()), design)
             bound.start_ = bound.center_ = alone.converge(params, rows).coef
         return bound
 
@@ -131,6 +135,11 @@ class LogisticExpert(AdditiveExpert):
     def update(self, params, stats, rows=None):
         system = (self.penalty_, self.center_, self.moment_)
         return LogisticParams(multinomial.guarded_step(params.coef, stats, *system, lasso=self.lasso_))
+
+    def _evidence(self, params, stats):
+        center = self.center_ if len(params.coef) > 1 else 0.0  # one expert is near its own pooled fit by nature
+        square = penalties.squares(params.coef - center, self.penalty_).sum() / self.alpha_
+        return Evidence(multinomial.degrees(stats, self.penalty_), square)
 
     @property
     def separate(self):
@@ -209,7 +218,7 @@ class LogisticExpert(AdditiveExpert):
             return []
         return [
             f"the classes are (almost) separable for expert(s) {diverging.tolist()}, so that slopes "
-            f"{runaway(self.alpha, 'expert__alpha')}"
+            f"{runaway(self.alpha_, 'expert__alpha', self._auto)}"
         ]
 
     def report(self, params, design):

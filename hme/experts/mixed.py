@@ -117,6 +117,23 @@ class MixedExpert(Expert):
     def traits(self):
         return together([member.traits for member in self.members])
 
+    # -- strengths of penalties that are estimated, by the names of the leaves -----------------------------------------
+
+    @property
+    def alphas(self):
+        if not hasattr(self, "families_"):  # not bound yet
+            return {name: own[""] for name, member in self.experts for own in [member.alphas] if own}
+        of = [family.alphas for family in self.families_]
+        return {name: of[g][""] for name, g in zip(self.names, self.group_, strict=True) if of[g]}
+
+    def with_alphas(self, alphas):
+        own = {name: {"": alphas[name]} if name in alphas else {} for name in self.names}
+        return MixedExpert([(name, member.with_alphas(own[name])) for name, member in self.experts])
+
+    def evidence(self, params, stats):
+        found = {g: self.families_[g].evidence(part, stats[g]) for g, _, part in self._groups(params)}
+        return {name: found[g][""] for name, g in zip(self.names, self.group_, strict=True) if found.get(g)}
+
     # -- binding to data -----------------------------------------------------------------------------------------------
 
     def bind(self, rows, design):

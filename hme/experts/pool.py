@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..distributions import Categorical
+from ..model.shrunk import Shrunk
 from ..model.traits import Traits
 from ..model.wording import models_named, runaway
 from ..numerics import penalties, pools
@@ -15,6 +16,7 @@ from ..numerics.divergence import running_away
 from ..numerics.kernels import solve_psd
 from ..numerics.multinomial import STEEP
 from ..numerics.rank import rank_of
+from ..numerics.shrinkage import Evidence
 from .base import AdditiveExpert
 
 __all__ = ["PoolExpert"]
@@ -34,7 +36,7 @@ class PoolReport(NamedTuple):
     intercept: np.ndarray
 
 
-class PoolExpert(AdditiveExpert):
+class PoolExpert(Shrunk, AdditiveExpert):
     """Logarithmic opinion pool of several models' class probabilities, eq. (log-pool).
 
     The columns of X are log-probabilities that M models give to the C classes, model by model: those of the first model
@@ -44,9 +46,10 @@ class PoolExpert(AdditiveExpert):
 
     Parameters
     ----------
-    alpha : float, default=0.1
+    alpha : float or "auto", default=0.1
         Strength of the penalty on weights and intercepts, relative to the sum (not the mean) over rows. Intercepts are
-        penalised so that those of classes without rows in an expert stay finite. 0 means no penalty.
+        penalised so that those of classes without rows in an expert stay finite. 0 means no penalty. With "auto" one
+        strength of all experts is estimated from the rows, eq. (evidence-alpha).
     shrink_to : {"global", "zero"}, default="global"
         What weights and intercepts are shrunk towards: those of the pooled fit (one expert fitted to all rows, with a
         light penalty of its own), or zero.
@@ -94,8 +97,9 @@ class PoolExpert(AdditiveExpert):
         check_choice(self.shrink_to, "shrink_to", ("global", "zero"))
         for name in ("nonnegative", "shared_weights"):
             check_choice(getattr(self, name), name, (True, False))
+        self._check_auto()
         bound = super().bind(rows, design)
-        bound.alpha_ = check_real(self.alpha, "alpha")
+        bound.alpha_ = check_real(self._strength, "alpha")
         C, p = int(rows.y.max()) + 1, len(design.scale)
         if p == 0 or p % C:
             raise ValueError(
@@ -109,7 +113,7 @@ class PoolExpert(AdditiveExpert):
         bound.moment_ = sum(pools.moment(bound._opinions(part), part.weight) for _, part in parts) / total
         bound.start_ = np.append(np.full(bound.n_models_, 1.0 / bound.n_models_), np.zeros(C))[None]
         bound.center_ = np.zeros_like(bound.start_)
-        if self.shrink_to == "global" and self.alpha > 0:
+        if self.shrink_to == "global" and bound.alpha_ > 0:
             alone = copy(bound)
             alone.alpha_ = min(bound.alpha_, penalties.LIGHT)
             bound.start_ = bound.center_ = alone.converge(bound.start(1), rows).coef
@@ -204,13 +208,23 @@ class PoolExpert(AdditiveExpert):
         """Weights (K, M) that are held at zero."""
         return self.nonnegative & (params.coef[:, : self.n_models_] <= AT_BOUND)
 
+    def _evidence(self, params, stats):
+        own = np.where(self._movable(params), stats.information, 0.0)
+        systems = pools.tied(own + self.alpha_ * np.eye(own.shape[1]), self.n_tied_)
+        degrees = np.trace(solve_psd(systems, pools.tied(own, self.n_tied_)), axis1=1, axis2=2).sum()
+        return Evidence(degrees, ((params.coef - self.center_) ** 2).sum())
+
     def n_parameters(self, params):
         K, free = len(params.coef), self.n_classes_ - 1
         return K * free + (1 if self.shared_weights else K) * (rank_of(self.moment_) - free)
 
-    def effective_df(self, params, stats):
+    def _movable(self, params):
+        """Pairs (K, M + C, M + C) of coefficients of which none is held at a bound."""
         free = np.concatenate([~self._at_bound(params), np.ones((len(params.coef), self.n_classes_), bool)], axis=1)
-        both = free[:, :, None] & free[:, None]
+        return free[:, :, None] & free[:, None]
+
+    def effective_df(self, params, stats):
+        both = self._movable(params)
         own = np.where(both, stats.information, 0.0)
         shrunk = solve_psd(np.where(both, self._systems(stats), 0.0), own)  # eq. (own-df)
         return np.trace(shrunk, axis1=1, axis2=2)
@@ -231,7 +245,7 @@ class PoolExpert(AdditiveExpert):
             return []
         return [
             f"the models (almost) separate the classes of expert(s) {diverging.tolist()}, so that weights "
-            f"{runaway(self.alpha, 'expert__alpha')}"
+            f"{runaway(self.alpha_, 'expert__alpha', self._auto)}"
         ]
 
     # -- information --------------------------------------------------------------------------------------------------

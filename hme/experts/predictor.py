@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ..model.shares import Shares, largest
+from ..model.shrunk import Shrunk
 from ..model.uncertainty import CoefUncertainty, above_rounding, coef_roots, free_parameters, leverages
 from ..model.wording import diverging_in_words
 from ..numerics import penalties
@@ -17,17 +18,18 @@ from ..numerics.divergence import lost_directions, running_away
 from ..numerics.kernels import linear_scores, solve_psd
 from ..numerics.multinomial import second_moment
 from ..numerics.rank import rank_of
+from ..numerics.shrinkage import Evidence
 from ..numerics.wide import column_information, diagonal_of, is_wide
 from .base import AdditiveExpert, shrinks_to_pooled
 from .noise.arrays import single, targets
-from .noise.sums import squares_after, summed, typical, wide_maximum
+from .noise.sums import changes, squares_after, summed, wide_maximum
 
 __all__ = ["PredictorExpert"]
 
 CLOSER_STEPS = 4  # updates of one expert that is shrunk to the pooled fit, as multiples of those of a start
 
 
-class PredictorExpert(AdditiveExpert):
+class PredictorExpert(Shrunk, AdditiveExpert):
     """A family whose experts depend on x through linear predictors eta_k = b_k'x + offset, eq. (predictor).
 
     This class handles the coefficients (K, T, p): penalty, center, constraints, Newton steps and reports. A `Response`
@@ -69,8 +71,9 @@ class PredictorExpert(AdditiveExpert):
     # -- binding to a table ------------------------------------------------------------------------------------------
 
     def bind(self, rows, design):
+        self._check_auto()
         bound = super().bind(rows, design)
-        response = bound.response()
+        bound.alpha_, response = self._strength, bound.response()
         response.check()
         bound._bind_predictor(rows, design)
         bound.check_together(response)
@@ -101,24 +104,22 @@ class PredictorExpert(AdditiveExpert):
         alone.constraints_, alone.center_ = self.constraints_.alone(), np.zeros((1, rows.y.shape[1], rows.X.shape[1]))
         if self._to_pooled:
             design = self.constraints_.design
-            strength = penalties.light(self.alpha, design, self.moment_, rows.weight.sum())
+            strength = penalties.light(self.alpha_, design, self.moment_, rows.weight.sum())
             alone._penalise(strength, design)
         return alone
 
     def _penalise(self, alpha, design):
         """Set the strengths of the penalty on each column; the center of what is fixed is its value."""
-        self.penalty_, self.lasso_ = penalties.strengths(alpha, self.l1_ratio, design)
-        fixed = [j for j in self.constraints_.fixed if self._to_pooled and j < len(self.penalty_) - 1]
-        self.penalty_[fixed] = 0.0
-        if self.lasso_ is not None:
-            self.lasso_[fixed] = 0.0
+        ridge, lasso = penalties.strengths(alpha, self.l1_ratio, design)
+        held = np.isin(np.arange(len(ridge)), list(self.constraints_.fixed)) & self._to_pooled
+        self.penalty_, self.lasso_ = np.where(held, 0.0, ridge), None if lasso is None else np.where(held, 0.0, lasso)
 
     def _bind_predictor(self, rows, design):
         """Check the hyper-parameters of the coefficients and bind them to the columns."""
         self._to_pooled = shrinks_to_pooled(self)
         check_choice(self.scale_penalty, "scale_penalty", (True, False))
         self.constraints_ = Constraints(self.shared_coef, self.fixed_coef, self.nonnegative, design)
-        self._penalise(self.alpha, design)
+        self._penalise(self.alpha_, design)
         if self.lasso_ is not None and self.constraints_.nonnegative and self._to_pooled:
             raise ValueError("shrink_to='global' cannot be combined with nonnegative if l1_ratio > 0; use 'zero'.")
         self.wide_ = is_wide(rows.X) and not self.constraints_
@@ -191,15 +192,27 @@ class PredictorExpert(AdditiveExpert):
             working = self.response_.working(targets(block), self._eta(params.coef, block), params, block)
             expected = working._replace(information=self.response_.expected_information(working, params), terms=())
             stats = self.add(stats, summed(block.X, resp, expected, not self.wide_))
-        scale = self.response_.scale(params)
+        found, used = self._roots(params, stats)
+        return CoefUncertainty(self.response_.factor(stats.weight, used, self.response_.scale(params)), found)
+
+    def _roots(self, params, stats):
+        """Roots and degrees of freedom as from `coef_roots`; of wide tables only the latter."""
         if self.wide_:
-            found, used = np.zeros((*scale.shape[:1], 1, params.coef.shape[2], 0)), self._degrees(params, stats)
-        else:
-            moved = params.coef != self.center_ if self.lasso_ is not None else above_rounding(params.coef)
-            space = self.constraints_.space(len(params.coef)) if self.constraints_ else None
-            free = free_parameters(moved, space, self.lasso_ is not None)
-            found, used = coef_roots(self._systems(params, stats), stats.gram, scale, space, free)
-        return CoefUncertainty(self.response_.factor(stats.weight, used, scale), found)
+            return np.zeros((*params.coef[:, :1].shape, 0)), self._degrees(params, stats)
+        moved = params.coef != self.center_ if self.lasso_ is not None else above_rounding(params.coef)
+        space = self.constraints_.space(len(moved)) if self.constraints_ else None
+        free = free_parameters(moved, space, self.lasso_ is not None)
+        return coef_roots(self._systems(params, stats), stats.gram, self.response_.scale(params), space, free)
+
+    def _evidence(self, params, stats):
+        K, T, p = params.coef.shape
+        used, n_free = self._roots(params, stats)[1], K
+        # One expert is near its own pooled fit by nature, and what is fixed is no sign of how far slopes are from it.
+        far, fixed = params.coef + (K == 1) * self.center_, np.isin(np.arange(p), list(self.constraints_.fixed))
+        if self.constraints_:
+            n_free = (self.constraints_.space(K).first[:, 1] == p - 1).sum()
+        square = self._measured(params._replace(coef=np.where(fixed, self.center_, far))).sum() / self.alpha_
+        return Evidence((used.sum(axis=0) - n_free).sum() * (T / used.shape[1]), square)
 
     def _degrees(self, params, stats):
         """Degrees of freedom (K, T or 1) that the coefficients take, eq. (own-df)."""
@@ -223,11 +236,7 @@ class PredictorExpert(AdditiveExpert):
         return summed(rows.X, resp, self.response_.working(targets(rows), seen, params, rows), not self.wide_)
 
     def update(self, params, stats, rows=None):
-        """Update coefficients and scalars.
-
-        If Q is quadratic in the coefficients, they move to its maximum and the scalars follow. Otherwise the scalars
-        are updated first, and the coefficients take a damped Newton step.
-        """
+        """The scalars follow where Q is quadratic in the coefficients, which move to its maximum; else they lead."""
         response = self.response_
         if response.quadratic:
             moved = params._replace(coef=self._stepped(params, stats))
@@ -281,7 +290,7 @@ class PredictorExpert(AdditiveExpert):
         """Coefficients after a step, damped if the log-likelihood is not quadratic, eqs. (guard), (log-link)."""
         new = self._maximum(params, stats)
         if not self.response_.quadratic:
-            change = self._change(new - params.coef, stats)
+            change = changes(new - params.coef, self.response_.link, stats, self.moment_)
             damping = np.divide(np.log1p(change), change, out=np.ones_like(change), where=change > 1e-12)
             damping = np.stack([self.constraints_.common(own) for own in damping.T], axis=1)
             damping = damping if self.lasso_ is None else penalties.whole(damping)
@@ -293,13 +302,6 @@ class PredictorExpert(AdditiveExpert):
         """Coefficients (K, T, p) projected onto the constraints."""
         parts = [self.constraints_.feasible(own) for own in coef.swapaxes(0, 1)] if self.constraints_ else None
         return coef if parts is None else np.stack(parts, axis=1)
-
-    def _change(self, step, stats):
-        """Typical change (K, T) of the linear predictors by steps, eqs. (typical-spread), (relative-change)."""
-        if self.response_.link != "inverse":  # with an identity link no step needs damping
-            return np.zeros(step.shape[:2]) if self.response_.link == "identity" else typical(step, self.moment_)
-        # Relative to eta, since the information is a sum of (x / eta)^2.
-        return typical(step, stats.gram) / np.sqrt(np.maximum(stats.weight, np.finfo(float).tiny))[:, None]
 
     def _squares(self, params, old, stats):
         """Squared residuals (K, T) or (K, T, T) of `params`, from sums at `old`; None unless quadratic."""
@@ -398,17 +400,16 @@ class PredictorExpert(AdditiveExpert):
             return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
         new, scale, unit = self._maximum(params, stats), self.response_.scale(params), self._unit(params)
         step = (new - params.coef)[:, 0]
-        gained = (step * self._force(params, stats)[:, 0]).sum(axis=1)
-        if self.lasso_ is not None:
-            nearer = np.abs(new - self.center_) - np.abs(params.coef - self.center_)
-            gained -= (self.lasso_ * unit * nearer).sum(axis=(1, 2))
+        lasso = None if self.lasso_ is None else self.lasso_ * unit
+        gained = penalties.gained(self._force(params, stats), params.coef - self.center_, new - self.center_, lasso)
         if step.shape[1] > 1:
             step[:, -1] = 0.0
-        running = running_away(self._change(step[:, None], stats)[:, 0], gained / scale[:, 0], stats.weight)
+        change = changes(step[:, None], self.response_.link, stats, self.moment_)[:, 0]
+        running = running_away(change, gained.sum(axis=1) / scale[:, 0], stats.weight)
         if self.response_.link != "inverse" and not (self.constraints_ or self.wide_):
             systems = self._systems(params, stats)[:, 0] / scale[:, :1, None]
-            if self.lasso_ is not None:
-                held = penalties.bend((params.coef - self.center_)[:, 0], self.lasso_ * (unit / scale[..., None])[:, 0])
+            if lasso is not None:
+                held = penalties.bend((params.coef - self.center_)[:, 0], lasso[:, 0] / scale[:, :1])
                 systems = systems + held[:, :, None] * np.eye(held.shape[1])
             running |= lost_directions(params.coef[:, 0], systems, self.moment_)
         return np.flatnonzero(running), np.flatnonzero(self.response_.one_sided(stats) & ~running)
@@ -417,7 +418,7 @@ class PredictorExpert(AdditiveExpert):
         return self.response_.at_floor(params)
 
     def warnings(self, params, stats):
-        found = diverging_in_words(*self._diverging(params, stats), self.alpha)
+        found = diverging_in_words(*self._diverging(params, stats), self.alpha_, self._auto)
         return found + self.response_.warnings(params, stats, self._squares(params, params, stats))
 
     # -- information -------------------------------------------------------------------------------------------------

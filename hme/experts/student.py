@@ -20,9 +20,10 @@ class StudentExpert(PredictorExpert):
         `variance_prior` the lower bound grows with the number of columns per row, eq. (df-bound).
     shared_df : bool, default=False
         Whether all experts share the estimated degrees of freedom.
-    alpha : float or array-like of shape (p,), default=0.1
+    alpha : float, array-like of shape (p,) or "auto", default=0.1
         Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
-        penalised. 0 means no penalty; an array has a strength for each column.
+        penalised. 0 means no penalty; an array has a strength for each column. With "auto" one strength of all
+        experts is estimated from the rows, eq. (evidence-alpha); it needs ``l1_ratio=0``.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.

@@ -8,11 +8,10 @@ leaves over, and all experts get some more of the rows on one side of a directio
 
 import numpy as np
 
-from ..numerics.kernels import solve_psd
 from ..numerics.quantiles import quantiles
 from . import em, side_by_side
 from .guard import limit
-from .regions import dense, points_of, targets_of
+from .regions import dense, divisions, points_of, targets_of
 from .screening import narrowed
 
 __all__ = ["complete"]
@@ -29,7 +28,6 @@ FINER = 0.1  # of `tol`, once there was such a direction
 CHEAP, SHARE = 16384, 0.25  # rows times leaves up to which sweeps are cheap, and what pushes may add where they are not
 MOST_STEPS, MOST_ENDS = 10, 3  # of Newton at the end of a fit, and how often EM goes on from where they have led
 EXACT = 1e-6  # scaled gradient beyond which Newton's steps have not ended at a maximum
-RIDGE = 0.1  # of the common fit of twins, whose residuals divide their rows
 
 
 def complete(mixture, rows, fit, options):
@@ -106,7 +104,7 @@ def finish(mixture, rows, fit, options):
         if not objective > fit.objective:
             break
         gradient = mixture.gradient(params, stats)
-        step = em.History(*(np.array([value]) for value in (objective, True, gradient, stats.load)))
+        step = em.History.of([(objective, True, gradient, stats.load)])
         fit = fit._replace(params=params, objective=objective, stats=stats, gradient=gradient)
         fit = fit._replace(history=em.History.joined([fit.history, step]))
         if options.callback is not None and options.callback(sweep, objective, params):
@@ -198,7 +196,7 @@ def pushes(mixture, rows, params):
     Y, X = targets_of(few), dense(few.X, rows.weight)
     for k, other in _twins(log_prob, resp * rows.weight[:, None]):
         weight = (resp[:, k] + resp[:, other]) * rows.weight
-        for score in _divisions(X, Y, weight):
+        for score in divisions(X, Y, weight):
             above = score - quantiles(score, [0.5], weight)[0] > EQUAL * np.ptp(score)
             yield _towards(rows, np.where(above, DIVIDED, -DIVIDED), k, other, resp.shape[1])
     if not _cheap(mixture, rows, params):  # many experts that all differ are at no saddle of symmetry
@@ -232,32 +230,3 @@ def _twins(log_prob, weight):
                 pairs.append((k, other))
                 break
     return pairs
-
-
-def _divisions(X, Y, weight):
-    """Scores (n,) that divide the rows of one expert: signs and sizes of what its fit leaves over.
-
-    The residual times the direction in X along which squared residuals are largest is the one in which two linear
-    experts part fastest, eq. (parting).
-    """
-    gram = X.T @ (X * weight[:, None])
-    ridge = RIDGE * np.eye(len(gram))
-    R = Y - X @ solve_psd(gram + ridge, X.T @ (Y * weight[:, None]))
-    spread = np.sqrt(np.average(R**2, axis=0, weights=weight))
-    R = R / np.where(spread > 0, spread, 1.0)
-    axis = _signed(np.linalg.eigh(R.T @ (R * weight[:, None]))[1][:, -1])
-    residual = R @ axis
-    yield residual
-    value, vector = np.linalg.eigh(gram + ridge)
-    white = vector / np.sqrt(np.maximum(value, RIDGE))
-    direction = np.linalg.eigh(white.T @ (X.T @ (X * (weight * residual**2)[:, None])) @ white)[1][:, -1]
-    yield residual * (X @ _signed(white @ direction))
-    yield np.abs(residual)
-
-
-def _signed(vector):
-    """An eigenvector, which has no sign of its own, with its first large entry positive, whatever the rounding.
-
-    Large is not half of the largest: entries of contrasts, such as (1, 1, -2), are that.
-    """
-    return vector * np.sign(vector[np.argmax(np.abs(vector) > 0.45 * np.abs(vector).max())])

@@ -26,6 +26,7 @@ class Fitted(NamedTuple):
     kept: np.ndarray  # (K,), the numbers that its leaves had at first
     dropped: tuple = ()  # of `Tiny`
     interrupted: str = ""  # where an interrupt came
+    course: tuple = ()  # of `Shrinkage`, where strengths of penalties are estimated
 
 
 def drop(fitted, options, rebind):
@@ -38,7 +39,8 @@ def drop(fitted, options, rebind):
     fitted : Fitted
     options : Options
     rebind : callable
-        ``rebind(kept, tree)`` is the mixture of the leaves `kept`, numbered as at first, on a smaller tree.
+        ``rebind(alphas, kept, tree)`` is the mixture of the leaves `kept`, numbered as at first, on a smaller tree, at
+        strengths of penalties as in `Mixture.alphas`.
 
     Returns
     -------
@@ -86,11 +88,11 @@ def _without(fitted, gone, options, rebind, found):
     parts = [_shares(fitted.mixture, fitted.fit.params, block, stay) for _, block in rows.blocks()]
     if rows.log_label is not None:
         rows = rows._replace(log_label=rows.log_label[:, stay])
-    mixture = rebind(fitted.kept[stay], tree)
+    mixture = rebind(fitted.mixture.alphas, fitted.kept[stay], tree)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # the guard notices what overflows
         params = mixture.init(rows, np.concatenate(parts))
     fit = continue_fit(mixture, rows, params, options, warm=False)
-    return Fitted(mixture, tree, rows, fit, fitted.kept[stay], fitted.dropped + found)
+    return Fitted(mixture, tree, rows, fit, fitted.kept[stay], fitted.dropped + found, course=fitted.course)
 
 
 def _shares(mixture, params, rows, stay) -> Any:

@@ -82,6 +82,13 @@ class History(NamedTuple):
     accepted: np.ndarray  # False where the guard rejected these parameters
     gradient: np.ndarray  # largest entry of the scaled gradient; nan where rejected
     load: np.ndarray  # (sweeps, K) weight of each leaf
+    moved: np.ndarray  # True at the first sweep with new strengths of penalties: the objective is another one from here
+
+    @classmethod
+    def of(cls, sweeps):
+        """The history of a fit whose strengths stay, from an iterable of (objective, accepted, gradient, load)."""
+        arrays = list(map(np.array, zip(*sweeps, strict=True)))
+        return cls(*arrays, np.zeros(len(arrays[0]), dtype=bool))
 
     @classmethod
     def joined(cls, parts):
@@ -193,4 +200,4 @@ def course(model, rows, params, options, reached=-np.inf):
         if guard.best is None:
             raise
         reason = "interrupted"
-    return guard.best._replace(history=History(*map(np.array, zip(*history, strict=True))), reason=reason)
+    return guard.best._replace(history=History.of(history), reason=reason)

@@ -7,7 +7,7 @@ from ..numerics.quantiles import quantiles
 from .regions import dense, divided, targets_of
 from .screening import LEVELS, promising_splits, useful_columns
 
-__all__ = ["SPLIT_RIDGE", "model_tree", "perturbed_model_tree"]
+__all__ = ["SPLIT_RIDGE", "best_split", "model_tree", "perturbed_model_tree"]
 
 TIE = 1e-9  # gains closer than this, relative to the weight, are ties: lowest column, then threshold wins
 MAX_COLUMNS = 32  # columns that the linear fits of a model tree use, the most useful ones of a wider table
@@ -20,7 +20,7 @@ def model_tree(rows, tree, rng=None):
 
     A node of B branches takes B - 1 such splits. Class codes are fitted as indicator columns.
     """
-    return _grow(rows, tree, lambda shape: 1.0)
+    return _grow(rows, tree, _plain)
 
 
 def perturbed_model_tree(rows, tree, rng):
@@ -43,7 +43,7 @@ def _grow(rows, tree, noise):
         def with_split(piece):
             if blind:
                 return piece, -np.inf, None, None
-            return piece, *_best_split(X, fitted, Y, weight, piece.hard, floor, noise)
+            return piece, *best_split(X, fitted, Y, weight, piece.hard, floor, noise)
 
         pieces = [with_split(region)]
         while len(pieces) < n_pieces:
@@ -77,17 +77,39 @@ def _cut_outputs(piece, Y, weight):
     return piece.cut(output, quantiles(output[piece.hard], [0.5], weight[piece.hard])[0], weight)
 
 
-def _best_split(X, fitted, Y, weight, inside, floor, noise):
-    """Gain, column and threshold of a region's best split; (-inf, None, None) where it has none."""
+def _plain(shape):
+    return 1.0
+
+
+def best_split(X, fitted, Y, weight, inside, floor, noise=_plain, least=0.0):
+    """Gain, column and threshold of a region's best split; (-inf, None, None) where it has none.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, q)
+        The gate's columns, intercept last.
+    fitted : ndarray of shape (n, p)
+        Columns of the linear fits, intercept last.
+    Y : ndarray of shape (n, T)
+    weight : ndarray of shape (n,)
+    inside : ndarray of int
+        Numbers of the rows of the region.
+    floor : ndarray of shape (T,)
+        Least variances.
+    noise : callable
+        ``noise(shape)`` multiplies the gains of splits.
+    least : float
+        Weight that both sides have at least, beside that of as many rows as the fits have parameters.
+    """
     for design in (fitted, fitted[:, -1:]):  # too few rows for linear fits on both sides: constants
-        split = _search(X, design, Y, weight, inside, floor, noise)
+        split = _search(X, design, Y, weight, inside, floor, noise, least)
         if split[1] is not None:
             return split
     return split
 
 
-def _search(X, design, Y, weight, inside, floor, noise):
-    """The best split of a region by linear fits on the columns of `design`, as from `_best_split`."""
+def _search(X, design, Y, weight, inside, floor, noise, least):
+    """The best split of a region by linear fits on the columns of `design`, as from `best_split`."""
     w, Z, p = weight[inside], design[inside], design.shape[1]
     total = w.sum()
     if not total >= 2 * (p + 1):
@@ -105,7 +127,7 @@ def _search(X, design, Y, weight, inside, floor, noise):
     for j in columns:
         thresholds, below, mass = _sums_below(X[inside, j], A, w)
         left, right = mass[:-1], total - mass[:-1]
-        for i in np.flatnonzero(np.minimum(left, right) >= p + 1):
+        for i in np.flatnonzero(np.minimum(left, right) >= max(p + 1, least)):
             tried.append((j, thresholds[i], jitter[j, i]))
             masses += [left[i], right[i]]
             grams += [below[i], below[-1] - below[i]]

@@ -3,14 +3,15 @@
 import numpy as np
 import scipy.sparse as sp
 
-from ..numerics.kernels import log_normalize
+from ..numerics.kernels import log_normalize, solve_psd
 
-__all__ = ["Region", "dense", "divided", "from_labels", "points_of", "targets_of"]
+__all__ = ["SOFTNESS", "Region", "dense", "divided", "divisions", "from_labels", "points_of", "targets_of"]
 
 # Width of a softened split, in standard deviations of its column within the region.
 SOFTNESS = 0.2
 # Scores whose range is a smaller share of their size are equal but for rounding.
 EQUAL = 1e-13
+RIDGE = 0.1  # of the fit whose residuals divide the rows of an expert
 
 
 class Region:
@@ -106,3 +107,32 @@ def points_of(rows):
     scale = np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=rows.weight))
     own = [] if rows.Z is rows.X else [dense(rows.Z, rows.weight)[:, :-1]]
     return np.column_stack([dense(rows.X, rows.weight)[:, :-1], *own, (Y - mean) / np.where(scale > 0, scale, 1.0)])
+
+
+def divisions(X, Y, weight):
+    """Scores (n,) that divide the rows of one expert: signs and sizes of what its fit leaves over.
+
+    The residual times the direction in X along which squared residuals are largest is the one in which two linear
+    experts part fastest, eq. (parting).
+    """
+    gram = X.T @ (X * weight[:, None])
+    ridge = RIDGE * np.eye(len(gram))
+    R = Y - X @ solve_psd(gram + ridge, X.T @ (Y * weight[:, None]))
+    spread = np.sqrt(np.average(R**2, axis=0, weights=weight))
+    R = R / np.where(spread > 0, spread, 1.0)
+    axis = _signed(np.linalg.eigh(R.T @ (R * weight[:, None]))[1][:, -1])
+    residual = R @ axis
+    yield residual
+    value, vector = np.linalg.eigh(gram + ridge)
+    white = vector / np.sqrt(np.maximum(value, RIDGE))
+    direction = np.linalg.eigh(white.T @ (X.T @ (X * (weight * residual**2)[:, None])) @ white)[1][:, -1]
+    yield residual * (X @ _signed(white @ direction))
+    yield np.abs(residual)
+
+
+def _signed(vector):
+    """An eigenvector, which has no sign of its own, with its first large entry positive, whatever the rounding.
+
+    Large is not half of the largest: entries of contrasts, such as (1, 1, -2), are that.
+    """
+    return vector * np.sign(vector[np.argmax(np.abs(vector) > 0.45 * np.abs(vector).max())])

@@ -14,6 +14,7 @@ from .screening import narrowed
 __all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
 
 MAX_RESEEDS = 3
+GIVEN = "given", "grown"  # starts that are responsibilities: the user's, or those of a tree that has grown
 # What ended a fit before it converged, and what to do about it; {0} is max_iter, {1} the gradient.
 STOPS = {
     "max_iter": "EM stopped after max_iter={0} sweeps before it converged. Raise max_iter or tol",
@@ -48,7 +49,7 @@ def run(
     rows : Rows
     tree : Tree
     names : list of str
-        Names of the starts, see `starts.STARTS`; "given" stands for the responsibilities `given`.
+        Names of the starts, see `starts.STARTS`; "given" and "grown" stand for the responsibilities `given`.
     options : Options
         Start number i draws from ``default_rng((options.seed, i))`` alone, so that every backend and `n_jobs` gives the
         same fits.
@@ -99,7 +100,7 @@ class _Field:
         self.mixture, self.rows, self.tree, self.names = mixture, rows, tree, names
         self.options, self.given, self.n_jobs = options, given, n_jobs
         self.fits, self.interrupted, self._running = {}, "", None
-        drawn = any(name != "given" for name in names)
+        drawn = any(name not in GIVEN for name in names)
         self.samples = samples.nested(mixture, rows, tree.n_leaves, options.algorithm) if drawn else []
 
     def advance(self, numbers, max_iter, anew=False):
@@ -147,7 +148,7 @@ class _Field:
         """What start i runs, or runs on."""
         options, before = self.options._replace(seed=(self.options.seed, i)), self.fits.get(i)
         if before is None:
-            start = self.given if self.names[i] == "given" else self.names[i]
+            start = self.given if self.names[i] in GIVEN else self.names[i]
             options, parts = options._replace(max_iter=max_iter), self.samples if isinstance(start, str) else []
             return _Job(self.mixture, self.rows, options, self.tree, start, parts, None)
         options = options.after(before.n_iter, max_iter if anew else max_iter - before.n_iter)

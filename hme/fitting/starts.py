@@ -225,12 +225,15 @@ CHEAP, FEW_LEAVES, TRIED, CHOSEN_FROM = 8 * BLOCK_ROWS, 6, 12, 4
 
 
 def sequence(first, n_init, classification, grouped=False):
-    """Names of the starts number 0 .. n_init - 1: `first`, then others in turn, those that draw nothing only once."""
+    """Names of the starts number 0 .. n_init - 1: `first`, then others in turn, those that draw nothing only once.
+
+    A tree that has grown, "grown", comes before all starts of "auto".
+    """
     fixed = ["groups"] if grouped else list(FIXED[:: -1 if classification else 1])
     drawn = [kind for kind in DRAWN if not (classification and kind == "hyperplanes")]
     if first == "auto":
         first, *fixed = fixed
-    else:
+    elif first != "grown":
         fixed = []
     names = [first, *fixed]
     return [*names, *(drawn[i % len(drawn)] for i in range(n_init - len(names)))][:n_init]

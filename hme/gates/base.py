@@ -84,6 +84,21 @@ class GateFamily(BaseEstimator, ABC):
         """Leaves whose density of x is at its floor: nothing else bounds their likelihood."""
         return np.zeros(0, dtype=int)
 
+    # -- strengths of penalties that are estimated, as those of experts, see `Expert.alphas` ---------------------------
+
+    @property
+    def alphas(self):
+        """The estimated strengths in force, a dict; empty without any."""
+        return {}
+
+    def with_alphas(self, alphas):
+        """The gate, not bound, with other strengths in force once it is."""
+        return self
+
+    def evidence(self, params, stats):
+        """What the rows say of the strengths that are estimated, a dict from their names to `Evidence`."""
+        return {}
+
     def bind(self, rows, design):
         """The gate bound to a training table whose columns Z come from `design` (a `Design`)."""
         return clone(self)

@@ -100,6 +100,16 @@ class TreeGate(Gate):
     def pruned(self, tree):
         return self.node.pruned(tree)
 
+    @property
+    def alphas(self):
+        return self.node.alphas
+
+    def with_alphas(self, alphas):
+        return TreeGate(self.node.with_alphas(alphas), self.tree)
+
+    def evidence(self, params, stats):
+        return self.node.evidence(params, stats) if self.tree.n_nodes else {}
+
     def bind(self, rows, design):
         bound = super().bind(rows, design)
         bound.node = self.node.bind(rows, design)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import expit
 
 from ..model.shares import Shares, largest
+from ..model.shrunk import Shrunk
 from ..model.traits import GateTraits
 from ..model.wording import Terms, cut, linear_parts, linear_text, number, runaway
 from ..numerics import multinomial, penalties
@@ -13,6 +14,7 @@ from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from ..numerics.kernels import linear_scores, symmetric
 from ..numerics.paths import pair_moments, pair_priors
 from ..numerics.rank import rank_of
+from ..numerics.shrinkage import Evidence
 from ..numerics.wide import WideGram, column_information
 from .base import Question
 from .hierarchy import NodeGate
@@ -39,7 +41,7 @@ class SoftmaxReport(NamedTuple):
     intercept: np.ndarray
 
 
-class SoftmaxGate(NodeGate):
+class SoftmaxGate(Shrunk, NodeGate):
     """Softmax of linear scores at every gating node.
 
     Each M-step is one guarded Newton step of a weighted multinomial logit with soft targets, eqs. (logit-gradient) to
@@ -47,9 +49,10 @@ class SoftmaxGate(NodeGate):
 
     Parameters
     ----------
-    alpha : float or array-like of shape (p,), default=0.1
+    alpha : float, array-like of shape (p,) or "auto", default=0.1
         Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off;
-        an array has a strength for each column.
+        an array has a strength for each column. With "auto" one strength of all nodes is estimated from the rows, eq.
+        (evidence-alpha); it needs ``l1_ratio=0``.
     l1_ratio : float, default=0.0
         Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
         slopes may then be exactly zero. For two branches that is `alpha` times the slope of the log-odds.
@@ -77,8 +80,10 @@ class SoftmaxGate(NodeGate):
         self.l1_ratio = l1_ratio
 
     def bind(self, rows, design):
+        self._check_auto()
         bound = super().bind(rows, design)
-        bound.penalty_, bound.lasso_ = penalties.strengths(self.alpha, self.l1_ratio, design)
+        bound.alpha_ = self._strength
+        bound.penalty_, bound.lasso_ = penalties.strengths(bound.alpha_, self.l1_ratio, design)
         bound.moment_ = multinomial.second_moment(rows.Z, rows.weight)
         bound.rank_ = rank_of(bound.moment_)
         return bound
@@ -121,6 +126,10 @@ class SoftmaxGate(NodeGate):
     def log_prior_density(self, params):
         return -0.5 * penalties.squares(params.coef, self.penalty_, self.lasso_).sum()
 
+    def _evidence(self, params, stats):
+        degrees = multinomial.degrees(stats, self.penalty_, params.used)
+        return Evidence(degrees, penalties.squares(params.coef, self.penalty_).sum() / self.alpha_)
+
     @property
     def separate(self):
         return not isinstance(self.moment_, WideGram)
@@ -146,12 +155,10 @@ class SoftmaxGate(NodeGate):
 
     def warnings(self, params, stats):
         diverging = self.diverging(params, stats)
-        if not len(diverging):
+        if not len(diverging) or self._auto:  # sharp borders are what the rows ask for
             return []
-        return [
-            f"gating node(s) {diverging.tolist()} separate their branches: slopes {runaway(self.alpha, 'gate__alpha')} "
-            "or use fewer experts"
-        ]
+        slopes = runaway(self.alpha, "gate__alpha")
+        return [f"gating node(s) {diverging.tolist()} separate their branches: slopes {slopes} or use fewer experts"]
 
     def report(self, params, design):
         return SoftmaxReport(*design.to_user_units(params.coef))

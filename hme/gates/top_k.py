@@ -141,6 +141,11 @@ class TopKGate(Gate):
                 raise TypeError(f"balance must be None or a finite number > 1, got {self.balance!r}.")
             if not 1 < self.balance < np.inf:
                 raise ValueError(f"balance must be None or a finite number > 1, got {self.balance!r}.")
+        if isinstance(self.alpha, str):
+            raise ValueError(
+                f"alpha must be a number for a TopKGate, got {self.alpha!r}: its stages have likelihoods of their own, "
+                "to which the evidence approximation does not apply. Only SoftmaxGate takes 'auto'."
+            )
         bound = super().bind(rows, design)
         bound.node_ = SoftmaxGate(self.alpha, self.l1_ratio).bind(rows, design)
         return bound

@@ -4,6 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..model.wording import strengths_in_words
+
 __all__ = ["Side", "fixed_parts", "sides_of"]
 
 
@@ -74,6 +76,8 @@ def sides_of(mixture, params, columns):
 
 def fixed_parts(mixture, params):
     """Sentences about what is taken as fixed."""
+    if mixture.alphas:
+        yield f"{strengths_in_words(mixture.alphas)}; all errors and criteria take them as fixed"
     parts = [(family, part) for _, family, _, part in mixture.expert.components(params.experts)]
     parts = [(type(family).__name__, family, part) for family, part in parts]
     for name, family, part in [*parts, (mixture.gate.name, mixture.gate, params.gate)]:

@@ -38,6 +38,7 @@ class Bank:
 
     def __init__(self, mixture, rows):
         self.gate, self.expert = mixture.gate, mixture.expert
+        self.log_hyperprior = mixture.log_hyperprior
         self.blocks = [(block, block.heads()) for _, block in rows.blocks()]
         self.rows, self.heads = rows, rows.heads()
         self.total = self.heads.weight.sum()
@@ -95,7 +96,7 @@ class Bank:
         of_gate, of_experts = gate.shares(params[0], stats[0]), self.expert.shares(params[1], stats[1])
         log_prior, gradient, rounding = (a.reshape(n, -1) for a in of_experts)
         total = stats[2].reshape(n, -1).sum(axis=1)
-        objective = (log_likelihood + of_gate.log_prior + log_prior.sum(axis=1)) / total
+        objective = (log_likelihood + of_gate.log_prior + log_prior.sum(axis=1) + self.log_hyperprior) / total
         gradient = np.maximum(of_gate.gradient, gradient.max(axis=1)) / total
         rounding = self.typical * np.sqrt(np.square(rounding).sum(axis=1)) / total
         parts = (*(statistics.divided(side, n) for side in stats[:2]), stats[2].reshape(n, -1))

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 
 from ..numerics.engine import in_use, neglect, work
 from ..numerics.kernels import log_normalize, pairs_shared
+from ..numerics.shrinkage import estimated, log_hyperprior
 from .rows import BLOCK_ROWS, block_rows
 from .uncertainty import Uncertainty
 from .wording import by_name
@@ -51,11 +52,32 @@ class Mixture:
     ----------
     gate : Gate
     expert : Expert
+    rate : float
+        Rows that a unit of weight stands for where strengths of penalties are estimated.
     """
 
-    def __init__(self, gate, expert):
+    def __init__(self, gate, expert, rate=1.0):
         self.gate = gate
         self.expert = expert
+        self.rate = rate
+        strengths = [alpha for side in self.alphas.values() for alpha in side.values()]
+        self.log_hyperprior = sum(log_hyperprior(alpha, rate) for alpha in strengths)
+
+    @property
+    def alphas(self):
+        """The estimated strengths of penalties in force, a dict of sides, gate and experts, and of names in them."""
+        sides = {"expert": self.expert.alphas, "gate": self.gate.alphas}
+        return {side: alphas for side, alphas in sides.items() if alphas}
+
+    def estimated_alphas(self, params, stats):
+        """`alphas` anew, from the sums of an E-step, eq. (evidence-alpha)."""
+        sides = {"expert": self.expert.evidence(params.experts, stats.experts)}
+        sides["gate"] = self.gate.evidence(params.gate, stats.gate)
+        return {
+            side: {name: estimated(one, self.rate) for name, one in found.items()}
+            for side, found in sides.items()
+            if found
+        }
 
     @property
     def exact(self):
@@ -74,7 +96,7 @@ class Mixture:
 
     def under(self, gate):
         """The mixture of the same experts with another gate."""
-        return Mixture(gate, self.expert)
+        return Mixture(gate, self.expert, self.rate)
 
     def n_leaves(self, params):
         """K, the number of leaves."""
@@ -141,6 +163,15 @@ class Mixture:
             if pruned is not None
             else self._joined(lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
         )
+
+    def log_proba(self, params, rows, n_classes):
+        """Logarithms of class probabilities, (n, C), of which small ones do not underflow."""
+
+        def of_classes(block):
+            every = (np.full(block.n_rows, c) for c in range(n_classes))
+            return np.stack([self.posterior(params, block._replace(y=y))[0] for y in every], axis=1)
+
+        return rows.blockwise(of_classes)
 
     def moments(self, params, rows):
         """Mean and variance of y given x, (n, T) each, eqs. (mean) and (variance)."""
@@ -289,7 +320,8 @@ class Mixture:
 
     def log_prior_density(self, params):
         """Sum of the penalties and log-priors in the objective, eq. (objective), not divided by the total weight."""
-        return self.gate.log_prior_density(params.gate) + self.expert.log_prior_density(params.experts)
+        of_params = self.gate.log_prior_density(params.gate) + self.expert.log_prior_density(params.experts)
+        return of_params + self.log_hyperprior
 
     def gradient(self, params, stats):
         """Largest absolute entry of the scaled gradient of the objective, by Fisher's identity, eq. (fisher)."""

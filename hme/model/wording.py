@@ -18,6 +18,7 @@ __all__ = [
     "models_named",
     "number",
     "runaway",
+    "strengths_in_words",
     "strongest",
 ]
 
@@ -124,8 +125,12 @@ def models_named(columns, n_models):
     return names if all(names) and len(set(names)) == n_models else [f"model {m}" for m in range(n_models)]
 
 
-def runaway(alpha, parameter):
+def runaway(alpha, parameter, estimated=False):
     """What is the case, and what to do, where slopes are very large; `alpha` is the penalty on them."""
+    if estimated:
+        return (
+            f"are as large as {parameter} = {alpha:.2g}, estimated from the rows, lets them grow. Give a larger number"
+        )
     largest = np.max(alpha, initial=0.0)
     if largest == 0:
         return f"grow without bound, or all but. Use {parameter} > 0"
@@ -133,13 +138,21 @@ def runaway(alpha, parameter):
     return f"are as large as {parameter} = {size} lets them grow. Raise it"
 
 
-def diverging_in_words(running, alone, alpha):
+def strengths_in_words(alphas):
+    """Strengths of penalties that were estimated, as in `Mixture.alphas`, in one sentence."""
+    told = [
+        f"{side}{f' {name}' * bool(name)} {alpha:.3g}" for side, own in alphas.items() for name, alpha in own.items()
+    ]
+    return f"strengths of penalties were estimated from the rows: {', '.join(told)}"
+
+
+def diverging_in_words(running, alone, alpha, estimated=False):
     """Sentences about experts of a generalised linear model whose coefficients, or intercepts alone, diverge."""
     found = []
     if len(running):
         found.append(
             "on some rows the mean approaches the boundary of its range: the coefficients of expert(s) "
-            f"{running.tolist()} {runaway(alpha, 'expert__alpha')} or use fewer experts"
+            f"{running.tolist()} {runaway(alpha, 'expert__alpha', estimated)} or use fewer experts"
         )
     if len(alone):
         found.append(

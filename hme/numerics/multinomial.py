@@ -19,6 +19,7 @@ from .wide import WideGram, diagonal_of, grams, is_wide
 __all__ = [
     "LogitStatistics",
     "damping",
+    "degrees",
     "diverging",
     "guarded_step",
     "hessian",
@@ -363,6 +364,20 @@ def subgradient_of(coef, stats, penalty, lasso, center=0.0):
 def pulls(coef, stats, penalty, lasso, center=0.0):
     """Size of the smooth part's gradient for each slope, relative to the strength of the lasso, (Q, C, p - 1)."""
     return np.abs(objective_gradient(coef, stats, penalty, center)[..., :-1]) / lasso[:-1]
+
+
+def degrees(stats, penalty, used=None):
+    """Effective number of slopes that the rows determine, of all systems together, eq. (evidence-alpha)."""
+    (Q, C, p), curvature = stats.gradient.shape, stats.curvature
+    slots = np.full(Q, C) if used is None else used.sum(axis=1)
+    factor, share = (2.0, 1.0) if C == 2 else (1.0, (C - 1) / C)
+    if isinstance(curvature, WideGram):
+        own = curvature.trace(penalty, factor)
+    else:
+        if C > 2 and _exact(C, p):
+            curvature, penalty, share = hessian(curvature, C).reshape(Q, 1, C * p, C * p), np.tile(penalty, C), 1.0
+        own = np.trace(solve_psd(factor * curvature + np.diag(penalty), factor * curvature), axis1=-2, axis2=-1)
+    return float(np.maximum(share * own.reshape(Q, -1).sum(axis=1) - (slots - 1), 0.0).sum())  # intercepts are free
 
 
 def typical_spread(step, moment):

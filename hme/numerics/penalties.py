@@ -17,6 +17,7 @@ __all__ = [
     "check_alpha",
     "check_l1_ratio",
     "degrees",
+    "gained",
     "lasso_minimum",
     "light",
     "squares",
@@ -45,6 +46,8 @@ RELEASED, SETTLED = 0.5, 1e-3
 
 def check_alpha(value, design):
     """Return `value` as a float, or as an array (p,) if it has a strength for each column of the `design`."""
+    if isinstance(value, str):
+        raise ValueError(f"alpha must be a finite number >= 0, got {value!r}.")
     if np.ndim(value) == 0:
         return check_real(value, "alpha")
     if np.shape(value) != design.scale.shape:
@@ -133,6 +136,12 @@ def subgradient(force, z, up, down=None):
 def bend(z, lasso, least=1e-3):
     """Curvature (..., p) of the ridge penalty that has the same gradient at z as the lasso."""
     return lasso / np.maximum(np.abs(z), least)
+
+
+def gained(force, old, new, lasso=None):
+    """What a quadratic (...) gains to first order by steps of distances (..., p) from their center, with a lasso."""
+    first_order = (force * (new - old)).sum(axis=-1)
+    return first_order if lasso is None else first_order - (lasso * (np.abs(new) - np.abs(old))).sum(axis=-1)
 
 
 def whole(damping):

@@ -6,7 +6,13 @@ blocks that stay in cache.
 
 from .classes import ClassDistribution
 from .distribution import PredictiveDistribution
-from .of_mixture import predictive_distribution
+from .of_mixture import average_distribution, predictive_distribution
 from .outputs import OutputsDistribution
 
-__all__ = ["ClassDistribution", "OutputsDistribution", "PredictiveDistribution", "predictive_distribution"]
+__all__ = [
+    "ClassDistribution",
+    "OutputsDistribution",
+    "PredictiveDistribution",
+    "average_distribution",
+    "predictive_distribution",
+]

@@ -6,7 +6,7 @@ from ..distributions import Independent, join
 from .distribution import PredictiveDistribution
 from .outputs import OutputsDistribution
 
-__all__ = ["predictive_distribution"]
+__all__ = ["average_distribution", "predictive_distribution"]
 
 
 def predictive_distribution(mixture, params, rows, flat=True, index=None, uncertainty=None):
@@ -41,13 +41,46 @@ def predictive_distribution(mixture, params, rows, flat=True, index=None, uncert
     >>> dist.median().round(2)
     array([0.5, 0.5])
     """
+    return _shaped(*_weighted(mixture, params, rows, uncertainty), flat, index)
+
+
+def average_distribution(parts, flat=True, index=None):
+    """The predictive distribution of several mixtures of experts with fixed shares, eq. (size-average).
+
+    Parameters
+    ----------
+    parts : list of (share, mixture, params, rows, uncertainty)
+        As for `predictive_distribution`; the rows of all parts are the same, as each of them sees them.
+    flat, index
+        As for `predictive_distribution`.
+
+    Returns
+    -------
+    PredictiveDistribution or OutputsDistribution
+        Its components are the experts of all parts.
+    """
+    weights, members, n_experts = [], [], 0
+    for share, *part in parts:
+        own, components = _weighted(*part)
+        weights.append(share * own)
+        members.append((components, range(n_experts, n_experts + own.shape[1])))
+        n_experts += own.shape[1]
+    if len(members) == 1:
+        return _shaped(own, components, flat, index)
+    return _shaped(np.asfortranarray(np.concatenate(weights, axis=1)), join(members), flat, index)
+
+
+def _weighted(mixture, params, rows, uncertainty):
+    """Weights (n, K) and the distributions of the experts."""
     rows = rows._replace(y=None)
     if mixture.routed:
-        weights, components = _routed(mixture, params, rows, uncertainty)
-    else:
-        log_prior = [mixture.log_prior(params, block) for _, block in rows.blocks()]
-        weights = np.exp(np.concatenate([part.T for part in log_prior], axis=1)).T
-        components = _of_experts(mixture.expert, params.experts, rows, uncertainty)
+        return _routed(mixture, params, rows, uncertainty)
+    log_prior = [mixture.log_prior(params, block) for _, block in rows.blocks()]
+    weights = np.exp(np.concatenate([part.T for part in log_prior], axis=1)).T
+    return weights, _of_experts(mixture.expert, params.experts, rows, uncertainty)
+
+
+def _shaped(weights, components, flat, index):
     if components.n_outputs > 1:
         return OutputsDistribution(weights, components, index)
     if not flat:

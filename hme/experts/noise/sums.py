@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from ...numerics.kernels import weighted_cross
 from ...numerics.wide import grams, times
 
-__all__ = ["PredictorStatistics", "Working", "squares_after", "summed", "typical", "weighted_sum", "wide_maximum"]
+__all__ = ["PredictorStatistics", "Working", "changes", "squares_after", "summed", "weighted_sum", "wide_maximum"]
 
 
 class Working(NamedTuple):
@@ -66,7 +66,15 @@ def wide_maximum(stats, force, coef, center, unit, penalty, lasso):
     return center + stats.gram.lasso(unit * penalty, force, coef - center, unit * lasso)
 
 
-def typical(step, system):
+def changes(step, link, stats, moment):
+    """Typical change (K, T) of linear predictors by steps (K, T, p), eqs. (typical-spread), (relative-change)."""
+    if link != "inverse":  # with an identity link no step needs damping
+        return np.zeros(step.shape[:2]) if link == "identity" else _typical(step, moment)
+    # Relative to eta, since the information is a sum of (x / eta)^2.
+    return _typical(step, stats.gram) / np.sqrt(np.maximum(stats.weight, np.finfo(float).tiny))[:, None]
+
+
+def _typical(step, system):
     """Roots (K, T) of quadratic forms of steps (K, T, p), in one matrix (p, p) or in their own (K, 1 or T, p, p)."""
     product = times(system, step)
     return np.sqrt(np.maximum((step * product).sum(axis=2), 0.0))

@@ -1,0 +1,193 @@
+"""How likely rows are by mixtures that have not seen them, for every size on the path of growing trees."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..model.folds import fold_numbers
+from ..numerics.kernels import log_normalize
+from ..prediction import PredictiveDistribution
+from ..scoring.cells import cells_of, log_scores
+from .path import grown, pruned
+
+__all__ = ["Scores", "factor_of", "scores_of", "shares_of"]
+
+# Folds of tables of up to so many distinct rows; of larger ones a fifth of the rows is held out once.
+FOLDS = (300, 5), (1500, 3), (3000, 2)
+ONCE = 5
+SHARED = 4  # distinct rows to a value of y from which on it is rounded
+# Steps in a row that are worse than the best one by more than the standard error of the difference, after which no
+# larger tree is tried.
+PATIENCE = 3
+# Trees of more experts are not pruned: no one will read them, and to be few is not what makes them good.
+MOST_PRUNED = 32
+# Factors on the variances of held-out rows that are tried, up and down from one.
+FACTORS = 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0
+SHARE_ROUNDS, SHARE_TOL = 500, 1e-6
+IMPOSSIBLE = -1e4  # log-density of a row that is impossible by a size, so that others are still compared
+
+
+class Scores(NamedTuple):
+    """Held-out log-densities of rows (or groups) by the sizes of the path."""
+
+    log_density: np.ndarray  # (m, S)
+    weight: np.ndarray  # (m,)
+    n_experts: np.ndarray  # (S,) of int
+    seen: list  # of every size, for every fold, what `_evidence` needs
+    top: int  # number of the size from which the tree is pruned
+    n_up: int  # number of the sizes before pruning
+
+    @property
+    def mean(self):
+        """Of every size, (S,)."""
+        return self.weight @ self.log_density / self.weight.sum()
+
+    def error(self, best):
+        """Standard errors (S,) of the differences of the means to that of one size."""
+        return np.array([_compared(self.log_density[:, best], own, self.weight)[1] for own in self.log_density.T])
+
+
+def scores_of(make, rows, settings):
+    """Grow and prune a tree without each fold, all step by step, and ask about the rows of the fold.
+
+    The search for splits is part of what is repeated, so that columns which only chance makes useful do no good.
+
+    Parameters
+    ----------
+    make, rows, settings
+        As for `path.grown`.
+
+    Returns
+    -------
+    Scores
+    """
+    number = fold_numbers(rows)
+    n_folds = next((n for most, n in FOLDS if number.max() < most), 1)
+    folds = [number % (n_folds if n_folds > 1 else ONCE) == c for c in range(n_folds)]
+    values = _values(rows, int(number.max()) + 1)
+    parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds]
+    weight = np.concatenate([outside.heads().weight for _, outside in parts])
+    course = _Course(parts, weight, values)
+    course.follow([grown(make, inside, settings) for inside, _ in parts])
+    top = course.best
+    down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
+    course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)])
+    return Scores(np.stack(course.found, axis=1), weight, np.array(course.n_experts), course.seen, top, course.n_up)
+
+
+class _Course:
+    """What the sizes of all folds have reached."""
+
+    def __init__(self, parts, weight, values):
+        self.parts, self.weight, self.values = parts, weight, values
+        self.found, self.seen, self.fitted, self.n_experts, self.best, self.n_up = [], [], [], [], 0, 0
+
+    def follow(self, paths):
+        """Go along the paths of the folds, step by step, as long as there is a chance of better scores."""
+        failed = 0
+        while failed < PATIENCE and paths:
+            steps = [next(path, None) for path in paths]
+            if any(step is None for step in steps):
+                break
+            pairs = zip(steps, self.parts, strict=True)
+            self.seen.append([_predicted(step, *part, self.values) for step, part in pairs])
+            self.found.append(_log_density(self.seen[-1]))
+            self.fitted.append(steps)
+            self.n_experts.append(steps[0].tree.n_leaves)
+            missing, error = _compared(self.found[self.best], self.found[-1], self.weight)
+            self.best = len(self.found) - 1 if missing < 0 else self.best
+            failed = failed + 1 if missing > error else 0
+        self.n_up = self.n_up or len(self.found)
+
+
+def _compared(a, b, weight):
+    """How much larger the mean of `a` is than that of `b`, and the standard error of the difference."""
+    difference, total = a - b, weight.sum()
+    mean = weight @ difference / total
+    return mean, np.sqrt(weight @ (difference - mean) ** 2) / total
+
+
+class _Predicted(NamedTuple):
+    """What a mixture says of held-out rows."""
+
+    rows: Any
+    log_prior: Any  # (heads, K)
+    components: Any  # None of families without distributions: then the densities are given
+    log_density: Any = None  # (heads,)
+    values: Any = None  # the few values that y takes, whose cells have probabilities
+
+
+def _values(rows, n_distinct):
+    """The values that y takes where most rows share theirs with others: densities say nothing then; else None."""
+    if rows.group is not None or rows.y.ndim < 2 or rows.y.shape[1] > 1:
+        return None
+    values = cells_of(rows.y)
+    return None if values is None or SHARED * len(values) > n_distinct else values
+
+
+def _predicted(step, inside, outside, values):
+    mixture, params = step.mixture, step.params
+    if outside.y.ndim == 1:  # class codes
+        return _Predicted(outside, None, None, mixture.evidence(params, outside))
+    try:
+        own = mixture.uncertainty(params, inside).experts
+        components = mixture.expert.predictive(params.experts, outside, own)
+        components.logpdf(outside.y[:1])
+    except NotImplementedError:
+        return _Predicted(outside, None, None, mixture.evidence(params, outside))
+    values = values if mixture.expert.traits.measure == "density" else None
+    return _Predicted(outside, mixture.log_prior(params, outside.heads()), components, values=values)
+
+
+def _log_density(parts, factor=1.0):
+    """Log-densities of the held-out rows of all folds, with the variances of the experts multiplied by a factor."""
+    found = np.concatenate([_evidence(part, factor) for part in parts])
+    return np.maximum(np.nan_to_num(found, nan=IMPOSSIBLE), IMPOSSIBLE)
+
+
+def _evidence(part, factor):
+    if part.components is None:
+        return part.log_density
+    components = part.components
+    if factor != 1.0:
+        components = components.widened(np.full(part.log_prior.shape[1], factor))
+    if part.values is not None:
+        return log_scores(PredictiveDistribution(np.exp(part.log_prior), components), part.rows.y[:, 0], part.values)
+    log_joint = part.log_prior + part.rows.pooled(components.logpdf(part.rows.y))
+    return log_normalize(np.asfortranarray(np.clip(np.nan_to_num(log_joint, nan=-np.inf), IMPOSSIBLE, -IMPOSSIBLE)))[0]
+
+
+def factor_of(scores, share):
+    """The factor on the variances of all sizes together with which their average makes held-out rows most likely."""
+    used = np.flatnonzero(share)
+    if any(part.components is None for s in used for part in scores.seen[s]):
+        return 1.0
+
+    def reached(factor):
+        log_density = [np.log(share[s]) + _log_density(scores.seen[s], factor) for s in used]
+        return scores.weight @ np.logaddexp.reduce(log_density)
+
+    start = FACTORS.index(1.0)
+    best, most = 1.0, reached(1.0)
+    for way in (FACTORS[start + 1 :], FACTORS[:start][::-1]):
+        for factor in way:
+            own = reached(factor)
+            if own <= most:
+                break
+            best, most = factor, own
+        if best != 1.0:
+            break
+    return best
+
+
+def shares_of(log_density, weight):
+    """The shares (S,) of the sizes which make held-out rows most likely, eq. (stop-shares), by EM."""
+    share = np.full(log_density.shape[1], 1.0 / log_density.shape[1])
+    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    weight = weight / weight.sum()
+    for _ in range(SHARE_ROUNDS):
+        joint = density * share
+        last, share = share, weight @ (joint / joint.sum(axis=1, keepdims=True))
+        if np.abs(share - last).max() < SHARE_TOL:
+            break
+    return share

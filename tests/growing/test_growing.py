@@ -1,0 +1,195 @@
+"""A growing tree: splits, sizes that are compared on held-out rows, and their average."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from hme import HMEClassifier, HMERegressor
+from hme.gates import GaussianGate
+from hme.growing import held_out
+from hme.growing.held_out import shares_of
+
+
+def bent(n, seed=0, noise=0.1):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-2, 2, (n, 2))
+    return X, np.abs(X[:, 0]) + 0.3 * X[:, 1] + noise * rng.normal(size=n)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = bent(400)
+    return HMERegressor().fit(X, y), X, y
+
+
+def test_a_line_stays_one_expert_and_a_bent_one_is_halved(fitted):
+    assert fitted[0].n_experts_ == 2
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    y = X[:, 0] + rng.normal(size=300)
+    line, plain = HMERegressor().fit(X, y), HMERegressor(depth=0).fit(X, y)
+    assert line.n_experts_ == 1
+    new = rng.normal(size=(2000, 3))
+    error, least = (1.0 + np.mean((model.predict(new) - new[:, 0]) ** 2) for model in (line, plain))
+    assert error < 1.01 * least
+
+
+def test_steps_are_told(fitted):
+    model, *_ = fitted
+    sizes = [step.n_experts for step in model.growth_]
+    assert sizes[:3] == [1, 2, 3]
+    (chosen,) = [step for step in model.growth_ if step.chosen]
+    assert chosen.n_experts == model.n_experts_ == model.tree_.n_leaves
+    best = max(step.score for step in model.growth_)
+    assert chosen.score >= best - chosen.error
+    assert sum(step.share for step in model.growth_) == pytest.approx(1.0)
+    assert all(step.difference == pytest.approx(best - step.score) for step in model.growth_)
+
+
+def test_the_average_is_a_mixture_of_its_parts(fitted):
+    model, X, y = fitted
+    rows, held = model.averaged_rows(X)
+    parts = model.average_.parts
+    by_hand = sum(part.share * part.mixture.mean(part.params, held)[:, 0] for part in parts)
+    assert all(part.n_leaves > 1 for part in parts)
+    np.testing.assert_allclose(model.predict(X), by_hand, rtol=1e-12)
+    dist = model.predict_dist(X)
+    np.testing.assert_allclose(dist.mean(), by_hand, rtol=1e-12)
+    np.testing.assert_allclose(dist.weights.sum(axis=1), 1.0)
+    mean, std = model.predict(X, return_std=True)
+    np.testing.assert_allclose(std, dist.standard_deviation())
+    density = sum(
+        part.share
+        * np.exp(
+            part.mixture.log_prior(part.params, held)
+            + part.mixture.expert.predictive(part.params.experts, held, part.uncertainty.experts)
+            .widened(part.uncertainty.inflation)
+            .logpdf(y[:, None])
+        ).sum(axis=1)
+        for part in parts
+    )
+    np.testing.assert_allclose(dist.pdf(y), density, rtol=1e-10)
+
+
+def test_the_plug_in_density_is_that_of_the_tree(fitted):
+    model, X, y = fitted
+    plug_in = model.predict_dist(X, density="plug-in")
+    np.testing.assert_allclose(plug_in.logpdf(y), model.log_likelihood(X, y), rtol=1e-10)
+    np.testing.assert_allclose(model.predict(X, density="plug-in"), plug_in.mean())
+    assert np.abs(model.predict(X) - plug_in.mean()).max() > 0
+
+
+def test_the_tree_alone_predicts_without_an_average():
+    X, y = bent(300)
+    model = HMERegressor(average=False).fit(X, y)
+    assert model.average_ is None and model.growth_
+    np.testing.assert_allclose(model.predict(X), model.predict(X, density="plug-in"))
+
+
+def test_repeated_rows_are_weights():
+    X, y = bent(120)
+    times = np.random.default_rng(1).integers(1, 4, 120)
+    weighted = HMERegressor(max_experts=4).fit(X, y, sample_weight=times)
+    repeated = HMERegressor(max_experts=4).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+    assert weighted.n_experts_ == repeated.n_experts_
+    np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-6)
+    shuffled = np.random.default_rng(0).permutation(120)
+    again = HMERegressor(max_experts=4).fit(X[shuffled], y[shuffled], sample_weight=times[shuffled])
+    np.testing.assert_allclose(again.predict(X), weighted.predict(X), rtol=1e-6)
+
+
+def test_experts_and_parts_are_limited():
+    X, y = bent(300, noise=0.02)
+    assert max(step.n_experts for step in HMERegressor(max_experts=3).fit(X, y).growth_) == 3
+    model = HMERegressor(max_experts=6, min_weight_fraction_leaf=0.3, average=False).fit(X, y)
+    assert model.load_.min() > 0.25
+    assert HMERegressor(max_experts=1).fit(X, y).n_experts_ == 1
+
+
+def test_an_exclusive_or_is_seen_past_the_first_failing_split():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (600, 2))
+    y = np.where((X[:, 0] > 0) == (X[:, 1] > 0), 1.0, -1.0) + 0.1 * rng.normal(size=600)
+    model = HMERegressor().fit(X, y)
+    assert model.n_experts_ >= 3
+    assert np.sqrt(np.mean((model.predict(X) - y) ** 2)) < 0.5
+
+
+def test_a_blind_gate_grows_by_what_is_left_over():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(0, 10, (400, 1))
+    y = np.where(rng.random(400) < 0.5, X[:, 0], 20.0 - X[:, 0]) + rng.normal(size=400)
+    model = HMERegressor(gate="constant").fit(X, y)
+    assert model.n_experts_ == 2
+    assert sorted(model.experts_.coef.ravel().round()) == [-1.0, 1.0]
+
+
+def test_classes_counts_groups_and_generative_gates_grow():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 2, (400, 2))
+    y = (np.abs(X[:, 0]) > 1).astype(int)
+    model = HMEClassifier().fit(X, y)
+    assert model.score(X, y) > 0.95 and model.n_experts_ > 1
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), model.predict_proba(X), atol=1e-12)
+    np.testing.assert_allclose(model.predict_dist(X).probabilities(), model.predict_proba(X), atol=1e-12)
+    counts = rng.poisson(np.exp(np.abs(X[:, 0])))
+    assert HMERegressor(expert="poisson").fit(X, counts).n_experts_ > 1
+    Xb, yb = bent(200)
+    groups = np.arange(200) // 2
+    Xb = Xb[groups * 2]  # the gate's columns are the same inside a group
+    assert HMERegressor(max_experts=3).fit(Xb, np.abs(Xb[:, 0]), groups=groups).growth_
+    assert HMERegressor(gate=GaussianGate(), max_experts=3).fit(*bent(200)).growth_
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_where_nothing_grows_rows_are_counted():
+    X, y = bent(200)
+    for settings in ({"branching": 3}, {"gate": "top_k"}, {"expert": "tree"}, {"depth": 1}):
+        assert HMERegressor(max_iter=2, **settings).fit(X, y).growth_ == []
+    few = HMERegressor().fit(X[:20], y[:20])
+    assert few.growth_ == [] and few.n_experts_ == 1
+
+
+def test_a_warm_start_goes_on_with_the_tree(fitted):
+    model, X, y = fitted
+    again = clone(model).set_params(warm_start=True).fit(X, y)
+    grown = again.tree_
+    again.fit(X, y)
+    assert again.tree_ == grown and again.average_ is None
+
+
+@pytest.mark.parametrize(
+    "settings, name",
+    [
+        ({"max_experts": 0}, "max_experts"),
+        ({"min_weight_fraction_leaf": 0.7}, "min_weight_fraction_leaf"),
+        ({"average": "yes"}, "average"),
+        ({"depth": 2, "max_experts": 4}, "max_experts"),
+    ],
+)
+def test_refusals_name_the_parameter(settings, name):
+    with pytest.raises((ValueError, TypeError), match=name):
+        HMERegressor(**settings).fit(*bent(50))
+
+
+def test_shares_make_held_out_rows_most_likely():
+    rng = np.random.default_rng(0)
+    log_density, weight = rng.normal(size=(200, 3)), rng.uniform(0.5, 2.0, 200)
+    share = shares_of(log_density, weight)
+
+    def reached(share):
+        return weight @ np.log(np.exp(log_density) @ share)
+
+    assert share.sum() == pytest.approx(1.0)
+    for _ in range(20):
+        other = np.maximum(share + 0.02 * rng.normal(size=3), 0.0)
+        assert reached(other / other.sum()) <= reached(share) + 1e-4
+
+
+def test_rounded_targets_are_compared_by_cells():
+    X, y = bent(300)
+    fold = HMERegressor(depth=0).fit(X, np.rint(y))
+    rows, _ = fold.observed_rows(X, np.rint(y))
+    np.testing.assert_array_equal(held_out._values(rows, 300), np.unique(np.rint(y)))
+    rows, _ = fold.observed_rows(X, y)
+    assert held_out._values(rows, 300) is None
