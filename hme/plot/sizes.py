@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["Size", "sizes_of"]
+__all__ = ["Size", "dense", "sizes_of", "tree_alone"]
 
 
 class Size(NamedTuple):
@@ -46,17 +46,21 @@ class Size(NamedTuple):
 
 def sizes_of(fitted):
     """The sizes of a fitted regressor or classifier, whose predictions are their average, eq. (size-average)."""
-    shared = fitted.columns_, fitted.target_, fitted.task
     if fitted.average_ is None:
-        hold = fitted.hold_range and fitted.n_experts_ > 1
-        own = fitted.model_, fitted.params_, fitted.experts_, fitted.n_experts_
-        return [Size(1.0, hold, *own, getattr(fitted, "uncertainty_", None), *shared)]
-    found = []
+        return [tree_alone(fitted)]
+    shared, found = (fitted.columns_, fitted.target_, fitted.task), []
     for part in fitted.average_.parts:
         report = part.mixture.expert.report(part.params.experts, fitted.columns_.expert.design)
         own = part.mixture, part.params, report, part.n_leaves
         found.append(Size(part.share, fitted.hold_range and part.n_leaves > 1, *own, part.uncertainty, *shared))
     return found
+
+
+def tree_alone(fitted):
+    """The tree of a fitted regressor or classifier, which path, text and experts are of."""
+    hold = fitted.hold_range and fitted.n_experts_ > 1
+    own = fitted.model_, fitted.params_, fitted.experts_, fitted.n_experts_, getattr(fitted, "uncertainty_", None)
+    return Size(1.0, hold, *own, fitted.columns_, fitted.target_, fitted.task)
 
 
 def dense(rows):
