@@ -202,7 +202,7 @@ class Explanation:
         t = self.output(row)
         yield f"{label}{self._said(row, t)}"
         if len(self.sizes) > 1:
-            shares = ", ".join(f"{n} ({share:.2f})" for n, share in self.sizes)
+            shares = ", ".join(f"{n} ({share:.2f})" for n, share in sorted(self.sizes))
             yield (
                 f"This is the average over mixtures of {shares} experts. Path and experts are those of the tree, which "
                 f"alone predicts {self.tree_mean[row, t]:.4g}."

@@ -407,7 +407,7 @@ function addedTable(t) {
 // That the prediction is an average over sizes, and what the tree alone says.
 function averageSaid(said, t) {
   const alone = said.own ? `, which alone predicts ${short(said.own[t])}` : "";
-  return `The prediction is the average over mixtures of ${DATA.sizes.map(([n, share]) => `${n} (${short(share, 2)})`).join(", ")} experts. Path and experts are those of the tree${alone}.`;
+  return `The prediction is the average over mixtures of ${[...DATA.sizes].sort((a, b) => a[0] - b[0]).map(([n, share]) => `${n} (${short(share, 2)})`).join(", ")} experts. Path and experts are those of the tree${alone}.`;
 }
 
 function sentence(said, t) {
