@@ -9,6 +9,7 @@ __all__ = ["Explanation"]
 
 MOST_ROWS, MOST_COLUMNS, MOST_EXPERTS = 3, 10, 8  # that are shown in text
 LEAST = 0.005  # of a prior and a responsibility that is shown
+LONGEST = 14  # characters of an answer in the path
 PARTS = "gate", "expert"
 
 
@@ -193,7 +194,9 @@ class Explanation:
             question = self.words.questions[m]
             answers, used = question.answers, np.flatnonzero(self.words.tree.used[m])
             place = int(np.searchsorted(used, branch))
-            answer = answers[place] or f"leaf {~self.words.tree.children[m, branch]}"
+            child, answer = self.words.tree.children[m, branch], answers[place]
+            if not answer or len(answer) > LONGEST:  # a score is no answer
+                answer = f"leaf {~child}" if child < 0 else self.words.gates[child]
             yield self.words.gates[m], question.text, answer, proba, odds_in_words(proba)
 
     # -- text ----------------------------------------------------------------------------------------------------------

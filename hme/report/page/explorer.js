@@ -232,8 +232,7 @@ function gateDetails(m) {
       const share = reach > 0 ? leaves.reduce((sum, k) => sum + at(array, i, k), 0) / reach : 0;
       heights[Math.min(19, Math.floor(share * 20))] += reach;
     }
-    const label = `probability of ${question.answers[children.at(-1)[1]] || "the last branch"} ${name}`;
-    const frame = plot(340, 150, [0, 1], [0, 1.05 * Math.max(...heights)], label.length > 52 ? `${label.slice(0, 50)}\u2026` : label, "rows");
+    const frame = plot(340, 150, [0, 1], [0, 1.05 * Math.max(...heights)], `probability of ${answerOf(m, children.at(-1)[1])} ${name}`, "rows");
     bars(frame, Array.from({ length: 21 }, (_, i) => i / 20), heights, "#777");
     parts.push(frame.root);
   }
@@ -347,6 +346,13 @@ function drawSliders() {
   }));
 }
 
+// What a branch is called: its answer, or where it leads if the answer is a score.
+function answerOf(m, branch) {
+  const answer = DATA.questions[m].answers[branch], child = DATA.tree[m][branch];
+  if (answer && answer.length <= 14) return answer;
+  return child < 0 ? `leaf ${DATA.leaves[~child].name}` : DATA.questions[child].name;
+}
+
 // The way to the most probable leaf, as lines.
 function way(said) {
   if (!DATA.tree.length) return [];
@@ -354,7 +360,7 @@ function way(said) {
   let m = 0;
   for (;;) {
     const branch = said.branches[m].indexOf(Math.max(...said.branches[m])), p = said.branches[m][branch], child = DATA.tree[m][branch];
-    const answer = DATA.questions[m].answers[branch] || (child < 0 ? `leaf ${DATA.leaves[~child].name}` : `branch ${branch}`);
+    const answer = answerOf(m, branch);
     lines.push(`${DATA.questions[m].name}: ${answer} with probability ${short(p, 3)} (${odds(p)})`);
     if (child < 0) return lines;
     m = child;
