@@ -27,6 +27,7 @@ import warnings
 import numpy as np
 
 from hme import HMERegressor, Tree
+from hme.numerics.engine import kernels, set_kernels
 
 BLOCK, WEIGHTS = 2048, 32
 TREES = {
@@ -119,7 +120,9 @@ def main():
     parser.add_argument("--columns", type=int, default=10)
     parser.add_argument("--sweeps", type=int, default=20, help="of the fit before")
     parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--neglect", type=float, default=1e-12, help="with compiled functions; 0: all rows, all leaves")
     arguments = parser.parse_args()
+    set_kernels(kernels(), arguments.neglect)
     size = arguments.rows, arguments.columns, arguments.sweeps, arguments.rounds
     print(json.dumps([measure(name, *size) for name in arguments.models.split(",")], indent=1))
 

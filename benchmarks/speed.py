@@ -8,7 +8,8 @@ goes on with those that are missing. Run from the root::
 
 `sweeps`: on each of the problems in `speed_problems.py`, sweeps over all rows to within 1e-4 nats per unit of weight of
 the end of the same fit, of plain EM and by default, from the same start. Sweeps on samples count as their share of the
-rows; a Newton step as the sweeps that its CPU time is worth. `fit`: a fit of depth 5, alpha 0.1, at 8,000 and 100,000
+rows; a Newton step as the sweeps that its CPU time is worth. `sweeps-1` to `sweeps-3` are the same on other sets of
+problems. `fit`: a fit of depth 5, alpha 0.1, at 8,000 and 100,000
 rows against scikit-learn's HistGradientBoostingRegressor, and the mean negative log-density of new rows. `fit-million`
 is the same at 1,000,000 rows. `memory`: the most that such a fit takes beside the table and one
 standardised copy of it.
@@ -36,18 +37,19 @@ WITHIN = 1e-4  # nats per unit of weight
 TIGHT, MOST_SWEEPS = 1e-9, 20_000  # of the fits whose ends are the limits
 MOST_LOSS = 0.05
 NEW_ROWS = 20_000
+OTHER_SETS = (1, 2, 3)  # of problems
 
 
 # -- sweeps ----------------------------------------------------------------------------------------------------------
 
 
-def sweeps_of(name):
-    """Sweeps to within reach of the end, by plain EM and by default, and both ends."""
-    from speed_problems import PROBLEMS
+def sweeps_of(name, number=0):
+    """Sweeps to within reach of the end, by plain EM and by default, and both ends, on a problem of a set."""
+    from speed_problems import PROBLEMS, Set
 
     found = {}
     for kind, settings in (("plain", {"accelerate": False}), ("default", {})):
-        model, X, y, arguments = PROBLEMS[name]()
+        model, X, y, arguments = PROBLEMS[name](Set(number))
         model.set_params(random_state=0, tol=TIGHT, max_iter=MOST_SWEEPS, n_finalists=None, **settings)
         fit, seconds = _fit_from_one_start(model, X, y, arguments)
         within = fit.history.objective >= fit.objective - WITHIN
@@ -150,11 +152,15 @@ def sections():
     """For each section its figures, functions without arguments by name, and what it shows in short."""
     from speed_problems import PROBLEMS, TABLES
 
+    def sweeps(number):
+        return {name: (lambda name=name: sweeps_of(name, number)) for name in PROBLEMS}
+
     def fits(*sizes):
         return {f"{name} {n}": (lambda name=name, n=n: fit_of(name, n)) for n in sizes for name in TABLES}
 
     return {
-        "sweeps": ({name: (lambda name=name: sweeps_of(name)) for name in PROBLEMS}, sweeps_in_short),
+        "sweeps": (sweeps(0), sweeps_in_short),
+        **{f"sweeps-{number}": (sweeps(number), sweeps_in_short) for number in OTHER_SETS},
         "fit": (fits(8_000, 100_000), fits_in_short),
         "fit-million": (fits(1_000_000), fits_in_short),
         "memory": ({"friedman": lambda: memory_of("friedman", 1_000_000)}, lambda found: found["friedman"]),
@@ -218,7 +224,9 @@ def _child():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sections", nargs="*", help="sweeps, fit, fit-million, memory; the first two if none is named")
+    parser.add_argument(
+        "sections", nargs="*", help="sweeps, sweeps-1 to -3, fit, fit-million, memory; sweeps and fit if none is named"
+    )
     parser.add_argument("--output", help="JSON file, which a further run completes")
     parser.add_argument("--only", help="part of the names of the figures to run")
     parser.add_argument("--against", help="another checkout, with which this one is compared")

@@ -1,14 +1,17 @@
-"""Twenty problems of all additive families, by which the sweeps of a fit are counted, and the tables of `speed.py`.
+"""Sets of twenty problems of all additive families, by which the sweeps of a fit are counted; tables of `speed.py`.
 
 Everything is drawn from known models with fixed seeds. Each problem is an estimator and the arguments of its `fit`.
+They come in sets: those of another set have other seeds, a third more rows, and flat mixtures one column more.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from hme import HMEClassifier, HMERegressor
 from hme.experts import LinearExpert
 
-__all__ = ["PROBLEMS", "TABLES", "table"]
+__all__ = ["PROBLEMS", "TABLES", "Set", "table"]
 
 
 def _friedman(X, rng):
@@ -42,9 +45,27 @@ def table(name, n, seed=0, p=10):
 # -- problems --------------------------------------------------------------------------------------------------------
 
 
-def _lines(n, K, p, seed, spread=1.0, gated=True):
+class Set(NamedTuple):
+    """A set of problems; the first one has the number 0."""
+
+    number: int = 0
+
+    def rows(self, n):
+        return n if self.number == 0 else n * 4 // 3
+
+    def columns(self, p):
+        return p if self.number == 0 else p + 1
+
+    def seed(self, seed):
+        return seed + 1000 * self.number
+
+    def rng(self, seed):
+        return np.random.default_rng(self.seed(seed))
+
+
+def _lines(chosen, n, K, p, seed, spread=1.0, gated=True):
     """X, means (n,) and the expert of every row: K regression planes, chosen by X or by chance."""
-    rng = np.random.default_rng(seed)
+    rng, n, p = chosen.rng(seed), chosen.rows(n), chosen.columns(p)
     X = rng.normal(size=(n, p))
     coef, level = rng.normal(size=(K, p)), 2.0 * rng.normal(size=K)
     scores = X @ rng.normal(size=(p, K)) * 2.0 if gated else np.zeros((n, K))
@@ -52,8 +73,8 @@ def _lines(n, K, p, seed, spread=1.0, gated=True):
     return rng, X, spread * ((X * coef[leaf]).sum(axis=1) + level[leaf]), leaf
 
 
-def _flat(expert, K, draw, seed, n=1500, p=3, spread=1.0, gate=None, gated=True, **settings):
-    rng, X, mean, leaf = _lines(n, K, p, seed, spread, gated)
+def _flat(chosen, expert, K, draw, seed, n=1500, p=3, spread=1.0, gate=None, gated=True, **settings):
+    rng, X, mean, leaf = _lines(chosen, n, K, p, seed, spread, gated)
     y, arguments = draw(rng, mean, leaf), {}
     if isinstance(y, tuple):
         y, arguments = y
@@ -93,62 +114,65 @@ def _inverse_gaussian(rng, mean, leaf):
     return rng.wald(np.exp(mean), 4.0)
 
 
-def _tree(name, n, depth, **settings):
-    X, y = table(name, n)
+def _tree(chosen, name, n, depth, **settings):
+    X, y = table(name, chosen.rows(n), chosen.seed(0))
     return HMERegressor(depth=depth, start="model_tree", **settings), X, y, {}
 
 
-def _groups():
-    rng, X, _, _ = _lines(900, 3, 2, 8, gated=False)
-    groups = np.arange(900) // 3
-    coef, leaf = rng.normal(size=(3, 2)), rng.integers(3, size=300)[groups]
-    y = 0.5 * (X * coef[leaf]).sum(axis=1) + 0.6 * rng.normal(size=900)
+def _groups(chosen):
+    rng, X, _, _ = _lines(chosen, 900, 3, 2, 8, gated=False)
+    n, p = X.shape
+    groups = np.arange(n) // 3
+    coef, leaf = rng.normal(size=(3, p)), rng.integers(3, size=n // 3)[groups]
+    y = 0.5 * (X * coef[leaf]).sum(axis=1) + 0.6 * rng.normal(size=n)
     model = HMERegressor(n_experts=3, gate="constant", start="groups")
     return model, X, y, {"groups": groups}
 
 
-def _weighted():
-    model, X, y, _ = _flat("linear", 3, _normal, 9, spread=0.3)
-    return model, X, y, {"sample_weight": np.random.default_rng(9).integers(1, 5, size=len(y)).astype(float)}
+def _weighted(chosen):
+    model, X, y, _ = _flat(chosen, "linear", 3, _normal, 9, spread=0.3)
+    return model, X, y, {"sample_weight": chosen.rng(9).integers(1, 5, size=len(y)).astype(float)}
 
 
-def _classes(n_classes, **settings):
-    rng = np.random.default_rng(n_classes)
-    X = rng.normal(size=(2000, 4))
+def _classes(chosen, n_classes, **settings):
+    rng = chosen.rng(n_classes)
+    X = rng.normal(size=(chosen.rows(2000), 4))
     scores = np.sin(2.0 * X @ rng.normal(size=(4, n_classes))) * 2.0 + X[:, :1] * X[:, 1:2]
     y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
     return HMEClassifier(start="kmeans", **settings), X, y, {}
 
 
-def _several():
-    rng = np.random.default_rng(5)
-    X, leaf = rng.normal(size=(1200, 2)), rng.integers(3, size=1200)
-    Y = np.einsum("np,npt->nt", X, rng.normal(size=(3, 2, 3))[leaf]) * 0.7 + rng.normal(size=(1200, 3))
+def _several(chosen):
+    rng, n = chosen.rng(5), chosen.rows(1200)
+    X, leaf = rng.normal(size=(n, 2)), rng.integers(3, size=n)
+    Y = np.einsum("np,npt->nt", X, rng.normal(size=(3, 2, 3))[leaf]) * 0.7 + rng.normal(size=(n, 3))
     expert = LinearExpert(covariance="full")
     return HMERegressor(n_experts=3, expert=expert, gate="constant", start="directions"), X, Y, {}
 
 
 PROBLEMS = {
-    "tree of 8, hinge": lambda: _tree("hinge", 2000, 3),
-    "tree of 16, spread": lambda: _tree("spread", 4000, 4),
-    "tree of 32, friedman": lambda: _tree("friedman", 4000, 5),
-    "tree of 16, steps, alpha 1e-3": lambda: _tree("steps", 2000, 4, expert=LinearExpert(alpha=1e-3)),
-    "linear": lambda: _flat("linear", 4, _normal, 1),
-    "linear, overlapping": lambda: _flat("linear", 3, _normal, 2, spread=0.4, gate="constant", gated=False),
-    "linear, Gaussian gate": lambda: _flat("linear", 3, _normal, 3, spread=0.3, gate="gaussian"),
+    "tree of 8, hinge": lambda chosen: _tree(chosen, "hinge", 2000, 3),
+    "tree of 16, spread": lambda chosen: _tree(chosen, "spread", 4000, 4),
+    "tree of 32, friedman": lambda chosen: _tree(chosen, "friedman", 4000, 5),
+    "tree of 16, steps, alpha 1e-3": lambda chosen: _tree(chosen, "steps", 2000, 4, expert=LinearExpert(alpha=1e-3)),
+    "linear": lambda chosen: _flat(chosen, "linear", 4, _normal, 1),
+    "linear, overlapping": lambda chosen: _flat(
+        chosen, "linear", 3, _normal, 2, spread=0.4, gate="constant", gated=False
+    ),
+    "linear, Gaussian gate": lambda chosen: _flat(chosen, "linear", 3, _normal, 3, spread=0.3, gate="gaussian"),
     "linear, weights": _weighted,
     "linear, groups": _groups,
-    "linear, shared slope": lambda: _flat(
-        LinearExpert(shared_coef=["x0"]), 3, _normal, 4, spread=0.4, gate="constant", gated=False
+    "linear, shared slope": lambda chosen: _flat(
+        chosen, LinearExpert(shared_coef=["x0"]), 3, _normal, 4, spread=0.4, gate="constant", gated=False
     ),
     "linear, three outputs": _several,
-    "student": lambda: _flat("student", 3, _student, 5),
-    "laplace": lambda: _flat("laplace", 3, _laplace, 6),
-    "poisson": lambda: _flat("poisson", 3, _poisson, 7, spread=0.2, gate="constant", gated=False),
-    "negative binomial": lambda: _flat("negative_binomial", 2, _overdispersed, 8, spread=0.5),
-    "binomial": lambda: _flat("binomial", 3, _binomial, 9, spread=0.5, gate="constant", gated=False),
-    "gamma": lambda: _flat("gamma", 3, _gamma, 10, spread=0.2),
-    "inverse Gaussian": lambda: _flat("inverse_gaussian", 2, _inverse_gaussian, 11, spread=0.3),
-    "two classes, tree of 8": lambda: _classes(2, depth=3),
-    "three classes": lambda: _classes(3, n_experts=4),
+    "student": lambda chosen: _flat(chosen, "student", 3, _student, 5),
+    "laplace": lambda chosen: _flat(chosen, "laplace", 3, _laplace, 6),
+    "poisson": lambda chosen: _flat(chosen, "poisson", 3, _poisson, 7, spread=0.2, gate="constant", gated=False),
+    "negative binomial": lambda chosen: _flat(chosen, "negative_binomial", 2, _overdispersed, 8, spread=0.5),
+    "binomial": lambda chosen: _flat(chosen, "binomial", 3, _binomial, 9, spread=0.5, gate="constant", gated=False),
+    "gamma": lambda chosen: _flat(chosen, "gamma", 3, _gamma, 10, spread=0.2),
+    "inverse Gaussian": lambda chosen: _flat(chosen, "inverse_gaussian", 2, _inverse_gaussian, 11, spread=0.3),
+    "two classes, tree of 8": lambda chosen: _classes(chosen, 2, depth=3),
+    "three classes": lambda chosen: _classes(chosen, 3, n_experts=4),
 }

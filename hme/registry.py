@@ -60,6 +60,7 @@ EXPERTS = {
 }
 # The default family of experts (`expert=None`) for each task.
 DEFAULT = {"regression": "linear", "classification": "logistic"}
+AUTOMATIC = {"regression": {"alpha": "auto"}, "classification": {}}  # of the defaults where the tree grows
 GATES = {
     "softmax": SoftmaxGate,
     "constant": ConstantGate,
@@ -79,7 +80,7 @@ def expert_names(task):
     return [name for name in EXPERTS if task in _tasks(name)]
 
 
-def make_expert(expert, task):
+def make_expert(expert, task, automatic=False):
     """Make the family of experts from an estimator's parameter `expert`.
 
     Parameters
@@ -87,6 +88,9 @@ def make_expert(expert, task):
     expert : None, str, list of (name, expert) pairs, Expert or scikit-learn estimator
         A scikit-learn estimator is wrapped in an `EstimatorExpert`, also within a list.
     task : {"regression", "classification"}
+    automatic : bool
+        Whether the size of the tree is left to the fit: the strength of the default's penalty is then estimated, where
+        that was better on made tables.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def make_expert(expert, task):
     """
     names = expert_names(task)
     if expert is None:
-        return EXPERTS[DEFAULT[task]]()
+        return EXPERTS[DEFAULT[task]](**AUTOMATIC[task] if automatic else {})
     if isinstance(expert, str):
         if expert not in names:
             raise ValueError(f"expert = {expert!r} must be one of {names} or an expert object.")

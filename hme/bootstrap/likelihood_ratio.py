@@ -189,8 +189,9 @@ def _fit_pair(pair, X, y, rows, n_init, seed):
     if large.n_experts_ > small.n_experts_:
         start = _split_start(small, large.n_experts_, X, y, rows)
         for climbs in (False, True):  # off a saddle only where the fit beats the other starts
-            nested = refit(large, X, y, None, rows, seed, predictive=False, climbs=climbs, **one_start(start))
-            if nested.lower_bounds_[-1] <= large.lower_bounds_[-1]:
+            again = one_start(start) | large.alphas_as_fitted()
+            nested = refit(large, X, y, None, rows, seed, predictive=False, climbs=climbs, **again)
+            if nested.lower_bounds_[-1] <= large.lower_bounds_[-1] - large.log_hyperprior_:
                 break
             large = nested
     return tuple(float(model.log_likelihood(X, y, **rows).sum()) for model in (small, large)), small

@@ -193,7 +193,7 @@ def restart_report(
     else:
         check_int(n_init, "n_init")
         fits, names = _fits(model, X, y, weight, rows, n_init, seed_of(random_state), n_jobs, verbose)
-        own = float(model.lower_bounds_[-1]) if hasattr(model, "params_") else None
+        own = float(model.lower_bounds_[-1] - model.log_hyperprior_) if hasattr(model, "params_") else None
         if all(fit is None for fit in fits):
             raise ValueError("restart_report: no start could be fitted; fit the model itself to see the reason.")
     objective = np.array([-np.inf if fit is None else fit.lower_bounds_[-1] for fit in fits])
@@ -215,7 +215,7 @@ def _fits(model, X, y, weight, rows, n_init, seed, n_jobs, verbose):
 
 def _one_start(model, X, y, weight, rows, start, seed):
     try:
-        return refit(model, X, y, weight, rows, seed, **one_start(start))
+        return refit(model, X, y, weight, rows, seed, **one_start(start), **model.alphas_as_fitted())
     except REFIT_ERRORS:
         return None
 

@@ -122,7 +122,8 @@ def other_start(model, table, seed):
     seed = int(np.random.default_rng(seed).integers(2**31 - 1))
     try:
         # A random start for either task.
-        fitted = _fit_again(model, table, seed, predictive=False, start="perturbed_model_tree")
+        same = model.alphas_as_fitted()
+        fitted = _fit_again(model, table, seed, predictive=False, start="perturbed_model_tree", **same)
     except REFIT_ERRORS as error:
         return f"{type(error).__name__}: {error}"
     return _ari(model, fitted, table), float(fitted.lower_bounds_[-1])

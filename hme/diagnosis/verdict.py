@@ -226,7 +226,7 @@ def diagnose(
         "verdict": verdict, "sentence": sentence, "gains": gains, "unit": unit,
         "log_likelihood": evidence.mean(values),
         "seed_ari": np.array([ari for ari, _ in seeds]),
-        "seed_gap": np.array([objective - model.lower_bounds_[-1] for _, objective in seeds]),
+        "seed_gap": np.array([objective - model.lower_bounds_[-1] + model.log_hyperprior_ for _, objective in seeds]),
         "bootstrap_ari": bootstrap_ari(model, table, n_bootstrap, seed, n_jobs, verbose, clusters, remarks),
     }  # fmt: skip
     found |= routing_of(model, table) | calibration_of(model, table, folds, own, seed)

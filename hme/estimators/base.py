@@ -13,6 +13,7 @@ from .fitted import FittedMixture
 from .inputs import read, unchanged_on_error
 from .keeping import keep, keep_growth, restored
 from .row_arguments import label_factors
+from .settings import is_automatic
 from .starting import grow, start
 from .storing import Versioned
 
@@ -184,6 +185,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         HMERegressor or HMEClassifier
             A fitted copy. It has the experts that the start had, before ``on_empty`` mended anything. Its predictive
             density is the plug-in one, unless the start is the one that was kept: what it leaves out needs the rows.
+            With ``alpha="auto"`` starts run at the first strengths of penalties; only the one that was kept went on.
         """
         check_is_fitted(self)
         return restored(self, number)
@@ -198,13 +200,33 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         """
         check_is_fitted(self)
         settings = {"tree": self.tree_, "depth": "auto", "branching": 2, "n_experts": None, "warm_start": False}
+        settings |= {"max_experts": None, "min_weight_fraction_leaf": 0.0}
+        if self.expert is None:
+            settings["expert"] = make_expert(None, self.task, is_automatic(self))
         if self.on_empty == "drop":
             settings["on_empty"] = "warn"
         if self.dropped_:
             kept = self._earlier.kept
-            settings["expert"] = make_expert(self.expert, self.task).pruned(kept)
+            settings["expert"] = make_expert(self.expert, self.task, is_automatic(self)).pruned(kept)
             settings["gate"] = make_gate(self.gate).pruned(self.tree_)
         return settings
+
+    def alphas_as_fitted(self):
+        """Hyper-parameters with which a clone has the strengths of penalties that this fit has estimated, as numbers.
+
+        Objectives of fits, as those of several starts, can be compared only at the same strengths.
+
+        Returns
+        -------
+        dict
+            For ``set_params``; empty where no alpha is "auto".
+        """
+        check_is_fitted(self)
+        found = {}
+        for side, own in self.alpha_.items():
+            of = {f"{name}__": alpha for name, alpha in own.items()} if isinstance(own, dict) else {"": own}
+            found |= {f"{side}__{name}alpha": alpha for name, alpha in of.items()}
+        return found
 
     def labels_as_fitted(self, labels):
         """Labels of `fit` as those of the experts that it has ended with.

@@ -14,7 +14,7 @@ from ..numerics.shrinkage import START, rows_per_weight
 from ..numerics.threads import one_thread
 from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels
-from .settings import check_settings
+from .settings import check_settings, is_automatic
 
 __all__ = ["Bound", "bind", "bound_to", "continues", "rebound"]
 
@@ -156,12 +156,6 @@ def _columns(model, given):
     return Columns.fit(*sides, given.tables, names, given.weight, model.standardize, given.views)
 
 
-def _is_automatic(model):
-    """Whether the size of the tree is left to the fit."""
-    plain = model.tree is None and model.n_experts is None and isinstance(model.depth, str)
-    return plain and model.depth == "auto" and np.ndim(model.branching) == 0
-
-
 def _grows(model, given):
     """Whether the tree of a fit grows.
 
@@ -172,11 +166,11 @@ def _grows(model, given):
     steady = all(traits.exact and not (traits.refitted or traits.frozen or traits.sees_table) for traits in sides)
     steady = steady and not (given.gate.traits.routed or given.gate.traits.given) and len(given.expert.members) == 1
     free = isinstance(model.start, str) and given.labels is None and model.branching == 2 and not continues(model)
-    return _is_automatic(model) and steady and free
+    return is_automatic(model) and steady and free
 
 
 def _tree(model, expert, rows):
-    if continues(model) and _is_automatic(model):
+    if continues(model) and is_automatic(model):
         return model._earlier.asked
     if expert.names and model.tree is None and model.n_experts is None:
         if isinstance(model.depth, str) and np.ndim(model.branching) == 0:

@@ -12,6 +12,7 @@ from ..model.features import Tables, Views
 from ..registry import make_expert, make_gate
 from .reading import NotNumbers, as_table, numbers_of
 from .row_arguments import ONE_WEIGHT, check_constant, group_codes, row_argument
+from .settings import is_automatic
 from .target import TARGETS
 
 __all__ = ["Given", "read", "unchanged_on_error"]
@@ -60,7 +61,7 @@ def read(model, X, y, sample_weight, groups, labels, **arguments):
     -------
     Given
     """
-    expert, gate = make_expert(model.expert, model.task), make_gate(model.gate)
+    expert, gate = make_expert(model.expert, model.task, is_automatic(model)), make_gate(model.gate)
     target = TARGETS[model.task]
     views = Views.of(expert, gate, model.expert_features, model.gate_features)
     tables, views, y = _tables(model, views, X, y, target.validation(y, expert))

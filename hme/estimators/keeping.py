@@ -166,6 +166,7 @@ def _set_fit(model, mixture, tree, columns, fit):
     model.alpha_ = {side: own[""] if list(own) == [""] else own for side, own in mixture.alphas.items()}
     model.experts_ = mixture.expert.report(fit.params.experts, columns.expert.design)
     model.gate_ = mixture.gate.report(fit.params.gate, columns.gate.design)
+    model.log_hyperprior_ = mixture.log_hyperprior / fit.history.load[-1].sum()
     model.history_, model.stages_ = fit.history, list(fit.stages)
     model.samples_ = list(fit.samples)
     model.lower_bounds_ = fit.history.objective[fit.history.accepted]
@@ -182,12 +183,15 @@ def restored(model, number):
     if isinstance(number, bool) or not isinstance(number, int | np.integer) or not 0 <= number < len(fits):
         raise ValueError(f"number = {number!r} must be the number of a start in restarts_, from 0 to {len(fits) - 1}.")
     other, restart = copy.copy(model), model.restarts_[number]
+    if restart.kept and model.shrinkage_ and model.on_empty in ("warn", "raise"):  # whose strengths were estimated
+        return other
     _set_fit(other, mixture, tree, model.columns_, fits[number])
     other.load_, other.tiny_, other.dropped_ = np.array(restart.load), list(restart.tiny), []
+    other.shrinkage_ = []
     other.boundary_ = list(restart.boundary)
     marked = (one._replace(kept=i == number) for i, one in enumerate(model.restarts_))
     other.restarts_ = ends.Restarts(marked)
-    other._earlier = model._earlier._replace(reached=_reached(fits[number]), kept=started)
+    other._earlier = model._earlier._replace(reached=_reached(fits[number]), kept=started, alphas=mixture.alphas)
     other.growth_, other.average_ = model.growth_, model.average_ if restart.kept else None
     if hasattr(model, "uncertainty_") and not restart.kept:
         other.uncertainty_ = None  # the rows that tell it are not kept

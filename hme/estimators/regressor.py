@@ -139,6 +139,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         experts a dict by their names. A fit with these numbers has the same maximum.
     shrinkage_ : list of Shrinkage
         The rounds in which they were estimated: `alphas`, sweeps so far, the objective at the end.
+    log_hyperprior_ : float
+        What their own prior adds to the last of `lower_bounds_`; a fit with the same numbers is without it.
     objective_ : str
         "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate);
         with " classification" where the last `algorithm` is "hard".

@@ -7,7 +7,7 @@ from ..fitting import em, starts
 from ..fitting.algorithms import ALGORITHMS
 from ..numerics.checks import check_choice, check_int, check_real, check_real_or
 
-__all__ = ["algorithms", "check_settings", "options", "preferred", "tolerance"]
+__all__ = ["algorithms", "check_settings", "is_automatic", "options", "preferred", "tolerance"]
 
 # With ``tol="auto"``: what may be left to gain, of few coefficients and of more than MANY. Of so many no one is asked
 # about by itself, and chance adds more than what is left.
@@ -60,6 +60,12 @@ def _check_growth(model):
             f"max_experts = {model.max_experts!r} and min_weight_fraction_leaf = {least!r} are for trees that grow: "
             "leave them at their defaults, or use depth='auto' without tree and n_experts."
         )
+
+
+def is_automatic(model):
+    """Whether the size of the tree is left to the fit."""
+    plain = model.tree is None and model.n_experts is None and isinstance(model.depth, str)
+    return plain and model.depth == "auto" and np.ndim(model.branching) == 0
 
 
 def algorithms(model):

@@ -31,7 +31,7 @@ class Restart(NamedTuple):
     at_floor : tuple of int
         Experts whose noise variance, dispersion or covariance of x is at its floor.
     boundary : tuple of str
-        What else is at a boundary, in sentences, as in `boundary_`.
+        What else is at a boundary, in sentences, as in `boundary_`; not looked for in fits that a race has ended.
     kept : bool
         Whether it is the fit of the model.
     """
@@ -103,7 +103,7 @@ def restart_of(start, mixture, rows, fit, kept=False):
         tuple(load.tolist()),
         tuple(found),
         tuple(mixture.at_floor(fit.params).tolist()),
-        tuple(mixture.warnings(fit.params, fit.stats)),
+        tuple(mixture.warnings(fit.params, fit.stats)) if finished(fit) else (),
         kept,
     )
 

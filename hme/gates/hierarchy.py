@@ -43,7 +43,7 @@ class NodeGate(GateFamily):
 
     def gather(self, seen, rows, leaf, paths):
         """`statistics` from responsibilities (K, n) of leaves that carry the row weights."""
-        mass = branch_sums(paths, leaf, seen.shape[2])
+        mass = leaf[:, None] if paths.flat else branch_sums(paths, leaf, seen.shape[2])
         return self.statistics(seen, rows, mass.transpose(2, 1, 0))
 
     def pair_slopes(self, params):

@@ -15,6 +15,8 @@ __all__ = ["Growth", "GrowthStep", "Settings", "grow"]
 
 # Least share of a size in the average.
 LEAST_SHARE = 0.01
+# Standard errors of the difference to the best score that a smaller tree may lack: chance has its part in the best.
+ERRORS = 2.0
 # Sizes of a large table are compared in a sample of at least so many distinct rows.
 MOST = 1 << 14
 
@@ -125,9 +127,9 @@ def _sizes(make, rows, settings, scores, last):
 
 
 def _chosen(scores):
-    """Number of the smallest size whose score is within a standard error of the best one."""
+    """Number of the smallest size whose score is within `ERRORS` of the best one."""
     best = int(scores.mean.argmax())
-    near = np.flatnonzero(scores.mean[best] - scores.mean <= scores.error(best))
+    near = np.flatnonzero(scores.mean[best] - scores.mean <= ERRORS * scores.error(best))
     fewest = scores.n_experts[near].min()
     near = near[scores.n_experts[near] == fewest]
     return int(near[scores.mean[near].argmax()])

@@ -23,6 +23,7 @@ PATIENCE = 3
 MOST_PRUNED = 32
 # Factors on the variances of held-out rows that are tried, up and down from one.
 FACTORS = 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0
+PRIOR = 200.0  # rows as which a factor of one counts
 SHARE_ROUNDS, SHARE_TOL = 500, 1e-6
 IMPOSSIBLE = -1e4  # log-density of a row that is impossible by a size, so that others are still compared
 
@@ -177,7 +178,8 @@ def factor_of(scores, share):
             best, most = factor, own
         if best != 1.0:
             break
-    return best
+    weight = scores.weight.sum()
+    return float(best ** (weight / (weight + PRIOR)))
 
 
 def shares_of(log_density, weight):

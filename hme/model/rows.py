@@ -12,7 +12,7 @@ __all__ = ["BLOCK_ROWS", "Rows", "block_rows"]
 BLOCK_ROWS = 2048
 # Of a sweep: numbers in an array of a block's rows and leaves, and most rows; beyond them NumPy's calls cost little.
 # Compiled functions work on pieces of a block that stay in cache, so that it may be larger.
-SWEEP_NUMBERS, SWEEP_ROWS, COMPILED_ROWS = 1 << 16, 4096, 1 << 14
+SWEEP_NUMBERS, SWEEP_ROWS, COMPILED_ROWS = 1 << 16, 7168, 1 << 14
 
 
 def block_rows(n_leaves, compiled=False):

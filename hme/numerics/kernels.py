@@ -22,11 +22,13 @@ __all__ = [
     "moments",
     "pairs_shared",
     "rounding_step",
+    "scored_cross",
     "solve_psd",
     "symmetric",
     "upper_triangle",
     "weighted_cross",
     "weighted_gram",
+    "weighted_pairs",
     "whitener",
 ]
 
@@ -166,15 +168,21 @@ def weighted_gram(X, W):
             np.multiply(X.T, W[:, k], out=scaled)
             np.matmul(scaled, X, out=gram[k])
         return gram
-    # Many weights, few columns: form the p (p + 1) / 2 products of columns once, and apply all weights in one product.
-    n_pairs = p * (p + 1) // 2
+    return symmetric(weighted_pairs(X, W))
+
+
+@twinned
+def weighted_pairs(X, W):
+    """Upper triangles (q, p (p + 1) / 2) of the Gram matrices of dense X (n, p) with weights W (n, q)."""
+    # The products of columns are formed once, and all weights applied in one product.
+    n_pairs, q = X.shape[1] * (X.shape[1] + 1) // 2, W.shape[1]
     flat, most = np.zeros((n_pairs, q)), max(MOST_PAIRS // max(n_pairs, 1), 256)
     if in_use():  # compiled products cost next to nothing if they stay in cache until they are used
         most = max(min(most, SMALL_PRODUCT // max(n_pairs * min(q, FEW_COLUMNS), 1)), 256)
     for start in range(0, X.shape[0], most):
         index = slice(start, start + most)
         flat += _small_products(_pairs_of(X[index] if X.shape[0] > most else X), W[index])
-    return symmetric(flat.T)
+    return flat.T
 
 
 def symmetric(pairs):
@@ -200,6 +208,12 @@ def _small_products(A, W):
 def weighted_cross(X, R):
     """``(X.T @ R).T``, (q, p), from X (n, p) and R (n, q)."""
     return np.ascontiguousarray((X.T @ R).T)
+
+
+@twinned
+def scored_cross(X, W, score):
+    """``weighted_cross`` (q, p) with W (n, q) times the scores (n,), which are the same for all columns of W."""
+    return W.T @ (X.T * score).T
 
 
 def moments(X, weight):
@@ -260,13 +274,17 @@ def solve_psd(A, b):
     ndarray of shape (..., p, r)
     """
     scale = np.sqrt(np.maximum(np.diagonal(A, axis1=-2, axis2=-1), 0.0))
-    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)[..., None]
+    inverse = _inverted(scale, scale > 0)[..., None]
     A = A * inverse * np.swapaxes(inverse, -1, -2)
     b = b * inverse
     values, vectors = np.linalg.eigh(A)
     keep = values > NULL_EIGENVALUE * np.maximum(values[..., -1:], np.finfo(float).tiny)
-    inverted = np.divide(1.0, values, out=np.zeros_like(values), where=keep)
-    return inverse * (vectors @ (inverted[..., None] * (np.swapaxes(vectors, -1, -2) @ b)))
+    return inverse * (vectors @ (_inverted(values, keep)[..., None] * (np.swapaxes(vectors, -1, -2) @ b)))
+
+
+def _inverted(values, where):
+    """Reciprocals of the values there, zero elsewhere."""
+    return 1.0 / values if where.all() else np.divide(1.0, values, out=np.zeros_like(values), where=where)
 
 
 def clip_spectrum(S, floor):

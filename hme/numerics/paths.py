@@ -43,6 +43,11 @@ class Paths(NamedTuple):
         """Whether there are nodes, and all have two branches."""
         return self.full and self.children.shape[1] == 2 and self.n_nodes > 0
 
+    @property
+    def flat(self):
+        """Whether there is one node, with a leaf below each branch."""
+        return self.n_nodes == 1 and bool((self.children[0] == ~np.arange(self.n_leaves)).all())
+
     def times(self, n):
         """The way through n such trees, whose nodes and leaves are numbered one tree after the other."""
         tree, children = np.arange(n)[:, None, None], self.children

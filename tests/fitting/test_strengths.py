@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV
 
 from hme import HMEClassifier, HMERegressor
 from hme.bootstrap import bootstrap
+from hme.diagnosis import restart_report
 from hme.experts import LaplaceExpert, LinearExpert, LogisticExpert, PoissonExpert, PoolExpert, StudentExpert
 from hme.gates import SoftmaxGate, TopKGate
 from hme.inference import infer
@@ -141,9 +142,11 @@ def test_the_objective_rises_but_where_strengths_move():
     assert model.n_iter_ == len(moved) == model.shrinkage_[-1].n_iter
     of_rows = model.log_likelihood(X, y).sum() + model.model_.log_prior_density(model.params_)
     assert model.lower_bounds_[-1] == pytest.approx(of_rows / len(y))
+    assert model.alphas_as_fitted() == numbers_of(model)
     of_strengths = sum(SHAPE * np.log(alpha) - RATE * alpha for alpha in model.alpha_.values())
     plain = clone(model).set_params(**numbers_of(model), start=model.responsibilities(X, y)).fit(X, y)
     assert model.lower_bounds_[-1] - plain.lower_bounds_[-1] == pytest.approx(of_strengths / len(y), abs=1e-8)
+    assert model.log_hyperprior_ == pytest.approx(of_strengths / len(y))
 
 
 def test_a_warm_start_stays_where_it_is():
@@ -170,7 +173,9 @@ def test_starts_run_at_the_first_strength_and_the_best_goes_on():
     model = auto(n_init=3, n_finalists=None, random_state=0).fit(X, y)
     other = model.from_restart(1)
     assert other.alpha_ == {"expert": 0.1, "gate": 0.1} != model.alpha_
-    assert other.predict(X[:3]).shape == (3,)
+    assert other.predict(X[:3]).shape == (3,) and other.shrinkage_ == []
+    kept = next(i for i, one in enumerate(model.restarts_) if one.kept)
+    assert model.from_restart(kept).alpha_ == model.alpha_
 
 
 # -- together with everything else -------------------------------------------------------------------------------------
@@ -266,6 +271,13 @@ def test_paths_go_with_a_strength_of_the_other_side():
     model = HMERegressor(depth=1, expert=LinearExpert(l1_ratio=1.0), gate=SoftmaxGate(alpha="auto"))
     path = alpha_path(model, X, y, n_alphas=2)
     assert all(set(one.alpha_) == {"gate"} for one in path.models)
+
+
+@pytest.mark.slow
+def test_starts_are_compared_at_the_same_strengths():
+    X, y = table()
+    report = restart_report(auto().fit(X, y), X, y, n_init=3, random_state=0)
+    assert len(report.basins) == 1 and report.own == pytest.approx(report.basins[0].objective, abs=1e-4)
 
 
 def test_inference_says_that_strengths_are_fixed():

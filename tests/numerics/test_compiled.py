@@ -73,7 +73,9 @@ CASES = {
     "log_softmax": (multinomial, lambda: (slots(4),)),
     "pair_moments": (paths, lambda: (BINARY.by_level, rng().random((5, N)), rng().random((6, N)))),
     "pair_priors": (paths, lambda: (BINARY.by_level, 9 * rng().normal(size=(5, N)))),
+    "scored_cross": (kernels, lambda: (rng().normal(size=(N, 4)), rng().random((N, 5)), rng().normal(size=N))),
     "softmax_moments": (multinomial, lambda: probabilities(4)),
+    "weighted_pairs": (kernels, lambda: (rng().normal(size=(N, 4)), rng().random((N, 5)))),
 }
 
 
@@ -90,6 +92,16 @@ def test_twins_agree(name):
     assert got is not NotImplemented
     for a, b in zip(flattened(got), flattened(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("p", "q"), [(1, 1), (3, 4), (5, 6), (17, 13), (16, 3), (5, 7)])
+def test_sums_of_pairs_for_any_number_of_columns_and_weights(p, q):
+    X, W = rng().normal(size=(N, p)), rng().random((N, q))
+    expected = kernels.weighted_pairs.plain(X, W)
+    got = compiled.weighted_pairs(X, W)
+    assert (got is NotImplemented) == ((p, q) == (5, 7))
+    if got is not NotImplemented:
+        np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("tree", [Tree.flat(3), Tree.complete(2), UNEVEN])
@@ -122,8 +134,23 @@ def test_what_is_left_out_is_less_than_allowed():
         got = flattened(compiled.line_sums(paths, slope, leaf_lines, variance, X, y, y, one, neglect))
         assert -1e-10 <= dense[0] - got[0] <= 2 * N * neglect + 1e-10
         assert np.abs(got[1] - dense[1]).sum() <= 4 * N * neglect + 1e-9
+        for a, b in zip(got[2:], dense[2:], strict=True):
+            assert np.abs(a - b).max() <= 100 * N * neglect + 1e-9
         far = np.ptp(X @ leaf_lines.T, axis=1).max()
         assert np.abs(compiled.line_means(paths, slope, leaf_lines, X, neglect) - means).max() <= far * neglect + 1e-12
+
+
+def test_rows_far_from_every_line_keep_their_shares():
+    paths, slope, leaf_lines, variance, X, _ = lines_below("variance", "X")
+    y, one = rng().normal(size=N), np.ones(N)
+    y[::20] *= 1e3  # of densities that e^-700 does not hold
+    y[70], y[-1] = -1e6, 1e200
+    arguments = paths, slope, leaf_lines, variance, X, y, np.zeros(N), one
+    with np.errstate(over="ignore"):
+        dense = flattened(lines.line_sums.plain(*arguments, 0.0))
+    got = flattened(compiled.line_sums(*arguments, 1e-12))
+    for a, b in zip(got, dense, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
 def test_large_trees_are_pruned_in_sweeps_and_means(monkeypatch):

@@ -293,7 +293,7 @@ class Response(ABC):
         With an identity link it gives the penalty the units of the log-likelihood; by default it is the variance of the
         noise of all rows.
         """
-        return np.broadcast_to(np.square(self.unit_), params.coef.shape[:2])
+        return np.full(params.coef.shape[:2], np.square(self.unit_))
 
     def unitless(self, force, params, common):
         """Unit-free gradients (K, T, p) by the coefficients: `force` divided by `scale`, times a typical size of eta.

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from ...numerics.kernels import weighted_cross
+from ...numerics.kernels import scored_cross, weighted_cross
 from ...numerics.wide import grams, times
 
 __all__ = ["PredictorStatistics", "Working", "changes", "squares_after", "summed", "weighted_sum", "wide_maximum"]
@@ -84,7 +84,7 @@ def _crossed(X, resp, score):
     """Sums (K, T, p) of the products of design columns and score (n, K or 1, T), weighted by responsibilities."""
     K, T, p = resp.shape[1], score.shape[2], X.shape[1]
     if score.shape[1] == T == 1 and K > 1 and not sp.issparse(X):  # of all experts the same
-        return (resp.T @ (X.T * score[:, 0, 0]).T)[:, None]
+        return scored_cross(X, resp, score[:, 0, 0])[:, None]
     return weighted_cross(X, _weighted(resp, score)).reshape(K, T, p)
 
 

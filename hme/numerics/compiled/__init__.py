@@ -5,7 +5,7 @@ NotImplemented for arrays of another layout than a sweep has; the plain function
 """
 
 from .logit import log_sigmoids, log_softmax, softmax_moments
-from .pairs import column_pairs
+from .pairs import column_pairs, scored_cross, weighted_pairs
 from .paths import branch_sums, leaf_sums, pair_moments, pair_priors
 from .pruned import line_means, line_sums
 from .rows import gaussian_log_density, log_normalize
@@ -22,5 +22,7 @@ __all__ = [
     "log_softmax",
     "pair_moments",
     "pair_priors",
+    "scored_cross",
     "softmax_moments",
+    "weighted_pairs",
 ]

@@ -1,118 +1,18 @@
-"""Sums of a sweep over rows that visit only the branches and leaves which carry mass for them.
+"""Sums of a sweep, and means, over rows that visit only the branches and leaves which carry mass for them.
 
 Rows go through the tree in groups of lanes, those of one likely leaf together, so that a group visits few nodes.
 """
 
 import numpy as np
 
-from .scalars import exp, kernel, log, log1p_unit, total_of
+from .descent import LANES, SHARE, descend, descend_logs, log_lines, log_path, order_of, scores, wide
+from .memory import aligned
+from .scalars import exp, kernel, log, total_of
 
 __all__ = ["line_means", "line_sums"]
 
-LANES = 64
 PAD = 32  # numbers: loops over sums have no remainders
-
-
-@kernel
-def likely_leaves(children, slope, columns, leaf):
-    """The leaf (n,) to which every row goes if it takes the likelier branch at every node."""
-    p, n = columns.shape
-    x = np.empty(p)
-    for i in range(n):
-        for j in range(p):
-            x[j] = columns[j, i]
-        m = 0
-        while True:
-            own, score = slope[m], 0.0
-            for j in range(p):
-                score += own[j] * x[j]
-            m = children[m, 1 if score > 0.0 else 0]
-            if m < 0:
-                leaf[i] = ~m
-                break
-
-
-@kernel
-def _scores(coef, x, out):
-    """Linear scores of the lanes from coef (p,), p a multiple of four, and columns x (p, LANES)."""
-    for j in range(0, coef.size, 4):
-        a, b, c, d = coef[j], coef[j + 1], coef[j + 2], coef[j + 3]
-        one, two, three, four = x[j], x[j + 1], x[j + 2], x[j + 3]
-        if j == 0:
-            for lane in range(LANES):
-                out[lane] = a * one[lane] + b * two[lane] + c * three[lane] + d * four[lane]
-        else:
-            for lane in range(LANES):
-                out[lane] += a * one[lane] + b * two[lane] + c * three[lane] + d * four[lane]
-
-
-@kernel
-def _reached(value, ceiling, least):
-    """Whether some lane may have mass: its largest possible log-joint density is above the least that counts."""
-    without = 0
-    for lane in range(LANES):
-        without += 1 if value[lane] + ceiling <= least[lane] else 0  # nan is followed
-    return without < LANES
-
-
-@kernel
-def _descend(children, slope, ceilings, x, least, node, leaf, branch, nodes, leaves):
-    """Go down from the root; counts of nodes and leaves that are reached, whose numbers go into `nodes` and `leaves`.
-
-    `node` and `leaf` get the log-priors of what is reached, `branch` the probabilities of second branches.
-    """
-    score = np.empty(LANES)
-    n_nodes, n_leaves, number = 1, 0, 0
-    nodes[0] = 0
-    node[0] = 0.0
-    while number < n_nodes:
-        m = nodes[number]
-        number += 1
-        _scores(slope[m], x, score)
-        low, high, above, second = children[m, 0], children[m, 1], node[m], branch[m]
-        left = node[low] if low > 0 else leaf[~low]
-        right = node[high] if high > 0 else leaf[~high]
-        for lane in range(LANES):
-            s = score[lane]
-            e = exp(-abs(s))
-            before = above[lane] - log1p_unit(e)
-            larger = 1.0 / (1.0 + e)
-            second[lane] = larger if s > 0.0 else e * larger
-            left[lane] = before - s if s > 0.0 else before
-            right[lane] = before if s > 0.0 else before + s
-        for b in range(2):
-            child = children[m, b]
-            below = left if b == 0 else right
-            if not _reached(below, ceilings[m, b], least):
-                below[:] = -np.inf
-            elif child > 0:
-                nodes[n_nodes] = child
-                n_nodes += 1
-            else:
-                leaves[n_leaves] = ~child
-                n_leaves += 1
-    return n_nodes, n_leaves
-
-
-@kernel
-def _log_path(above_node, above_leaf, slope, x, k, score, out):
-    """Add the log-prior of leaf k to `out`."""
-    m, b = above_leaf[k]
-    while m >= 0:
-        _scores(slope[m], x, score)
-        for lane in range(LANES):
-            s = score[lane] if b == 1 else -score[lane]
-            out[lane] += (0.0 if s > 0.0 else s) - log1p_unit(exp(-abs(s)))
-        m, b = above_node[m]
-
-
-@kernel
-def _log_lines(line, half_precision, constant, x, y, score, out):
-    """Add the log-density of a line with Gaussian noise to `out`."""
-    _scores(line, x, score)
-    for lane in range(LANES):
-        residual = score[lane] - y[lane]
-        out[lane] -= half_precision * (residual * residual) + constant
+LEAST = -600.0  # logarithm of a prior, times a density relative to the largest, that may still count
 
 
 @kernel
@@ -130,113 +30,87 @@ def _products(x, residual, first, second, points, pairs):
 
 
 @kernel
-def _normalise(leaf, leaves, n_leaves, weight, cut, top, total):
-    """Bayes' rule for the leaves that are reached: their log-joints become shares of the weight. The log-likelihood."""
+def _below_density(parents, slope, lines, noise, likely, x, y, score, other, out):
+    """Lower bounds of the log-densities of the lanes: the larger log-joint of the likely leaves of first and last."""
+    (above_node, above_leaf), (half_precision, constant) = parents, noise
+    for number in range(2):
+        k = likely[number]
+        if number == 1 and k == likely[0]:
+            break
+        own = out if number == 0 else other
+        own[:] = 0.0
+        log_lines(lines[k], half_precision[k], constant[k], x, y, score, own)
+        log_path(above_node, above_leaf, slope, x, k, score, own)
+        for lane in range(LANES):
+            out[lane] = own[lane] if own[lane] > out[lane] else out[lane]
+
+
+@kernel
+def _in_range(base, shift, slack):
+    """Whether exp(base + shift) holds its numbers for all lanes, which `slack` gets."""
+    outside = 0
     for lane in range(LANES):
-        top[lane] = -np.inf
+        value = base[lane] + shift
+        outside += 0 if value >= LEAST else 1
+        slack[lane] = exp(value)
+    return outside == 0
+
+
+@kernel
+def _joint(lines, noise, leaves, n_leaves, x, y, score, base, leaf, total):
+    """Priors of the leaves become joint densities, relative to exp(base)."""
+    half_precision, constant = noise
+    total[:] = 0.0
+    for number in range(n_leaves):
+        k = leaves[number]
+        own, half, shift = leaf[k], half_precision[k], constant[k]
+        scores(lines[k], x, score)
+        for lane in range(LANES):
+            residual = score[lane] - y[lane]
+            own[lane] *= exp(-half * (residual * residual) - (shift + base[lane]))
+            total[lane] += own[lane]
+
+
+@kernel
+def _joint_logs(lines, noise, leaves, n_leaves, x, y, score, base, leaf, total):
+    """The same from log-priors; `base` gets the largest log-joints."""
+    half_precision, constant = noise
+    base[:] = -np.inf
+    for number in range(n_leaves):
+        k = leaves[number]
+        own = leaf[k]
+        log_lines(lines[k], half_precision[k], constant[k], x, y, score, own)
+        for lane in range(LANES):
+            base[lane] = own[lane] if own[lane] > base[lane] else base[lane]
+    for lane in range(LANES):
+        base[lane] = 0.0 if base[lane] == -np.inf else base[lane]
         total[lane] = 0.0
     for number in range(n_leaves):
         own = leaf[leaves[number]]
         for lane in range(LANES):
-            top[lane] = own[lane] if own[lane] > top[lane] else top[lane]
-    for lane in range(LANES):
-        top[lane] = 0.0 if top[lane] == -np.inf else top[lane]
-    for number in range(n_leaves):
-        own = leaf[leaves[number]]
-        for lane in range(LANES):
-            own[lane] = exp(own[lane] - top[lane])
+            own[lane] = exp(own[lane] - base[lane])
             total[lane] += own[lane]
+
+
+@kernel
+def _share(leaf, leaves, n_leaves, weight, neglect, base, total, slack):
+    """Bayes' rule for the leaves that are reached: their joint densities become shares of the weight.
+
+    The log-likelihood is returned. Shares are left out that add up to `neglect` at most.
+    """
     log_likelihood = 0.0
     for lane in range(LANES):
         if weight[lane] > 0.0:
-            log_likelihood += weight[lane] * (top[lane] + log(total[lane]) if total[lane] != 0.0 else -np.inf)
-        top[lane] = weight[lane] / total[lane] if total[lane] != 0.0 else 0.0
-        total[lane] = cut * weight[lane]
+            log_likelihood += weight[lane] * (base[lane] + log(total[lane]) if total[lane] != 0.0 else -np.inf)
+        slack[lane] = neglect * total[lane]
+        total[lane] = weight[lane] / total[lane] if total[lane] != 0.0 else 0.0
     for number in range(n_leaves):
         own = leaf[leaves[number]]
         for lane in range(LANES):
-            share = own[lane] * top[lane]
-            own[lane] = 0.0 if share < total[lane] else share
-    return log_likelihood
-
-
-@kernel
-def _add(sums, share, terms, size, active):
-    """Add terms (LANES, q) of the lanes, times their shares, to sums (q,): four lanes at a time that have any."""
-    count = 0
-    for lane in range(size):
-        if share[lane] != 0.0:
-            active[count] = lane
-            count += 1
-    for first in range(0, count, 4):
-        left = count - first
-        a = active[first]
-        b, c, d = active[first + min(1, left - 1)], active[first + min(2, left - 1)], active[first + min(3, left - 1)]
-        one, two, three, four = terms[a], terms[b], terms[c], terms[d]
-        of_one, of_two = share[a], share[b] if left > 1 else 0.0
-        of_three, of_four = share[c] if left > 2 else 0.0, share[d] if left > 3 else 0.0
-        for j in range(sums.size):
-            sums[j] += of_one * one[j] + of_two * two[j] + of_three * three[j] + of_four * four[j]
-
-
-@kernel
-def _line_sums(
-    tree,
-    slope,
-    lines,
-    noise,
-    rows,
-    order,
-    likely,
-    log_least,
-    cut,
-    first,
-    second,
-    of_leaves,
-    of_nodes,
-    gradient,
-    load,
-    total,
-):  # noqa: E501
-    """See `line_sums`; the log-likelihood."""
-    children, ceilings, above_node, above_leaf = tree
-    half_precision, constant = noise
-    columns, y, residual, weight = rows
-    (M, p), K, n = slope.shape, len(lines), len(y)
-    node, leaf, branch = np.empty((M, LANES)), np.empty((K, LANES)), np.empty((M, LANES))
-    nodes, leaves, active = np.empty(M, dtype=np.int64), np.empty(K, dtype=np.int64), np.empty(LANES, dtype=np.int64)
-    x, lanes = np.zeros((p, LANES)), np.empty((8, LANES))
-    points, pairs = np.zeros((LANES, gradient.shape[1])), np.zeros((LANES, of_leaves.shape[1]))
-    score, target, left_over, share, least, top, moved, spread = lanes
-    log_likelihood = 0.0
-    for start in range(0, n, LANES):
-        size = min(LANES, n - start)
-        for lane in range(LANES):
-            i = order[start + min(lane, size - 1)]
-            for j in range(len(columns)):
-                x[j, lane] = columns[j, i]
-            target[lane], left_over[lane] = y[i], residual[i]
-            share[lane] = weight[i] if lane < size else 0.0
-            least[lane] = log_least
-        k = likely[order[start + size // 2]]
-        _log_lines(lines[k], half_precision[k], constant[k], x, target, score, least)
-        _log_path(above_node, above_leaf, slope, x, k, score, least)
-        n_nodes, n_leaves = _descend(children, slope, ceilings, x, least, node, leaf, branch, nodes, leaves)
-        for number in range(n_leaves):
-            k = leaves[number]
-            _log_lines(lines[k], half_precision[k], constant[k], x, target, score, leaf[k])
-        log_likelihood += _normalise(leaf, leaves, n_leaves, share, cut, top, score)
-        _products(x[: len(columns)], left_over, first, second, points, pairs)
-        for number in range(n_leaves):
-            k = leaves[number]
-            _add(of_leaves[k], leaf[k], pairs, size, active)
-            load[k] += total_of(leaf[k])
-        for number in range(n_nodes - 1, -1, -1):
-            m = nodes[number]
-            _moments(children[m], node, leaf, node[m], branch[m], moved, spread)
-            total[m] += total_of(node[m])
-            _add(of_nodes[m], spread, pairs, size, active)
-            _add(gradient[m], moved, points, size, active)
+            value = own[lane]
+            cut = value <= SHARE * slack[lane]
+            slack[lane] -= value if cut else 0.0
+            own[lane] = 0.0 if cut else value * total[lane]
     return log_likelihood
 
 
@@ -247,12 +121,83 @@ def _moments(children, node, leaf, above, second, moved, spread):
     left = node[low] if low > 0 else leaf[~low]
     right = node[high] if high > 0 else leaf[~high]
     for lane in range(LANES):
-        before = 0.0 if left[lane] == -np.inf else left[lane]  # not reached
-        after = 0.0 if right[lane] == -np.inf else right[lane]
-        above[lane] = before + after
+        after = right[lane]
+        above[lane] = left[lane] + after
         expected = above[lane] * second[lane]
         moved[lane] = after - expected
         spread[lane] = expected * (1.0 - second[lane])
+
+
+@kernel
+def _with_mass(share, size, active):
+    """How many lanes have mass; their numbers go into `active`, and three times the last one more."""
+    count = 0
+    for lane in range(size):
+        active[count] = lane
+        count += 1 if share[lane] != 0.0 else 0
+    last = active[max(count - 1, 0)]
+    for number in range(count, count + 3):
+        active[number] = last
+    return count
+
+
+@kernel
+def _add(sums, share, terms, active, count):
+    """Add terms (LANES, q) of the lanes that have mass, times their shares, to sums (q,): four lanes at a time."""
+    for first in range(0, count, 4):
+        left = count - first
+        a, b, c, d = active[first], active[first + 1], active[first + 2], active[first + 3]
+        one, two, three, four = terms[a], terms[b], terms[c], terms[d]
+        of_one, of_two = share[a], share[b] if left > 1 else 0.0
+        of_three, of_four = share[c] if left > 2 else 0.0, share[d] if left > 3 else 0.0
+        for j in range(sums.size):
+            sums[j] += of_one * one[j] + of_two * two[j] + of_three * three[j] + of_four * four[j]
+
+
+@kernel
+def _line_sums(tree, slope, lines, noise, rows, order, likely, neglect, first, second, space, of_lines, of_nodes):
+    """See `line_sums`; the log-likelihood."""
+    children, ceilings, largest, parents = tree
+    columns, y, residual, weight = rows
+    node, leaf, branch, x, points, pairs, lanes = space
+    (products, load), (curvature, gradient, total) = of_lines, of_nodes
+    (M, _), K, n = slope.shape, len(lines), len(y)
+    nodes, leaves = np.empty(M, dtype=np.int64), np.empty(K, dtype=np.int64)
+    active = np.empty(LANES + 3, dtype=np.int64)
+    # By numbers: rows that an array is unpacked to have no known stride, and loops over them are not vectorised.
+    score, target, left_over, own_weight, base = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4]
+    sums, slack, moved, spread = lanes[5], lanes[6], lanes[7], lanes[8]
+    log_likelihood, shift = 0.0, np.log(neglect) - largest
+    for start in range(0, n, LANES):
+        size = min(LANES, n - start)
+        for lane in range(LANES):
+            i = order[start + min(lane, size - 1)]
+            for j in range(len(columns)):
+                x[j, lane] = columns[j, i]
+            target[lane], left_over[lane] = y[i], residual[i]
+            own_weight[lane] = weight[i] if lane < size else 0.0
+        ends = likely[order[start]], likely[order[start + size - 1]]
+        _below_density(parents, slope, lines, noise, ends, x, target, score, sums, base)
+        if _in_range(base, shift, slack):
+            n_nodes, n_leaves = descend(children, slope, ceilings, x, slack, score, node, leaf, branch, nodes, leaves)
+            _joint(lines, noise, leaves, n_leaves, x, target, score, base, leaf, sums)
+        else:
+            n_nodes, n_leaves = descend_logs(children, slope, x, score, node, leaf, branch, nodes, leaves)
+            _joint_logs(lines, noise, leaves, n_leaves, x, target, score, base, leaf, sums)
+        log_likelihood += _share(leaf, leaves, n_leaves, own_weight, neglect, base, sums, slack)
+        _products(x[: len(columns)], left_over, first, second, points, pairs)
+        for number in range(n_leaves):
+            k = leaves[number]
+            _add(products[k], leaf[k], pairs, active, _with_mass(leaf[k], size, active))
+            load[k] += total_of(leaf[k])
+        for number in range(n_nodes - 1, -1, -1):
+            m = nodes[number]
+            _moments(children[m], node, leaf, node[m], branch[m], moved, spread)
+            count = _with_mass(node[m], size, active)
+            total[m] += total_of(node[m])
+            _add(curvature[m], spread, pairs, active, count)
+            _add(gradient[m], moved, points, active, count)
+    return log_likelihood
 
 
 def line_sums(paths, slope, lines, variance, X, y, residual, weight, neglect):
@@ -261,18 +206,24 @@ def line_sums(paths, slope, lines, variance, X, y, residual, weight, neglect):
         return NotImplemented
     p, K, M = len(columns), paths.n_leaves, paths.n_nodes
     first, second = _pairs(p)
-    order, likely = _order(paths, slope, columns)
+    order, likely = order_of(paths, slope, columns)
     noise = 0.5 / variance, 0.5 * np.log(2.0 * np.pi * variance)
-    of_leaves, of_nodes = (np.zeros((q, _padded(len(first)))) for q in (K, M))
-    gradient, load, total = np.zeros((M, _padded(p + 1))), np.zeros(K), np.zeros(M)
+    products, curvature = (aligned(q, _padded(len(first))) for q in (K, M))
+    gradient, load, total = aligned(M, _padded(p + 1)), np.zeros(K), np.zeros(M)
+    space = (
+        *_space(M, K, slope),
+        aligned(LANES, gradient.shape[1]),
+        aligned(LANES, products.shape[1]),
+        aligned(9, LANES),
+    )
     log_likelihood = _line_sums(
-        (paths.children, paths.ceilings(-noise[1]), *paths.parents), _wide(slope), _wide(lines), noise,
-        (columns, y, residual, weight), order, likely, np.log(neglect / K), neglect / K, first, second,
-        of_leaves, of_nodes, gradient, load, total,
+        (*_tree(paths, -noise[1]), paths.parents), wide(slope), wide(lines), noise,
+        (columns, y, residual, weight), order, likely, neglect, first, second, space,
+        (products, load), (curvature, gradient, total),
     )  # fmt: skip
     n_pairs = len(first) - p - 1
-    gram, cross, square = np.split(of_leaves[:, : len(first)], [n_pairs, n_pairs + p], axis=1)
-    return log_likelihood, (load, gram, cross, square[:, 0]), (total, of_nodes[:, :n_pairs], gradient[:, :p])
+    gram, cross, square = np.split(products[:, : len(first)], [n_pairs, n_pairs + p], axis=1)
+    return log_likelihood, (load, gram, cross, square[:, 0]), (total, curvature[:, :n_pairs], gradient[:, :p])
 
 
 def _pairs(p):
@@ -281,42 +232,38 @@ def _pairs(p):
     return np.append(first, np.arange(p + 1)), np.append(second, np.full(p + 1, p))
 
 
-def _wide(coef):
-    """Coefficients with columns of zeros, so that their number is a multiple of four."""
-    return np.pad(coef, ((0, 0), (0, -coef.shape[1] % 4)))
-
-
-def _order(paths, slope, columns):
-    """Rows of a likely leaf together, and these leaves."""
-    likely = np.empty(columns.shape[1], dtype=np.int32)
-    likely_leaves(paths.children, slope, columns, likely)
-    return np.argsort(likely.astype(np.min_scalar_type(paths.n_leaves)), kind="stable"), likely
-
-
 def _padded(size):
     return -(-size // PAD) * PAD
+
+
+def _tree(paths, log_density):
+    """Children, ceilings of the densities below branches relative to the largest, and its logarithm."""
+    largest = log_density.max()
+    return paths.children, np.exp(paths.ceilings(log_density) - largest), largest
+
+
+def _space(M, K, slope):
+    """Room for a group of lanes: priors of nodes and leaves, probabilities of second branches, and columns."""
+    return aligned(M, LANES), aligned(K, LANES), aligned(M, LANES), aligned(wide(slope).shape[1], LANES)
 
 
 def line_means(paths, slope, lines, X, neglect):
     columns = X.T
     if not columns.flags.c_contiguous or columns.dtype != np.float64:
         return NotImplemented
-    order, _ = _order(paths, slope, columns)
-    mean, ceilings = np.empty(columns.shape[1]), paths.ceilings(np.zeros(paths.n_leaves))
-    _line_means(
-        paths.children, ceilings, _wide(slope), _wide(lines), columns, order, np.log(neglect / paths.n_leaves), mean
-    )
+    order, _ = order_of(paths, slope, columns)
+    mean, (children, ceilings, _) = np.empty(columns.shape[1]), _tree(paths, np.zeros(paths.n_leaves))
+    space = *_space(paths.n_nodes, paths.n_leaves, slope), aligned(4, LANES)
+    _line_means(children, ceilings, wide(slope), wide(lines), columns, order, neglect, space, mean)
     return mean
 
 
 @kernel
-def _line_means(children, ceilings, slope, lines, columns, order, log_least, mean):
-    (M, p), K, n = slope.shape, len(lines), len(mean)
-    node, leaf, branch = np.empty((M, LANES)), np.empty((K, LANES)), np.empty((M, LANES))
+def _line_means(children, ceilings, slope, lines, columns, order, neglect, space, mean):
+    node, leaf, branch, x, lanes = space
+    M, K, n = len(slope), len(lines), len(mean)
     nodes, leaves = np.empty(M, dtype=np.int64), np.empty(K, dtype=np.int64)
-    x, lanes = np.zeros((p, LANES)), np.empty((4, LANES))
-    score, least, total, found = lanes
-    least[:] = log_least
+    score, slack, total, found = lanes[0], lanes[1], lanes[2], lanes[3]
     for start in range(0, n, LANES):
         size = min(LANES, n - start)
         for lane in range(LANES):
@@ -324,14 +271,14 @@ def _line_means(children, ceilings, slope, lines, columns, order, log_least, mea
             for j in range(len(columns)):
                 x[j, lane] = columns[j, i]
             total[lane] = found[lane] = 0.0
-        _, n_leaves = _descend(children, slope, ceilings, x, least, node, leaf, branch, nodes, leaves)
+            slack[lane] = neglect
+        _, n_leaves = descend(children, slope, ceilings, x, slack, score, node, leaf, branch, nodes, leaves)
         for number in range(n_leaves):
             k = leaves[number]
-            _scores(lines[k], x, score)
-            own = leaf[k]
+            scores(lines[k], x, score)
+            prior = leaf[k]
             for lane in range(LANES):
-                prior = exp(own[lane])
-                total[lane] += prior
-                found[lane] += prior * score[lane]
+                total[lane] += prior[lane]
+                found[lane] += prior[lane] * score[lane]
         for lane in range(size):
             mean[order[start + lane]] = found[lane] / total[lane]
