@@ -48,9 +48,11 @@ def score(model, problem):
 
 
 def _log_density(fitted, X, y, X_test, y_test):
-    """log p(y | x) of held-out rows; for other models, a Gaussian with the variance of cross-validated residuals."""
-    if hasattr(fitted[-1], "log_likelihood"):
-        return fitted[-1].log_likelihood(fitted[:-1].transform(X_test) if len(fitted) > 1 else X_test, y_test)
+    """log p(y | x) of held-out rows, of a mixture by its predictive density; for other models, a Gaussian with the
+    variance of cross-validated residuals."""
+    if hasattr(fitted[-1], "predict_dist"):
+        seen = fitted[:-1].transform(X_test) if len(fitted) > 1 else X_test
+        return fitted[-1].predict_dist(seen).log_likelihood(y_test)
     folds = KFold(5, shuffle=True, random_state=0)
     residual = y - cross_val_predict(clone(fitted), X, y, cv=folds)
     variance = max(np.mean(residual**2), 1e-12 * np.var(y))

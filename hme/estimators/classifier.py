@@ -32,7 +32,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     tree : Tree, str, tuple or None, default=None
         A tree of any other shape: a `Tree`, its text such as ``"((. .) .)"``, or nested tuples.
     max_experts : int or None, default=None
-        Most experts of a tree that grows; None is 64.
+        Most experts of a tree that grows; None is 64, fewer where that leaves less than two rows a coefficient.
     min_weight_fraction_leaf : float, default=0.0
         Share of the weight that either part of a split has at least, where the tree grows.
     average : bool, default=True

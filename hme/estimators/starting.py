@@ -18,7 +18,8 @@ __all__ = ["Earlier", "Grown", "Start", "grow", "start"]
 
 # Distinct rows, or groups, from which on there is something to hold out.
 LEAST_ROWS = 30
-MAX_EXPERTS = 64  # where ``max_experts=None``
+# With ``max_experts=None``: at most so many, and each with so many rows for a coefficient, on average.
+MAX_EXPERTS, ROWS_A_COEFFICIENT = 64, 2
 
 
 class Earlier(NamedTuple):
@@ -69,7 +70,8 @@ def grow(model, given, bound):
     rows = bound.rows
     if not rows.n_different(LEAST_ROWS) >= LEAST_ROWS:
         return bound, None
-    most = MAX_EXPERTS if model.max_experts is None else model.max_experts
+    room = int(rows.weight.sum() / (ROWS_A_COEFFICIENT * rows.n_coefficients(1)))
+    most = max(min(MAX_EXPERTS, room), 2) if model.max_experts is None else model.max_experts
     settings = growing.Settings(most, float(model.min_weight_fraction_leaf), options(model, 0.0))
     growth = growing.grow(partial(bound_to, given=given, columns=bound.columns, rate=bound.rate), rows, settings)
     size = growth.chosen

@@ -17,6 +17,7 @@ __all__ = ["Growth", "GrowthStep", "Settings", "grow"]
 LEAST_SHARE = 0.01
 # Standard errors of the difference to the best score that a smaller tree may lack: chance has its part in the best.
 ERRORS = 2.0
+CLOSE = 0.01  # nats a row that no one would read a larger tree for
 # Sizes of a large table are compared in a sample of at least so many distinct rows.
 MOST = 1 << 14
 
@@ -127,9 +128,9 @@ def _sizes(make, rows, settings, scores, last):
 
 
 def _chosen(scores):
-    """Number of the smallest size whose score is within `ERRORS` of the best one."""
+    """Number of the smallest size whose score is within `ERRORS`, or `CLOSE`, of the best one."""
     best = int(scores.mean.argmax())
-    near = np.flatnonzero(scores.mean[best] - scores.mean <= ERRORS * scores.error(best))
+    near = np.flatnonzero(scores.mean[best] - scores.mean <= np.maximum(ERRORS * scores.error(best), CLOSE))
     fewest = scores.n_experts[near].min()
     near = near[scores.n_experts[near] == fewest]
     return int(near[scores.mean[near].argmax()])
