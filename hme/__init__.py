@@ -6,19 +6,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for editors; at run time `__getattr__` loads them when they are asked for
     from . import experts, gates
+    from .averaging import average
     from .estimators import HMEClassifier, HMERegressor, HMETransformer
     from .explanation import explain
     from .model.tree import Tree
+    from .selection import HMEClassifierCV, HMERegressorCV
     from .stacking import HMEStackingClassifier, HMEStackingRegressor
     from .text import export_text
 
 __all__ = [
     "HMEClassifier",
+    "HMEClassifierCV",
     "HMERegressor",
+    "HMERegressorCV",
     "HMEStackingClassifier",
     "HMEStackingRegressor",
     "HMETransformer",
     "Tree",
+    "average",
     "experts",
     "explain",
     "export_text",
@@ -28,19 +33,22 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "HMEClassifier": "estimators",
+    "HMEClassifierCV": "selection",
     "HMERegressor": "estimators",
+    "HMERegressorCV": "selection",
     "HMEStackingClassifier": "stacking",
     "HMEStackingRegressor": "stacking",
     "HMETransformer": "estimators",
     "Tree": "model.tree",
+    "average": "averaging",
     "explain": "explanation",
     "export_text": "text",
 }
 _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main__"}
 # The rooms for users; `dir` shows them, and the others can be reached too.
 _PUBLIC = frozenset(
-    "bootstrap comparison datasets diagnosis distributions experts explanation gates inference kernels path plot "
-    "prediction report scoring stacking text".split()
+    "averaging bootstrap comparison datasets diagnosis distributions experts explanation features gates inference "
+    "kernels path plot prediction report scoring selection stacking text".split()
 )
 
 

@@ -24,12 +24,15 @@ TESTS = Path(__file__).parent
 # A room may import the rooms of the lines above its own, and no other.
 ORDER = [
     {"numerics", "tables"},
+    {"features"},
     {"model", "distributions", "datasets"},
     {"experts", "gates"},
     {"registry", "text"},
     {"fitting", "prediction", "inference", "scoring"},
     {"growing"},
     {"estimators"},
+    {"averaging"},
+    {"selection"},
     {"stacking"},
     {"bootstrap"},
     {"plot"},

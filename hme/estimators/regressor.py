@@ -46,10 +46,11 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         gives each leaf a family of its own, from left to right.
     gate : {"softmax", "constant", "gaussian", "top_k", "tree"}, gate object, classifier or None, default=None
         The gate, or the family of its nodes; None is "softmax".
-    expert_features, gate_features : None, columns or transformer, default=None
+    expert_features, gate_features : None, columns, transformer or its name, default=None
         What experts and gate see of X: all columns; some of them, by names, numbers, a mask, a slice or a callable as
-        in scikit-learn's `ColumnTransformer`; or a transformer that is fitted with the model. With both given, X may
-        hold columns that are not numeric.
+        in scikit-learn's `ColumnTransformer`; or a transformer that is fitted with the model. "splines" and "squares"
+        are short for `hme.features.Splines` and `Squares`, which bend the experts. With both given, X may hold columns
+        that are not numeric.
     standardize : bool, default=True
         Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. Computations use
         standardised columns in either case, and coefficients are reported in the units of X.

@@ -10,7 +10,7 @@ from ..prediction import PredictiveDistribution
 from ..scoring.cells import cells_of, log_scores
 from .path import grown, pruned
 
-__all__ = ["Scores", "factor_of", "scores_of", "shares_of"]
+__all__ = ["Scores", "factor_of", "scores_of", "shares_of", "values_of"]
 
 # Folds of tables of up to so many distinct rows; of larger ones a fifth of the rows is held out once.
 FOLDS = (300, 5), (1500, 3), (3000, 2)
@@ -66,7 +66,7 @@ def scores_of(make, rows, settings):
     number = fold_numbers(rows)
     n_folds = next((n for most, n in FOLDS if number.max() < most), 1)
     folds = [number % (n_folds if n_folds > 1 else ONCE) == c for c in range(n_folds)]
-    values = _values(rows, int(number.max()) + 1)
+    values = values_of(rows, int(number.max()) + 1)
     parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds]
     weight = np.concatenate([outside.heads().weight for _, outside in parts])
     course = _Course(parts, weight, values)
@@ -121,7 +121,7 @@ class _Predicted(NamedTuple):
     values: Any = None  # the few values that y takes, whose cells have probabilities
 
 
-def _values(rows, n_distinct):
+def values_of(rows, n_distinct):
     """The values that y takes where most rows share theirs with others: densities say nothing then; else None."""
     if rows.group is not None or rows.y.ndim < 2 or rows.y.shape[1] > 1:
         return None

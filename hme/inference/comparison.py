@@ -199,6 +199,6 @@ def check_mixture(model, name="model"):
     if not hasattr(model, "responsibilities"):
         raise TypeError(
             f"{name} must be a fitted HMERegressor or HMEClassifier, got {type(model).__name__}; of a pipeline give "
-            "the last step and the columns that it sees."
+            "the last step and the columns that it sees, of a search its best_estimator_."
         )
     check_is_fitted(model)

@@ -9,12 +9,16 @@ from sklearn.compose import ColumnTransformer
 from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
 
+from ..features import Splines, Squares
 from .cells import gaps, has_dates, not_numbers, plain
 from .design import Design
 from .parts import UnusablePart, called, lent, renamed
 from .rows import Rows
 
 __all__ = ["Columns", "Features", "Tables", "Views"]
+
+# Transformers that have names; a column of the same name comes first.
+NAMED = {"splines": Splines, "squares": Squares}
 
 
 class Features:
@@ -41,7 +45,7 @@ class Features:
 
         Parameters
         ----------
-        spec : None, columns or transformer
+        spec : None, columns, transformer or its name
             Columns are names, numbers, a slice, a mask or a callable. None means all columns.
         X : array, sparse matrix or data frame of shape (n, p)
         names : sequence of str of length p
@@ -52,6 +56,8 @@ class Features:
         """
         if spec is None:
             return cls(None, np.asarray(names, dtype=object), label)
+        if isinstance(spec, str) and spec in NAMED and spec not in names:
+            spec = NAMED[spec]()
         transformer = _transformer(spec, len(names), label)
         arguments = {"sample_weight": weight} if has_fit_parameter(transformer, "sample_weight") else {}
         self = cls(transformer, None, label, not hasattr(spec, "transform"))

@@ -4,6 +4,7 @@ Method names are those of scipy.stats' new infrastructure. Whatever goes over pa
 blocks that stay in cache.
 """
 
+from .average import average_of
 from .classes import ClassDistribution
 from .distribution import PredictiveDistribution
 from .of_mixture import average_distribution, predictive_distribution
@@ -14,5 +15,6 @@ __all__ = [
     "OutputsDistribution",
     "PredictiveDistribution",
     "average_distribution",
+    "average_of",
     "predictive_distribution",
 ]

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..distributions import Independent, join
+from .average import side_by_side
 from .distribution import PredictiveDistribution
 from .outputs import OutputsDistribution
 
@@ -59,15 +60,7 @@ def average_distribution(parts, flat=True, index=None):
     PredictiveDistribution or OutputsDistribution
         Its components are the experts of all parts.
     """
-    weights, members, n_experts = [], [], 0
-    for share, *part in parts:
-        own, components = _weighted(*part)
-        weights.append(share * own)
-        members.append((components, range(n_experts, n_experts + own.shape[1])))
-        n_experts += own.shape[1]
-    if len(members) == 1:
-        return _shaped(own, components, flat, index)
-    return _shaped(np.asfortranarray(np.concatenate(weights, axis=1)), join(members), flat, index)
+    return _shaped(*side_by_side([(share, *_weighted(*part)) for share, *part in parts]), flat, index)
 
 
 def _weighted(mixture, params, rows, uncertainty):

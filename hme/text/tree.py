@@ -53,8 +53,9 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
 
     Parameters
     ----------
-    model : HMERegressor, HMEClassifier or a stack
-        A fitted one; of a stack (`HMEStackingRegressor`) the mixture over its models is shown.
+    model : HMERegressor, HMEClassifier, a stack or a search
+        A fitted one; of a stack (`HMEStackingRegressor`) the mixture over its models is shown, of a search
+        (`HMERegressorCV`) its best model.
     feature_names : sequence of str or None, default=None
         Names of the columns of X; by default those seen in fit, else ``x0``, ``x1``, ...
     target : str, default="y"
@@ -88,6 +89,11 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
     |-- no: leaf 0 (load 0.45): level = 2.01... -0.98... time,  noise 0.099...
     |-- yes: leaf 1 (load 0.55): level = 0.003... +2.98... time,  noise 0.11...
     """
+    best = getattr(model, "best_estimator_", None)
+    if best is not None:  # what answers may be a mixture of other models
+        return (
+            f"best_estimator_ of {type(model).__name__}:\n{export_text(best, feature_names, target, max_terms, digits)}"
+        )
     words = told(model, feature_names, target, max_terms, digits)
     load = getattr(model, "final_estimator_", model).load_
     leaves = [_leaf(k, words, load[k]) for k in range(len(load))]
@@ -107,6 +113,7 @@ def told(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
     Told
     """
     check_is_fitted(model)
+    model = getattr(model, "best_estimator_", model)
     model = getattr(model, "final_estimator_", model)
     if max_terms is not None:
         check_int(max_terms, "max_terms")

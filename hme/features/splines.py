@@ -1,0 +1,105 @@
+"""Splines with linear tails, whose knots are weighted quantiles."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.interpolate import BSpline
+
+from ..numerics.checks import check_int
+from ..numerics.quantiles import quantiles
+from .base import Columnwise, Plain
+
+__all__ = ["Splines"]
+
+
+class Spline(NamedTuple):
+    """Integrals of B-splines on a column, eq. (splines)."""
+
+    knots: np.ndarray  # from the least to the largest value of the column
+    degree: int
+
+    @property
+    def n_columns(self):
+        return len(self.knots) + self.degree - 2
+
+    def columns(self, x):
+        low, width = self.knots[0], self.knots[-1] - self.knots[0]
+        x = (x - low) / width  # numbers that the recursion is safe for, whatever the units
+        inner = (self.knots - low) / width
+        knots = np.concatenate([np.zeros(self.degree - 1), inner, np.ones(self.degree - 1)])
+        slopes = BSpline(knots, np.eye(self.n_columns), self.degree - 1)
+        held = np.clip(x, 0.0, 1.0)
+        out = slopes.antiderivative()(held)
+        out[:, 0] += np.minimum(x, 0.0)
+        out[:, -1] += np.maximum(x - 1.0, 0.0)
+        return width * out
+
+    def names(self, name):
+        return [f"{name}_sp_{j}" for j in range(self.n_columns)]
+
+
+class Splines(Columnwise):
+    """Splines of every column, for experts that bend, eq. (splines).
+
+    The columns are the integrals of B-splines, so that coefficients are slopes: with ``degree=2`` those at the knots,
+    between which slopes change linearly. Beyond the least and the largest value of a column splines are straight lines,
+    and nothing gets out of hand for rows outside the range of the fit.
+
+    Parameters
+    ----------
+    n_knots : int, default=4
+        Knots of a column: weighted quantiles, equally spaced in level. Where these coincide, because many rows share a
+        value, they are quantiles of the distinct values. Columns of few distinct values have fewer knots, and those of
+        no more than `degree` are left as they are: columns of two values, for example.
+    degree : int, default=2
+        Of the polynomials between the knots.
+
+    Attributes
+    ----------
+    maps_ : list
+        What becomes of each column.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where X has string column names.
+
+    See Also
+    --------
+    sklearn.preprocessing.SplineTransformer : B-splines themselves, which span the same functions.
+
+    References
+    ----------
+    Ramsay, J. O. (1988). Monotone regression splines in action. Statistical Science 3(4), 425-441: integrals of
+    B-splines.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme import HMERegressor
+    >>> from hme.features import Splines
+    >>> X = np.linspace(-3, 3, 100)[:, None]
+    >>> Splines().fit(X).get_feature_names_out()
+    array(['x0_sp_0', 'x0_sp_1', 'x0_sp_2', 'x0_sp_3'], dtype=object)
+    >>> model = HMERegressor(depth=0, expert_features="splines").fit(X, np.cos(X[:, 0]))
+    >>> model.predict([[0.0], [1.0], [3.0]]).round(1)
+    array([ 1. ,  0.5, -1.1])
+    """
+
+    def __init__(self, n_knots=4, degree=2):
+        self.n_knots = n_knots
+        self.degree = degree
+
+    def _check(self):
+        check_int(self.n_knots, "n_knots", 2)
+        check_int(self.degree, "degree", 1)
+
+    def _map(self, x, weight):
+        distinct = np.unique(x)
+        # As many columns as distinct values tell apart beside the intercept.
+        most = min(self.n_knots, len(distinct) + 1 - self.degree)
+        if most < 2 or not np.finfo(float).tiny < distinct[-1] - distinct[0] < np.inf:
+            return Plain()
+        levels = np.linspace(0.0, 1.0, most)
+        knots = np.unique(quantiles(x, levels, weight))
+        if len(knots) < most:
+            knots = quantiles(distinct, levels, np.ones(len(distinct)))
+        return Plain() if most + self.degree < 4 else Spline(knots, self.degree)

@@ -1,0 +1,138 @@
+"""HMERegressorCV: regressors chosen, and mixed, by cross-validated log scores."""
+
+from sklearn.base import RegressorMixin
+
+from ..averaging.regression import TogetherRegressors
+from ..estimators import HMERegressor
+from ..scoring.cells import log_scores
+from .base import BaseCV
+
+__all__ = ["HMERegressorCV"]
+
+
+class HMERegressorCV(TogetherRegressors, RegressorMixin, BaseCV):
+    """Mixtures of experts compared by cross-validation, as in LassoCV; the fold models answer together.
+
+    Every candidate is fitted without each fold, and scored by the log-density of the rows of the fold. The models that
+    these fits leave are kept: with models of all rows they answer as one mixture of densities, in which every candidate
+    has the share with which held-out rows are most likely, eq. (cross-validated). `best_estimator_` is the best
+    candidate fitted to all rows: one tree that can be read.
+
+    Parameters
+    ----------
+    estimator : HMERegressor or None, default=None
+        What the candidates are variations of. None is ``HMERegressor()``.
+    candidates : list of dict or None, default=None
+        Hyper-parameters of the candidates, such as ``[{"depth": 2}, {"expert": "student"}]``. None is the estimator
+        itself, {}, and where it leaves the experts' columns open and there are rows enough, experts that bend,
+        ``{"expert_features": "splines"}`` and ``{"expert_features": "squares"}``.
+    cv : int, splitter or iterable, default=5
+        Folds. Those of an int depend on the content of the rows, so that equal rows share one, and keep groups whole.
+    predict_from : {"all", "folds", "refit"}, default="all"
+        Whose answers are given: with "folds" those of the fold models, as one mixture; with "all" half of the mixture
+        are the candidates fitted to all rows, each with its share; with "refit" those of `best_estimator_` alone.
+    budget : float or None, default=None
+        Seconds for all fits. Candidates that are behind the best one by more than three standard errors after the first
+        fold are left out anyway; to keep to the budget the worst of the others are too, and at last folds. The result
+        then depends on the speed of the machine.
+    random_state : int, RandomState or None, default=None
+        Of the models, where `estimator` has none.
+    n_jobs : int or None, default=None
+        Number of fits that run at the same time (joblib). Without a budget the result does not depend on it.
+    verbose : int, default=0
+        1 prints which candidates are left out.
+
+    Attributes
+    ----------
+    best_estimator_ : HMERegressor
+        The best candidate, fitted to all rows. Text, plots, inference and export are of this model.
+    best_params_ : dict
+    best_index_ : int
+    best_score_ : float
+        Its mean log score over held-out rows, in nats.
+    weights_ : ndarray of shape (number of candidates,)
+        Shares of the candidates in the mixture.
+    folds_score_ : float
+        Mean log score of the mixture over held-out rows, whose shares come from the other folds. A held-out row is
+        unknown to one model of each candidate only, so that the average over folds is not in it: new rows are expected
+        to fare better.
+    refit_score_ : float
+        Mean log score of the candidate that is best on the other folds. The model of all rows knows more of them.
+    candidates_ : list of dict
+    cv_results_ : dict of arrays
+        As of GridSearchCV: scores of candidates and folds, ranks, times. Scores are means over rows; of candidates that
+        were `dropped`, over the rows of the folds that they have seen.
+    fold_estimators_ : list of list of HMERegressor
+        Of every candidate that has a share, the model of every fold.
+    refit_estimators_ : list
+        Of every candidate, the model of all rows; None where it does not answer.
+    members_ : list of (float, HMERegressor)
+        The models that answer, with their shares.
+    n_splits_ : int
+        Number of folds.
+    refit_time_ : float
+        Seconds.
+    target_ : Outputs
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where X has string column names.
+
+    See Also
+    --------
+    hme.average : The mixture of models that are fitted already.
+
+    References
+    ----------
+    Smyth, P. and Wolpert, D. (1999). Linearly combining density estimators via stacking. Machine Learning 36, 59-83.
+
+    Examples
+    --------
+    >>> from hme import HMERegressor, HMERegressorCV
+    >>> from hme.datasets import load_motorcycle
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> model = HMERegressorCV(HMERegressor(tol=1e-2), [{"depth": 0}, {"depth": 2}], cv=3).fit(X, y)
+    >>> model.best_params_
+    {'depth': 2}
+    >>> len(model.members_)
+    4
+    >>> model.predict([[10.0]]).round(-1)
+    array([-0.])
+    """
+
+    mixtures = HMERegressor
+
+    def fit(self, X, y, sample_weight=None, *, offset=None, trials=None, groups=None):
+        """Fit all candidates without each fold, and the best one to all rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, p)
+        y : array-like of shape (n,) or (n, T)
+        sample_weight : array-like of shape (n,) or None
+            Not negative; a weight of 2 is the same as the row twice.
+        offset, trials, groups : array-like of shape (n,) or None
+            As in `HMERegressor.fit`. Scores are then of groups, by plug-in densities.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            Naming the parameter, its value and what is allowed.
+        """
+        return self._fit(X, y, sample_weight, groups, offset=offset, trials=trials)
+
+    @staticmethod
+    def _log_scores(model, table, y, arguments, values):
+        try:
+            dist, y = model.predict_dist(table, **arguments), model.target_.encode(y).reshape(y.shape)
+            if values is None or dist.discrete:
+                return dist.log_likelihood(y)
+            return log_scores(dist.marginal(0), y.ravel(), values)
+        except NotImplementedError:  # a family without distributions
+            return model.log_likelihood(table, y, **arguments)
+
+    def _adopt(self, target):
+        self.target_ = target
