@@ -66,7 +66,7 @@ def test_gate_of_many_branches_gives_a_score_for_each(regimes):
 
 def test_equations_are_the_experts(regimes):
     X, y = regimes
-    model = HMERegressor(depth=2).fit(X, y)
+    model = HMERegressor(depth=2, start="kmeans").fit(X, y)
     lines = equations(export_text(model))
     np.testing.assert_allclose(
         np.stack([linear(line, X) for line in lines], axis=1), model.predict_experts(X), rtol=2e-3, atol=0.02

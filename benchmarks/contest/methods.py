@@ -69,6 +69,7 @@ METHODS = {
         ),
         Method("cubist", "Cubist, 20 committees, 5 neighbours", "cubist", regression.cubist),
         Method("hme", "`HMERegressor()`", "hme", ours.fit_mixture),
+        Method("hme_cv", "`HMERegressorCV()`", "hme", ours.fit_mixture_cv),
         Method("hme_stacking", "`HMEStackingRegressor()`", "hme", stacks.fit_stacking, beside("regression")),
         Method("ngboost", "NGBoost, normal distribution, defaults", "ngboost", regression.ngboost),
         Method("explainable_boosting", "EBM of interpret, defaults", "interpret-core", regression.explainable_boosting),
@@ -85,7 +86,7 @@ METHODS = {
         Method("hme_stacking", "`HMEStackingClassifier()`", "hme", stacks.fit_class_stacking, beside("classes")),
     ),
 }
-OURS = ("hme", "hme_stacking")
+OURS = ("hme", "hme_cv", "hme_stacking")
 # Fixed before any row was run; `LEFT_OUT` of words.py gives the reasons.
 POOL = {
     "regression": (

@@ -4,11 +4,16 @@ import hme
 
 from .scores import Prediction
 
-__all__ = ["fit_class_mixture", "fit_mixture"]
+__all__ = ["fit_class_mixture", "fit_mixture", "fit_mixture_cv"]
 
 
 def fit_mixture(training):
     model = hme.HMERegressor().fit(training.X, training.y)
+    return lambda X: Prediction(model.predict(X), model.predict_dist(X))
+
+
+def fit_mixture_cv(training):
+    model = hme.HMERegressorCV().fit(training.X, training.y)
     return lambda X: Prediction(model.predict(X), model.predict_dist(X))
 
 

@@ -46,7 +46,8 @@ MODEL_TEXT = """What the stacks combine, alone: the models that our stack fitted
 
 LEFT_OUT = """Beside it, without a rank, stand methods that would count a kind twice or cost too much, and two controls.
 LightGBM by default is a twin of HistGradientBoosting, random forest of extra trees; NGBoost is a third boosting of mean
-and variance and needs an environment of its own; EBM is left out for its cost."""
+and variance and needs an environment of its own; EBM is left out for its cost; HME chosen by cross-validation is a
+second HME."""
 
 CLASSES = """All of these are ranked. A probability below 0.000001 counts as that in the log loss: forests give
 zeros. Near the best: tables on which the log loss is within one standard error, over test rows, of the best

@@ -37,7 +37,7 @@ class Grown(NamedTuple):
     """What growing adds to a fit."""
 
     growth: Any  # `Growth`
-    resp: np.ndarray  # (n, K), from which EM goes on with the tree
+    params: Any  # from which EM goes on with the tree
 
 
 class Start(NamedTuple):
@@ -75,10 +75,9 @@ def grow(model, given, bound):
     settings = growing.Settings(most, float(model.min_weight_fraction_leaf), options(model, 0.0))
     growth = growing.grow(partial(bound_to, given=given, columns=bound.columns, rate=bound.rate), rows, settings)
     size = growth.chosen
-    resp = rows.spread(size.mixture.posterior(size.params, rows)[1])
     kept = np.arange(size.tree.n_leaves)
     grown = bound._replace(mixture=size.mixture, tree=size.tree, asked=size.tree, kept=kept)
-    return grown, Grown(growth, resp)
+    return grown, Grown(growth, size.params)
 
 
 def start(model, given, bound, grown=None, **changes):
@@ -114,7 +113,7 @@ def start(model, given, bound, grown=None, **changes):
         resp = resp if bound.order is None else resp[bound.order]
     first = model.start if resp is None else "given"
     if grown is not None and first == "auto":
-        resp, first = grown.resp, "grown"
+        resp, first = grown.params, "grown"
     grouped = rows.group is not None and len(rows.firsts()) < rows.n_rows
     n_starts, n_finalists = model.n_init, model.n_finalists
     if first in ("auto", "grown") and n_finalists is not None:

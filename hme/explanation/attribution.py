@@ -44,19 +44,21 @@ def along_scores(gradient, start, end, values):
     Parameters
     ----------
     gradient : callable
-        ``gradient(points, distance)`` with points and distances (n, J) returns the derivatives by the columns, times
-        the distances, (n, V, J).
+        ``gradient(points)`` with points (m, J) returns the derivatives by the columns, (m, V, J).
     start, end : ndarray of shape (n, J)
     values : pair of ndarray of shape (n, V)
         The functions at both ends.
     """
     distance, change = end - start, values[1] - values[0]
-    for n_panels in NODES:
-        parts = 0.0
+    parts, open_ = np.zeros((*change.shape, start.shape[1])), np.arange(len(start))
+    for n_panels in NODES:  # more of them for rows whose parts do not add up yet
+        found = 0.0
         for place, weight in zip(*nodes_on_line(n_panels), strict=True):
-            parts = parts + weight * gradient(start + place * distance, distance)
-        remainder = np.abs(parts.sum(axis=2) - change).max(initial=0.0)
-        if remainder <= SETTLED * max(1.0, np.abs(change).max(initial=0.0)):
+            found = found + weight * gradient(start[open_] + place * distance[open_])
+        parts[open_] = found * distance[open_, None]
+        remainder = np.abs(parts[open_].sum(axis=2) - change[open_])
+        open_ = open_[(remainder > SETTLED * (1.0 + np.abs(change[open_]))).any(axis=1)]
+        if not len(open_):
             break
     return balanced(parts, change)
 

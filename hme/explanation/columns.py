@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
+from ..plot.sizes import sizes_of
 from ..text import report_of
 from .attribution import along_scores, of_index, stepwise
 from .tables import between
@@ -34,64 +34,58 @@ class Contributions(NamedTuple):
     parts: np.ndarray
 
 
-def contributions(mixture, table, background, arguments):
+def contributions(fitted, table, background, arguments):
     """`Contributions` of the columns of a table as a fitted mixture sees it, eq. (column-parts).
+
+    Of a tree that has grown they are those of the average over sizes, since parts add up.
 
     Parameters
     ----------
-    mixture : HMERegressor or HMEClassifier
+    fitted : HMERegressor or HMEClassifier
     table : array or data frame of shape (n, p)
     background : array or data frame or None
         Rows whose mean is what rows are compared with; None is the mean of the training rows.
     arguments : dict
         Row arguments.
     """
-    rows = mixture.rows(table, **arguments)
-    gate, expert = mixture.model_.gate.traits, mixture.model_.expert.traits
-    if gate.sees_table or expert.sees_table:
-        return _of_table(mixture, table, background, arguments)
-    rows = _dense(rows)
-    start = _start(mixture, rows, background)
-    ends = [_answers(mixture, one) for one in (start, rows)]
+    sizes = sizes_of(fitted)
+    sides = fitted.model_.gate, fitted.model_.expert
+    if any(side.traits.sees_table for side in sides):
+        return _of_table(fitted, sizes, table, background, arguments)
+    names = [list(map(str, side.features.names)) for side in (fitted.columns_.gate, fitted.columns_.expert)]
+    columns = list(dict.fromkeys([*names[1], *names[0]]))
+    places = [[columns.index(name) for name in own] for own in names]
+    found = []
+    for one in sizes:
+        rows = one.rows(fitted, table, **arguments)._replace(beyond=None)
+        found.append(_of_design(one, _start(fitted, one, rows, background), rows, places, len(columns)))
+    shares = [one.share for one in sizes]
+    return Contributions(columns, *(sum(map(np.multiply, shares, own)) for own in zip(*found, strict=True)))
+
+
+def _of_design(one, start, rows, places, n_columns):
+    """What one size predicts of the start, (n, T), and of the rows, and parts (n, J, 2, T) of the difference."""
+    ends = [one.answers(end) for end in (start, rows)]
     (prior0, means0), (prior1, means1) = ends
-    of_gate = _gate_parts(mixture, start, rows, prior0, prior1)
-    of_experts = _expert_parts(mixture, start, rows, means0, means1)
-    sides = mixture.columns_.expert, mixture.columns_.gate
-    names = [list(map(str, side.features.names)) for side in sides]
-    columns = list(dict.fromkeys([*names[0], *names[1]]))
-    parts = np.zeros((len(prior0), len(columns), 2, means0.shape[2]))
-    own = [columns.index(name) for name in names[1]]
-    parts[:, own, 0] = np.einsum("nkj,nkt->njt", of_gate, 0.5 * (means0 + means1))
-    own = [columns.index(name) for name in names[0]]
-    parts[:, own, 1] = np.einsum("nk,nktj->njt", 0.5 * (prior0 + prior1), of_experts)
-    return Contributions(columns, *(np.einsum("nk,nkt->nt", *end) for end in ends), parts)
+    of_gate = _gate_parts(one, start, rows, prior0, prior1)
+    of_experts = _expert_parts(one, start, rows, means0, means1)
+    parts = np.zeros((len(prior0), n_columns, 2, means0.shape[2]))
+    parts[:, places[0], 0] = np.einsum("nkj,nkt->njt", of_gate, 0.5 * (means0 + means1))
+    parts[:, places[1], 1] = np.einsum("nk,nktj->njt", 0.5 * (prior0 + prior1), of_experts)
+    return *(np.einsum("nk,nkt->nt", *end) for end in ends), parts
 
 
-def _dense(rows):
-    """Rows whose design columns are arrays."""
-    X = rows.X.toarray() if sp.issparse(rows.X) else np.asarray(rows.X)
-    Z = X if rows.Z is rows.X else rows.Z.toarray() if sp.issparse(rows.Z) else np.asarray(rows.Z)
-    return rows._replace(X=X, Z=Z, beyond=None)
-
-
-def _start(mixture, rows, background):
+def _start(fitted, one, rows, background):
     """The rows with the design columns of what they are compared with."""
     if background is None:
-        means = [side.design.transform(side.design.mean[None]) for side in mixture.columns_[:2]]
+        means = [side.design.transform(side.design.mean[None]) for side in fitted.columns_[:2]]
     else:
-        arguments = {name: {"offset": 0, "trials": 1}[name] for name in mixture.row_arguments_}
-        seen = _dense(mixture.rows(background, **arguments))
+        arguments = {name: {"offset": 0, "trials": 1}[name] for name in fitted.row_arguments_}
+        seen = one.rows(fitted, background, **arguments)
         means = [seen.X.mean(axis=0, keepdims=True), seen.Z.mean(axis=0, keepdims=True)]
     X = np.repeat(means[0], rows.n_rows, axis=0)
     Z = X if rows.Z is rows.X else np.repeat(means[1], rows.n_rows, axis=0)
     return rows._replace(X=X, Z=Z)
-
-
-def _answers(mixture, rows):
-    """Priors (n, K) and means (n, K, T) of the experts."""
-    model, params = mixture.model_, mixture.params_
-    prior = rows.blockwise(lambda block: np.exp(model.gate.log_prior(params.gate, block)))
-    return prior, rows.blockwise(lambda block: model.expert.predict(params.experts, block))
 
 
 # -- the gate ----------------------------------------------------------------------------------------------------------
@@ -103,13 +97,11 @@ def _gate_parts(mixture, start, rows, prior0, prior1):
     if not gate.traits.sees_columns or prior0.shape[1] == 1 or not q:
         return np.zeros((*prior0.shape, q))
     if gate.traits.smooth and gate.tree is not None:
-        weights = _contrasts(gate, gate.coordinates(params, mixture.columns_.gate.design).coef)
+        slopes = gate.coordinates(params, mixture.columns_.gate.design).coef[..., :-1]
 
-        def gradient(points, distance):
-            block = rows._replace(Z=np.column_stack([points, np.ones(len(points))]))
-            prior = np.exp(gate.log_prior(params, block))
-            first = gate.derivatives(params, block, np.zeros_like(prior))[0]  # (n, K, J)
-            return (prior[:, :, None] * (first @ weights)) * distance[:, None]
+        def gradient(points):
+            Z = np.column_stack([points, np.ones(len(points))])
+            return _prior_slopes(gate.tree, np.exp(gate.log_prior(params, rows[: len(Z)]._replace(Z=Z))), slopes)
 
         return along_scores(gradient, start.Z[:, :-1], rows.Z[:, :-1], (prior0, prior1))
 
@@ -120,13 +112,18 @@ def _gate_parts(mixture, start, rows, prior0, prior1):
     return _stepped(evaluate, start.Z[:, :-1], rows.Z[:, :-1])
 
 
-def _contrasts(gate, coef):
-    """Slopes (J, q) of the contrasts of every branch to the first of its node, node by node."""
-    slopes = []
-    for m, used in enumerate(gate.tree.used):
-        slots = np.flatnonzero(used)
-        slopes.append(coef[m, slots[1:], :-1] - coef[m, slots[0], :-1])
-    return np.concatenate(slopes)
+def _prior_slopes(tree, prior, slopes):
+    """Derivatives (n, K, q) of priors (n, K) by the columns, from the scores' slopes (M, B, q).
+
+    On the way to a leaf, each score's slope counts less the mean slope of its node, weighted by the branches.
+    """
+    slopes = np.where(tree.used[..., None], slopes, 0.0)
+    mass = np.einsum("nk,mbk->nmb", prior, tree.paths, optimize=True)
+    whole = mass.sum(axis=2, keepdims=True)
+    branch = np.divide(mass, whole, out=np.zeros_like(mass), where=whole > 0)
+    mean = np.einsum("nmb,mbq->nmq", branch, slopes, optimize=True)
+    own = np.einsum("mbk,mbq->kq", tree.paths, slopes, optimize=True)
+    return prior[:, :, None] * (own - np.einsum("mk,nmq->nkq", tree.paths.sum(axis=1), mean, optimize=True))
 
 
 # -- the experts -------------------------------------------------------------------------------------------------------
@@ -176,12 +173,12 @@ def scores_of(mixture, k, p):
 def _softmax_parts(slope, intercept, start, rows, before, after):
     """Parts (n, C, p) of the changes of class probabilities."""
 
-    def gradient(points, distance):
+    def gradient(points):
         score = points @ slope.T + intercept
         proba = np.exp(score - score.max(axis=1, keepdims=True))
         proba /= proba.sum(axis=1, keepdims=True)
         centred = slope - (proba @ slope)[:, None]  # (n, C, p)
-        return proba[:, :, None] * centred * distance[:, None]
+        return proba[:, :, None] * centred
 
     return along_scores(gradient, start.X[:, :-1], rows.X[:, :-1], (before, after))
 
@@ -245,29 +242,32 @@ def _stepped(evaluate, start, end):
     return np.stack(out)
 
 
-def _of_table(mixture, table, background, arguments):
+def _of_table(fitted, sizes, table, background, arguments):
     """`Contributions` where gate or experts see the user's table: its columns are moved in steps."""
-    made = between(mixture, table, background)
-    n = table.shape[0]
-    parts, ends = [], []
-    for one in range(n):
-        own = {name: np.atleast_1d(value)[min(one, np.size(value) - 1)] for name, value in arguments.items()}
+    made = between(fitted, table, background)
+    shares, found = [one.share for one in sizes], []
+    for number in range(table.shape[0]):
+        own = {name: np.atleast_1d(value)[min(number, np.size(value) - 1)] for name, value in arguments.items()}
+        row = [_of_row(fitted, one, made, number, own) for one in sizes]
+        found.append([sum(map(np.multiply, shares, part)) for part in zip(*row, strict=True)])
+    return Contributions(made.names, *map(np.stack, zip(*found, strict=True)))
 
-        def evaluate(share, one=one, own=own):
-            rows = mixture.rows(made.table(one, share), **own)
-            prior, means = _answers(mixture, rows)
-            return np.concatenate([prior, means.reshape(len(prior), -1)], axis=1)
 
-        moving = made.moving(one)
-        parts.append(stepwise(evaluate, len(made.names), moving, STEPS))
-        ends.append(evaluate(np.array([[0.0], [1.0]]) * np.ones(len(made.names))))
-    parts, ends = np.stack(parts), np.stack(ends)
-    K = mixture.n_experts_
-    prior, means = ends[:, :, :K], ends[:, :, K:].reshape(n, 2, K, -1)
-    of_gate, of_experts = parts[:, :K], parts[:, K:].reshape(n, K, means.shape[3], -1)
-    middle = means.mean(axis=1), prior.mean(axis=1)
-    found = np.stack(
-        [np.einsum("nkj,nkt->njt", of_gate, middle[0]), np.einsum("nk,nktj->njt", middle[1], of_experts)], axis=2
-    )
-    base, mean = np.einsum("nek,nekt->ent", prior, means)
-    return Contributions(made.names, base, mean, found)
+def _of_row(fitted, one, made, number, arguments):
+    """What one size predicts of the start, (T,), and of a row, and parts (J, 2, T) of the difference."""
+    K = one.n_experts_
+
+    def evaluate(share):
+        rows = fitted.rows(made.table(number, share), hold=one.hold, **arguments)
+        prior, means = one.answers(rows)
+        return np.concatenate([prior, means.reshape(len(prior), -1)], axis=1)
+
+    parts = stepwise(evaluate, len(made.names), made.moving(number), STEPS)
+    ends = evaluate(np.array([[0.0], [1.0]]) * np.ones(len(made.names)))
+    prior, means = ends[:, :K], ends[:, K:].reshape(2, K, -1)
+    of_gate, of_experts = parts[:K], parts[K:].reshape(K, means.shape[2], -1)
+    found = [
+        np.einsum("kj,kt->jt", of_gate, means.mean(axis=0)),
+        np.einsum("k,ktj->jt", prior.mean(axis=0), of_experts),
+    ]
+    return *np.einsum("ek,ekt->et", prior, means), np.stack(found, axis=1)

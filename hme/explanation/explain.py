@@ -4,6 +4,7 @@ import numpy as np
 
 from ..numerics.checks import check_real
 from ..plot.picture import expert_labels, name_of, subject_of
+from ..plot.sizes import sizes_of
 from ..text import told
 from .columns import Contributions, contributions
 from .result import Explanation
@@ -21,6 +22,9 @@ def explain(model, X, y=None, *, background=None, coverage=0.9, merge=True, feat
     such as linear and generalised linear ones, they are exact; those of the gate are integrated gradients. Columns of
     trees and other estimators are moved in steps, which takes longer, and needs a `background` where the table holds
     text.
+
+    Of a tree that has grown, whose predictions are the average over sizes, path and experts are those of the tree; what
+    columns add, and the predictive density, are those of the average.
 
     Parameters
     ----------
@@ -82,6 +86,7 @@ def explain(model, X, y=None, *, background=None, coverage=0.9, merge=True, feat
         found.parts,
         found.base,
         found.mean,
+        sizes=[(one.n_experts_, one.share) for one in sizes_of(mixture)],
         prior=mixture.gate_proba(table),
         experts=answers,
         dist=mixture.predict_dist(table, **rows),

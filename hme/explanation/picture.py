@@ -121,7 +121,10 @@ def _density(ax, one, t):
         points = np.arange(low, high + 1) if high - low < MOST_COUNTS else np.unique(np.rint(points))
     prior, colors = one.prior[0], colors_of(len(one.prior[0]))
     total = np.zeros(len(points))
-    for k in np.argsort(-prior, kind="stable")[:MOST_EXPERTS]:
+    averaged = dist.weights.shape[1] != len(prior)  # over sizes, whose experts have no colours here
+    if averaged:
+        ax.fill_between(points, np.exp(dist.log_likelihood(points[None])[0]), color="0.8", alpha=0.6, lw=0.0)
+    for k in [] if averaged else np.argsort(-prior, kind="stable")[:MOST_EXPERTS]:
         own = prior[k] * np.exp(dist.given(int(k)).log_likelihood(points[None])[0])
         own = np.where(np.isfinite(own), own, 0.0)
         ax.fill_between(

@@ -9,6 +9,7 @@ __all__ = ["Explanation"]
 
 MOST_ROWS, MOST_COLUMNS, MOST_EXPERTS = 3, 10, 8  # that are shown in text
 LEAST = 0.005  # of a prior and a responsibility that is shown
+LONGEST = 14  # characters of an answer in the path
 PARTS = "gate", "expert"
 
 
@@ -30,6 +31,8 @@ class Explanation:
         Responsibilities, where y was given.
     experts : ndarray of shape (n, K, T)
         What each expert says: its mean, or its class probabilities.
+    sizes : list of pairs
+        Numbers of experts of the mixtures whose average predicts, and their shares; one pair unless the tree has grown.
     dist : distribution
         The predictive distribution, as of `predict_dist`.
     outputs : tuple of length T
@@ -49,6 +52,7 @@ class Explanation:
         base,
         mean,
         *,
+        sizes=None,
         prior,
         experts,
         dist,
@@ -64,6 +68,7 @@ class Explanation:
         self.columns, self.values, self.parts, self.base, self.mean = columns, values, parts, base, mean
         self.prior, self.experts, self.dist, self.words = prior, experts, dist, words
         self.expert_names, self.outputs, self.task = expert_names, outputs, task
+        self.sizes = sizes or [(prior.shape[1], 1.0)]
         self.y, self.resp, self.coverage, self.target_name = y, resp, coverage, target_name
 
     def __len__(self):
@@ -80,6 +85,7 @@ class Explanation:
         return Explanation(
             self.columns,
             *arrays,
+            sizes=self.sizes,
             prior=self.prior[index],
             experts=self.experts[index],
             dist=self.dist[index],
@@ -124,6 +130,11 @@ class Explanation:
         return steps
 
     # -- numbers -------------------------------------------------------------------------------------------------------
+
+    @property
+    def tree_mean(self):
+        """What the tree alone predicts, (n, T): `mean`, unless that is an average over sizes."""
+        return np.einsum("nk,nkt->nt", self.prior, self.experts)
 
     def output(self, row=0, output=None):
         """Number of the output that is shown of a row: the most probable class, unless one is named."""
@@ -183,7 +194,9 @@ class Explanation:
             question = self.words.questions[m]
             answers, used = question.answers, np.flatnonzero(self.words.tree.used[m])
             place = int(np.searchsorted(used, branch))
-            answer = answers[place] or f"leaf {~self.words.tree.children[m, branch]}"
+            child, answer = self.words.tree.children[m, branch], answers[place]
+            if not answer or len(answer) > LONGEST:  # a score is no answer
+                answer = f"leaf {~child}" if child < 0 else self.words.gates[child]
             yield self.words.gates[m], question.text, answer, proba, odds_in_words(proba)
 
     # -- text ----------------------------------------------------------------------------------------------------------
@@ -191,6 +204,12 @@ class Explanation:
     def _parts(self, row, label):
         t = self.output(row)
         yield f"{label}{self._said(row, t)}"
+        if len(self.sizes) > 1:
+            shares = ", ".join(f"{n} ({share:.2f})" for n, share in sorted(self.sizes))
+            yield (
+                f"This is the average over mixtures of {shares} experts. Path and experts are those of the tree, which "
+                f"alone predicts {self.tree_mean[row, t]:.4g}."
+            )
         if self.words.tree.n_nodes:
             steps = [[gate, text, answer, proba, odds] for gate, text, answer, proba, odds in self._steps(row)]
             columns = ["gate", "question", "answer", "probability", "odds"]

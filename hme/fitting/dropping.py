@@ -7,7 +7,7 @@ import numpy as np
 from ..model import mixture as mixtures
 from ..model.mixture import Mixture
 from ..model.rows import Rows
-from ..model.tiny import tiny
+from ..model.tiny import Tiny, tiny
 from ..model.tree import Tree
 from ..numerics.kernels import log_normalize
 from . import em
@@ -47,7 +47,7 @@ def drop(fitted, options, rebind):
     Fitted
     """
     while not fitted.interrupted and fitted.fit.reason not in ("interrupted", "callback"):
-        found = tiny(fitted.mixture, fitted.fit.params, fitted.fit.stats, fitted.rows)
+        found = _small(fitted)
         gone = _next(fitted, [one.expert for one in found])
         if not gone:
             break
@@ -58,6 +58,16 @@ def drop(fitted, options, rebind):
         if fitted.fit.reason == "interrupted":
             fitted = fitted._replace(interrupted=f"after dropping experts, after {fitted.fit.n_iter} sweep(s)")
     return fitted
+
+
+def _small(fitted):
+    """The tiny experts, those among them that have lost all rows, and with these all that they could estimate."""
+    mixture, load = fitted.mixture, fitted.fit.stats.load
+    found = tiny(mixture, fitted.fit.params, fitted.fit.stats, fitted.rows)
+    if len(mixture.expert.members) == 1 and len(load) > 1:
+        lost = np.setdiff1d(mixtures.starving(load), [one.expert for one in found])
+        found += [Tiny(int(k), None, float(load[k]), 0.0, None) for k in lost]
+    return found
 
 
 def _next(fitted, small):

@@ -14,7 +14,7 @@ from .screening import narrowed
 __all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
 
 MAX_RESEEDS = 3
-GIVEN = "given", "grown"  # starts that are responsibilities: the user's, or those of a tree that has grown
+GIVEN = "given", "grown"  # starts that are the user's responsibilities, or the parameters of a tree that has grown
 # What ended a fit before it converged, and what to do about it; {0} is max_iter, {1} the gradient.
 STOPS = {
     "max_iter": "EM stopped after max_iter={0} sweeps before it converged. Raise max_iter or tol",
@@ -49,11 +49,11 @@ def run(
     rows : Rows
     tree : Tree
     names : list of str
-        Names of the starts, see `starts.STARTS`; "given" and "grown" stand for the responsibilities `given`.
+        Names of the starts, see `starts.STARTS`; "given" stands for responsibilities `given`, "grown" for parameters.
     options : Options
         Start number i draws from ``default_rng((options.seed, i))`` alone, so that every backend and `n_jobs` gives the
         same fits.
-    given : ndarray of shape (n, K) or None
+    given : ndarray of shape (n, K), Params or None
     n_finalists : int, "auto" or None
         With None every start runs to the end. Otherwise they race, see `racing.race`; with "auto" only if there are
         many.
@@ -148,7 +148,10 @@ class _Field:
         """What start i runs, or runs on."""
         options, before = self.options._replace(seed=(self.options.seed, i)), self.fits.get(i)
         if before is None:
-            start = self.given if self.names[i] in GIVEN else self.names[i]
+            if self.names[i] == "grown":
+                options = options._replace(max_iter=max_iter)
+                return _Job(self.mixture, self.rows, options, self.tree, None, [], self.given)
+            start = self.given if self.names[i] == "given" else self.names[i]
             options, parts = options._replace(max_iter=max_iter), self.samples if isinstance(start, str) else []
             return _Job(self.mixture, self.rows, options, self.tree, start, parts, None)
         options = options.after(before.n_iter, max_iter if anew else max_iter - before.n_iter)

@@ -11,6 +11,7 @@ __all__ = ["Shrinkage", "settle", "while_unsettled"]
 
 # Strengths have settled where none moves by more than this factor; rounds at most, and sweeps between two estimates.
 CLOSE, MOST_ROUNDS, SWEEPS = 1.05, 15, 10
+FARTHER = 1.5  # power of the factor by which a strength is to move: estimates come nearer to their end from one side
 MOST_ENDS = 2  # times that strengths may move again after EM has run to its end
 TOL = 1e-3  # gain per sweep below which an estimate need not wait for more sweeps
 SHARE = 0.5  # of the sweeps that are left: for those at the first strengths, for rounds, and then for the end
@@ -100,8 +101,13 @@ def _moved(mixture, fit, most):
     if not _may_go_on(fit, most):
         return None
     new, old = mixture.estimated_alphas(fit.params, fit.stats), mixture.alphas
-    ratios = [alpha / old[side][name] for side, found in new.items() for name, alpha in found.items()]
-    return new if any(not 1.0 / CLOSE <= ratio <= CLOSE for ratio in ratios) else None
+    ratios = {side: {name: alpha / old[side][name] for name, alpha in found.items()} for side, found in new.items()}
+    if all(1.0 / CLOSE <= ratio <= CLOSE for found in ratios.values() for ratio in found.values()):
+        return None
+    return {
+        side: {name: old[side][name] * ratio**FARTHER for name, ratio in found.items()}
+        for side, found in ratios.items()
+    }
 
 
 def _onward(mixture, rows, fit, options, sweeps, moved):

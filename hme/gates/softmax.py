@@ -24,6 +24,8 @@ __all__ = ["SoftmaxGate", "score_texts"]
 SURE = np.log(9.0)  # log-odds at which a branch has 90 % of a row
 # A node whose log-odds move less than this over a standard deviation does not look at x.
 FLAT = 1e-6
+# Strength per row that is estimated at least: borders are as good as sharp then, and would be sharper for ever.
+LEAST = 1e-3
 
 
 class SoftmaxParams(NamedTuple):
@@ -128,7 +130,7 @@ class SoftmaxGate(Shrunk, NodeGate):
 
     def _evidence(self, params, stats):
         degrees = multinomial.degrees(stats, self.penalty_, params.used)
-        return Evidence(degrees, penalties.squares(params.coef, self.penalty_).sum() / self.alpha_)
+        return Evidence(degrees, penalties.squares(params.coef, self.penalty_).sum() / self.alpha_, LEAST)
 
     @property
     def separate(self):

@@ -17,6 +17,7 @@ __all__ = ["Growth", "GrowthStep", "Settings", "grow"]
 LEAST_SHARE = 0.01
 # Standard errors of the difference to the best score that a smaller tree may lack: chance has its part in the best.
 ERRORS = 2.0
+CLOSE = 0.01  # nats a row that no one would read a larger tree for
 # Sizes of a large table are compared in a sample of at least so many distinct rows.
 MOST = 1 << 14
 
@@ -86,11 +87,7 @@ def grow(make, rows, settings):
         share = np.where(share < LEAST_SHARE, 0.0, share)
         share = share / share.sum()
         factor = factor_of(scores, share)
-        last = max(chosen, int(np.flatnonzero(share).max()))
-        sizes = _sizes(make, rows, settings, scores, last)
-        for s in np.flatnonzero(share):
-            if s in sizes:
-                sizes[s] = finished(sizes[s], rows, settings)
+        sizes = _sizes(make, rows, settings, scores, {chosen, *np.flatnonzero(share).tolist()})
     chosen = min(chosen, max(sizes))
     share = np.array([own if s in sizes else 0.0 for s, own in enumerate(share)])
     if not share.any():
@@ -111,8 +108,25 @@ def grow(make, rows, settings):
     return Growth(steps, sizes[chosen], Average(parts))
 
 
-def _sizes(make, rows, settings, scores, last):
-    """The sizes on the path of all rows, by their numbers, as far as they are needed."""
+def _sizes(make, rows, settings, scores, needed):
+    """The sizes that are needed, by their numbers, fitted to all rows.
+
+    Where rows were held out once, of a large table, EM goes on with all rows from the fit without them. Otherwise the
+    tree grows again.
+    """
+    if scores.fitted is not None:
+        held = {s: scores.fitted[s] for s in needed}
+        sizes = {
+            s: size._replace(mixture=make(size.tree, rows, size.mixture.alphas), sampled=True)
+            for s, size in held.items()
+        }
+    else:
+        sizes = _grown_again(make, rows, settings, scores, max(needed))
+    return {s: finished(size, rows, settings) if s in needed else size for s, size in sizes.items()}
+
+
+def _grown_again(make, rows, settings, scores, last):
+    """The sizes on the path of all rows, as far as they are needed."""
     sizes = {}
     for s, size in enumerate(grown(make, rows, settings)):
         sizes[s] = size
@@ -127,9 +141,9 @@ def _sizes(make, rows, settings, scores, last):
 
 
 def _chosen(scores):
-    """Number of the smallest size whose score is within `ERRORS` of the best one."""
+    """Number of the smallest size whose score is within `ERRORS`, or `CLOSE`, of the best one."""
     best = int(scores.mean.argmax())
-    near = np.flatnonzero(scores.mean[best] - scores.mean <= ERRORS * scores.error(best))
+    near = np.flatnonzero(scores.mean[best] - scores.mean <= np.maximum(ERRORS * scores.error(best), CLOSE))
     fewest = scores.n_experts[near].min()
     near = near[scores.n_experts[near] == fewest]
     return int(near[scores.mean[near].argmax()])

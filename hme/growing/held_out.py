@@ -37,6 +37,7 @@ class Scores(NamedTuple):
     seen: list  # of every size, for every fold, what `_evidence` needs
     top: int  # number of the size from which the tree is pruned
     n_up: int  # number of the sizes before pruning
+    fitted: Any  # the `Size` of every step where rows were held out once; else None
 
     @property
     def mean(self):
@@ -73,7 +74,9 @@ def scores_of(make, rows, settings):
     top = course.best
     down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
     course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)])
-    return Scores(np.stack(course.found, axis=1), weight, np.array(course.n_experts), course.seen, top, course.n_up)
+    fitted = [sizes[0] for sizes in course.fitted] if n_folds == 1 else None
+    found = np.stack(course.found, axis=1)
+    return Scores(found, weight, np.array(course.n_experts), course.seen, top, course.n_up, fitted)
 
 
 class _Course:

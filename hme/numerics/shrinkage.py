@@ -20,12 +20,13 @@ class Evidence(NamedTuple):
 
     degrees: float  # effective number of slopes that the rows determine, rather than the penalty
     square: float  # twice the penalty of all slopes for a strength of one
+    least: float = LEAST  # strength per row below which nothing is asked for
 
 
 def estimated(evidence, rate):
     """The strength that the evidence asks for; `rate` are the `rows_per_weight`."""
     alpha = (max(evidence.degrees, 0.0) + 2.0 * SHAPE) / (max(evidence.square, 0.0) + 2.0 * RATE)
-    return float(np.clip(alpha, LEAST, MOST)) / rate
+    return float(np.clip(alpha, evidence.least, MOST)) / rate
 
 
 def log_hyperprior(alpha, rate):

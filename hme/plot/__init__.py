@@ -9,6 +9,7 @@ from .estimator_weights import EstimatorWeightsDisplay
 from .experts import ExpertsDisplay
 from .gate import GateDisplay
 from .graphviz import export_graphviz
+from .growth import GrowthDisplay
 from .node_trees import DevianceTreeDisplay, HistogramTreeDisplay
 from .responsibilities import ResponsibilitiesDisplay
 from .routing import RoutingDisplay
@@ -24,6 +25,7 @@ __all__ = [
     "EstimatorWeightsDisplay",
     "ExpertsDisplay",
     "GateDisplay",
+    "GrowthDisplay",
     "HistogramTreeDisplay",
     "PITDisplay",
     "ResponsibilitiesDisplay",

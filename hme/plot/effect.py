@@ -7,6 +7,7 @@ import numpy as np
 from ..numerics.checks import check_int, check_real
 from ..tables import pandas_for
 from .picture import as_text, class_number, pyplot, subject_of, target_label
+from .sizes import sizes_of
 
 __all__ = ["EffectDisplay"]
 
@@ -117,11 +118,15 @@ class EffectDisplay:
         j, n = subject.number(feature), subject.table.shape[0]
         some = np.unique(np.linspace(0, n - 1, min(n, check_int(max_rows, "max_rows"))).astype(int))
         x = _values(subject, j, n_points)
-        prior, means = _along(subject, j, x, some, output)
-        start = len(x) // 2 if x.dtype.kind == "f" else 0
+        in_order = x.dtype.kind == "f"
+        start = len(x) // 2 if in_order else 0
+        parts = [
+            share * np.stack(_parts(prior, means, start, in_order))
+            for share, prior, means in _along(subject, j, x, some, output)
+        ]
         display = cls(
             x,
-            *_parts(prior, means, start, x.dtype.kind == "f"),
+            *sum(parts),
             start,
             coverage=coverage,
             feature_name=feature_name or subject.names[j],
@@ -211,49 +216,56 @@ def _values(subject, j, n_points):
 
 
 def _along(subject, j, x, some, output):
-    """Priors (n, N, K, 1) and means (n, N, K, 1) of the rows at every value of the column."""
+    """For each size its share, priors (n, N, K) and means (n, N, K) of the rows at every value of the column."""
     mixture, neutral = subject.mixture, subject.neutral()
-    framed = hasattr(subject.table, "iloc")
-    rows = subject.table.iloc[some].reset_index(drop=True) if framed else subject.table[some]
-    prior, means = [], []
+    sizes, t = sizes_of(mixture), _number_of(mixture, output)
+    found = [([], []) for _ in sizes]
     for value in x:
-        table = rows.copy()
-        if framed:
-            kind = table.dtypes.iloc[j]
-            column = np.full(len(some), value, dtype=None if isinstance(value, float) else object)
-            table[table.columns[j]] = column
-            if not isinstance(value, float):
-                table[table.columns[j]] = table[table.columns[j]].astype(kind)
-        else:
-            table[:, j] = value
-        seen = subject.seen_by_mixture(table)
-        prior.append(mixture.gate_proba(seen)[:, :, None])
-        answers = mixture.predict_experts(seen, **neutral)
-        means.append(_one(mixture, answers, output)[:, :, None])
-    return np.stack(prior), np.stack(means)
+        seen = subject.seen_by_mixture(_with_value(subject, j, value, some))
+        for one, (priors, means) in zip(sizes, found, strict=True):
+            prior, answers = one.answers(one.rows(mixture, seen, **neutral))
+            priors.append(prior)
+            means.append(answers[:, :, t])
+    return [(one.share, *map(np.stack, arrays)) for one, arrays in zip(sizes, found, strict=True)]
 
 
-def _one(mixture, answers, output):
-    """Means (N, K) of one output, or probabilities of one class."""
+def _with_value(subject, j, value, some):
+    """Some rows of the table, with a value written over a column."""
+    if not hasattr(subject.table, "iloc"):
+        table = subject.table[some].copy()
+        table[:, j] = value
+        return table
+    table = subject.table.iloc[some].reset_index(drop=True)
+    name, kind = table.columns[j], table.dtypes.iloc[j]
+    number = isinstance(value, float)
+    table[name] = np.full(len(some), value, dtype=None if number else object)
+    return table if number else table.astype({name: kind})
+
+
+def _number_of(mixture, output):
+    """Number of the output, or of the class among those with weight."""
     if mixture.task == "classification":
-        return answers[..., class_number(mixture, output)]
-    if answers.ndim == 2:
+        name = mixture.classes_[class_number(mixture, output)]
+        labels = np.asarray(mixture.target_.labels).tolist()
+        if name not in labels:
+            raise ValueError(f"output = {output!r} is a class whose rows all had weight zero in the fit.")
+        return labels.index(name)
+    T = mixture.target_.n_outputs
+    if T == 1:
         if output not in (None, 0):
             raise ValueError(f"output = {output!r}, but y has one output.")
-        return answers
-    if not (isinstance(output, Integral) and 0 <= output < answers.shape[2]):
-        raise ValueError(
-            f"output = {output!r} must be a number from 0 to {answers.shape[2] - 1}: y has several outputs."
-        )
-    return answers[..., output]
+        return 0
+    if not (isinstance(output, Integral) and 0 <= output < T):
+        raise ValueError(f"output = {output!r} must be a number from 0 to {T - 1}: y has several outputs.")
+    return int(output)
 
 
 def _parts(prior, means, start, in_order):
     """Changes (n, N) from a value on, through the gate and within experts: step by step, or of levels at once."""
     before = (prior[:-1], means[:-1]) if in_order else (prior[start], means[start])
     after = (prior[1:], means[1:]) if in_order else (prior, means)
-    gate = ((after[0] - before[0]) * 0.5 * (after[1] + before[1])).sum(axis=(2, 3))
-    expert = (0.5 * (after[0] + before[0]) * (after[1] - before[1])).sum(axis=(2, 3))
+    gate = ((after[0] - before[0]) * 0.5 * (after[1] + before[1])).sum(axis=2)
+    expert = (0.5 * (after[0] + before[0]) * (after[1] - before[1])).sum(axis=2)
     return (_from(gate, start), _from(expert, start)) if in_order else (gate, expert)
 
 

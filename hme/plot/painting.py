@@ -103,6 +103,8 @@ class Painting:
             lines.append("Lines: " + ", ".join(f"{slot} {kind}" for kind, slot in kinds) + ".")
         if display.targets is not None:
             lines.append(f"Histograms: {display.target_name} of the rows of an expert.")
+        if display.remark:
+            lines.append(display.remark)
         return block_of(map(_plain, lines), self.font - 1.5, 110, 6)
 
     # -- drawing -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from ..text import told
 from .miniatures import bars_of, lines_of, targets_of
 from .painting import Painting
 from .picture import expert_labels, mixture_of, name_of, pyplot, subject_of, value_range
+from .sizes import sizes_of
 
 __all__ = ["TreeDisplay", "plot_tree"]
 
@@ -40,6 +41,8 @@ class TreeDisplay:
     expert_names : sequence of str of length K or None, default=None
         By default the numbers of the leaves.
     target_name : str, default="y"
+    remark : str, default=""
+        A sentence below the picture.
 
     Attributes
     ----------
@@ -80,6 +83,7 @@ class TreeDisplay:
         gate_names=None,
         expert_names=None,
         target_name="y",
+        remark="",
     ):
         self.tree = tree
         self.load = load
@@ -91,6 +95,7 @@ class TreeDisplay:
         self.gate_names = gate_names or [f"gate {m}" for m in range(tree.n_nodes)]
         self.expert_names = expert_names
         self.target_name = target_name
+        self.remark = remark
 
     @classmethod
     def from_estimator(
@@ -155,6 +160,7 @@ class TreeDisplay:
             gate_names=words.gates,
             expert_names=expert_labels(mixture, mixture.n_experts_),
             target_name=target_name,
+            remark=_remark(mixture),
         )
         return display.plot(ax=ax, fontsize=fontsize)
 
@@ -233,6 +239,12 @@ def plot_tree(model, X=None, y=None, **options):
     4
     """
     return TreeDisplay.from_estimator(model, X, y, **options)
+
+
+def _remark(mixture):
+    """That predictions are an average over sizes, of which this is the tree."""
+    sizes = [one.n_experts_ for one in sizes_of(mixture)]
+    return f"Predictions are the average over {len(sizes)} sizes, this is the tree." if len(sizes) > 1 else ""
 
 
 def _miniatures(subject, mixture, y, names, max_bars, n_points, rows):

@@ -5,6 +5,7 @@ import numpy as np
 from ..plot.miniatures import slots_of
 from ..plot.node_trees import tree_of
 from ..plot.picture import expert_labels, name_of, subject_of
+from ..plot.sizes import sizes_of
 from ..scoring import pit
 from ..text import told
 from .encoding import packed
@@ -55,6 +56,7 @@ def payload(model, X, y, *, title, max_rows, coverage, names, arguments):
         **_words(subject, mixture, names[0], target),
         "columns": [_column(column) for column in columns],
         "recipe": recipe,
+        "sizes": [[one.n_experts_, float(one.share)] for one in answers.sizes],
         "reason": reason,
         "rows": _packed_rows(answers, columns, shown, some, recipe is None),
         **answers.quality(),
@@ -152,12 +154,15 @@ class _Answers:
         self.prior = mixture.gate_proba(seen)
         self.resp = mixture.responsibilities(seen, y, **arguments)
         self.experts = mixture.model_.expert.predict(mixture.params_.experts, mixture.rows(seen, **arguments))
-        self.mean = np.einsum("nk,nkt->nt", self.prior, self.experts)
+        self.sizes = sizes_of(mixture)
+        self.mean = 0.0
+        for one in self.sizes:
+            answers = one.answers(one.rows(mixture, seen, **arguments))
+            self.mean = self.mean + one.share * np.einsum("nk,nkt->nt", *answers)
         self.classes = mixture.target_.labels
         self.given = y
         codes = np.searchsorted(np.asarray(self.classes), y) if self.task == "classification" else y
         self.y = np.asarray(codes, dtype=float).reshape(len(y), -1)
-        self.log_likelihood = mixture.log_likelihood(seen, y, **arguments)
         try:
             self.dist = mixture.predict_dist(seen, **arguments)
         except NotImplementedError:
@@ -192,11 +197,11 @@ class _Answers:
         spread = ((self.y - self.y.mean(axis=0)) ** 2).sum()
         scores = [["R2", float(1.0 - (residual**2).sum() / spread) if spread > 0 else 0.0]]
         scores.append(["root mean squared error", float(np.sqrt((residual**2).mean()))])
-        scores.append(["mean log-density", float(self.log_likelihood.mean())])
         made = {"kind": "none", "bins": []}
         try:
             if self.dist is None:
                 raise NotImplementedError
+            scores.append(["mean log-density", float(np.mean(self.dist.log_likelihood(self.given)))])
             own = self.dist if self.y.shape[1] > 1 else self.dist.marginal(0)
             scores.append(["continuous ranked probability score", float(np.mean(own.crps(self.given)))])
             for t in range(self.y.shape[1]):

@@ -7,12 +7,14 @@ are matched to a few forms, and a form counts only if it gives the model's own n
 from typing import NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
 
 from ..experts.noise.counts import MOST_SPREAD
 from ..explanation.columns import scores_of, slopes_of
 from ..explanation.tables import merged
+from ..model.tree import Tree
 from ..model.uncertainty import leverages
+from ..plot.sizes import dense, sizes_of, tree_alone
+from ..prediction.of_mixture import predictive_distribution
 from ..text import report_of
 from .encoding import packed
 
@@ -77,26 +79,35 @@ def recipe_of(mixture, table, seen_names, names, columns, arguments):
     gate, expert = mixture.model_.gate.traits, mixture.model_.expert.traits
     if gate.sees_table or expert.sees_table:
         raise Unrepeatable("estimators among the experts or as the gate are not written into the page")
-    free = _dense(mixture.rows(table, hold=False, **arguments))
-    held = _dense(mixture.rows(table, **arguments))
-    made, maps = _columns(mixture, free, seen_names, names, columns)
-    holds = mixture.hold_range and mixture.n_experts_ > 1
+    made, maps = _columns(mixture, dense(mixture.rows(table, hold=False, **arguments)), seen_names, names, columns)
+    sizes, left = sizes_of(mixture), LARGEST_ROOTS
     recipe = {
         "maps": maps,
-        "bounds": [_bounds(limits, side.shape[1] - 1) if holds else None for limits, side in _limits(mixture, free)],
         "start": [packed(side.design.transform(side.design.mean[None])[0]) for side in mixture.columns_[:2]],
-        "gate": _gate(mixture, held),
-        "experts": _experts(mixture, held),
+        "sizes": [],
     }
-    recipe["dist"] = _distributions(mixture, table, held, arguments)
+    for one in sizes:
+        written = _mixture(mixture, one, table, arguments, left)
+        left -= written["dist"]["numbers"] if written["dist"] else 0
+        recipe["sizes"].append(written)
+    own = tree_alone(mixture)
+    recipe["tree"] = None if mixture.average_ is None else _mixture(mixture, own, table, arguments, 0)
     return recipe, made
 
 
-def _dense(rows):
-    X = rows.X.toarray() if sp.issparse(rows.X) else np.asarray(rows.X)
-    Z = X if rows.Z is rows.X else rows.Z.toarray() if sp.issparse(rows.Z) else np.asarray(rows.Z)
-    beyond = rows.beyond.toarray() if sp.issparse(rows.beyond) else rows.beyond
-    return rows._replace(X=X, Z=Z, beyond=beyond)
+def _mixture(fitted, one, table, arguments, most):
+    """What predicts as one size does."""
+    rows = one.rows(fitted, table, **arguments)
+    gate = one.model_.gate
+    tree = Tree.flat(one.n_experts_) if gate.tree is None else gate.tree
+    return {
+        "share": float(one.share),
+        "children": tree.children.tolist(),
+        "bounds": [_bounds(limits, width) if one.hold else None for limits, width in _limits(fitted, rows)],
+        "gate": _gate(one, rows),
+        "experts": _experts(one, rows),
+        "dist": _distributions(one, rows, most),
+    }
 
 
 def _same(a, b):
@@ -160,10 +171,11 @@ def _line(values, own):
     return {"a": float(start), "b": float(slope)} if _same(start + slope * values, own) else None
 
 
-def _limits(mixture, rows):
-    ranges = mixture.range_
-    yield ranges.expert, rows.X
-    yield (ranges.expert if ranges.gate is None else ranges.gate), rows.Z
+def _limits(fitted, rows):
+    """Limits of the design columns of experts and gate, and their numbers."""
+    ranges = fitted.range_
+    yield ranges.expert, rows.X.shape[1] - 1
+    yield (ranges.expert if ranges.gate is None else ranges.gate), rows.Z.shape[1] - 1
 
 
 def _bounds(limits, size):
@@ -249,12 +261,17 @@ def _classes(mixture, rows, means, K, p):
 # -- distributions -----------------------------------------------------------------------------------------------------
 
 
-def _distributions(mixture, table, rows, arguments):
-    """For each expert the name of its predictive distribution and the forms of its parameters; None if unknown."""
-    if mixture.task == "classification" or mixture.target_.n_outputs > 1:
+def _distributions(one, rows, most):
+    """For each expert the name of its predictive distribution and the forms of its parameters; None if unknown.
+
+    The roots of the leverages may have `most` numbers.
+    """
+    mixture = one
+    if mixture.task == "classification" or mixture.target_.n_outputs > 1 or not most:
         return None
     try:
-        components = mixture.predict_dist(table, **arguments).marginal(0).components
+        dist = predictive_distribution(one.model_, one.params_, rows, uncertainty=one.uncertainty_)
+        components = dist.marginal(0).components
     except NotImplementedError:
         return None
     root = None if mixture.uncertainty_ is None else getattr(mixture.uncertainty_.experts, "root", None)
@@ -276,9 +293,9 @@ def _distributions(mixture, table, rows, arguments):
                     return None
                 used |= bool(forms[name].get("b"))
             found[k] = {"name": type(part).__name__, "parameters": forms}
-    if used and root.size > LARGEST_ROOTS:
+    if used and root.size > most:
         return None
-    return {"experts": found, "root": packed(root[:, 0]) if used else None}
+    return {"experts": found, "root": packed(root[:, 0]) if used else None, "numbers": root.size if used else 0}
 
 
 def _form(values, mean, leverage):

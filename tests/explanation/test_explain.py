@@ -50,6 +50,20 @@ def test_parts_add_up_to_the_prediction(diabetes, settings):
     assert repr(found) and found._repr_html_()
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_parts_add_up_to_the_average_over_sizes(diabetes):
+    X, y = diabetes
+    X = X.iloc[:, 2:5]
+    model = HMERegressor(max_experts=3, max_iter=20).fit(X, y)
+    assert len(model.average_.parts) > 1
+    found = explain(model, X[:4], y[:4])
+    np.testing.assert_allclose(added(found), found.mean, rtol=1e-12)
+    np.testing.assert_allclose(found.mean[:, 0], model.predict(X[:4]), rtol=1e-12)
+    np.testing.assert_allclose(found.tree_mean[:, 0], model.predict(X[:4], density="plug-in"))
+    assert [size for size, _ in found.sizes] == [part.n_leaves for part in model.average_.parts]
+    assert "average over mixtures of" in repr(found)
+
+
 def test_linear_experts_are_exact(diabetes):
     X, y = diabetes
     model = HMERegressor(depth=1).fit(X, y)
@@ -78,9 +92,9 @@ def test_integrated_gradients_of_a_product_and_of_steps():
     def product(points):
         return (points[:, :1] * points[:, 1:]) ** 2
 
-    def gradient(points, distance):
+    def gradient(points):
         a, b = points.T
-        return np.stack([2 * a * b * b, 2 * a * a * b], axis=1)[:, None] * distance[:, None]
+        return np.stack([2 * a * b * b, 2 * a * a * b], axis=1)[:, None]
 
     start, end = np.array([[0.5, 1.0]]), np.array([[2.0, 3.0]])
     exact = along_scores(gradient, start, end, (product(start), product(end)))[0]

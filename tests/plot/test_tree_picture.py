@@ -119,7 +119,7 @@ def test_lines_are_those_of_the_experts_with_the_rows():
     text = export_text(model, ["time"], "level", max_terms=3)
     assert all(question.text in text for question in display.questions)
     assert all(line in text for equation in display.equations for line in equation)
-    assert display.leaf_axes_[-1].get_xlabel() == "time"
+    assert display.leaf_axes_[-1].get_xlabel() == "time" and not display.remark
 
 
 def test_bars_are_slopes_per_standard_deviation():

@@ -37,7 +37,7 @@ def in_node(content, n_rows, folder):
     script = (files("hme.report") / "page" / "model.js").read_text(encoding="utf-8")
     script += f"""
     const c = JSON.parse(require("fs").readFileSync({json.dumps(str(folder / "content.json"))}));
-    const M = prepared(c.recipe, c.tree), X = c.rows.X.map(unpacked), y = unpacked(c.rows.y), out = [];
+    const M = prepared(c.recipe), X = c.rows.X.map(unpacked), y = unpacked(c.rows.y), out = [];
     for (let i = 0; i < {n_rows}; i++) {{
       const row = X.map((column) => column.values[i]), said = predict(M, row), adds = contributions(M, row);
       out.push({{ mean: said.mean, prior: said.prior, experts: said.experts, gate: adds.gate, expert: adds.expert,
@@ -82,6 +82,7 @@ CASES = [
     ("classes", lambda: HMEClassifier(n_experts=3, max_iter=20), iris),
     ("counts", lambda: HMERegressor(n_experts=2, expert="poisson", max_iter=20), counts),
     ("text", pipeline, with_text),
+    ("average", lambda: HMERegressor(max_experts=3, max_iter=20), lambda: (diabetes()[0].iloc[:, 2:6], diabetes()[1])),
     ("one expert", lambda: HMERegressor(depth=0), diabetes),
     ("student", lambda: HMERegressor(tree="((. .) .)", expert="student", max_iter=20), diabetes),
     ("gamma", lambda: HMERegressor(n_experts=2, expert="gamma", max_iter=20), diabetes),
@@ -92,7 +93,7 @@ CASES = [
 
 @CLEAN
 @pytest.mark.skipif(NODE is None, reason="needs node")
-@pytest.mark.parametrize("name, make, load", few(CASES, 4), ids=lambda case: case if isinstance(case, str) else "")
+@pytest.mark.parametrize("name, make, load", few(CASES, 5), ids=lambda case: case if isinstance(case, str) else "")
 def test_javascript_predicts_what_python_predicts(name, make, load, tmp_path):
     X, y = load()
     model = make().fit(X, y)

@@ -2,7 +2,7 @@
 // The page: draws what the data hold, and asks the model of the page for all else.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const MODEL = DATA.recipe ? prepared(DATA.recipe, DATA.tree) : null;
+const MODEL = DATA.recipe ? prepared(DATA.recipe) : null;
 const ROWS = { X: DATA.rows.X.map(unpacked), number: DATA.rows.number };
 for (const name of ["y", "mean", "prior", "resp"]) ROWS[name] = unpacked(DATA.rows[name]);
 ROWS.experts = DATA.rows.experts ? unpacked(DATA.rows.experts) : null;
@@ -232,8 +232,7 @@ function gateDetails(m) {
       const share = reach > 0 ? leaves.reduce((sum, k) => sum + at(array, i, k), 0) / reach : 0;
       heights[Math.min(19, Math.floor(share * 20))] += reach;
     }
-    const label = `probability of ${question.answers[children.at(-1)[1]] || "the last branch"} ${name}`;
-    const frame = plot(340, 150, [0, 1], [0, 1.05 * Math.max(...heights)], label.length > 52 ? `${label.slice(0, 50)}\u2026` : label, "rows");
+    const frame = plot(340, 150, [0, 1], [0, 1.05 * Math.max(...heights)], `probability of ${answerOf(m, children.at(-1)[1])} ${name}`, "rows");
     bars(frame, Array.from({ length: 21 }, (_, i) => i / 20), heights, "#777");
     parts.push(frame.root);
   }
@@ -347,6 +346,13 @@ function drawSliders() {
   }));
 }
 
+// What a branch is called: its answer, or where it leads if the answer is a score.
+function answerOf(m, branch) {
+  const answer = DATA.questions[m].answers[branch], child = DATA.tree[m][branch];
+  if (answer && answer.length <= 14) return answer;
+  return child < 0 ? `leaf ${DATA.leaves[~child].name}` : DATA.questions[child].name;
+}
+
 // The way to the most probable leaf, as lines.
 function way(said) {
   if (!DATA.tree.length) return [];
@@ -354,7 +360,7 @@ function way(said) {
   let m = 0;
   for (;;) {
     const branch = said.branches[m].indexOf(Math.max(...said.branches[m])), p = said.branches[m][branch], child = DATA.tree[m][branch];
-    const answer = DATA.questions[m].answers[branch] || (child < 0 ? `leaf ${DATA.leaves[~child].name}` : `branch ${branch}`);
+    const answer = answerOf(m, branch);
     lines.push(`${DATA.questions[m].name}: ${answer} with probability ${short(p, 3)} (${odds(p)})`);
     if (child < 0) return lines;
     m = child;
@@ -369,6 +375,7 @@ function drawAnswer() {
   const title = state.index === null ? "A row of your own" : `Row ${ROWS.number[state.index]}`;
   parts.push(make("h3", {}, title), make("p", { class: "big", id: "prediction" }, sentence(said, t)));
   if (seen !== null) parts.push(make("p", {}, CLASSES ? `${DATA.outputs[seen]} was seen.` : `${short(seen)} was seen${said.dist ? `, at the ${short(below_(said, seen), 3)} quantile` : ""}.`));
+  if (DATA.sizes.length > 1) parts.push(make("p", { class: "hint" }, averageSaid(said, t)));
   if (pinned) {
     parts.push(make("p", { id: "compared" }, `Pinned: ${sentence(pinned, t)} The difference is ${short(said.mean[t] - pinned.mean[t])}.`));
     const different = DATA.columns.map((c, j) => j).filter((j) => state.row[j] !== state.pinned.row[j]);
@@ -403,6 +410,12 @@ function addedTable(t) {
   return make("div", { class: "scroll" }, make("table", { id: "adds" }, table(["what columns add", "through the gate", "within experts", "together"], rows)));
 }
 
+// That the prediction is an average over sizes, and what the tree alone says.
+function averageSaid(said, t) {
+  const alone = said.own ? `, which alone predicts ${short(said.own[t])}` : "";
+  return `The prediction is the average over mixtures of ${[...DATA.sizes].sort((a, b) => a[0] - b[0]).map(([n, share]) => `${n} (${short(share, 2)})`).join(", ")} experts. Path and experts are those of the tree${alone}.`;
+}
+
 function sentence(said, t) {
   if (CLASSES) return `${DATA.target} is ${DATA.outputs[t]} with probability ${short(said.mean[t])}.`;
   if (T > 1) return `${DATA.outputs.map((label, i) => `${DATA.target}[${label}] = ${short(said.mean[i])}`).join(", ")}.`;
@@ -434,7 +447,8 @@ function densityPlot(said, pinned, seen) {
   const [from, to] = interval(said, DATA.coverage);
   frame.inside.append(svg("rect", { x: frame.x(from), width: Math.max(frame.x(to) - frame.x(from), 1), y: 0, height: 1000, fill: "#e4e4e4" }));
   let base = grid.map(() => 0);
-  Array.from({ length: K }, (_, k) => k).filter((k) => said.prior[k] > 1e-4).sort((a, b) => said.prior[b] - said.prior[a]).slice(0, 12).forEach((k) => {
+  if (!said.alone) area(frame, grid, base, found.map((f) => f.whole), "#bbb");
+  else Array.from({ length: K }, (_, k) => k).filter((k) => said.prior[k] > 1e-4).sort((a, b) => said.prior[b] - said.prior[a]).slice(0, 12).forEach((k) => {
     const next = base.map((v, i) => v + (Number.isFinite(found[i].parts[k]) ? found[i].parts[k] : 0));
     area(frame, grid, base, next, COLORS[k]);
     base = next;

@@ -12,14 +12,18 @@ function unpacked(one) {
   return { shape: one.shape, values };
 }
 
-// A recipe whose arrays are unpacked, once.
-function prepared(recipe, tree) {
-  const made = { maps: recipe.maps, tree };
-  made.bounds = recipe.bounds.map((one) => (one ? unpacked(one) : null));
-  made.start = recipe.start.map((one) => unpacked(one).values);
-  made.gate = recipe.gate.kind === "tree" ? { ...recipe.gate, coef: unpacked(recipe.gate.coef) } : recipe.gate;
-  made.experts = { ...recipe.experts, coef: unpacked(recipe.experts.coef) };
-  made.dist = recipe.dist && { ...recipe.dist, root: recipe.dist.root ? unpacked(recipe.dist.root) : null };
+// A recipe whose arrays are unpacked, once: the tree, and the mixtures whose average predicts, of which it may be one.
+function prepared(recipe) {
+  const start = recipe.start.map((one) => unpacked(one).values);
+  const sizes = recipe.sizes.map((one) => preparedOne(recipe, one, start));
+  return { tree: recipe.tree ? preparedOne(recipe, recipe.tree, start) : sizes[0], sizes, start };
+}
+function preparedOne(recipe, one, start) {
+  const made = { maps: recipe.maps, start, tree: one.children, share: one.share };
+  made.bounds = one.bounds.map((ends) => (ends ? unpacked(ends) : null));
+  made.gate = one.gate.kind === "tree" ? { ...one.gate, coef: unpacked(one.gate.coef) } : one.gate;
+  made.experts = { ...one.experts, coef: unpacked(one.experts.coef) };
+  made.dist = one.dist && { ...one.dist, root: one.dist.root ? unpacked(one.dist.root) : null };
   return made;
 }
 
@@ -121,13 +125,23 @@ function components(model, mean, x, beyond) {
   });
 }
 
-// All that the page says of a row, which holds a number or the code of a level for every column.
-function predict(model, row) {
+// What one mixture says of a row.
+function predictOne(model, row) {
   const gate = design(model, 1, row), expert = design(model, 0, row);
   const { prior, branches } = priors(model, gate.held), mean = means(model, expert.held);
-  const T = mean[0].length, whole = [];
-  for (let t = 0; t < T; t++) whole.push(prior.reduce((sum, g, k) => sum + g * mean[k][t], 0));
+  const whole = mean[0].map((_, t) => prior.reduce((sum, g, k) => sum + g * mean[k][t], 0));
   return { prior, branches, experts: mean, mean: whole, dist: components(model, mean, expert.held, expert.beyond) };
+}
+
+// All that the page says of a row, which holds a number or the code of a level for every column: path and experts of the
+// tree; the mean, and the distributions with their weights, of all mixtures whose average predicts.
+function predict(model, row) {
+  const parts = model.sizes.map((one) => predictOne(one, row)), alone = model.tree === model.sizes[0];
+  const { prior, branches, experts, mean: own } = alone ? parts[0] : predictOne(model.tree, row);
+  const mean = own.map((_, t) => parts.reduce((sum, part, s) => sum + model.sizes[s].share * part.mean[t], 0));
+  const weights = parts.flatMap((part, s) => part.prior.map((g) => g * model.sizes[s].share));
+  const dist = parts.every((part) => part.dist) ? parts.flatMap((part) => part.dist) : null;
+  return { prior, branches, experts, mean, own, weights, dist, alone };
 }
 
 // -- what columns add, as hme.explain tells it -------------------------------------------------------------------------
@@ -206,6 +220,12 @@ function expertParts(model, k, start, end, before, after) {
 
 // What each column adds to each mean, through the gate and within experts: { base, mean, gate, expert }, (J, T) each.
 function contributions(model, row) {
+  const parts = model.sizes.map((one) => contributionsOne(one, row)), share = model.sizes.map((one) => one.share);
+  const summed = (values) => values[0].map((_, t) => values.reduce((sum, own, s) => sum + share[s] * own[t], 0));
+  const rows = (name) => row.map((_, j) => summed(parts.map((part) => part[name][j])));
+  return { base: summed(parts.map((p) => p.base)), mean: summed(parts.map((p) => p.mean)), gate: rows("gate"), expert: rows("expert") };
+}
+function contributionsOne(model, row) {
   const ends = [0, 1].map((side) => [model.start[side], design(model, side, row).held]);
   const g = ends[1].map((z) => priors(model, z).prior), mu = ends[0].map((x) => means(model, x)), T = mu[0][0].length;
   const empty = () => row.map(() => new Array(T).fill(0)), gate = empty(), expert = empty();
@@ -368,16 +388,16 @@ const DISTRIBUTIONS = {
 
 // Density of the mixture, of each expert times its prior, and the probability of y or less.
 function density(said, y) {
-  const parts = said.dist.map((one, k) => said.prior[k] * Math.exp(one.logDensity(y, one.parameters)));
+  const parts = said.dist.map((one, k) => said.weights[k] * Math.exp(one.logDensity(y, one.parameters)));
   return { parts, whole: parts.reduce((a, b) => a + b, 0) };
 }
 function below_(said, y) {
-  return said.dist.reduce((sum, one, k) => sum + (said.prior[k] > 0 ? said.prior[k] * one.below(y, one.parameters) : 0), 0);
+  return said.dist.reduce((sum, one, k) => sum + (said.weights[k] > 0 ? said.weights[k] * one.below(y, one.parameters) : 0), 0);
 }
 
 // The quantile of the mixture: by bisection, of counts the least whose probability of it or less is q.
 function quantile(said, q) {
-  const used = said.dist.filter((one, k) => said.prior[k] > 0), ends = used.map((one) => one.reach(one.parameters));
+  const used = said.dist.filter((one, k) => said.weights[k] > 0), ends = used.map((one) => one.reach(one.parameters));
   let low = Math.min(...ends.map((end) => end[0])), high = Math.max(...ends.map((end) => end[1]));
   if (used.every((one) => one.discrete)) {
     low = Math.floor(low);
