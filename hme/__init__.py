@@ -47,8 +47,8 @@ _HOMES = {
 _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main__"}
 # The rooms for users; `dir` shows them, and the others can be reached too.
 _PUBLIC = frozenset(
-    "averaging bootstrap comparison datasets diagnosis distributions experts explanation features gates inference "
-    "kernels path plot prediction report scoring selection stacking text".split()
+    "averaging bootstrap comparison datasets diagnosis distributions experts explanation export features gates "
+    "inference kernels path plot prediction report scoring selection stacking text".split()
 )
 
 

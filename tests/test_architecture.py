@@ -37,6 +37,7 @@ ORDER = [
     {"bootstrap"},
     {"plot"},
     {"explanation"},
+    {"export"},
     {"report"},
     {"diagnosis"},
     {"kernels", "path", "comparison"},  # public addresses of what stands in rooms
