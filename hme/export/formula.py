@@ -174,13 +174,18 @@ def _link(eta, mean, intercept):
     """
     with np.errstate(all="ignore"):
         for name, inverse in LINKS.items():
-            if agree(inverse(eta + intercept), mean):
-                return name, intercept
-        for name, inverse in LINKS.items():
-            found = np.median(INVERSES[name](mean) - eta, axis=0)
-            if np.isfinite(found).all() and agree(inverse(eta + found), mean):
+            told = np.median(INVERSES[name](mean) - eta, axis=0)
+            found = _closest([intercept, told], lambda own, inverse=inverse: inverse(eta + own), mean)
+            if found is not None:
                 return name, found
     raise NotExportable("an expert has a link that is not among " + ", ".join(LINKS))
+
+
+def _closest(candidates, predict, wanted):
+    """The candidate whose predictions are closest to what is wanted; None if they are not the same."""
+    errors = [np.abs(predict(one) - wanted).max() for one in candidates]
+    best = candidates[int(np.nanargmin(errors))] if np.isfinite(errors).any() else candidates[0]
+    return best if agree(predict(best), wanted) else None
 
 
 def _classes(mixture, rows, means, K, p):
@@ -194,11 +199,13 @@ def _classes(mixture, rows, means, K, p):
             coef[k, :, -1] = np.log(np.maximum(means[0, k], LEAST))
         else:
             raise NotExportable("an expert is no softmax of linear scores")
-        if not agree(softmax(rows.X @ coef[k].T), means[:, k]):  # digits were lost, as in `_link`
-            away = np.log(np.maximum(means[:, k], LEAST)) - rows.X[:, :-1] @ coef[k, :, :-1].T
-            coef[k, :, -1] = np.median(away - away.mean(axis=1, keepdims=True), axis=0)
-        if not agree(softmax(rows.X @ coef[k].T), means[:, k]):
+        eta = rows.X[:, :-1] @ coef[k, :, :-1].T
+        away = np.log(np.maximum(means[:, k], LEAST)) - eta
+        told = np.median(away - away.mean(axis=1, keepdims=True), axis=0)
+        found = _closest([coef[k, :, -1], told], lambda own, eta=eta: softmax(eta + own), means[:, k])
+        if found is None:
             raise NotExportable("an expert is no softmax of linear scores")
+        coef[k, :, -1] = found
     return coef
 
 

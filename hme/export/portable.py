@@ -54,6 +54,10 @@ class PortableModel:
         self.classes_, self.weighted, self.n_outputs, self.flat = classes, weighted, n_outputs, flat
         self.sides, self.parts, self.tree = sides, parts, tree
 
+    def __repr__(self):
+        size = f"{len(self.parts)} sizes" if len(self.parts) > 1 else f"{len(self.parts[0].experts)} experts"
+        return f"PortableModel({self.task}, {len(self.inputs)} columns, {size})"
+
     @property
     def used(self):
         """Places of the inputs that experts or gate see, ascending."""
