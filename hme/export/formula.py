@@ -178,7 +178,7 @@ def _link(eta, mean, intercept):
             found = _closest([intercept, told], lambda own, inverse=inverse: inverse(eta + own), mean)
             if found is not None:
                 return name, found
-    raise NotExportable("an expert has a link that is not among " + ", ".join(LINKS))
+    raise NotExportable(f"the mean of an expert is no linear predictor under one of the links {', '.join(LINKS)}")
 
 
 def _closest(candidates, predict, wanted):
