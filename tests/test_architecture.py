@@ -23,7 +23,7 @@ HOUSE = Path(hme.__file__).parent
 TESTS = Path(__file__).parent
 # A room may import the rooms of the lines above its own, and no other.
 ORDER = [
-    {"numerics", "tables"},
+    {"numerics", "tables", "versions"},
     {"features"},
     {"model", "distributions", "datasets"},
     {"experts", "gates"},

@@ -6,6 +6,7 @@ from .onnx import register_onnx, to_onnx
 from .portable import PortableModel
 from .python import to_python
 from .sql import to_sql
+from .trusted import trusted_types
 
 __all__ = [
     "NotExportable",
@@ -16,4 +17,5 @@ __all__ = [
     "to_onnx",
     "to_python",
     "to_sql",
+    "trusted_types",
 ]
