@@ -65,5 +65,5 @@ def few_sizes(request, monkeypatch):
     """Where growing is not the subject, trees stay small, and fewer folds say how small."""
     is_doctest = type(request.node).__name__ == "DoctestItem"
     if not is_doctest and request.path.name not in WITH_ALL_SIZES:
-        monkeypatch.setattr(starting, "MAX_EXPERTS", 4)
+        monkeypatch.setattr(starting, "MAX_EXPERTS", 2)
         monkeypatch.setattr(held_out, "FOLDS", ((float("inf"), 2),))

@@ -205,6 +205,6 @@ def test_rounded_targets_are_compared_by_cells():
     X, y = bent(300)
     fold = HMERegressor(depth=0).fit(X, np.rint(y))
     rows, _ = fold.observed_rows(X, np.rint(y))
-    np.testing.assert_array_equal(held_out._values(rows, 300), np.unique(np.rint(y)))
+    np.testing.assert_array_equal(held_out.values_of(rows, 300), np.unique(np.rint(y)))
     rows, _ = fold.observed_rows(X, y)
-    assert held_out._values(rows, 300) is None
+    assert held_out.values_of(rows, 300) is None
