@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # for editors; at run time `__getattr__` loads them when they
     from .selection import HMEClassifierCV, HMERegressorCV
     from .stacking import HMEStackingClassifier, HMEStackingRegressor
     from .text import export_text
+    from .versions import show_versions
 
 __all__ = [
     "HMEClassifier",
@@ -28,6 +29,7 @@ __all__ = [
     "explain",
     "export_text",
     "gates",
+    "show_versions",
 ]
 __version__ = "0.1.0"
 
@@ -43,12 +45,13 @@ _HOMES = {
     "average": "averaging",
     "explain": "explanation",
     "export_text": "text",
+    "show_versions": "versions",
 }
 _ROOMS = frozenset(module.name for module in iter_modules(__path__)) - {"__main__"}
 # The rooms for users; `dir` shows them, and the others can be reached too.
 _PUBLIC = frozenset(
-    "averaging bootstrap comparison datasets diagnosis distributions experts explanation features gates inference "
-    "kernels path plot prediction report scoring selection stacking text".split()
+    "averaging bootstrap comparison datasets diagnosis distributions experts explanation export features gates "
+    "inference kernels path plot prediction report scoring selection stacking text".split()
 )
 
 

@@ -23,7 +23,7 @@ HOUSE = Path(hme.__file__).parent
 TESTS = Path(__file__).parent
 # A room may import the rooms of the lines above its own, and no other.
 ORDER = [
-    {"numerics", "tables"},
+    {"numerics", "tables", "versions"},
     {"features"},
     {"model", "distributions", "datasets"},
     {"experts", "gates"},
@@ -37,6 +37,7 @@ ORDER = [
     {"bootstrap"},
     {"plot"},
     {"explanation"},
+    {"export"},
     {"report"},
     {"diagnosis"},
     {"kernels", "path", "comparison"},  # public addresses of what stands in rooms

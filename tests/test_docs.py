@@ -36,6 +36,12 @@ def test_pages_with_pictures_run(page):
     assert pages.run(page).model.converged_
 
 
+@pytest.mark.slow
+def test_the_page_of_exports_runs():
+    pytest.importorskip("skl2onnx")
+    assert pages.run("export").model.converged_
+
+
 @pytest.mark.parametrize("check", CONTRACT, ids=lambda check: check.__name__)
 @pytest.mark.parametrize(
     "name, kind",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..export.formula import NotExportable
 from ..plot.miniatures import slots_of
 from ..plot.node_trees import tree_of
 from ..plot.picture import expert_labels, name_of, subject_of
@@ -9,7 +10,7 @@ from ..plot.sizes import sizes_of
 from ..scoring import pit
 from ..text import told
 from .encoding import packed
-from .recipe import Column, Unrepeatable, recipe_of
+from .recipe import Column, recipe_of
 
 __all__ = ["payload"]
 
@@ -101,12 +102,12 @@ def _recipe(subject, mixture, seen, arguments):
     columns = [subject.column(j) for j in range(len(subject.names))]
     try:
         if mixture is not subject.model:
-            raise Unrepeatable("the models of a stack are not written into the page")
+            raise NotExportable("the models of a stack are not written into the page")
         if any(np.ndim(value) for value in arguments.values()):
-            raise Unrepeatable("row arguments are not written into the page")
+            raise NotExportable("row arguments are not written into the page")
         recipe, made = recipe_of(mixture, seen, subject.names_seen(), subject.names, columns, arguments)
         return recipe, made, ""
-    except Unrepeatable as error:
+    except NotExportable as error:
         made = []
         for name, values in zip(subject.names, columns, strict=True):
             try:

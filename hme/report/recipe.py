@@ -9,26 +9,17 @@ from typing import NamedTuple
 import numpy as np
 
 from ..experts.noise.counts import MOST_SPREAD
-from ..explanation.columns import scores_of, slopes_of
 from ..explanation.tables import merged
-from ..model.tree import Tree
+from ..export.formula import SAME, NotExportable, agree, part_of
 from ..model.uncertainty import leverages
 from ..plot.sizes import dense, sizes_of, tree_alone
 from ..prediction.of_mixture import predictive_distribution
-from ..text import report_of
 from .encoding import packed
 
-__all__ = ["Unrepeatable", "recipe_of"]
+__all__ = ["recipe_of"]
 
-SAME = 1e-9  # relative difference up to which numbers are the same
 MOST_LEVELS = 60  # values of a column that is a list of choices
 LARGEST_ROOTS = 60_000  # numbers in the roots of all experts: beyond, a page would be too large
-LINKS = {
-    "identity": lambda eta: eta,
-    "log": np.exp,
-    "logit": lambda eta: 1.0 / (1.0 + np.exp(-eta)),
-    "inverse": lambda eta: 1.0 / eta,
-}
 DISTRIBUTIONS = {
     "Normal": ("center", "scale"),
     "Student": ("df", "center", "scale"),
@@ -36,10 +27,6 @@ DISTRIBUTIONS = {
     "NegativeBinomial": ("rate", "dispersion"),
     "Gamma": ("expected", "dispersion"),
 }
-
-
-class Unrepeatable(ValueError):
-    """A browser cannot predict as the model does, for the reason that is the message."""
 
 
 class Column(NamedTuple):
@@ -74,11 +61,11 @@ def recipe_of(mixture, table, seen_names, names, columns, arguments):
 
     Raises
     ------
-    Unrepeatable
+    NotExportable
     """
     gate, expert = mixture.model_.gate.traits, mixture.model_.expert.traits
     if gate.sees_table or expert.sees_table:
-        raise Unrepeatable("estimators among the experts or as the gate are not written into the page")
+        raise NotExportable("estimators among the experts or as the gate are not written into the page")
     made, maps = _columns(mixture, dense(mixture.rows(table, hold=False, **arguments)), seen_names, names, columns)
     sizes, left = sizes_of(mixture), LARGEST_ROOTS
     recipe = {
@@ -98,22 +85,20 @@ def recipe_of(mixture, table, seen_names, names, columns, arguments):
 def _mixture(fitted, one, table, arguments, most):
     """What predicts as one size does."""
     rows = one.rows(fitted, table, **arguments)
-    gate = one.model_.gate
-    tree = Tree.flat(one.n_experts_) if gate.tree is None else gate.tree
+    part = part_of(fitted, one, rows)
+    constant, classes = part.gate is None, part.links is None
+    gate = (
+        {"kind": "constant", "prior": part.prior.tolist()} if constant else {"kind": "tree", "coef": packed(part.gate)}
+    )
+    experts = {"kind": "softmax" if classes else "index", "coef": packed(part.experts)}
     return {
-        "share": float(one.share),
-        "children": tree.children.tolist(),
-        "bounds": [_bounds(limits, width) if one.hold else None for limits, width in _limits(fitted, rows)],
-        "gate": _gate(one, rows),
-        "experts": _experts(one, rows),
+        "share": part.share,
+        "children": part.tree.children.tolist(),
+        "bounds": [None, None] if part.bounds is None else [packed(ends) for ends in part.bounds],
+        "gate": gate,
+        "experts": experts if classes else {**experts, "links": list(part.links)},
         "dist": _distributions(one, rows, most),
     }
-
-
-def _same(a, b):
-    """Whether two arrays are the same but for rounding."""
-    with np.errstate(invalid="ignore"):
-        return bool((np.abs(a - b) <= SAME * (1.0 + np.abs(b))).all())
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------
@@ -127,7 +112,7 @@ def _columns(mixture, rows, seen_names, names, columns):
     owners = [merged(list(map(str, own)), names) for own in called]
     lacking = {owner for own in owners for owner in own if owner not in names}
     if lacking:
-        raise Unrepeatable(f"the columns {', '.join(sorted(lacking)[:3])} are made of the table in a way of their own")
+        raise NotExportable(f"the columns {', '.join(sorted(lacking)[:3])} are made of the table in a way of their own")
     made, maps = [], [[None] * len(own) for own in owners]
     for c, name in enumerate(names):
         own = [(side, j) for side, found in enumerate(owners) for j, owner in enumerate(found) if owner == name]
@@ -151,12 +136,12 @@ def _column(name, values, design):
             return Column(name, numbers, None), found
     levels, codes = np.unique(values.astype(str), return_inverse=True)
     if len(levels) > MOST_LEVELS:
-        raise Unrepeatable(f"the column {name} is changed in a way of its own before the model sees it")
+        raise NotExportable(f"the column {name} is changed in a way of its own before the model sees it")
     found = []
     for own in design:
         first = np.array([own[np.argmax(codes == code)] for code in range(len(levels))])
-        if not _same(first[codes], own):
-            raise Unrepeatable(f"the column {name} is changed together with others before the model sees it")
+        if not agree(first[codes], own):
+            raise NotExportable(f"the column {name} is changed together with others before the model sees it")
         found.append({"values": first.tolist()})
     return Column(name, codes.astype(float), levels.tolist()), found
 
@@ -165,97 +150,10 @@ def _line(values, own):
     """The line on which a design column depends on a column of numbers, or None."""
     low, high = int(values.argmin()), int(values.argmax())
     if values[low] == values[high]:
-        return {"a": float(own[low]), "b": 0.0} if _same(own, own[low]) else None
+        return {"a": float(own[low]), "b": 0.0} if agree(own, own[low]) else None
     slope = (own[high] - own[low]) / (values[high] - values[low])
     start = own[low] - slope * values[low]
-    return {"a": float(start), "b": float(slope)} if _same(start + slope * values, own) else None
-
-
-def _limits(fitted, rows):
-    """Limits of the design columns of experts and gate, and their numbers."""
-    ranges = fitted.range_
-    yield ranges.expert, rows.X.shape[1] - 1
-    yield (ranges.expert if ranges.gate is None else ranges.gate), rows.Z.shape[1] - 1
-
-
-def _bounds(limits, size):
-    """Ends at which design columns are held."""
-    low, high = limits.held_at
-    return packed(np.stack([np.ravel(low)[:size], np.ravel(high)[:size]]))
-
-
-# -- gate and experts --------------------------------------------------------------------------------------------------
-
-
-def _gate(mixture, rows):
-    """The priors as a constant, or as softmax scores at the nodes of a tree."""
-    gate, params, K = mixture.model_.gate, mixture.params_.gate, mixture.n_experts_
-    prior = np.exp(gate.log_prior(params, rows))
-    if K == 1 or not gate.traits.sees_columns:
-        return {"kind": "constant", "prior": prior[0].tolist()}
-    if gate.tree is None or not gate.traits.smooth:
-        raise Unrepeatable("its gate is no tree of softmax nodes")
-    coef = np.array(gate.coordinates(params, mixture.columns_.gate.design).coef, dtype=float)
-    score = np.einsum("nq,mbq->nmb", rows.Z, coef)
-    score = np.where(gate.tree.used, score, -np.inf)
-    score -= score.max(axis=2, keepdims=True)
-    log_branch = score - np.log(np.exp(score).sum(axis=2, keepdims=True))
-    again = np.exp(np.einsum("nmb,mbk->nk", np.where(gate.tree.used, log_branch, 0.0), gate.tree.paths))
-    if not _same(again, prior):
-        raise Unrepeatable("its gating nodes have scores of their own")
-    return {"kind": "tree", "coef": packed(coef)}
-
-
-def _experts(mixture, rows):
-    """Linear predictors and links, or softmax scores of classes."""
-    K, p = mixture.n_experts_, rows.X.shape[1] - 1
-    means = mixture.model_.expert.predict(mixture.params_.experts, rows)
-    if mixture.task == "classification":
-        return _classes(mixture, rows, means, K, p)
-    coef, links = np.zeros((K, means.shape[2], p + 1)), []
-    for k in range(K):
-        slope = slopes_of(mixture, k, p, means.shape[2])
-        if slope is None:
-            raise Unrepeatable("an expert is no function of linear predictors")
-        coef[k, :, :-1] = slope
-        coef[k, :, -1] = _intercept(mixture, k, means[0, k], slope)
-        if rows.offset is not None:
-            raise Unrepeatable("offsets are not written into the page")
-        links.append(_link(rows.X @ coef[k].T, means[:, k]))
-    return {"kind": "index", "coef": packed(coef), "links": links}
-
-
-def _intercept(mixture, k, at, slope):
-    """Intercepts (T,) on the design columns."""
-    report, design = report_of(mixture, k), mixture.columns_.expert.design
-    if "intercept" not in report._fields:
-        return at  # no line: the mean is a constant
-    intercept = np.ravel(report.intercept)
-    return intercept + (slope / design.scale) @ design.center
-
-
-def _link(eta, mean):
-    """The name of the link, by the means that it gives."""
-    for name, inverse in LINKS.items():
-        with np.errstate(all="ignore"):
-            if _same(inverse(eta), mean):
-                return name
-    raise Unrepeatable("an expert has a link that the page does not know")
-
-
-def _classes(mixture, rows, means, K, p):
-    """Scores of the classes."""
-    coef = np.zeros((K, means.shape[2], p + 1))
-    for k in range(K):
-        scores = scores_of(mixture, k, p)
-        if scores is None:
-            raise Unrepeatable("an expert is no softmax of linear scores")
-        coef[k, :, :-1], coef[k, :, -1] = scores
-    score = np.einsum("np,kcp->nkc", rows.X, coef)
-    proba = np.exp(score - score.max(axis=2, keepdims=True))
-    if not _same(proba / proba.sum(axis=2, keepdims=True), means):
-        raise Unrepeatable("an expert is no softmax of linear scores")
-    return {"kind": "softmax", "coef": packed(coef)}
+    return {"a": float(start), "b": float(slope)} if agree(start + slope * values, own) else None
 
 
 # -- distributions -----------------------------------------------------------------------------------------------------
@@ -300,9 +198,9 @@ def _distributions(one, rows, most):
 
 def _form(values, mean, leverage):
     """How a parameter depends on the mean of its expert and on the leverage of the row; None if in no known way."""
-    if _same(values, values[0]):
+    if agree(values, values[0]):
         return {"form": "constant", "a": float(values[0]), "b": 0.0, "c": 0.0}
-    if _same(values, mean):
+    if agree(values, mean):
         return {"form": "mean"}
     for most in (np.inf, MOST_SPREAD):  # the spread of uncertain means is bounded
         with np.errstate(all="ignore"):

@@ -159,7 +159,7 @@ def test_a_page_holds_all_it_needs(tmp_path):
         [
             ({"gate": "gaussian"}, "no tree of softmax nodes"),
             ({"gate": "tree"}, "estimators among the experts"),
-            ({"expert": "tree"}, "a link that the page does not know"),
+            ({"expert": "tree"}, "no linear predictor under one of the links"),
         ],
         2,
     ),

@@ -1,0 +1,187 @@
+"""A fitted model as JSON, and back: parameters as plain numbers, without code."""
+
+import json
+from importlib import import_module
+
+import numpy as np
+
+from ..estimators.target import plain
+from ..model.tree import Tree
+from .formula import LINKS, NotExportable, Part
+from .portable import PortableModel, Side, portable
+
+__all__ = ["to_json", "from_json"]
+
+FORMAT, VERSION = "hme", 1
+SIDES = "experts", "gate"
+KINDS = "OUiufb"  # of arrays of classes
+TASKS = "regression", "classification"
+
+
+def to_json(model, *, density="predictive", indent=None):
+    """The parameters of a fitted model as JSON, from which `from_json` predicts.
+
+    The text holds numbers and names only, is the same on all machines, and reads to the last bit. The guide says what
+    its fields are. Means, class probabilities and priors are in it; predictive distributions are not.
+
+    Parameters
+    ----------
+    model : HMERegressor or HMEClassifier
+        Fitted, as for `to_python`.
+    density : {"predictive", "plug-in"}, default="predictive"
+        As for `to_python`.
+    indent : int or None, default=None
+        Of nested fields, for readers; None writes one line.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    NotExportable
+        A ValueError that names what cannot be written as a formula.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme import HMERegressor
+    >>> from hme.export import from_json, to_json
+    >>> X = np.linspace(-1, 1, 200)[:, None]
+    >>> model = HMERegressor(depth=1).fit(X, np.abs(X[:, 0]))
+    >>> text = to_json(model)
+    >>> bool(np.allclose(from_json(text).predict(X), model.predict(X), rtol=0, atol=1e-12))
+    True
+    """
+    found = portable(model, density)
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "written_by": import_module(__name__.partition(".")[0]).__version__,
+        "task": found.task,
+        "inputs": found.inputs,
+        "named": found.named,
+        "classes": _classes(found),
+        "n_outputs": found.n_outputs,
+        "flat": found.flat,
+        "columns": {name: _side(side) for name, side in zip(SIDES, found.sides, strict=True)},
+        "sizes": [_part(part) for part in found.parts],
+        "tree": _part(found.tree),
+    }
+    return json.dumps(document, indent=indent, allow_nan=False)
+
+
+def _classes(found):
+    if found.classes_ is None:
+        return None
+    labels = plain(found.classes_)
+    if found.classes_.dtype.kind not in KINDS or not all(isinstance(one, bool | int | float | str) for one in labels):
+        raise NotExportable(f"classes of type {type(labels[0]).__name__} are not exported")
+    return {"dtype": found.classes_.dtype.str, "labels": labels, "weighted": found.weighted.tolist()}
+
+
+def _side(side):
+    return {"inputs": side.places.tolist(), "center": side.center.tolist(), "scale": side.scale.tolist()}
+
+
+def _part(part):
+    bounds = None
+    if part.bounds is not None:
+        bounds = {name: ends.tolist() for name, ends in zip(SIDES, part.bounds, strict=True)}
+    return {
+        "share": part.share,
+        "children": part.tree.children.tolist(),
+        "bounds": bounds,
+        "prior": None if part.prior is None else part.prior.tolist(),
+        "gate": None if part.gate is None else np.where(part.tree.used[..., None], part.gate, 0.0).tolist(),
+        "experts": part.experts.tolist(),
+        "links": None if part.links is None else list(part.links),
+    }
+
+
+# -- and back ----------------------------------------------------------------------------------------------------------
+
+
+def from_json(text):
+    """What predicts as the model did whose parameters `to_json` wrote.
+
+    Nothing of the text is run, so that it may come from anyone; it is checked, and refused if it is no such document.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    PortableModel
+        With ``predict``, ``predict_proba`` of a classifier, and ``gate_proba``; they need NumPy alone.
+
+    Raises
+    ------
+    ValueError
+    """
+    document = json.loads(text)
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError("text is no JSON of a model that to_json has written: its format is not 'hme'.")
+    if document.get("version") != VERSION:
+        raise ValueError(
+            f"text has version {document.get('version')!r} of the format; this hme reads version {VERSION}."
+        )
+    try:
+        return _model(document)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"text is no complete document of a model: {type(error).__name__}: {error}") from error
+
+
+def _model(document):
+    sides = [_side_of(document["columns"][name], len(document["inputs"])) for name in SIDES]
+    parts = [_part_of(part, sides) for part in [*document["sizes"], document["tree"]]]
+    task, classes, weighted = document["task"], document["classes"], None
+    _require(task in TASKS, "task")
+    _require((classes is not None) == (task == "classification"), "classes")
+    n_answers = document["n_outputs"]
+    if classes is not None:
+        dtype = np.dtype(classes["dtype"])
+        _require(dtype.kind in KINDS, "dtype of classes")
+        weighted = np.array(classes["weighted"], dtype=int)
+        classes = np.array(classes["labels"], dtype=dtype)
+        n_answers = len(weighted)
+    for part in parts:
+        _require((part.links is None) == (task == "classification"), "links")
+        _require(part.experts.shape[1] == n_answers, "experts")
+    described = document["inputs"], document["named"], classes, weighted, document["n_outputs"], document["flat"]
+    return PortableModel(task, *described, sides, parts[:-1], parts[-1])
+
+
+def _side_of(fields, n_inputs):
+    places = np.array(fields["inputs"], dtype=int)
+    center, scale = (np.array(fields[name], dtype=float) for name in ("center", "scale"))
+    _require(places.shape == center.shape == scale.shape and places.ndim == 1, "columns")
+    _require(((places >= 0) & (places < n_inputs)).all() and (scale > 0).all(), "columns")
+    return Side(places, center, scale)
+
+
+def _part_of(fields, sides):
+    tree, (p, q) = Tree(fields["children"]), [len(side.places) for side in sides]
+    prior, gate, bounds = (fields[name] for name in ("prior", "gate", "bounds"))
+    experts, links = np.array(fields["experts"], dtype=float), fields["links"]
+    K = tree.n_leaves
+    if bounds is not None:
+        bounds = [
+            np.array(bounds[name], dtype=float).reshape(2, len(s.places)) for name, s in zip(SIDES, sides, strict=True)
+        ]
+    _require(experts.ndim == 3 and experts.shape[::2] == (K, p + 1), "experts")
+    _require(links is None or (len(links) == K and set(links) <= set(LINKS)), "links")
+    _require((prior is None) != (gate is None), "prior and gate, one of which is null,")
+    if prior is not None:
+        prior = np.array(prior, dtype=float)
+        _require(prior.shape == (K,), "prior")
+    else:
+        gate = np.array(gate, dtype=float)
+        _require(gate.shape == (*tree.children.shape, q + 1), "gate")
+    return Part(float(fields["share"]), tree, bounds, prior, gate, experts, None if links is None else tuple(links))
+
+
+def _require(right, name):
+    if not right:
+        raise ValueError(f"text is no complete document of a model: {name} cannot be as given.")

@@ -1,0 +1,103 @@
+"""The steps of a prediction as operators of ONNX, in double precision."""
+
+import numpy as np
+
+__all__ = ["answers_of", "gate_of", "inputs_of"]
+
+OPERATORS = {"identity": "Identity", "log": "Exp", "logit": "Sigmoid", "inverse": "Reciprocal"}  # of links
+
+
+def inputs_of(graph, name):
+    """The input as numbers of double precision."""
+    return graph.node("Cast", [name], to="float64")
+
+
+def answers_of(graph, model, X):
+    """Means (n, T), or probabilities (n, C) of all classes, of a `PortableModel`.
+
+    Parameters
+    ----------
+    graph : Graph
+        Its ``node(operator, inputs, **attributes)`` and ``constant(array)`` return names.
+    model : PortableModel
+    X : str
+        Name of the inputs (n, P).
+
+    Returns
+    -------
+    str
+    """
+    total = None
+    for part in model.parts:
+        columns, gate_columns = (_columns(graph, model, part, which, X) for which in (0, 1))
+        means = _means(graph, part, columns)
+        prior = graph.node("Unsqueeze", [_prior(graph, part, gate_columns, X), graph.constant([2])])
+        mean = graph.node("ReduceSum", [graph.node("Mul", [prior, means]), graph.constant([1])], keepdims=0)
+        mean = mean if part.share == 1.0 else graph.node("Mul", [mean, graph.constant(np.array(part.share))])
+        total = mean if total is None else graph.node("Add", [total, mean])
+    if model.task != "classification":
+        return total
+    whole = graph.node("ReduceSum", [total, graph.constant([1])], keepdims=1)
+    proba = graph.node("Div", [total, whole])
+    if len(model.weighted) == len(model.classes_):
+        return proba
+    return graph.node("MatMul", [proba, graph.constant(np.eye(len(model.classes_))[model.weighted])])
+
+
+def gate_of(graph, model, X):
+    """Priors (n, K) of the tree, of inputs (n, P)."""
+    return _prior(graph, model.tree, _columns(graph, model, model.tree, 1, X), X)
+
+
+def _columns(graph, model, part, which, X):
+    """Design columns (n, p) without the intercept."""
+    side = model.sides[which]
+    columns = graph.node("Gather", [X, graph.constant(side.places.astype(np.int64))], axis=1)
+    columns = graph.node("Sub", [columns, graph.constant(side.center)])
+    columns = graph.node("Div", [columns, graph.constant(side.scale)])
+    if part.bounds is not None:
+        low, high = part.bounds[which]
+        columns = graph.node("Min", [graph.node("Max", [columns, graph.constant(low)]), graph.constant(high)])
+    return columns
+
+
+def _linear(graph, columns, coef):
+    """Scores (n, m) with coefficients (m, p + 1), intercept last."""
+    score = graph.node("MatMul", [columns, graph.constant(np.ascontiguousarray(coef[:, :-1].T))])
+    return graph.node("Add", [score, graph.constant(coef[:, -1])])
+
+
+def _prior(graph, part, columns, X):
+    """Priors (n, K)."""
+    if part.gate is None:  # a row for each row of X
+        shape = graph.node("Concat", [_n_rows(graph, X), graph.constant([len(part.prior)])], axis=0)
+        return graph.node("Expand", [graph.constant(part.prior), shape])
+    branches, paths = [], []
+    for m, used in enumerate(part.tree.used):
+        score = _linear(graph, columns, part.gate[m, used])
+        branches.append(graph.node("LogSoftmax", [score], axis=1))
+        paths.append(part.tree.paths[m, used].astype(float))
+    whole = graph.node("Concat", branches, axis=1)
+    return graph.node("Exp", [graph.node("MatMul", [whole, graph.constant(np.concatenate(paths))])])
+
+
+def _n_rows(graph, X):
+    return graph.node("Gather", [graph.node("Shape", [X]), graph.constant([0])], axis=0)
+
+
+def _means(graph, part, columns):
+    """Means (n, K, T), or class probabilities, of the experts."""
+    K, T = part.experts.shape[:2]
+    eta = graph.node("Reshape", [_linear(graph, columns, part.experts.reshape(K * T, -1)), graph.constant([-1, K, T])])
+    if part.links is None:
+        return graph.node("Softmax", [eta], axis=2)
+    made, order = [], []
+    for link in dict.fromkeys(part.links):
+        own = [k for k, other in enumerate(part.links) if other == link]
+        value = eta if len(own) == K else graph.node("Gather", [eta, graph.constant(np.array(own))], axis=1)
+        made.append(graph.node(OPERATORS[link], [value]))
+        order += own
+    if len(made) == 1:
+        return made[0]
+    whole = graph.node("Concat", made, axis=1)
+    return graph.node("Gather", [whole, graph.constant(np.argsort(order).astype(np.int64))], axis=1)

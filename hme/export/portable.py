@@ -1,0 +1,283 @@
+"""A fitted model as numbers alone: what JSON holds, and what is written as Python, SQL and ONNX."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import check_is_fitted
+
+from ..estimators import HMEClassifier, HMERegressor
+from ..estimators.predictive import DENSITIES
+from ..model.rows import Rows
+from ..numerics.checks import check_choice
+from ..plot.sizes import sizes_of, tree_alone
+from .formula import LINKS, NotExportable, agree, part_of, priors, softmax
+
+__all__ = ["PortableModel", "Side", "portable"]
+
+N_TRIED = 64  # rows at which a formula is compared with the model
+BEYOND = 0.6  # of the range of a column: how far the rows that are tried go beyond its ends
+
+
+class Side(NamedTuple):
+    """The columns of experts or gate: their places among the inputs, and what standardises them."""
+
+    places: np.ndarray  # (p,) of int
+    center: np.ndarray  # (p,)
+    scale: np.ndarray  # (p,)
+
+    def transform(self, inputs):
+        """Design columns (n, p), without the intercept, of inputs (n, P)."""
+        return (inputs[:, self.places] - self.center) / self.scale
+
+
+class PortableModel:
+    """A fitted model without the estimator: it predicts from plain numbers, by NumPy alone.
+
+    `from_json` makes it. Predictions are those of the model it was made of; there are no distributions.
+
+    Attributes
+    ----------
+    task : {"regression", "classification"}
+    inputs : list of str
+        Names of the columns of X, of which `used` are the places of those that matter.
+    classes_ : ndarray or None
+        Of a classifier.
+    n_outputs : int
+    flat : bool
+        Whether `predict` gives one number for a row, not a row of outputs.
+    """
+
+    def __init__(self, task, inputs, named, classes, weighted, n_outputs, flat, sides, parts, tree):
+        self.task, self.inputs, self.named = task, inputs, named
+        self.classes_, self.weighted, self.n_outputs, self.flat = classes, weighted, n_outputs, flat
+        self.sides, self.parts, self.tree = sides, parts, tree
+
+    def __repr__(self):
+        size = f"{len(self.parts)} sizes" if len(self.parts) > 1 else f"{len(self.parts[0].experts)} experts"
+        return f"PortableModel({self.task}, {len(self.inputs)} columns, {size})"
+
+    @property
+    def used(self):
+        """Places of the inputs that experts or gate see, ascending."""
+        return sorted(set(self.sides[0].places.tolist()) | set(self.sides[1].places.tolist()))
+
+    def predict(self, X):
+        """Mean of y given x, or the most probable class of a classifier, as of the model.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n,) or (n, T)
+        """
+        if self.task == "classification":
+            return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        mean = self.answers(self._inputs(X))
+        return mean[:, 0] if self.flat else mean
+
+    def predict_proba(self, X):
+        """Probability of every class, as of the model.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, C)
+        """
+        if self.task != "classification":
+            raise AttributeError("predict_proba is of classifiers.")
+        return self.answers(self._inputs(X))
+
+    def gate_proba(self, X):
+        """Prior of every expert, from x alone, as of the model: the tree, even where an average over sizes predicts.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+        """
+        return _prior(self.tree, self._columns(self.tree, self._inputs(X))[1])
+
+    def answers(self, inputs):
+        """Means (n, T) or class probabilities (n, C), of inputs (n, P)."""
+        total = 0.0
+        for part in self.parts:
+            X, Z = self._columns(part, inputs)
+            total = total + part.share * np.einsum("nk,nkt->nt", _prior(part, Z), _means(part, X))
+        if self.task != "classification":
+            return total
+        proba = np.zeros((len(inputs), len(self.classes_)))
+        proba[:, self.weighted] = total / total.sum(axis=1, keepdims=True)
+        return proba
+
+    def _inputs(self, X):
+        if self.named and hasattr(X, "columns"):
+            used = [self.inputs[j] for j in self.used]
+            missing = [name for name in used if name not in X.columns]
+            if missing:
+                raise ValueError(f"X lacks the columns {missing}.")
+            inputs = np.zeros((len(X), len(self.inputs)))
+            inputs[:, self.used] = np.asarray(X[used], dtype=float)
+            return inputs
+        inputs = np.asarray(X, dtype=float)
+        if inputs.ndim != 2 or inputs.shape[1] != len(self.inputs):
+            raise ValueError(f"X has shape {inputs.shape}; the model was fitted to {len(self.inputs)} columns.")
+        return inputs
+
+    def _columns(self, part, inputs):
+        """Design columns of experts and gate with the intercept, held where the part holds them."""
+        made = [side.transform(inputs) for side in self.sides]
+        if part.bounds is not None:
+            made = [np.clip(columns, *ends) for columns, ends in zip(made, part.bounds, strict=True)]
+        return [np.column_stack([columns, np.ones(len(columns))]) for columns in made]
+
+
+def _prior(part, Z):
+    """Priors (n, K)."""
+    if part.gate is None:
+        return np.repeat(part.prior[None], len(Z), axis=0)
+    return priors(part.tree, part.gate, Z)
+
+
+def _means(part, X):
+    """Means (n, K, T), or class probabilities, of the experts."""
+    eta = np.einsum("np,ktp->nkt", X, part.experts)
+    if part.links is None:
+        return softmax(eta)
+    return np.stack([LINKS[link](eta[:, k]) for k, link in enumerate(part.links)], axis=1)
+
+
+# -- from a fitted model -----------------------------------------------------------------------------------------------
+
+
+def portable(model, density="predictive"):
+    """The numbers of a fitted model.
+
+    Parameters
+    ----------
+    model : HMERegressor, HMEClassifier, or pipeline of StandardScalers that ends in one
+    density : {"predictive", "plug-in"}
+        As of `predict`.
+
+    Returns
+    -------
+    PortableModel
+
+    Raises
+    ------
+    NotExportable
+    """
+    check_choice(density, "density", DENSITIES)
+    fitted, names, before = _unwrapped(model)
+    _check(fitted)
+    sides = [_side(side, fitted, before) for side in fitted.columns_[:2]]
+    tried = _tried(fitted, [side.places for side in sides])
+    own = tree_alone(fitted)
+    sizes = sizes_of(fitted) if density == "predictive" else [own]
+    tree = _part(fitted, own, tried)
+    parts = [tree] if fitted.average_ is None or density == "plug-in" else [_part(fitted, s, tried) for s in sizes]
+    classes = fitted.classes_ if fitted.task == "classification" else None
+    target = fitted.target_
+    found = PortableModel(
+        fitted.task,
+        [str(name) for name in names],
+        hasattr(model, "feature_names_in_"),
+        classes,
+        None if classes is None else target.weighted,
+        target.n_outputs,
+        target.flat,
+        sides,
+        parts,
+        tree,
+    )
+    _compare(found, fitted, sizes, tried, before)
+    return found
+
+
+def _unwrapped(model):
+    """The mixture at the end of a model, names of the inputs, and what they are shifted and divided by before it."""
+    steps = model.steps if isinstance(model, Pipeline) else [("", model)]
+    fitted = steps[-1][1]
+    if not isinstance(fitted, HMERegressor | HMEClassifier):
+        raise NotExportable(
+            f"model = {type(fitted).__name__} is not exported; it must be a fitted HMERegressor or HMEClassifier, or a "
+            "pipeline that ends in one."
+        )
+    check_is_fitted(fitted)
+    center, scale = np.zeros(fitted.n_features_in_), np.ones(fitted.n_features_in_)
+    for name, step in steps[:-1]:
+        if step is None or step == "passthrough":
+            continue
+        if type(step) is not StandardScaler:
+            raise NotExportable(
+                f"the step {name!r} of the pipeline, {type(step).__name__}, is not exported; StandardScaler and "
+                '"passthrough" are. Export the last step, and feed it what the others return.'
+            )
+        if step.mean_ is not None and step.with_mean:
+            center = center + scale * step.mean_
+        if step.scale_ is not None:
+            scale = scale * step.scale_
+    names = getattr(model, "feature_names_in_", None)
+    return fitted, [f"x{j}" for j in range(len(center))] if names is None else list(names), (center, scale)
+
+
+def _check(fitted):
+    """Refuse by name what has no formula."""
+    if fitted.row_arguments_:
+        raise NotExportable(f"a model that was fitted with {', '.join(fitted.row_arguments_)} is not exported")
+    for side in fitted.columns_[:2]:
+        if side.features.transformer is not None and not side.features.selects:
+            spec = getattr(fitted, side.features.label)
+            raise NotExportable(f"{side.features.label} = {spec!r} makes columns of its own, which are not exported")
+
+
+def _side(side, fitted, before):
+    """A `Side` in the units of the inputs."""
+    given = [str(name) for name in fitted.input_names()]
+    twice = sorted({name for name in given if given.count(name) > 1})
+    if twice:
+        raise NotExportable(f"X has several columns that are called {twice[0]!r}")
+    places = np.array([given.index(str(name)) for name in side.features.names], dtype=int)
+    center, scale = before[0][places], before[1][places]
+    return Side(places, center + scale * side.design.center, scale * side.design.scale)
+
+
+def _tried(fitted, places):
+    """Rows inside the ranges of the fit and beyond them, as the mixture sees them."""
+    ranges, rng = fitted.range_, np.random.default_rng(0)
+    inputs = np.zeros((N_TRIED, fitted.n_features_in_))
+    limits = ranges.expert, ranges.expert if ranges.gate is None else ranges.gate
+    for side, own, ends in zip(fitted.columns_[:2], places, limits, strict=True):
+        low, high = (np.ravel(end)[:-1] * side.design.scale + side.design.center for end in ends)
+        reach = BEYOND * (high - low)
+        inputs[:, own] = rng.uniform(low - reach, high + reach, size=(N_TRIED, len(own)))
+        inputs[: N_TRIED // 2, own] = rng.uniform(low, high, size=(N_TRIED // 2, len(own)))
+    X, Z = (side.design.transform(inputs[:, own]) for side, own in zip(fitted.columns_[:2], places, strict=True))
+    return inputs, Rows(X, X if fitted.columns_.gate is fitted.columns_.expert else Z)
+
+
+def _part(fitted, one, tried):
+    return part_of(fitted, one, _as_seen(fitted, one, tried))
+
+
+def _as_seen(fitted, one, tried):
+    return fitted.range_.held(tried[1]) if one.hold else tried[1]
+
+
+def _compare(found, fitted, sizes, tried, before):
+    """Refuse numbers that do not predict what the model does."""
+    wanted = sum(one.share * np.einsum("nk,nkt->nt", *one.answers(_as_seen(fitted, one, tried))) for one in sizes)
+    answers = found.answers(tried[0] * before[1] + before[0])
+    if found.task == "classification":
+        wanted, answers = wanted / wanted.sum(axis=1, keepdims=True), answers[:, found.weighted]
+    if not agree(answers, wanted):
+        raise NotExportable("its predictions are no average of its experts' means by its priors")

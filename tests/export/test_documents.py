@@ -1,0 +1,62 @@
+"""JSON of a fitted model: exact, checked, and free of code."""
+
+import json
+
+import numpy as np
+import pytest
+from problems import few
+from test_export import CASES, rows_for
+
+from hme.export import from_json, to_json
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+@pytest.mark.parametrize("name", few(list(CASES), 4))
+def test_json_predicts_what_the_model_predicts(name):
+    model, new = CASES[name](), rows_for(name, 200)
+    text = to_json(model)
+    again = from_json(text)
+    wanted = model.predict_proba(new) if "classes" in name else model.predict(new)
+    close = {"rtol": 1e-12, "atol": 1e-12 * np.abs(wanted).max()}
+    if "classes" in name:
+        np.testing.assert_allclose(again.predict_proba(new), wanted, **close)
+        assert (again.predict(new) == model.predict(new)).all() and again.predict(new).dtype == model.classes_.dtype
+    else:
+        np.testing.assert_allclose(again.predict(new), wanted, **close)
+    inner = model[-1] if name == "pipeline" else model
+    seen = model[:-1].transform(new) if name == "pipeline" else new
+    np.testing.assert_allclose(again.gate_proba(new), inner.gate_proba(seen), rtol=1e-9, atol=1e-12)
+    assert json.loads(text)["version"] == 1
+
+
+def test_frames_are_read_by_name():
+    pandas = pytest.importorskip("pandas")
+    from test_export import X, Y
+
+    from hme import HMERegressor
+
+    frame = pandas.DataFrame(X, columns=list("abcd"))
+    model = HMERegressor(depth=1, expert_features=["b", "d"], gate_features=["a"], max_iter=2).fit(frame, Y)
+    again = from_json(to_json(model, indent=1))
+    np.testing.assert_allclose(again.predict(frame[["d", "b", "a"]]), model.predict(frame), rtol=1e-12)
+    with pytest.raises(ValueError, match="lacks the columns"):
+        again.predict(frame[["a", "b"]])
+    with pytest.raises(ValueError, match="4 columns"):
+        again.predict(X[:, :2])
+
+
+@pytest.mark.parametrize(
+    "change, reason",
+    [
+        ({"format": "other"}, "format"),
+        ({"version": 2}, "version 2"),
+        ({"sizes": [{}]}, "KeyError"),
+        ({"task": "ranking"}, "task"),
+        ({"columns": {"experts": {"inputs": [9], "center": [0], "scale": [1]}, "gate": None}}, "columns"),
+    ],
+)
+def test_what_is_no_document_is_refused(change, reason):
+    document = json.loads(to_json(CASES["one expert"]()))
+    with pytest.raises(ValueError, match=reason):
+        from_json(json.dumps({**document, **change}))

@@ -1,0 +1,147 @@
+"""Fitted models as Python and SQL: the same numbers, and what has no formula is refused by name."""
+
+import math
+import sqlite3
+
+import numpy as np
+import pytest
+from problems import few
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
+
+from hme import HMEClassifier, HMERegressor, HMERegressorCV
+from hme.export import NotExportable, to_python, to_sql
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+DIABETES, IRIS = load_diabetes(), load_iris()
+X, Y = DIABETES.data[:, 2:6], DIABETES.target
+FLOWERS, KINDS = IRIS.data, IRIS.target_names[IRIS.target]
+COUNTS = np.random.default_rng(0).poisson(np.exp(5 * X[:, 0] + 1))
+
+CASES = {
+    "average": lambda: HMERegressor(max_experts=3, max_iter=5).fit(X, Y),
+    "classes": lambda: HMEClassifier(n_experts=3, max_iter=5).fit(FLOWERS, KINDS),
+    "poisson": lambda: HMERegressor(tree="((. . .) .)", expert="poisson", max_iter=5).fit(X, COUNTS),
+    "far from zero": lambda: HMERegressor(depth=1, max_iter=5).fit(X + 1e6, Y),
+    "two classes": lambda: HMEClassifier(depth=2, max_iter=5).fit(FLOWERS, IRIS.target == 1),
+    "outputs": lambda: HMERegressor(depth=1, max_iter=5).fit(X, np.column_stack([Y, 2 * X[:, 0]])),
+    "pipeline": lambda: make_pipeline(StandardScaler(), HMERegressor(depth=1, max_iter=5)).fit(X, Y),
+    "not held": lambda: HMERegressor(depth=2, hold_range=False, max_iter=5).fit(X, Y),
+    "one expert": lambda: HMERegressor(depth=0).fit(X, Y),
+    "constant gate": lambda: HMERegressor(n_experts=2, gate="constant", max_iter=5).fit(X, Y),
+    "constant experts": lambda: HMERegressor(n_experts=3, expert="constant", max_iter=5).fit(X, Y),
+    "constant classes": lambda: HMEClassifier(n_experts=3, expert="constant", max_iter=5).fit(FLOWERS, KINDS),
+    "binomial": lambda: HMERegressor(n_experts=2, expert="binomial", max_iter=5).fit(X, (Y > 100).astype(float)),
+    "own columns": lambda: HMERegressor(depth=1, expert_features=[2, 0], gate_features=[1], max_iter=5).fit(X, Y),
+}
+
+
+def beyond(table, n, seed=0):
+    """Rows inside the range of a table and far beyond."""
+    low, high = table.min(axis=0), table.max(axis=0)
+    return np.random.default_rng(seed).uniform(low - (high - low), high + (high - low), size=(n, table.shape[1]))
+
+
+def rows_for(name, n):
+    return beyond(FLOWERS if "classes" in name else X + 1e6 if name == "far from zero" else X, n)
+
+
+def by_python(model, table, **options):
+    found = {}
+    exec(to_python(model, arguments="row", **options), found)
+    function = found.get("predict_proba", found["predict"])
+    return np.array([function(row) for row in table.tolist()])
+
+
+def in_sqlite(model, table, **options):
+    base = sqlite3.connect(":memory:")
+    base.create_function("EXP", 1, lambda x: None if x is None else math.exp(x))
+    names = [f"x{j}" for j in range(table.shape[1])]
+    base.execute(f"CREATE TABLE data (id, {', '.join(names)})")
+    marks = ", ".join("?" * (len(names) + 1))
+    base.executemany(f"INSERT INTO data VALUES ({marks})", [(i, *row) for i, row in enumerate(table.tolist())])
+    return base.execute(to_sql(model, "data", keep="id", **options) + " ORDER BY id").fetchall()
+
+
+@pytest.mark.parametrize("name", few(list(CASES), 6))
+def test_python_and_sql_predict_what_the_model_predicts(name):
+    model, n = CASES[name](), 10_000 if name == "average" else 300
+    new, classes = rows_for(name, n), "classes" in name
+    wanted = model.predict_proba(new) if classes else model.predict(new)
+    close = {"rtol": 1e-9, "atol": 1e-9 * np.abs(wanted).max()}
+    np.testing.assert_allclose(by_python(model, new), wanted, **close)
+    rows = in_sqlite(model, new)
+    assert [row[0] for row in rows] == list(range(n))
+    values = [row[1:-1] if classes else row[1:] for row in rows]
+    np.testing.assert_allclose(np.reshape(values, wanted.shape), wanted, **close)
+    if classes:
+        assert (np.array([row[-1] for row in rows]) == model.predict(new)).all()
+
+
+def test_tree_alone_of_a_tree_that_has_grown():
+    model, new = CASES["average"](), beyond(X, 50)
+    assert model.average_ is not None
+    wanted = model.predict(new, density="plug-in")
+    assert np.abs(wanted - model.predict(new)).max() > 1e-3
+    np.testing.assert_allclose(by_python(model, new, density="plug-in"), wanted, rtol=1e-9)
+    np.testing.assert_allclose([row[1] for row in in_sqlite(model, new, density="plug-in")], wanted, rtol=1e-9)
+
+
+def test_standard_sql():
+    duckdb = pytest.importorskip("duckdb")
+    pandas = pytest.importorskip("pandas")
+    model, new = CASES["classes"](), beyond(FLOWERS, 200)
+    base = duckdb.connect()
+    base.register("data", pandas.DataFrame(new, columns=[f"x{j}" for j in range(4)]).assign(id=range(200)))
+    found = base.execute(to_sql(model, "data", keep="id", dialect="standard") + " ORDER BY id").fetchall()
+    np.testing.assert_allclose([row[1:-1] for row in found], model.predict_proba(new), rtol=1e-9, atol=1e-12)
+
+
+def test_names_of_columns():
+    pandas = pytest.importorskip("pandas")
+    names = ["blood pressure", "class", "col_0", 'a"b']
+    model = HMERegressor(depth=1, max_iter=2).fit(pandas.DataFrame(X, columns=names), Y)
+    found = {}
+    exec(to_python(model, name="cost"), found)
+    wanted = model.predict(pandas.DataFrame(X[:1], columns=names))[0]
+    given = dict(zip(["blood_pressure", "column_class", "column_col_0", "a_b"], X[0].tolist(), strict=True))
+    assert found["cost"](**given) == pytest.approx(wanted, rel=1e-12)
+    exec(to_python(model, arguments="row"), found)
+    assert found["predict"](dict(zip(names, X[0].tolist(), strict=True))) == pytest.approx(wanted, rel=1e-12)
+    base = sqlite3.connect(":memory:")
+    base.create_function("EXP", 1, lambda x: None if x is None else math.exp(x))
+    columns = ", ".join('"' + name.replace('"', '""') + '"' for name in names)
+    base.execute(f'CREATE TABLE "my table" ({columns})')
+    base.executemany('INSERT INTO "my table" VALUES (?, ?, ?, ?)', [X[0].tolist(), [None, *X[0, 1:].tolist()]])
+    rows = base.execute(to_sql(model, "my table")).fetchall()
+    assert rows[0][0] == pytest.approx(wanted, rel=1e-12) and rows[1][0] is None
+
+
+REFUSED = [
+    (lambda: HMERegressor(n_experts=2, gate="gaussian", max_iter=2).fit(X, Y), "no tree of softmax nodes"),
+    (lambda: HMERegressor(n_experts=2, expert="tree", max_iter=2).fit(X, Y), "expert = 'tree' has no formula"),
+    (lambda: HMERegressor(n_experts=2, gate="tree", max_iter=2).fit(X, Y), "gate = 'tree' has no formula"),
+    (lambda: HMERegressor(depth=1, expert_features="squares", max_iter=2).fit(X, Y), "expert_features = 'squares'"),
+    (lambda: HMERegressor(depth=1, expert="poisson", max_iter=2).fit(X, COUNTS, offset=X[:, 0]), "with offset"),
+    (lambda: make_pipeline(MinMaxScaler(), HMERegressor(depth=0)).fit(X, Y), "MinMaxScaler, is not exported"),
+    (HMERegressorCV, "model = HMERegressorCV is not exported"),
+]
+
+
+@pytest.mark.parametrize("make, reason", few(REFUSED, 4))
+def test_what_has_no_formula_is_refused_by_name(make, reason):
+    with pytest.raises(NotExportable, match=reason):
+        to_python(make())
+
+
+def test_wrong_arguments():
+    model = HMERegressor(depth=0).fit(X, Y)
+    with pytest.raises(ValueError, match="name = 'for'"):
+        to_python(model, name="for")
+    with pytest.raises(ValueError, match="arguments"):
+        to_python(model, arguments="frame")
+    with pytest.raises(ValueError, match="dialect"):
+        to_sql(model, "data", dialect="oracle")
+    with pytest.raises(ValueError, match="density"):
+        to_sql(model, "data", density="mean")
