@@ -107,6 +107,22 @@ class PortableModel:
         """
         return _prior(self.tree, self._columns(self.tree, self._inputs(X))[1])
 
+    def predict_experts(self, X):
+        """Mean of every expert of the tree, or its class probabilities, as of the model.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, K), (n, K, T) or (n, K, C)
+        """
+        means = _means(self.tree, self._columns(self.tree, self._inputs(X))[0])
+        if self.task == "classification":
+            return self._of_all_classes(means)
+        return means[..., 0] if self.flat else means
+
     def answers(self, inputs):
         """Means (n, T) or class probabilities (n, C), of inputs (n, P)."""
         total = 0.0
@@ -115,8 +131,12 @@ class PortableModel:
             total = total + part.share * np.einsum("nk,nkt->nt", _prior(part, Z), _means(part, X))
         if self.task != "classification":
             return total
-        proba = np.zeros((len(inputs), len(self.classes_)))
-        proba[:, self.weighted] = total / total.sum(axis=1, keepdims=True)
+        return self._of_all_classes(total / total.sum(axis=1, keepdims=True))
+
+    def _of_all_classes(self, known):
+        """Probabilities (..., C) of all classes, from those that experts know of."""
+        proba = np.zeros((*known.shape[:-1], len(self.classes_)))
+        proba[..., self.weighted] = known
         return proba
 
     def _inputs(self, X):
