@@ -1,6 +1,7 @@
 """A fitted model as numbers alone: what JSON holds, and what is written as Python, SQL and ONNX."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -32,27 +33,44 @@ class Side(NamedTuple):
         return (inputs[:, self.places] - self.center) / self.scale
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class PortableModel:
-    """A fitted model without the estimator: it predicts from plain numbers, by NumPy alone.
+    """A fitted model without the estimator: it predicts from plain numbers.
 
     `from_json` makes it. Predictions are those of the model it was made of; there are no distributions.
 
-    Attributes
+    Parameters
     ----------
     task : {"regression", "classification"}
     inputs : list of str
-        Names of the columns of X, of which `used` are the places of those that matter.
-    classes_ : ndarray or None
+        Names of the columns of X.
+    named : bool
+        Whether they are those of a data frame.
+    classes_ : ndarray of shape (C,) or None
         Of a classifier.
+    weighted : ndarray of int or None
+        Places of the classes that experts know of; the others have probability zero.
     n_outputs : int
     flat : bool
         Whether `predict` gives one number for a row, not a row of outputs.
+    sides : list of two Sides
+        The columns of experts and gate.
+    parts : list of Part
+        The mixtures whose average predicts.
+    tree : Part
+        The tree whose priors and experts are shown.
     """
 
-    def __init__(self, task, inputs, named, classes, weighted, n_outputs, flat, sides, parts, tree):
-        self.task, self.inputs, self.named = task, inputs, named
-        self.classes_, self.weighted, self.n_outputs, self.flat = classes, weighted, n_outputs, flat
-        self.sides, self.parts, self.tree = sides, parts, tree
+    task: str
+    inputs: list
+    named: bool
+    classes_: Any
+    weighted: Any
+    n_outputs: int
+    flat: bool
+    sides: list
+    parts: list
+    tree: Any
 
     def __repr__(self):
         size = f"{len(self.parts)} sizes" if len(self.parts) > 1 else f"{len(self.parts[0].experts)} experts"
