@@ -122,7 +122,7 @@ def _sizes(make, rows, settings, scores, needed):
         }
     else:
         sizes = _grown_again(make, rows, settings, scores, max(needed))
-    return {s: finished(size, rows, settings) if s in needed else size for s, size in sizes.items()}
+    return {s: finished(make, size, rows, settings) if s in needed else size for s, size in sizes.items()}
 
 
 def _grown_again(make, rows, settings, scores, last):

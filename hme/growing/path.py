@@ -9,7 +9,7 @@ import numpy as np
 
 from ..fitting import training
 from ..model.folds import fold_numbers
-from ..model.mixture import Mixture
+from ..model.mixture import Mixture, starving
 from ..model.tree import Tree
 from .splits import Splitter, split_leaves
 
@@ -151,9 +151,21 @@ def sampled(rows, number, enough):
     return rows if step < 2 else rows[np.flatnonzero(number % (1 << int(np.log2(step))) == 0)]
 
 
-def finished(size, rows, settings):
-    """A size after some sweeps with all rows, if EM has seen a sample of them."""
-    if not size.sampled:
-        return size
+def finished(make, size, rows, settings):
+    """A size as it predicts: after some sweeps with all rows, where EM has seen a sample, and without empty leaves.
+
+    No row says what an expert without rows predicts; it may be anything, and count for a new row.
+    """
     options = _options(settings.options, size.tree)._replace(max_iter=LAST_SWEEPS + 1, settled=True)
-    return size._replace(params=training.train(size.mixture, rows, size.params, options).params, sampled=False)
+    if size.sampled:
+        fit = training.train(size.mixture, rows, size.params, options)
+        size = size._replace(params=fit.params, sampled=False)
+    resp = size.mixture.posterior(size.params, rows)[1]
+    gone = starving(rows.heads().weight @ resp)
+    if not len(gone):
+        return size
+    others = np.setdiff1d(np.arange(size.tree.n_leaves), gone)
+    tree, resp = size.tree.without(gone), np.maximum(resp[:, others], np.finfo(float).tiny)
+    mixture = make(tree, rows, size.mixture.alphas)
+    params = mixture.init(rows, resp / resp.sum(axis=1, keepdims=True))
+    return Size(tree, mixture, training.train(mixture, rows, params, options).params, False)

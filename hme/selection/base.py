@@ -44,7 +44,7 @@ class BaseCV(Versioned, BaseEstimator):
         estimator=None,
         candidates=None,
         *,
-        cv=5,
+        cv=None,
         predict_from="all",
         budget=None,
         random_state=None,

@@ -26,9 +26,9 @@ class HMEClassifierCV(TogetherClassifiers, ClassifierMixin, BaseCV):
         Hyper-parameters of the candidates, such as ``[{"depth": 2}, {"expert__alpha": 1.0}]``. None is the estimator
         itself, {}, and where it leaves the experts' columns open and there are rows enough, experts that bend,
         ``{"expert_features": "splines"}`` and ``{"expert_features": "squares"}``.
-    cv : int, splitter or iterable, default=5
-        Folds. Those of an int depend on the content of the rows, so that equal rows share one, hold classes in equal
-        shares, and keep groups whole.
+    cv : int, splitter, iterable or None, default=None
+        Folds. Those of an int depend on the content of the rows, so that equal rows share one, and keep groups whole.
+        None is five folds; of more than 5,000 different rows only three of them are left out in turn.
     predict_from : {"all", "folds", "refit"}, default="all"
         Whose answers are given: with "folds" those of the fold models, as one mixture; with "all" half of the mixture
         are the candidates fitted to all rows, each with its share; with "refit" those of `best_estimator_` alone.

@@ -8,6 +8,9 @@ from sklearn.model_selection import check_cv
 
 __all__ = ["Fold", "Problem", "folds_of"]
 
+# Folds by default; of more than so many different rows, how many of them are looked at.
+FOLDS, MANY, OF_MANY = 5, 5000, 3
+
 
 class Problem(NamedTuple):
     """The rows of a fit.
@@ -52,8 +55,9 @@ def folds_of(cv, problem, classes):
 
     Parameters
     ----------
-    cv : int, splitter or iterable of (train, test)
-        Folds of an int know the content of rows only, so that equal rows share one, and keep groups whole.
+    cv : int, splitter, iterable of (train, test) or None
+        Folds of an int know the content of rows only, so that equal rows share one, and keep groups whole. None is five
+        of them, of which three are looked at where rows are many.
     problem : Problem
     classes : bool
         Whether y holds classes: rows of a class that a fit has not seen are then not asked about.
@@ -62,10 +66,10 @@ def folds_of(cv, problem, classes):
     -------
     list of Fold
     """
-    if isinstance(cv, str | bool | np.bool_) or cv is None:
-        raise ValueError(f"cv = {cv!r} must be an int >= 2, a splitter or an iterable of (train, test) pairs.")
-    if isinstance(cv, int | np.integer):
-        splits = _by_content(int(cv), problem)
+    if isinstance(cv, str | bool | np.bool_):
+        raise ValueError(f"cv = {cv!r} must be None, an int >= 2, a splitter or an iterable of (train, test) pairs.")
+    if cv is None or isinstance(cv, int | np.integer):
+        splits = _by_content(cv, problem)
     else:
         with warnings.catch_warnings():
             warnings.simplefilter(
@@ -78,15 +82,16 @@ def folds_of(cv, problem, classes):
     return folds
 
 
-def _by_content(n_folds, problem):
+def _by_content(cv, problem):
     what = "groups" if "groups" in problem.arguments else "different rows"
     most = int(problem.number.max()) + 1
+    n_folds = int(cv) if cv is not None else max(min(FOLDS, most), 2)
     if n_folds < 2:
         raise ValueError(f"cv = {n_folds} must be at least 2.")
     if n_folds > most:
         raise ValueError(f"cv = {n_folds} folds need as many {what}; there are n_samples = {most} of them.")
     number = np.where(problem.number < 0, -1, problem.number % n_folds)
-    for f in range(n_folds):
+    for f in range(n_folds if cv is not None or most <= MANY else OF_MANY):
         yield np.flatnonzero(number != f), np.flatnonzero(number == f)
 
 

@@ -7,11 +7,20 @@ from itertools import combinations
 
 import pytest
 
-from hme import HMEClassifier, HMERegressor, HMEStackingClassifier, HMEStackingRegressor, HMETransformer
+from hme import (
+    HMEClassifier,
+    HMEClassifierCV,
+    HMERegressor,
+    HMERegressorCV,
+    HMEStackingClassifier,
+    HMEStackingRegressor,
+    HMETransformer,
+)
 from hme.registry import GATES, expert_names
 
 CLASSES = [HMERegressor, HMEClassifier, HMETransformer]
 STACKS = [HMEStackingRegressor, HMEStackingClassifier]
+SEARCHES = [HMERegressorCV, HMEClassifierCV]
 BY_TASK = {"expert", "start", "n_init"}  # their defaults differ between regression and classification
 
 
@@ -49,12 +58,12 @@ def parameters(function):
     return [name for name in inspect.signature(function).parameters if name != "self"]
 
 
-@pytest.mark.parametrize("estimator", CLASSES + STACKS)
+@pytest.mark.parametrize("estimator", CLASSES + STACKS + SEARCHES)
 def test_every_parameter_is_documented_in_order(estimator):
     assert [name for name, _ in documented(estimator)] == parameters(estimator.__init__)
 
 
-@pytest.mark.parametrize("estimator", CLASSES + STACKS)
+@pytest.mark.parametrize("estimator", CLASSES + STACKS + SEARCHES)
 def test_docstrings_stand_in_the_source(estimator):
     """So that an editor, which runs nothing, can show them."""
     tree = ast.parse(inspect.getsource(inspect.getmodule(estimator)))
@@ -77,7 +86,7 @@ def test_families_are_named(estimator):
     assert re.findall(r'"(\w+)"', texts["gate"][0]) == list(GATES)
 
 
-@pytest.mark.parametrize("estimator", CLASSES + STACKS)
+@pytest.mark.parametrize("estimator", CLASSES + STACKS + SEARCHES)
 def test_public_methods_are_documented(estimator):
     for name, method in inspect.getmembers(estimator, inspect.isfunction):
         if name.startswith("_") or not method.__module__.startswith("hme"):

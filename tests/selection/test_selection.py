@@ -11,6 +11,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 import hme
 from hme import HMEClassifier, HMEClassifierCV, HMERegressor, HMERegressorCV
 from hme.inference import infer
+from hme.selection.folds import Problem, folds_of
 from hme.selection.race import Fitted, run
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -216,7 +217,7 @@ def test_tables_with_text_and_names():
         ({"candidates": [{}, {"expert": "poisson"}]}, ValueError, r"candidates\[1\] = .* has a mass of y"),
         ({"cv": 1}, ValueError, "cv = 1 must be at least 2"),
         ({"cv": 500}, ValueError, "cv = 500 folds need as many different rows; there are n_samples = 120"),
-        ({"cv": "prefit"}, ValueError, "cv = 'prefit' must be an int"),
+        ({"cv": "prefit"}, ValueError, "cv = 'prefit' must be None, an int"),
         ({"cv": [(np.arange(120), np.arange(5))]}, ValueError, "rows on both sides"),
         ({"predict_from": "both"}, ValueError, "predict_from must be one of 'all', 'folds', 'refit'"),
         ({"budget": 0}, ValueError, "budget must be a finite number > 0"),
@@ -225,6 +226,16 @@ def test_tables_with_text_and_names():
 def test_bad_settings_are_refused_by_name(model, settings, error, said):
     with pytest.raises(error, match=said):
         clone(model).set_params(**settings).fit(X, Y)
+
+
+def test_default_folds():
+    problem = Problem(X, Y, np.ones(120), {}, np.arange(120))
+    five = folds_of(None, problem, False)
+    np.testing.assert_array_equal(np.sort(np.concatenate([fold.test for fold in five])), np.arange(120))
+    assert len(five) == 5 and all((fold.weight[fold.test] == 0).all() and fold.weight.sum() == 96 for fold in five)
+    n = 6000
+    many = folds_of(None, Problem(np.ones((n, 1)), np.ones(n), np.ones(n), {}, np.arange(n)), False)
+    assert [len(fold.test) for fold in many] == [1200] * 3
 
 
 def test_a_splitter_may_leave_rows_out(model):
