@@ -114,7 +114,7 @@ def from_json(text):
     Returns
     -------
     PortableModel
-        With ``predict``, ``predict_proba`` of a classifier, and ``gate_proba``; they need NumPy alone.
+        With ``predict``, ``predict_proba`` of a classifier, ``gate_proba`` and ``predict_experts``.
 
     Raises
     ------

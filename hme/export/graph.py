@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["answers_of", "gate_of", "inputs_of"]
+__all__ = ["answers_of", "experts_of", "gate_of", "inputs_of"]
 
 OPERATORS = {"identity": "Identity", "log": "Exp", "logit": "Sigmoid", "inverse": "Reciprocal"}  # of links
 
@@ -39,14 +39,25 @@ def answers_of(graph, model, X):
         return total
     whole = graph.node("ReduceSum", [total, graph.constant([1])], keepdims=1)
     proba = graph.node("Div", [total, whole])
-    if len(model.weighted) == len(model.classes_):
-        return proba
-    return graph.node("MatMul", [proba, graph.constant(np.eye(len(model.classes_))[model.weighted])])
+    return _of_all_classes(graph, model, proba)
 
 
 def gate_of(graph, model, X):
     """Priors (n, K) of the tree, of inputs (n, P)."""
     return _prior(graph, model.tree, _columns(graph, model, model.tree, 1, X), X)
+
+
+def experts_of(graph, model, X):
+    """Means (n, K, T) of the experts of the tree, or their probabilities (n, K, C) of all classes."""
+    means = _means(graph, model.tree, _columns(graph, model, model.tree, 0, X))
+    return means if model.task != "classification" else _of_all_classes(graph, model, means)
+
+
+def _of_all_classes(graph, model, proba):
+    """Probabilities (..., C) of all classes, from those (..., c) that experts know of."""
+    if len(model.weighted) == len(model.classes_):
+        return proba
+    return graph.node("MatMul", [proba, graph.constant(np.eye(len(model.classes_))[model.weighted])])
 
 
 def _columns(graph, model, part, which, X):

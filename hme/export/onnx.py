@@ -8,7 +8,7 @@ from ..estimators import HMEClassifier, HMERegressor
 from ..estimators.target import plain
 from ..numerics.checks import check_choice
 from .formula import NotExportable
-from .graph import answers_of, gate_of, inputs_of
+from .graph import answers_of, experts_of, gate_of, inputs_of
 from .portable import portable
 
 __all__ = ["to_onnx", "register_onnx"]
@@ -35,7 +35,8 @@ def to_onnx(model, *, dtype="float32", density="predictive"):
     -------
     onnx.ModelProto
         With the outputs ``mean`` (n, T) of a regressor, or ``label`` (n,) and ``probabilities`` (n, C) of a classifier,
-        whose classes must be integers or texts; and ``gate`` (n, K), the priors of the tree.
+        whose classes must be integers or texts; ``gate`` (n, K), the priors of the tree; and ``experts`` (n, K, T) or
+        (n, K, C), what each expert of the tree says.
         ``SerializeToString()`` makes bytes of it.
 
     Raises
@@ -55,7 +56,7 @@ def to_onnx(model, *, dtype="float32", density="predictive"):
     >>> model = HMERegressor(depth=1).fit(X, np.abs(X[:, 0]))
     >>> made = to_onnx(model, dtype="float64")
     >>> session = onnxruntime.InferenceSession(made.SerializeToString())
-    >>> mean, gate = session.run(None, {"X": X})
+    >>> mean, gate, experts = session.run(None, {"X": X})
     >>> bool(np.allclose(mean[:, 0], model.predict(X)))
     True
     """
@@ -65,17 +66,20 @@ def to_onnx(model, *, dtype="float32", density="predictive"):
     kind = onnx.TensorProto.FLOAT if dtype == "float32" else onnx.TensorProto.DOUBLE
     X = inputs_of(graph, "X")
     answers = answers_of(graph, found, X)
-    outputs = []
+    outputs, n_answers = [], found.n_outputs
     if found.task == "classification":
         labels, text = _labels(found)
         graph.node("Gather", [graph.constant(labels), _best(graph, answers)], outputs=["label"], axis=0)
         outputs.append(("label", onnx.TensorProto.STRING if text else onnx.TensorProto.INT64, ["n"]))
-        outputs.append(("probabilities", kind, ["n", len(labels)]))
-    else:
-        outputs.append(("mean", kind, ["n", found.n_outputs]))
-    outputs.append(("gate", kind, ["n", len(found.tree.experts)]))
-    graph.node("Cast", [answers], outputs=[outputs[-2][0]], to=dtype)
-    graph.node("Cast", [gate_of(graph, found, X)], outputs=["gate"], to=dtype)
+        n_answers = len(labels)
+    K, first = len(found.tree.experts), "mean" if found.task == "regression" else "probabilities"
+    for name, value, shape in (
+        (first, answers, [n_answers]),
+        ("gate", gate_of(graph, found, X), [K]),
+        ("experts", experts_of(graph, found, X), [K, n_answers]),
+    ):
+        graph.node("Cast", [value], outputs=[name], to=dtype)
+        outputs.append((name, kind, ["n", *shape]))
     info = onnx.helper.make_tensor_value_info
     made = onnx.helper.make_graph(
         graph.nodes,

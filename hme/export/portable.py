@@ -1,6 +1,7 @@
 """A fitted model as numbers alone: what JSON holds, and what is written as Python, SQL and ONNX."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -32,27 +33,44 @@ class Side(NamedTuple):
         return (inputs[:, self.places] - self.center) / self.scale
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class PortableModel:
-    """A fitted model without the estimator: it predicts from plain numbers, by NumPy alone.
+    """A fitted model without the estimator: it predicts from plain numbers.
 
     `from_json` makes it. Predictions are those of the model it was made of; there are no distributions.
 
-    Attributes
+    Parameters
     ----------
     task : {"regression", "classification"}
     inputs : list of str
-        Names of the columns of X, of which `used` are the places of those that matter.
-    classes_ : ndarray or None
+        Names of the columns of X.
+    named : bool
+        Whether they are those of a data frame.
+    classes_ : ndarray of shape (C,) or None
         Of a classifier.
+    weighted : ndarray of int or None
+        Places of the classes that experts know of; the others have probability zero.
     n_outputs : int
     flat : bool
         Whether `predict` gives one number for a row, not a row of outputs.
+    sides : list of two Sides
+        The columns of experts and gate.
+    parts : list of Part
+        The mixtures whose average predicts.
+    tree : Part
+        The tree whose priors and experts are shown.
     """
 
-    def __init__(self, task, inputs, named, classes, weighted, n_outputs, flat, sides, parts, tree):
-        self.task, self.inputs, self.named = task, inputs, named
-        self.classes_, self.weighted, self.n_outputs, self.flat = classes, weighted, n_outputs, flat
-        self.sides, self.parts, self.tree = sides, parts, tree
+    task: str
+    inputs: list
+    named: bool
+    classes_: Any
+    weighted: Any
+    n_outputs: int
+    flat: bool
+    sides: list
+    parts: list
+    tree: Any
 
     def __repr__(self):
         size = f"{len(self.parts)} sizes" if len(self.parts) > 1 else f"{len(self.parts[0].experts)} experts"
@@ -107,6 +125,22 @@ class PortableModel:
         """
         return _prior(self.tree, self._columns(self.tree, self._inputs(X))[1])
 
+    def predict_experts(self, X):
+        """Mean of every expert of the tree, or its class probabilities, as of the model.
+
+        Parameters
+        ----------
+        X : array-like or data frame of shape (n, p)
+
+        Returns
+        -------
+        ndarray of shape (n, K), (n, K, T) or (n, K, C)
+        """
+        means = _means(self.tree, self._columns(self.tree, self._inputs(X))[0])
+        if self.task == "classification":
+            return self._of_all_classes(means)
+        return means[..., 0] if self.flat else means
+
     def answers(self, inputs):
         """Means (n, T) or class probabilities (n, C), of inputs (n, P)."""
         total = 0.0
@@ -115,8 +149,12 @@ class PortableModel:
             total = total + part.share * np.einsum("nk,nkt->nt", _prior(part, Z), _means(part, X))
         if self.task != "classification":
             return total
-        proba = np.zeros((len(inputs), len(self.classes_)))
-        proba[:, self.weighted] = total / total.sum(axis=1, keepdims=True)
+        return self._of_all_classes(total / total.sum(axis=1, keepdims=True))
+
+    def _of_all_classes(self, known):
+        """Probabilities (..., C) of all classes, from those that experts know of."""
+        proba = np.zeros((*known.shape[:-1], len(self.classes_)))
+        proba[..., self.weighted] = known
         return proba
 
     def _inputs(self, X):

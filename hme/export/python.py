@@ -3,6 +3,7 @@
 import keyword
 import re
 from textwrap import indent
+from unicodedata import normalize
 
 from ..estimators.target import plain
 from ..numerics.checks import check_choice
@@ -52,8 +53,8 @@ def to_python(model, *, name="predict", arguments="columns", density="predictive
         Fitted; or a pipeline of StandardScalers that ends in one. The gate must be of softmax nodes or constant, the
         experts linear, generalised linear, logistic or constant.
     name : str, default="predict"
-        Of the function. Of a classifier it gives the class, and the function ``<name>_proba`` the probabilities of all
-        classes, as a tuple.
+        Of the function. Of a classifier it gives the class, and the function ``<name>_proba`` a tuple of the
+        probabilities of all classes, which are in ``<NAME>_CLASSES``.
     arguments : {"columns", "row"}, default="columns"
         Whether the function takes the columns that the model uses as arguments, by their names where these are names in
         Python, else similar ones; or one row: a mapping by the names of columns, if the model was fitted to a table
@@ -83,10 +84,10 @@ def to_python(model, *, name="predict", arguments="columns", density="predictive
     np.True_
     """
     check_choice(arguments, "arguments", ARGUMENTS)
-    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
-        raise ValueError(f"name = {name!r} must be a name in Python.")
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name) or name in BUILT_IN:
+        raise ValueError(f"name = {name!r} must be a name in Python, and none of {sorted(BUILT_IN)}.")
     found = portable(model, density)
-    signature, columns = _signature(found, arguments)
+    signature, columns = _signature(found, arguments, {name, f"{name}_proba", _constant(name)})
     steps, answers = layers(found, _Python(columns))
     body = "\n\n".join(f"# {layer.title}\n" + "\n".join(map(_assigned, layer.names, layer.values)) for layer in steps)
     body = f"{body}\n" if body else ""
@@ -104,7 +105,7 @@ def _of_classes(found, name, signature, body, answers):
     values = ["0.0"] * len(labels)
     for c, answer in zip(found.weighted, answers, strict=True):
         values[c] = answer
-    constant = f"{name.upper()}_CLASSES"
+    constant = _constant(name)
     proba = (
         _assigned("proba", f"({', '.join(values)},)") + "\nwhole = sum(proba)\nreturn tuple(p / whole for p in proba)"
     )
@@ -116,13 +117,21 @@ def _of_classes(found, name, signature, body, answers):
     return f"{head}\n\n{constant} = {tuple(labels)!r}\n\n\n{rest}\n\n{second}"
 
 
-def _signature(found, arguments):
-    """The arguments of the function, and what the inputs are called in it, by their places."""
+def _constant(name):
+    """The name of the tuple of classes."""
+    return f"{name.upper()}_CLASSES"
+
+
+def _signature(found, arguments, names):
+    """The arguments of the function, and what the inputs are called in it, by their places.
+
+    Names of functions, `names`, are not those of arguments.
+    """
     if arguments == "row":
         return "row", {j: f"row[{found.inputs[j]!r}]" if found.named else f"row[{j}]" for j in found.used}
-    columns, taken = {}, set(BUILT_IN)
+    columns, taken = {}, BUILT_IN | names
     for j in found.used:
-        made = re.sub(r"\W", "_", found.inputs[j])
+        made = re.sub(r"\W", "_", normalize("NFKC", found.inputs[j]))  # as Python reads names
         if not made.isidentifier() or keyword.iskeyword(made) or made.startswith(OWN):
             made = f"column_{made}"
         while made in taken:
@@ -135,7 +144,7 @@ def _signature(found, arguments):
 def _assigned(name, value, sign=" ="):
     """An assignment, in several lines if it is long."""
     line = f"{name}{sign} {value}"
-    if len(line) <= WIDTH:
+    if len(line) <= WIDTH or "row[" in value:  # names of columns are not broken
         return line
     broken = re.sub(r" ([+-]) ", r"\n\1 ", value)
     return f"{name}{sign} (\n{indent(broken, '    ')}\n)"

@@ -73,7 +73,8 @@ def to_sql(model, table, *, keep=(), dialect="sqlite", density="predictive"):
     -------
     str
         A statement whose result has the columns of `keep` and ``prediction``; ``prediction_0``, ... for several
-        outputs; of a classifier first ``proba_<class>`` for every class, then ``prediction``, the class.
+        outputs; of a classifier first ``proba_<class>`` for every class, then ``prediction``, the class; True and
+        False are 1 and 0.
 
     Raises
     ------

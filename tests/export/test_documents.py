@@ -27,7 +27,21 @@ def test_json_predicts_what_the_model_predicts(name):
     inner = model[-1] if name == "pipeline" else model
     seen = model[:-1].transform(new) if name == "pipeline" else new
     np.testing.assert_allclose(again.gate_proba(new), inner.gate_proba(seen), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(again.predict_experts(new), inner.predict_experts(seen), rtol=1e-9, atol=1e-12)
     assert json.loads(text)["version"] == 1
+
+
+def test_a_class_without_weight_has_probability_zero():
+    from test_export import FLOWERS, KINDS, by_python
+
+    from hme import HMEClassifier
+
+    model = HMEClassifier(depth=1, max_iter=2).fit(FLOWERS, KINDS, sample_weight=(KINDS != "versicolor").astype(float))
+    again, wanted = from_json(to_json(model)), model.predict_proba(FLOWERS)
+    assert (wanted[:, 1] == 0).all()
+    np.testing.assert_allclose(again.predict_proba(FLOWERS), wanted, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(by_python(model, FLOWERS), wanted, rtol=1e-9, atol=1e-15)
+    np.testing.assert_allclose(again.predict_experts(FLOWERS), model.predict_experts(FLOWERS), rtol=1e-12, atol=1e-15)
 
 
 def test_frames_are_read_by_name():

@@ -118,6 +118,19 @@ def test_names_of_columns():
     assert rows[0][0] == pytest.approx(wanted, rel=1e-12) and rows[1][0] is None
 
 
+def test_names_that_python_uses():
+    pandas = pytest.importorskip("pandas")
+    names = ["predict_proba", "max", "a + b" + " - c" * 30, "\ufb01"]
+    frame = pandas.DataFrame(FLOWERS, columns=names)
+    model, found = HMEClassifier(depth=1, max_iter=2).fit(frame, KINDS), {}
+    exec(to_python(model), found)
+    wanted = model.predict_proba(frame[:1])[0]
+    assert found["predict_proba"](*FLOWERS[0].tolist()) == pytest.approx(wanted, abs=1e-12)
+    assert found["predict"](*FLOWERS[0].tolist()) == "setosa" and found["PREDICT_CLASSES"][2] == "virginica"
+    exec(to_python(model, arguments="row"), found)
+    assert found["predict_proba"](frame.iloc[0].to_dict()) == pytest.approx(wanted, abs=1e-12)
+
+
 REFUSED = [
     (lambda: HMERegressor(n_experts=2, gate="gaussian", max_iter=2).fit(X, Y), "no tree of softmax nodes"),
     (lambda: HMERegressor(n_experts=2, expert="tree", max_iter=2).fit(X, Y), "expert = 'tree' has no formula"),
@@ -139,6 +152,8 @@ def test_wrong_arguments():
     model = HMERegressor(depth=0).fit(X, Y)
     with pytest.raises(ValueError, match="name = 'for'"):
         to_python(model, name="for")
+    with pytest.raises(ValueError, match="name = 'math'"):
+        to_python(model, name="math")
     with pytest.raises(ValueError, match="arguments"):
         to_python(model, arguments="frame")
     with pytest.raises(ValueError, match="dialect"):

@@ -34,6 +34,8 @@ def test_onnxruntime_predicts_what_the_model_predicts(name):
     inner = model[-1] if name == "pipeline" else model
     seen = model[:-1].transform(new) if name == "pipeline" else new
     np.testing.assert_allclose(found["gate"], inner.gate_proba(seen), atol=1e-9)
+    experts = inner.predict_experts(seen)
+    np.testing.assert_allclose(found["experts"].reshape(experts.shape), experts, rtol=1e-8, atol=1e-9)
     if "classes" in name:
         assert (found["label"] == model.predict(new)).all()
 
