@@ -85,7 +85,7 @@ class Guard:
         self.best, self.falls, self.gains, self.started = None, 0, [], False
         self.leaps = options.accelerate and options.algorithm == "em" and not model.refitted and not model.routed
         self.leaping, self.plain, self.trail, self.longest = False, None, [], FIRST_LEAP
-        self.settled, self.rounding, self.level, self.again = options.settled, 0.0, False, 0.0
+        self.settled, self.rounding, self.level = options.settled, 0.0, False
 
     def gain(self, objective):
         """How much better the objective is than the best; at the start, how far from that of an earlier fit."""
@@ -128,7 +128,6 @@ class Guard:
             return self.model.m_step(params, stats, rows)
         if self.plain is not None:  # the leap was too long
             params, self.plain, self.falls, self.longest = self.plain, None, 0, max(self.longest / 2, FIRST_LEAP)
-            self.again = 0.0
             return params
         return self.model.interpolate(self.best.params, params, 0.5)
 
@@ -183,13 +182,7 @@ class Guard:
         return objective, self.next_params(params, objective, None, rows)
 
     def _length(self):
-        """How many plain steps a leap covers; one where there is none, or where EM is not steady.
-
-        A leap is repeated once after a single plain step, whose gain alone says nothing of the rate.
-        """
-        if self.again and len(self.gains) == 1:
-            wanted, self.again = min(self.again, self.longest), 0.0
-            return wanted if self.gains[0] * wanted > self.tol else 1.0
+        """How many plain steps a leap covers; one where there is none, or where EM is not steady."""
         if not self.leaps or len(self.gains) < (2 if self.settled else SETTLING) or min(self.gains[-2:]) <= 0.0:
             return 1.0
         before, gain = self.gains[-2:]
@@ -202,5 +195,4 @@ class Guard:
         wanted = 1.0 / max(abs(1.0 - np.sqrt(ratio)), 1e-6)  # gains are squares of distances
         if wanted > self.longest:
             wanted, self.longest = self.longest, 2.0 * self.longest
-        self.again = wanted
         return wanted

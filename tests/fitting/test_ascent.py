@@ -92,13 +92,13 @@ def test_a_saddle_that_no_sweep_is_left_for_is_named():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_direction_of_ascent_that_no_push_finds_is_gone(monkeypatch):
-    rng, n = np.random.default_rng(11), 150
+    rng, n = np.random.default_rng(22), 150
     X = rng.uniform(-1, 1, (n, 2))
     kind = rng.random(n) < 1 / (1 + np.exp(-2 * X[:, 0]))
     eta = np.where(kind, 1 + X[:, 1], -1 - X[:, 1])
     rng.normal(size=n), rng.gamma(2, 0.5, n)
     y = rng.poisson(np.exp(0.7 * eta)).astype(float)
-    settings = dict(expert=FAMILIES["poisson"], gate=SoftmaxGate(alpha=0.0), start="labels", random_state=11)
+    settings = dict(expert=FAMILIES["poisson"], gate=SoftmaxGate(alpha=0.0), start="labels", random_state=22)
     model = HMERegressor(n_experts=3, **settings).fit(X, y)
     monkeypatch.setattr(starting, "way_up", lambda *arguments, **named: None)
     pushed = HMERegressor(n_experts=3, **settings).fit(X, y)
