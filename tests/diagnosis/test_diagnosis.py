@@ -52,7 +52,8 @@ def test_verdicts_of_twenty_tables(case, model):
     found = [diagnose(MODELS[model], *draw(seed), random_state=seed, **QUICK) for seed in range(20)]
     assert sum(one.verdict != wanted for one in found) <= 2
     for one in found:
-        start = {"single": "A single model is enough", "routing": "Routing pays", "no routing": "A single straight"}
+        single = "A single model is enough", "The model is a single expert"  # a tree that grows knows it already
+        start = {"single": single, "routing": "Routing pays", "no routing": "A single straight"}
         assert one.sentence.startswith(start[one.verdict])
 
 
@@ -83,7 +84,7 @@ def test_regimes_need_one(seed):
 @pytest.mark.slow
 def test_another_number_of_experts_may_make_the_case():
     X, y = regimes(3, noise=0.5)
-    found = diagnose(HMERegressor(), X, y, random_state=0, **QUICK)
+    found = diagnose(HMERegressor(depth=4), X, y, random_state=0, **QUICK)
     assert found.verdict == "routing"
     assert "another number of experts than the model's 16" in found.sentence
     assert any("do better than the model" in remark for remark in found.remarks)
