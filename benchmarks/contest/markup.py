@@ -11,6 +11,7 @@ LABELS = {
     "hme": "HME",
     "model_hme": "HME",
     "model_gaussian_process": "Gaussian process",
+    "hme_cv": "HME, cross-validated",
     "hme_stacking": "HME stacking",
     "stack": "linear stack",
     "lightgbm": "LightGBM",

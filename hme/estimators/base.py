@@ -162,7 +162,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
             bound, grown = grow(self, given, bind(self, given))
             begun = start(self, given, bound, grown, climbs=climbs, newton=None)
             kept = keep(self, given, bound, begun, begun.run())
-            keep_growth(self, kept, None)
+            keep_growth(self, kept, grown, average=False)
             self._complete()
         return self
 

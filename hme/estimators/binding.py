@@ -55,6 +55,8 @@ def bind(model, given):
     with _as_users_write_it("expert", expert):
         check_support(expert, gate, rows)
     growing = _grows(model, given)
+    if is_automatic(model) and not growing and not continues(model):
+        _check_no_growth(model)
     tree = asked = Tree.flat(1) if growing else _tree(model, expert, rows)
     kept = np.arange(asked.n_leaves)
     if continues(model):
@@ -167,6 +169,17 @@ def _grows(model, given):
     steady = steady and not (given.gate.traits.routed or given.gate.traits.given) and len(given.expert.members) == 1
     free = isinstance(model.start, str) and given.labels is None and model.branching == 2 and not continues(model)
     return is_automatic(model) and steady and free
+
+
+def _check_no_growth(model):
+    """Refuse limits of growth where the tree does not grow, see `_grows`."""
+    least = model.min_weight_fraction_leaf
+    if model.max_experts is not None or least > 0:
+        raise ValueError(
+            f"max_experts = {model.max_experts!r} and min_weight_fraction_leaf = {least!r} are for trees that grow. "
+            "This one does not: experts or gate are fitted anew, routed, given or a list, rows have labels, start is "
+            "an array, or branching is not 2. Leave them at their defaults."
+        )
 
 
 def _tree(model, expert, rows):

@@ -24,7 +24,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         Levels of gates of a complete tree; 0 is one expert. With "auto" the tree grows: leaf by leaf, as far as rows
         that are held out become more likely. Estimators as experts, routed gates, labels, lists of experts and more
         than two branches have no growth: there "auto" is the deepest complete tree that keeps 10 (p + 1) units of
-        weight for each leaf, at most 5.
+        weight for each leaf, at most 5. A tree that would grow is one expert below 30 different rows or groups.
     branching : int or sequence of int, default=2
         Branches of every gating node, or one number for each level from the root down.
     n_experts : int or None, default=None
@@ -162,7 +162,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     tiny_ : list of Tiny
         Experts of a single group, or of hardly more weight than they have parameters.
     dropped_ : list of Tiny
-        Experts that ``on_empty="drop"`` has dropped, by the numbers of their leaves in the tree that was asked for.
+        Experts that ``on_empty="drop"`` has dropped, by the numbers of their leaves in the tree that was asked for; a
+        tree that has grown loses tiny ones too.
     restarts_ : list of Restart
         What each start reached: objective, sweeps, why it ended, loads, tiny experts, variances at their floor, other
         boundaries. It prints as a table and has ``to_frame()``; `from_restart` makes a model of any of them.
@@ -295,7 +296,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             bound, grown = grow(self, given, bind(self, given))
             begun = start(self, given, bound, grown)
             kept = keep(self, given, bound, begun, begun.run())
-            keep_growth(self, kept, grown)
+            keep_growth(self, kept, grown, self.average)
             self._complete()
         return self
 

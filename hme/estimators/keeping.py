@@ -76,7 +76,7 @@ def keep(model, given, bound, begun, outcome):
                 raise
 
 
-def keep_growth(model, kept, grown):
+def keep_growth(model, kept, grown, average):
     """Set the fitted attributes that growing adds.
 
     Parameters
@@ -84,13 +84,12 @@ def keep_growth(model, kept, grown):
     model : HMERegressor or HMEClassifier
     kept : Fitted
     grown : Grown or None
+    average : bool
+        Whether the average of the sizes is kept, if it is one.
     """
-    model.growth_, model.average_ = [], None
-    if grown is None:
-        return
-    model.growth_, average = grown.growth.steps, grown.growth.average
-    if model.average and not average.is_tree(kept.tree) and not kept.interrupted:
-        model.average_ = average.informed(kept.rows)
+    model.growth_, model.average_ = [] if grown is None else grown.growth.steps, None
+    if grown is not None and average and not kept.interrupted and not grown.growth.average.is_tree(kept.tree):
+        model.average_ = grown.growth.average.informed(kept.rows)
 
 
 def _settled(given, bound, begun, fitted):

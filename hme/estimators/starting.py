@@ -100,6 +100,10 @@ def start(model, given, bound, grown=None, **changes):
     tol = tolerance(model, mixture, rows, tree.n_leaves)
     ends = {"look": partial(way_up, columns=bound.columns), "newton": partial(newton, columns=bound.columns)}
     em_options = options(model, tol)._replace(**{**ends, **changes})
+    if grown is not None and grown.growth.interrupted:
+        em_options = em_options._replace(max_iter=1, climbs=False, newton=None)  # what it has reached is looked at
+        one = restarts.run, mixture, rows, tree, ["grown"], em_options, grown.params
+        return Start(["grown"], partial(_as_interrupted, *one), em_options, None)
     early, fitted_on = while_unsettled(mixture, em_options), _fingerprint(model, given, bound)
     if continues(model):
         params = _continued(model, bound, fitted_on)
@@ -124,6 +128,10 @@ def start(model, given, bound, grown=None, **changes):
     names = starts.sequence(first, n_starts, model.task == "classification", grouped)
     jobs = mixture, rows, tree, names, early, resp, n_finalists, model.n_jobs, preferred(model), brief
     return Start(names, partial(restarts.run, *jobs), em_options, fitted_on)
+
+
+def _as_interrupted(run, *arguments):
+    return run(*arguments)._replace(interrupted="while the tree grew")
 
 
 def _run_again(*arguments):

@@ -60,6 +60,7 @@ class Growth(NamedTuple):
     steps: list  # of GrowthStep
     chosen: Any  # `Size` of the tree
     average: Any  # `Average` of the sizes, without their uncertainty
+    interrupted: bool  # then the tree is the best one so far, fitted without a fold
 
 
 def grow(make, rows, settings):
@@ -79,18 +80,25 @@ def grow(make, rows, settings):
     Raises
     ------
     KeyboardInterrupt
+        If it comes before the first size has a score.
     """
     with one_thread(), np.errstate(all="ignore"):
         scores = scores_of(make, sampled(rows, fold_numbers(rows), MOST) if rows.n_rows > 2 * MOST else rows, settings)
-        chosen = _chosen(scores)
+        chosen, interrupted = _chosen(scores), scores.interrupted
         share = shares_of(scores.log_density, scores.weight)
         share = np.where(share < LEAST_SHARE, 0.0, share)
-        share = share / share.sum()
-        factor = factor_of(scores, share)
-        sizes = _sizes(make, rows, settings, scores, {chosen, *np.flatnonzero(share).tolist()})
+        factor, sizes = 1.0, {}
+        try:
+            if not interrupted:
+                factor = factor_of(scores, share / share.sum())
+                sizes = _sizes(make, rows, settings, scores, {chosen, *np.flatnonzero(share).tolist()})
+        except KeyboardInterrupt:
+            interrupted = True
+        if interrupted:
+            sizes = {chosen: _of_all(make, rows, scores.fitted[chosen])}
     chosen = min(chosen, max(sizes))
     share = np.array([own if s in sizes else 0.0 for s, own in enumerate(share)])
-    if not share.any():
+    if interrupted or not share.any():
         share[chosen] = 1.0
     share = share / share.sum()
     best, missing = int(scores.mean.argmax()), scores.mean.max() - scores.mean
@@ -105,7 +113,7 @@ def grow(make, rows, settings):
         for s in range(len(scores.n_experts))
     ]
     parts = [Part(float(share[s]), sizes[s].mixture, sizes[s].params, None, factor) for s in np.flatnonzero(share)]
-    return Growth(steps, sizes[chosen], Average(parts))
+    return Growth(steps, sizes[chosen], Average(parts), interrupted)
 
 
 def _sizes(make, rows, settings, scores, needed):
@@ -114,15 +122,16 @@ def _sizes(make, rows, settings, scores, needed):
     Where rows were held out once, of a large table, EM goes on with all rows from the fit without them. Otherwise the
     tree grows again.
     """
-    if scores.fitted is not None:
-        held = {s: scores.fitted[s] for s in needed}
-        sizes = {
-            s: size._replace(mixture=make(size.tree, rows, size.mixture.alphas), sampled=True)
-            for s, size in held.items()
-        }
+    if scores.once:
+        sizes = {s: _of_all(make, rows, scores.fitted[s]) for s in needed}
     else:
         sizes = _grown_again(make, rows, settings, scores, max(needed))
     return {s: finished(make, size, rows, settings) if s in needed else size for s, size in sizes.items()}
+
+
+def _of_all(make, rows, size):
+    """A size that was fitted to a part of the rows, bound to all of them."""
+    return size._replace(mixture=make(size.tree, rows, size.mixture.alphas), sampled=True)
 
 
 def _grown_again(make, rows, settings, scores, last):

@@ -37,7 +37,9 @@ class Scores(NamedTuple):
     seen: list  # of every size, for every fold, what `_evidence` needs
     top: int  # number of the size from which the tree is pruned
     n_up: int  # number of the sizes before pruning
-    fitted: Any  # the `Size` of every step where rows were held out once; else None
+    fitted: list  # of every size, the `Size` without the first fold
+    once: bool  # whether there is no other fold
+    interrupted: bool
 
     @property
     def mean(self):
@@ -69,39 +71,59 @@ def scores_of(make, rows, settings):
     values = values_of(rows, int(number.max()) + 1)
     parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds]
     weight = np.concatenate([outside.heads().weight for _, outside in parts])
-    course = _Course(parts, weight, values)
+    course = _Course(parts, weight, values, settings.options.verbose)
     course.follow([grown(make, inside, settings) for inside, _ in parts])
     top = course.best
     down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
     course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)])
-    fitted = [sizes[0] for sizes in course.fitted] if n_folds == 1 else None
-    found = np.stack(course.found, axis=1)
-    return Scores(found, weight, np.array(course.n_experts), course.seen, top, course.n_up, fitted)
+    found, n_experts = np.stack(course.found, axis=1), np.array(course.n_experts)
+    first = [sizes[0] for sizes in course.fitted]
+    return Scores(found, weight, n_experts, course.seen, top, course.n_up, first, n_folds == 1, course.interrupted)
 
 
 class _Course:
     """What the sizes of all folds have reached."""
 
-    def __init__(self, parts, weight, values):
-        self.parts, self.weight, self.values = parts, weight, values
+    def __init__(self, parts, weight, values, verbose):
+        self.parts, self.weight, self.values, self.verbose = parts, weight, values, verbose
         self.found, self.seen, self.fitted, self.n_experts, self.best, self.n_up = [], [], [], [], 0, 0
+        self.interrupted = False
 
     def follow(self, paths):
-        """Go along the paths of the folds, step by step, as long as there is a chance of better scores."""
+        """Go along the paths of the folds, step by step, as long as there is a chance of better scores.
+
+        An interrupt leaves what there is; before there is anything it is raised.
+        """
         failed = 0
-        while failed < PATIENCE and paths:
-            steps = [next(path, None) for path in paths]
-            if any(step is None for step in steps):
-                break
-            pairs = zip(steps, self.parts, strict=True)
-            self.seen.append([_predicted(step, *part, self.values) for step, part in pairs])
-            self.found.append(_log_density(self.seen[-1]))
-            self.fitted.append(steps)
-            self.n_experts.append(steps[0].tree.n_leaves)
-            missing, error = _compared(self.found[self.best], self.found[-1], self.weight)
-            self.best = len(self.found) - 1 if missing < 0 else self.best
-            failed = failed + 1 if missing > error else 0
+        try:
+            while failed < PATIENCE and paths and not self.interrupted:
+                steps = [next(path, None) for path in paths]
+                if any(step is None for step in steps):
+                    break
+                failed = failed + 1 if self._falls_short(steps) else 0
+        except KeyboardInterrupt:
+            if not self.found:
+                raise
+            self.interrupted = True
         self.n_up = self.n_up or len(self.found)
+
+    def _falls_short(self, steps):
+        """Take a step, one size of every fold; whether its score is worse than the best by more than by chance."""
+        pairs = zip(steps, self.parts, strict=True)
+        seen = [_predicted(step, *part, self.values) for step, part in pairs]
+        found, n_experts = _log_density(seen), steps[0].tree.n_leaves
+        missing, error = _compared(self.found[self.best] if self.found else found, found, self.weight)
+        if missing < 0:
+            self.best = len(self.found)
+        self.seen.append(seen)
+        self.found.append(found)
+        self.fitted.append(steps)
+        self.n_experts.append(n_experts)
+        if self.verbose:
+            print(
+                f"growing: {n_experts:3d} experts  held-out log-density {self.weight @ found / self.weight.sum():.4f}"
+            )
+        return missing > error
 
 
 def _compared(a, b, weight):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from hme import HMEClassifier, HMERegressor
 from hme.gates import GaussianGate
@@ -180,11 +181,51 @@ def test_a_warm_start_goes_on_with_the_tree(fitted):
         ({"min_weight_fraction_leaf": 0.7}, "min_weight_fraction_leaf"),
         ({"average": "yes"}, "average"),
         ({"depth": 2, "max_experts": 4}, "max_experts"),
+        ({"gate": "top_k", "max_experts": 4}, "max_experts"),
+        ({"branching": 3, "min_weight_fraction_leaf": 0.1}, "min_weight_fraction_leaf"),
     ],
 )
 def test_refusals_name_the_parameter(settings, name):
     with pytest.raises((ValueError, TypeError), match=name):
         HMERegressor(**settings).fit(*bent(50))
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_an_interrupt_keeps_the_best_size_so_far(monkeypatch, step):
+    X, y = bent(300)
+    calls, scored = [], held_out._log_density
+
+    def press(*arguments):
+        calls.append(None)
+        if len(calls) == step + 1:
+            raise KeyboardInterrupt
+        return scored(*arguments)
+
+    monkeypatch.setattr(held_out, "_log_density", press)
+    with pytest.warns(ConvergenceWarning, match="interrupted while the tree grew"):
+        model = HMERegressor().fit(X, y)
+    assert model.stop_reason_ == "interrupted" and len(model.growth_) == step
+    (chosen,) = [one for one in model.growth_ if one.chosen]
+    assert model.n_experts_ == chosen.n_experts > 1 and model.average_ is None and model.score(X, y) > 0.5
+
+
+def test_an_interrupt_before_any_score_leaves_the_earlier_fit(monkeypatch):
+    X, y = bent(100)
+    model = HMERegressor(depth=1).fit(X, y)
+    before = model.predict(X)
+
+    def press(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(held_out, "_log_density", press)
+    with pytest.raises(KeyboardInterrupt):
+        model.set_params(depth="auto").fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), before)
+
+
+def test_progress_is_told(capsys):
+    HMERegressor(max_experts=3, verbose=1).fit(*bent(100))
+    assert capsys.readouterr().out.count("growing:") >= 3
 
 
 def test_shares_make_held_out_rows_most_likely():
