@@ -217,7 +217,7 @@ def _report_troubles(model, bound, fitted):
         advice = "n_init > 1" if model.on_empty == "reseed" else "n_init > 1 or on_empty='reseed'"
         causes.append(restarts.STARVED.format(called, advice))
     small = [one for one in model.tiny_ if one.expert not in starving]
-    if small:
+    if small and not (bound.grows and model.on_empty == "warn"):  # its size is no one's choice; `tiny_` names them
         advice = "" if model.on_empty == "drop" else " or on_empty='drop'"  # else a label keeps them
         causes.append(f"{in_words(small)}. Use fewer experts{advice}")
     about_input = cautions(model, mixture, best.params, fitted.rows)
