@@ -5,6 +5,7 @@ good as many. With slow tests, as in continuous integration, all sweeps are made
 """
 
 import gc
+import sys
 
 import pytest
 from hypothesis import settings
@@ -39,6 +40,14 @@ def pytest_collection_finish():
     """What has been imported and collected is no garbage, and need not be looked through again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def no_figures_left():
+    """Pyplot keeps every figure until it is closed."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """Bind, the first step of a fit: families, columns and tree are bound to the rows."""
 
+import warnings
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -55,7 +56,7 @@ def bind(model, given):
     with _as_users_write_it("expert", expert):
         check_support(expert, gate, rows)
     growing = _grows(model, given)
-    if is_automatic(model) and not growing and not continues(model):
+    if not growing and not (continues(model) and is_automatic(model)):
         _check_no_growth(model)
     tree = asked = Tree.flat(1) if growing else _tree(model, expert, rows)
     kept = np.arange(asked.n_leaves)
@@ -172,13 +173,23 @@ def _grows(model, given):
 
 
 def _check_no_growth(model):
-    """Refuse limits of growth where the tree does not grow, see `_grows`."""
-    least = model.min_weight_fraction_leaf
-    if model.max_experts is not None or least > 0:
-        raise ValueError(
-            f"max_experts = {model.max_experts!r} and min_weight_fraction_leaf = {least!r} are for trees that grow. "
-            "This one does not: experts or gate are fitted anew, routed, given or a list, rows have labels, start is "
-            "an array, or branching is not 2. Leave them at their defaults."
+    """Refuse or tell limits of growth where the tree does not grow, see `_grows`.
+
+    Tools that know forests set a least share of the weight on any model that has one: that is told, and not refused.
+    """
+    why = (
+        "this one does not: its size is given, experts or gate are fitted anew, routed, given or a list, rows have "
+        "labels, start is an array, or branching is not 2"
+    )
+    if model.max_experts is not None:
+        raise ValueError(f"max_experts = {model.max_experts!r} is for trees that grow, and {why}. Leave it at None.")
+    if model.min_weight_fraction_leaf > 0:
+        least = model.min_weight_fraction_leaf
+        warnings.warn(
+            f"{type(model).__name__}: min_weight_fraction_leaf = {least!r} has no effect: it is for trees that grow, "
+            f"and {why}.",
+            UserWarning,
+            stacklevel=4,
         )
 
 

@@ -34,7 +34,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     max_experts : int or None, default=None
         Most experts of a tree that grows; None is 64, fewer where that leaves less than two rows a coefficient.
     min_weight_fraction_leaf : float, default=0.0
-        Share of the weight that either part of a split has at least, where the tree grows.
+        Share of the weight that either part of a split has at least, where the tree grows; a fixed tree tells that it
+        does not read it.
     average : bool, default=True
         Whether a tree that has grown predicts as the average of all useful sizes on its path, with shares that make
         rows which were held out most likely, eq. (size-average). Otherwise the tree alone predicts.

@@ -47,19 +47,13 @@ def check_settings(model):
 
 
 def _check_growth(model):
-    """Refuse, by name, hyper-parameters of growing that are out of range, or that go with no automatic depth."""
+    """Refuse, by name, hyper-parameters of growing that are out of range."""
     if model.max_experts is not None:
         check_int(model.max_experts, "max_experts")
     least = check_real(model.min_weight_fraction_leaf, "min_weight_fraction_leaf")
     if least > 0.5:
         raise ValueError(f"min_weight_fraction_leaf must be between 0 and 0.5, got {least!r}.")
     check_choice(model.average, "average", (True, False))
-    fixed = model.tree is not None or model.n_experts is not None or not isinstance(model.depth, str)
-    if fixed and (model.max_experts is not None or least > 0):
-        raise ValueError(
-            f"max_experts = {model.max_experts!r} and min_weight_fraction_leaf = {least!r} are for trees that grow: "
-            "leave them at their defaults, or use depth='auto' without tree and n_experts."
-        )
 
 
 def is_automatic(model):

@@ -182,12 +182,17 @@ def test_a_warm_start_goes_on_with_the_tree(fitted):
         ({"average": "yes"}, "average"),
         ({"depth": 2, "max_experts": 4}, "max_experts"),
         ({"gate": "top_k", "max_experts": 4}, "max_experts"),
-        ({"branching": 3, "min_weight_fraction_leaf": 0.1}, "min_weight_fraction_leaf"),
     ],
 )
 def test_refusals_name_the_parameter(settings, name):
     with pytest.raises((ValueError, TypeError), match=name):
         HMERegressor(**settings).fit(*bent(50))
+
+
+@pytest.mark.parametrize("settings", [{"depth": 1}, {"branching": 3}])
+def test_a_least_share_that_nothing_reads_is_told(settings):
+    with pytest.warns(UserWarning, match="min_weight_fraction_leaf = 0.1 has no effect"):
+        HMERegressor(min_weight_fraction_leaf=0.1, tol=0.1, **settings).fit(*bent(50))
 
 
 @pytest.mark.parametrize("step", [2, 4])
