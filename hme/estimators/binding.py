@@ -1,6 +1,5 @@
 """Bind, the first step of a fit: families, columns and tree are bound to the rows."""
 
-import warnings
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -17,7 +16,13 @@ from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels
 from .settings import check_settings, is_automatic
 
-__all__ = ["Bound", "bind", "bound_to", "continues", "rebound"]
+__all__ = ["NO_GROWTH", "Bound", "bind", "bound_to", "continues", "continues_grown", "rebound"]
+
+# Of what a limit of growth is for, see `_grows`.
+NO_GROWTH = (
+    "for trees that grow, and this one does not: its size is given, experts or gate are fitted anew, routed, given or "
+    "a list, rows have labels, start is an array, or branching is not 2"
+)
 
 
 class Bound(NamedTuple):
@@ -56,8 +61,8 @@ def bind(model, given):
     with _as_users_write_it("expert", expert):
         check_support(expert, gate, rows)
     growing = _grows(model, given)
-    if not growing and not (continues(model) and is_automatic(model)):
-        _check_no_growth(model)
+    if model.max_experts is not None and not (growing or continues_grown(model)):
+        raise ValueError(f"max_experts = {model.max_experts!r} is {NO_GROWTH}. Leave it at None.")
     tree = asked = Tree.flat(1) if growing else _tree(model, expert, rows)
     kept = np.arange(asked.n_leaves)
     if continues(model):
@@ -172,29 +177,13 @@ def _grows(model, given):
     return is_automatic(model) and steady and free
 
 
-def _check_no_growth(model):
-    """Refuse or tell limits of growth where the tree does not grow, see `_grows`.
-
-    Tools that know forests set a least share of the weight on any model that has one: that is told, and not refused.
-    """
-    why = (
-        "this one does not: its size is given, experts or gate are fitted anew, routed, given or a list, rows have "
-        "labels, start is an array, or branching is not 2"
-    )
-    if model.max_experts is not None:
-        raise ValueError(f"max_experts = {model.max_experts!r} is for trees that grow, and {why}. Leave it at None.")
-    if model.min_weight_fraction_leaf > 0:
-        least = model.min_weight_fraction_leaf
-        warnings.warn(
-            f"{type(model).__name__}: min_weight_fraction_leaf = {least!r} has no effect: it is for trees that grow, "
-            f"and {why}.",
-            UserWarning,
-            stacklevel=4,
-        )
+def continues_grown(model):
+    """Whether a fit is a warm start from one whose tree may have grown."""
+    return continues(model) and is_automatic(model)
 
 
 def _tree(model, expert, rows):
-    if continues(model) and is_automatic(model):
+    if continues_grown(model):
         return model._earlier.asked
     if expert.names and model.tree is None and model.n_experts is None:
         if isinstance(model.depth, str) and np.ndim(model.branching) == 0:
