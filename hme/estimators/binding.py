@@ -87,9 +87,13 @@ def bind(model, given):
     return Bound(mixture, columns, tree, rows, order, structure, asked, kept, growing, rate)
 
 
-def bound_to(tree, rows, alphas, given, columns, rate):
-    """The mixture of the families on any tree, bound to other rows of the same columns, with strengths of penalties."""
-    return _mixture(given.expert, given.gate, tree, rows, columns, alphas, rate)
+def bound_to(tree, rows, alphas, like=None, *, given, columns, rate):
+    """The mixture of the families on any tree, bound to other rows of the same columns, with strengths of penalties.
+
+    `like` is another mixture that is bound to these rows: what was found out about them for its experts, such as the
+    fit of one expert to all of them, is not found out again.
+    """
+    return _mixture(given.expert, given.gate, tree, rows, columns, alphas, rate, like)
 
 
 def rebound(given, bound, alphas, kept=None, tree=None):
@@ -104,7 +108,7 @@ def rebound(given, bound, alphas, kept=None, tree=None):
     return _mixture(expert, gate, tree, bound.rows, bound.columns, alphas, bound.rate)
 
 
-def _mixture(expert, gate, tree, rows, columns, alphas, rate):
+def _mixture(expert, gate, tree, rows, columns, alphas, rate, like=None):
     start = START / rate
     expert = expert.with_alphas({name: start for name in expert.alphas} | alphas.get("expert", {}))
     gate = gate.with_alphas({name: start for name in gate.alphas} | alphas.get("gate", {}))
@@ -112,6 +116,8 @@ def _mixture(expert, gate, tree, rows, columns, alphas, rate):
     with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         with _as_users_write_it("gate", gate):
             gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
+        if like is not None and like.expert.alphas == expert.alphas:
+            return Mixture(gate, like.expert, rate)
         with _as_users_write_it("expert", expert):
             return Mixture(gate, expert.bind(rows, columns.expert.design), rate)
 

@@ -69,7 +69,8 @@ def grow(make, rows, settings):
     Parameters
     ----------
     make : callable
-        ``make(tree, rows, alphas)`` is the mixture on a tree, bound to the rows, with strengths of penalties.
+        ``make(tree, rows, alphas, like)`` is the mixture on a tree, bound to the rows, with strengths of penalties;
+        `like` is None or another one that is bound to the same rows.
     rows : Rows
     settings : Settings
 
