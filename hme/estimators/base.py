@@ -8,13 +8,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..registry import make_expert, make_gate
 from ..text import told, tree_svg
-from .binding import bind
 from .fitted import FittedMixture
 from .inputs import read, unchanged_on_error
 from .keeping import keep, keep_growth, restored
 from .row_arguments import label_factors
 from .settings import is_automatic
-from .starting import grow, start
+from .starting import prepare, start
 from .storing import Versioned
 
 __all__ = ["BaseHME"]
@@ -43,6 +42,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         tree=None,
         max_experts=None,
         min_weight_fraction_leaf=0.0,
+        candidates="auto",
         average=True,
         expert=None,
         gate=None,
@@ -71,6 +71,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         self.tree = tree
         self.max_experts = max_experts
         self.min_weight_fraction_leaf = min_weight_fraction_leaf
+        self.candidates = candidates
         self.average = average
         self.expert = expert
         self.gate = gate
@@ -158,11 +159,11 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         self
         """
         with unchanged_on_error(self):
-            given = read(self, X, y, sample_weight, groups, labels, **arguments)
-            bound, grown = grow(self, given, bind(self, given))
-            begun = start(self, given, bound, grown, climbs=climbs, newton=None)
-            kept = keep(self, given, bound, begun, begun.run())
-            keep_growth(self, kept, grown, average=False)
+            given = X, y, sample_weight, groups, labels
+            prepared = prepare(self, lambda own: read(own, *given, **arguments))
+            begun = start(self, *prepared[:3], climbs=climbs, newton=None)
+            kept = keep(self, *prepared[:2], begun, begun.run())
+            keep_growth(self, kept, prepared, average=False)
             self._complete()
         return self
 
@@ -200,8 +201,8 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         """
         check_is_fitted(self)
         settings = {"tree": self.tree_, "depth": "auto", "branching": 2, "n_experts": None, "warm_start": False}
-        settings |= {"max_experts": None, "min_weight_fraction_leaf": 0.0}
-        if self.expert is None:
+        settings |= {"max_experts": None, "min_weight_fraction_leaf": 0.0, "candidates": "auto"} | self.candidate_
+        if self.expert is None and "expert" not in self.candidate_:
             settings["expert"] = make_expert(None, self.task, is_automatic(self))
         if self.on_empty == "drop":
             settings["on_empty"] = "warn"

@@ -181,8 +181,10 @@ def _check_no_growth(model):
         "this one does not: its size is given, experts or gate are fitted anew, routed, given or a list, rows have "
         "labels, start is an array, or branching is not 2"
     )
-    if model.max_experts is not None:
-        raise ValueError(f"max_experts = {model.max_experts!r} is for trees that grow, and {why}. Leave it at None.")
+    for name, neutral in (("max_experts", None), ("candidates", "auto")):
+        value = getattr(model, name)
+        if value is not None and value != neutral:
+            raise ValueError(f"{name} = {value!r} is for trees that grow, and {why}. Leave it at {neutral!r}.")
     if model.min_weight_fraction_leaf > 0:
         least = model.min_weight_fraction_leaf
         warnings.warn(

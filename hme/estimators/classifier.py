@@ -5,12 +5,11 @@ from sklearn.base import ClassifierMixin
 
 from ..prediction import ClassDistribution, predictive_distribution
 from .base import BaseHME
-from .binding import bind
-from .class_weights import class_factors
 from .inputs import read, unchanged_on_error
 from .keeping import keep, keep_growth
 from .reading import row_names
-from .starting import grow, start
+from .starting import prepare, start
+from .target import class_factors
 
 __all__ = ["HMEClassifier"]
 
@@ -293,11 +292,11 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with unchanged_on_error(self):
-            given = read(self, X, y, sample_weight, groups, labels)
-            bound, grown = grow(self, given, bind(self, given))
-            begun = start(self, given, bound, grown)
-            kept = keep(self, given, bound, begun, begun.run())
-            keep_growth(self, kept, grown, self.average)
+            given = X, y, sample_weight, groups, labels
+            prepared = prepare(self, lambda own: read(own, *given))
+            begun = start(self, *prepared[:3])
+            kept = keep(self, *prepared[:2], begun, begun.run())
+            keep_growth(self, kept, prepared, self.average)
             self._complete()
         return self
 
@@ -348,7 +347,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Columns in the order of `classes_`.
         """
         if self._is_averaged():
-            probability = self.average_.mean(*self.averaged_rows(X))
+            probability = self.average_.mean(self.averaged_rows(X))
         else:
             probability = self.model_.mean(self.params_, self.rows(X))
         return self.target_.as_given(probability / probability.sum(axis=1, keepdims=True))
@@ -366,7 +365,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             With ``probabilities, pmf, entropy, mode, sample``, ..., and the experts' own in ``components, weights``.
         """
         if self._is_averaged():
-            dist = self.average_.distribution(*self.averaged_rows(X), True, row_names(X))
+            dist = self.average_.distribution(self.averaged_rows(X), True, row_names(X))
         else:
             dist = predictive_distribution(self.model_, self.params_, self.rows(X), index=row_names(X))
         components = dist.components.among(self.target_.weighted, len(self.classes_))
@@ -387,7 +386,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Columns in the order of `classes_`.
         """
         if self._is_averaged():
-            log_proba = self.average_.log_proba(*self.averaged_rows(X), len(self.target_.labels))
+            log_proba = self.average_.log_proba(self.averaged_rows(X), len(self.target_.labels))
         else:
             log_proba = self.model_.log_proba(self.params_, self.rows(X), len(self.target_.labels))
         return self.target_.as_given(log_proba, -np.inf)

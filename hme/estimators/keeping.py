@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from .. import growing
 from ..fitting import dropping, ends, restarts
 from ..fitting.shrinkage import settle
 from ..model.cells import plain
@@ -76,20 +77,27 @@ def keep(model, given, bound, begun, outcome):
                 raise
 
 
-def keep_growth(model, kept, grown, average):
+def keep_growth(model, kept, prepared, average):
     """Set the fitted attributes that growing adds.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
     kept : Fitted
-    grown : Grown or None
+    prepared : Prepared
     average : bool
         Whether the average of the sizes is kept, if it is one.
     """
-    model.growth_, model.average_ = [] if grown is None else grown.growth.steps, None
-    if grown is not None and average and not kept.interrupted and not grown.growth.average.is_tree(kept.tree):
-        model.average_ = grown.growth.average.informed(kept.rows)
+    grown = prepared.grown
+    model.growth_, model.average_, model.candidate_ = [], None, prepared.candidate
+    model.candidates_ = [prepared.candidate] if grown is None else grown.candidates
+    if grown is None:
+        return
+    growth = grown.growth
+    model.growth_ = growth.steps
+    if average and not kept.interrupted and not growth.average.is_tree(kept.tree, growth.candidate):
+        seen = [(bound.rows, bound.columns, Ranges.of(bound.rows, bound.columns)) for bound in grown.bounds]
+        model.average_ = growing.Average([part.among(*seen[part.candidate]) for part in growth.average.parts])
 
 
 def _settled(given, bound, begun, fitted):

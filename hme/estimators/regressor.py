@@ -7,11 +7,10 @@ from sklearn.metrics import r2_score
 from ..fitting import cross_fit
 from ..numerics.checks import check_choice
 from .base import BaseHME
-from .binding import bind
 from .inputs import read, unchanged_on_error
 from .keeping import keep, keep_growth
 from .predictive import DENSITIES, Predictive
-from .starting import grow, start
+from .starting import prepare, start
 
 __all__ = ["HMERegressor"]
 
@@ -235,11 +234,11 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with unchanged_on_error(self):
-            given = read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials)
-            bound, grown = grow(self, given, bind(self, given))
-            begun = start(self, given, bound, grown)
-            kept = keep(self, given, bound, begun, begun.run())
-            keep_growth(self, kept, grown, self.average)
+            given = X, y, sample_weight, groups, labels
+            prepared = prepare(self, lambda own: read(own, *given, offset=offset, trials=trials))
+            begun = start(self, *prepared[:3])
+            kept = keep(self, *prepared[:2], begun, begun.run())
+            keep_growth(self, kept, prepared, self.average)
             self.uncertainty_ = None  # an average knows that of its parts
             if self.average_ is None:
                 self.uncertainty_ = cross_fit.uncertainty(kept.mixture, kept.rows, kept.fit, begun.options)
@@ -321,7 +320,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         """
         check_choice(density, "density", DENSITIES)
         if density == "predictive" and self._is_averaged():
-            mean = self.target_.as_given(self.average_.mean(*self.averaged_rows(X, offset=offset, trials=trials)))
+            mean = self.target_.as_given(self.average_.mean(self.averaged_rows(X, offset=offset, trials=trials)))
             if not return_std:
                 return mean
             return mean, self.predict_dist(X, offset=offset, trials=trials).standard_deviation()

@@ -1,4 +1,4 @@
-"""Start, the second step of a fit: a tree that is to grow grows, and the points that EM runs from are made."""
+"""Start, the first steps of a fit: rows are read and bound, a tree that is to grow grows, and EM has where to begin."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,10 +11,13 @@ from .. import growing
 from ..fitting import restarts, starts
 from ..fitting.shrinkage import while_unsettled
 from ..inference.uphill import newton, way_up
-from .binding import bound_to, continues
+from ..model.parts import renamed
+from .binding import Bound, bind, bound_to, continues
+from .candidates import automatic, variant
+from .inputs import Given
 from .settings import options, preferred, tolerance
 
-__all__ = ["Earlier", "Grown", "Start", "grow", "start"]
+__all__ = ["Earlier", "Grown", "Prepared", "Start", "prepare", "start"]
 
 # Distinct rows, or groups, from which on there is something to hold out.
 LEAST_ROWS = 30
@@ -38,6 +41,17 @@ class Grown(NamedTuple):
 
     growth: Any  # `Growth`
     params: Any  # from which EM goes on with the tree
+    candidates: list  # of dict, the changes that were tried
+    bounds: list  # of Bound, to which all parts of the average are
+
+
+class Prepared(NamedTuple):
+    """What a fit is given and works on."""
+
+    given: Given
+    bound: Bound
+    grown: Any  # `Grown`, or None
+    candidate: dict  # changes of the hyper-parameters that growing has chosen, now or in an earlier fit
 
 
 class Start(NamedTuple):
@@ -49,35 +63,67 @@ class Start(NamedTuple):
     fitted_on: Any
 
 
-def grow(model, given, bound):
-    """Grow the tree of a fit, if it grows.
+def prepare(model, read_as):
+    """Read and bind what the fit of an estimator is given, and grow its tree, if it grows.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
-    given : Given
-    bound : Bound
-        Of a tree of one leaf.
+    read_as : callable
+        ``read_as(model)`` is what `inputs.read` makes of the arguments of the fit.
 
     Returns
     -------
-    bound : Bound
-        Of the tree that has grown.
-    grown : Grown or None
+    Prepared
     """
-    if not bound.grows:
-        return bound, None
+    given, candidate = read_as(model), {}
+    if continues(model) and model.candidate_:
+        candidate = model.candidate_
+        model = variant(model, candidate)
+        given = read_as(model)
+    bound = bind(model, given)
     rows = bound.rows
-    if not rows.n_different(LEAST_ROWS) >= LEAST_ROWS:
-        return bound, None
-    room = int(rows.weight.sum() / (ROWS_A_COEFFICIENT * rows.n_coefficients(1)))
-    most = max(min(MAX_EXPERTS, room), 2) if model.max_experts is None else model.max_experts
-    settings = growing.Settings(most, float(model.min_weight_fraction_leaf), options(model, 0.0))
-    growth = growing.grow(partial(bound_to, given=given, columns=bound.columns, rate=bound.rate), rows, settings)
+    if not bound.grows or not rows.n_different(LEAST_ROWS) >= LEAST_ROWS:
+        return Prepared(given, bound, None, candidate)
+    tried = [{}] if model.candidates is None else model.candidates
+    tried = automatic(model, rows) if isinstance(tried, str) else list(tried)
+    pairs = [_changed(model, read_as, i, changes) if changes else (given, bound) for i, changes in enumerate(tried)]
+    growing_ones = [
+        growing.Candidate(
+            partial(bound_to, given=own, columns=its.columns, rate=its.rate), its.rows, _most(model, its.rows)
+        )
+        for own, its in pairs
+    ]
+    settings = growing.Settings(float(model.min_weight_fraction_leaf), options(model, 0.0))
+    growth = growing.grow(growing_ones, settings)
+    given, bound = pairs[growth.candidate]
     size = growth.chosen
     kept = np.arange(size.tree.n_leaves)
-    grown = bound._replace(mixture=size.mixture, tree=size.tree, asked=size.tree, kept=kept)
-    return grown, Grown(growth, size.params)
+    bound = bound._replace(mixture=size.mixture, tree=size.tree, asked=size.tree, kept=kept)
+    grown = Grown(growth, size.params, tried, [its for _, its in pairs])
+    return Prepared(given, bound, grown, tried[growth.candidate])
+
+
+def _most(model, rows):
+    """How many experts a tree may have."""
+    room = int(rows.weight.sum() / (ROWS_A_COEFFICIENT * rows.n_coefficients(1)))
+    return max(min(MAX_EXPERTS, room), 2) if model.max_experts is None else model.max_experts
+
+
+def _changed(model, read_as, number, changes):
+    """What the fit of an estimator with other hyper-parameters is given and bound to."""
+    try:
+        other = variant(model, changes)
+        given = read_as(other)
+        bound = bind(other, given)
+    except (TypeError, ValueError) as error:
+        raise renamed(error, f"candidates[{number}] = {changes!r}: {error}") from error
+    if not bound.grows:
+        raise ValueError(
+            f"candidates[{number}] = {changes!r} has no tree that grows: its experts or its gate are fitted anew, "
+            "routed, given or a list."
+        )
+    return given, bound
 
 
 def start(model, given, bound, grown=None, **changes):

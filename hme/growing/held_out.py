@@ -4,13 +4,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..model.folds import fold_numbers
 from ..numerics.kernels import log_normalize
 from ..prediction import PredictiveDistribution
 from ..scoring.cells import cells_of, log_scores
 from .path import grown, pruned
 
-__all__ = ["Scores", "factor_of", "scores_of", "shares_of", "values_of"]
+__all__ = ["Scores", "factor_of", "joined", "scores_of", "shares_of", "values_of"]
 
 # Folds of tables of up to so many distinct rows; of larger ones a fifth of the rows is held out once.
 FOLDS = (300, 5), (1500, 3), (3000, 2)
@@ -51,28 +50,38 @@ class Scores(NamedTuple):
         return np.array([_compared(self.log_density[:, best], own, self.weight)[1] for own in self.log_density.T])
 
 
-def scores_of(make, rows, settings):
+def joined(every):
+    """The scores of several paths on the same rows as those of one, of all their sizes."""
+    lists = {name: [one for own in every for one in getattr(own, name)] for name in ("seen", "fitted")}
+    log_density = np.concatenate([own.log_density for own in every], axis=1)
+    return every[0]._replace(
+        log_density=log_density, n_experts=np.concatenate([own.n_experts for own in every]), **lists
+    )
+
+
+def scores_of(make, rows, max_experts, settings, number):
     """Grow and prune a tree without each fold, all step by step, and ask about the rows of the fold.
 
     The search for splits is part of what is repeated, so that columns which only chance makes useful do no good.
 
     Parameters
     ----------
-    make, rows, settings
+    make, rows, max_experts, settings
         As for `path.grown`.
+    number : ndarray of int of shape (n,)
+        As of `fold_numbers`.
 
     Returns
     -------
     Scores
     """
-    number = fold_numbers(rows)
     n_folds = next((n for most, n in FOLDS if number.max() < most), 1)
     folds = [number % (n_folds if n_folds > 1 else ONCE) == c for c in range(n_folds)]
     values = values_of(rows, int(number.max()) + 1)
     parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds]
     weight = np.concatenate([outside.heads().weight for _, outside in parts])
     course = _Course(parts, weight, values, settings.options.verbose)
-    course.follow([grown(make, inside, settings) for inside, _ in parts])
+    course.follow([grown(make, inside, max_experts, settings) for inside, _ in parts])
     top = course.best
     down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
     course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)])

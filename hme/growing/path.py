@@ -40,7 +40,7 @@ class Size(NamedTuple):
     sampled: bool  # whether EM has seen a sample of the rows
 
 
-def grown(make, rows, settings):
+def grown(make, rows, max_experts, settings):
     """Iterate over the mixtures of growing size that are fitted to rows.
 
     Parameters
@@ -48,6 +48,7 @@ def grown(make, rows, settings):
     make : callable
         ``make(tree, rows, alphas)`` is the mixture on a tree, bound to the rows, with strengths of penalties.
     rows : Rows
+    max_experts : int
     settings : Settings
 
     Yields
@@ -66,7 +67,7 @@ def grown(make, rows, settings):
         if fit.reason == "interrupted":
             raise KeyboardInterrupt
         yield Size(tree, mixture, fit.params, part is not rows)
-        before, room = part, settings.max_experts - tree.n_leaves
+        before, room = part, max_experts - tree.n_leaves
         part = rows if number is None else _seen(rows, number, tree.n_leaves)
         if splitter is None or part is not before:
             least = settings.min_weight_fraction_leaf * part.weight.sum()

@@ -56,7 +56,7 @@ class Features:
         """
         if spec is None:
             return cls(None, np.asarray(names, dtype=object), label)
-        if isinstance(spec, str) and spec in NAMED and spec not in names:
+        if _is_named(spec, names):
             spec = NAMED[spec]()
         transformer = _transformer(spec, len(names), label)
         arguments = {"sample_weight": weight} if has_fit_parameter(transformer, "sample_weight") else {}
@@ -69,7 +69,8 @@ class Features:
             raise
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise renamed(error, f"{label} = {spec!r}: {plain(str(error))}") from error
-        self.names = _names_of(transformer, n_columns)
+        given = None if hasattr(transformer, "feature_names_in_") else np.asarray(names, dtype=object)
+        self.names = _names_of(transformer, n_columns, given)
         if self.names is None:
             self.names = np.array([f"{label[0]}{j}" for j in range(n_columns)], dtype=object)
         return self
@@ -120,12 +121,13 @@ class Features:
         return np.array([translation.get(name, name) for name in self.names], dtype=object)
 
 
-def _names_of(transformer, n_columns):
-    """The names that a transformer gives its columns; None if it gives none."""
+def _names_of(transformer, n_columns, given=None):
+    """The names that a transformer gives its columns, made of those of `given` names; None if it gives none."""
     try:
-        names = np.asarray(transformer.get_feature_names_out(), dtype=object)
+        names = transformer.get_feature_names_out(*(() if given is None else (given,)))
     except (AttributeError, ValueError, TypeError):
-        return None
+        return None if given is None else _names_of(transformer, n_columns)
+    names = np.asarray(names, dtype=object)
     return names if len(names) == n_columns else None
 
 
@@ -159,6 +161,15 @@ class Side(NamedTuple):
         return self.design.transform(self.features.transform(X))
 
 
+def _picks(spec, names):
+    """Whether features are picked from the user's table: transformers that have names take its numbers."""
+    return spec is not None and not _is_named(spec, names)
+
+
+def _is_named(spec, names):
+    return isinstance(spec, str) and spec in NAMED and spec not in names
+
+
 class Views(NamedTuple):
     """Which form of the user's table experts and gate take.
 
@@ -183,13 +194,17 @@ class Views(NamedTuple):
     gate_is_blind: bool = False
 
     @classmethod
-    def of(cls, expert, gate, expert_features, gate_features):
-        """The views for a family of experts, a gate, and an estimator's `expert_features` and `gate_features`."""
+    def of(cls, expert, gate, expert_features, gate_features, names=()):
+        """The views for a family of experts, a gate, and an estimator's `expert_features` and `gate_features`.
+
+        `names` are those of the columns of a data frame.
+        """
         follow = all(member.traits.sees_table for member in expert.members)
         blind = not gate.traits.sees_columns
+        pick, gate_picks = (_picks(spec, names) for spec in (expert_features, gate_features))
         return cls(
-            expert_features is not None or follow,
-            gate_features is not None or (expert_features is not None and blind),
+            pick or follow,
+            gate_picks or (pick and gate_features is None and blind),
             expert.traits.sees_table,
             gate.traits.sees_table,
             follow,

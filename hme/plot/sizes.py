@@ -16,10 +16,12 @@ class Size(NamedTuple):
     share : float
     hold : bool
         Whether it sees columns held at their ranges.
-    model_, params_, experts_, n_experts_, uncertainty_
+    model_, params_, experts_, n_experts_, uncertainty_, columns_
         As of a fitted estimator.
-    columns_, target_, task
+    target_, task
         Those of the estimator.
+    part : Part or None
+        Of `average_`; None of the tree alone.
     """
 
     share: float
@@ -32,6 +34,7 @@ class Size(NamedTuple):
     columns_: Any
     target_: Any
     task: str
+    part: Any
 
     def answers(self, rows):
         """Priors (n, K) and means (n, K, T) of the experts, or their class probabilities."""
@@ -41,18 +44,19 @@ class Size(NamedTuple):
 
     def rows(self, fitted, table, **arguments):
         """Rows of a table as the mixture sees them, with arrays as design columns."""
-        return dense(fitted.rows(table, hold=self.hold, **arguments))
+        return dense(fitted.rows(table, hold=self.hold, part=self.part, **arguments))
 
 
 def sizes_of(fitted):
     """The sizes of a fitted regressor or classifier, whose predictions are their average, eq. (size-average)."""
     if fitted.average_ is None:
         return [tree_alone(fitted)]
-    shared, found = (fitted.columns_, fitted.target_, fitted.task), []
+    found = []
     for part in fitted.average_.parts:
-        report = part.mixture.expert.report(part.params.experts, fitted.columns_.expert.design)
-        own = part.mixture, part.params, report, part.n_leaves
-        found.append(Size(part.share, fitted.hold_range and part.n_leaves > 1, *own, part.uncertainty, *shared))
+        report = part.mixture.expert.report(part.params.experts, part.columns.expert.design)
+        own = part.mixture, part.params, report, part.n_leaves, part.uncertainty
+        shared = part.columns, fitted.target_, fitted.task, part
+        found.append(Size(part.share, fitted.hold_range and part.n_leaves > 1, *own, *shared))
     return found
 
 
@@ -60,7 +64,7 @@ def tree_alone(fitted):
     """The tree of a fitted regressor or classifier, which path, text and experts are of."""
     hold = fitted.hold_range and fitted.n_experts_ > 1
     own = fitted.model_, fitted.params_, fitted.experts_, fitted.n_experts_, getattr(fitted, "uncertainty_", None)
-    return Size(1.0, hold, *own, fitted.columns_, fitted.target_, fitted.task)
+    return Size(1.0, hold, *own, fitted.columns_, fitted.target_, fitted.task, None)
 
 
 def dense(rows):
