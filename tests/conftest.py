@@ -10,7 +10,7 @@ import sys
 import pytest
 from hypothesis import settings
 
-from hme.estimators import starting
+from hme.estimators import candidates, starting
 from hme.fitting import ascent, cross_fit, starts
 from hme.growing import held_out
 
@@ -71,8 +71,9 @@ def few_sweeps(request, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def few_sizes(request, monkeypatch):
-    """Where growing is not the subject, trees stay small, and fewer folds say how small."""
+    """Where growing is not the subject, trees stay small, of lines, and fewer folds say how small."""
     is_doctest = type(request.node).__name__ == "DoctestItem"
     if not is_doctest and request.path.name not in WITH_ALL_SIZES:
         monkeypatch.setattr(starting, "MAX_EXPERTS", 2)
+        monkeypatch.setattr(candidates, "ROWS_A_COLUMN", float("inf"))
         monkeypatch.setattr(held_out, "FOLDS", ((float("inf"), 2),))

@@ -35,6 +35,12 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     min_weight_fraction_leaf : float, default=0.0
         Share of the weight that either part of a split has at least, where the tree grows; a fixed tree tells that it
         does not read it.
+    candidates : "auto", None or list of dict, default="auto"
+        What else than its size the growing tree chooses: changes of `expert`, `gate`, `expert_features` and
+        `gate_features`, the simplest first, such as ``[{}, {"expert_features": "splines"}, {"expert": "student"}]``. A
+        tree grows for each, held-out rows compare the sizes of all, and all predict together. "auto" tries lines and
+        splines in regression, where `expert` and `expert_features` are None, X is dense, and there are 10 distinct rows
+        or more for each column of splines. Otherwise, as with None, there is nothing else to choose.
     average : bool, default=True
         Whether a tree that has grown predicts as the average of all useful sizes on its path, with shares that make
         rows which were held out most likely, eq. (size-average). Otherwise the tree alone predicts.
@@ -123,6 +129,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_experts_ : int
     growth_ : list of GrowthStep
         The sizes of a tree that has grown, and their scores; empty where the tree was given.
+    candidates_ : list of dict
+        Changes of the hyper-parameters for which trees have grown; `growth_` tells their numbers.
+    candidate_ : dict
+        Those with which `tree_` has grown.
     average_ : Average or None
         The sizes that predict together, with their shares. Text, pictures and inference are of `tree_` alone, and so
         are `log_likelihood` and the plug-in density.
@@ -209,6 +219,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         tree=None,
         max_experts=None,
         min_weight_fraction_leaf=0.0,
+        candidates="auto",
         average=True,
         expert=None,
         gate=None,
@@ -239,6 +250,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             tree=tree,
             max_experts=max_experts,
             min_weight_fraction_leaf=min_weight_fraction_leaf,
+            candidates=candidates,
             average=average,
             expert=expert,
             gate=gate,

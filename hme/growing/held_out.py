@@ -18,6 +18,8 @@ SHARED = 4  # distinct rows to a value of y from which on it is rounded
 # Steps in a row that are worse than the best one by more than the standard error of the difference, after which no
 # larger tree is tried.
 PATIENCE = 3
+STALL = 99
+ROTATE = False
 # Trees of more experts are not pruned: no one will read them, and to be few is not what makes them good.
 MOST_PRUNED = 32
 # Factors on the variances of held-out rows that are tried, up and down from one.
@@ -36,7 +38,7 @@ class Scores(NamedTuple):
     seen: list  # of every size, for every fold, what `_evidence` needs
     top: int  # number of the size from which the tree is pruned
     n_up: int  # number of the sizes before pruning
-    fitted: list  # of every size, the `Size` without the first fold
+    fitted: list  # of every size, the `Size` without a fold: without another one for each
     once: bool  # whether there is no other fold
     interrupted: bool
 
@@ -86,7 +88,7 @@ def scores_of(make, rows, max_experts, settings, number):
     down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
     course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)])
     found, n_experts = np.stack(course.found, axis=1), np.array(course.n_experts)
-    first = [sizes[0] for sizes in course.fitted]
+    first = [sizes[(s if ROTATE else 0) % len(sizes)] for s, sizes in enumerate(course.fitted)]
     return Scores(found, weight, n_experts, course.seen, top, course.n_up, first, n_folds == 1, course.interrupted)
 
 
@@ -110,6 +112,8 @@ class _Course:
                 if any(step is None for step in steps):
                     break
                 failed = failed + 1 if self._falls_short(steps) else 0
+                if len(self.found) - self.best > STALL:
+                    break
         except KeyboardInterrupt:
             if not self.found:
                 raise

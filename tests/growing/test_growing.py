@@ -39,7 +39,8 @@ def test_a_line_stays_one_expert_and_a_bent_one_is_halved(fitted):
 def test_steps_are_told(fitted):
     model, *_ = fitted
     sizes = [step.n_experts for step in model.growth_]
-    assert sizes[:3] == [1, 2, 3]
+    assert sizes[:3] == [1, 2, 3] and model.candidates_ == [{}, {"expert_features": "splines"}]
+    assert sorted({step.candidate for step in model.growth_}) == [0, 1]
     (chosen,) = [step for step in model.growth_ if step.chosen]
     assert chosen.n_experts == model.n_experts_ == model.tree_.n_leaves
     best = max(step.score for step in model.growth_)
@@ -64,10 +65,10 @@ def test_growth_is_drawn(fitted):
 
 def test_the_average_is_a_mixture_of_its_parts(fitted):
     model, X, y = fitted
-    rows, held = model.averaged_rows(X)
-    parts = model.average_.parts
-    by_hand = sum(part.share * part.mixture.mean(part.params, held)[:, 0] for part in parts)
-    assert all(part.n_leaves > 1 for part in parts)
+    parts, seen = model.average_.parts, model.averaged_rows(X)
+    pairs = list(zip(parts, seen, strict=True))
+    by_hand = sum(part.share * part.mixture.mean(part.params, rows)[:, 0] for part, rows in pairs)
+    assert len({part.candidate for part in parts}) == 2 and len({rows.X.shape for rows in seen}) == 2
     np.testing.assert_allclose(model.predict(X), by_hand, rtol=1e-12)
     dist = model.predict_dist(X)
     np.testing.assert_allclose(dist.mean(), by_hand, rtol=1e-12)
@@ -77,12 +78,12 @@ def test_the_average_is_a_mixture_of_its_parts(fitted):
     density = sum(
         part.share
         * np.exp(
-            part.mixture.log_prior(part.params, held)
-            + part.mixture.expert.predictive(part.params.experts, held, part.uncertainty.experts)
+            part.mixture.log_prior(part.params, rows)
+            + part.mixture.expert.predictive(part.params.experts, rows, part.uncertainty.experts)
             .widened(part.uncertainty.inflation)
             .logpdf(y[:, None])
         ).sum(axis=1)
-        for part in parts
+        for part, rows in pairs
     )
     np.testing.assert_allclose(dist.pdf(y), density, rtol=1e-10)
 
