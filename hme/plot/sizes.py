@@ -16,7 +16,7 @@ class Size(NamedTuple):
     share : float
     hold : bool
         Whether it sees columns held at their ranges.
-    model_, params_, experts_, n_experts_, uncertainty_, columns_
+    model_, params_, experts_, n_experts_, uncertainty_, columns_, range_
         As of a fitted estimator.
     target_, task
         Those of the estimator.
@@ -32,6 +32,7 @@ class Size(NamedTuple):
     n_experts_: int
     uncertainty_: Any
     columns_: Any
+    range_: Any
     target_: Any
     task: str
     part: Any
@@ -55,7 +56,7 @@ def sizes_of(fitted):
     for part in fitted.average_.parts:
         report = part.mixture.expert.report(part.params.experts, part.columns.expert.design)
         own = part.mixture, part.params, report, part.n_leaves, part.uncertainty
-        shared = part.columns, fitted.target_, fitted.task, part
+        shared = part.columns, part.ranges, fitted.target_, fitted.task, part
         found.append(Size(part.share, fitted.hold_range and part.n_leaves > 1, *own, *shared))
     return found
 
@@ -64,7 +65,7 @@ def tree_alone(fitted):
     """The tree of a fitted regressor or classifier, which path, text and experts are of."""
     hold = fitted.hold_range and fitted.n_experts_ > 1
     own = fitted.model_, fitted.params_, fitted.experts_, fitted.n_experts_, getattr(fitted, "uncertainty_", None)
-    return Size(1.0, hold, *own, fitted.columns_, fitted.target_, fitted.task, None)
+    return Size(1.0, hold, *own, fitted.columns_, fitted.range_, fitted.target_, fitted.task, None)
 
 
 def dense(rows):
