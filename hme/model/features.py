@@ -115,14 +115,13 @@ class Features:
             return f"{subject} columns that are not finite: {reason}, in {where}."
         return f"{not_numbers(columns, subject, names) or f'{subject} what is no table of numbers: {reason}'}."
 
-    def renamed(self, given, names):
-        """Names of the output columns if the input columns are called `names` instead of `given`."""
+    def renamed(self, names):
+        """Names of the output columns if the user's columns are called otherwise than in the fit."""
         if self.transformer is None:
             return np.asarray(names, dtype=object)
-        translation = dict(zip(given, names, strict=True))
         if isinstance(self.transformer, Columnwise):
-            made = self.transformer.named([translation.get(name, name) for name in self.given])
-            return np.array([name for several in made for name in several], dtype=object)
+            return np.array([name for several in self.transformer.named(names) for name in several], dtype=object)
+        translation = dict(zip(self.given, names, strict=True))
         return np.array([translation.get(name, name) for name in self.names], dtype=object)
 
     @property

@@ -214,7 +214,7 @@ def _renamed(terms, model, names):
     if names is None:
         return terms
     features = model.columns_.expert.features
-    called = features.renamed(model.input_names(), names)
+    called = features.renamed(names)
     translation = dict(zip(map(str, features.names), map(str, called), strict=True))
     return [(part, translation.get(term, term)) for part, term in terms]
 

@@ -259,9 +259,8 @@ def _miniatures(subject, mixture, y, names, max_bars, n_points, rows):
         name = names[0] if names and subject.steps is None else subject.names[0]
         lines = lines_of(subject, subject.grid(None, n_points, {0: x}), x, name, data)
         return {"lines": lines._replace(slots=slots or lines.slots)}
-    given = getattr(mixture, "feature_names_in_", mixture.input_names())
     side = mixture.columns_.expert
-    bars = bars_of(mixture, side.features.renamed(given, names or list(given)), max_bars)
+    bars = bars_of(mixture, side.features.renamed(names or mixture.input_names()), max_bars)
     bars = bars if bars is None or slots is None else bars._replace(slots=slots)
     some = bars is None or np.isnan(bars.effects).any()
     return {"bars": bars, "targets": targets_of(mixture, y, share) if some and share is not None else None}
