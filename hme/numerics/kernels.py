@@ -34,6 +34,8 @@ __all__ = [
 
 # An eigenvalue of a scaled Gram matrix counts as zero if it is below this fraction of the largest one.
 NULL_EIGENVALUE = 1e-12
+# A matrix of unit diagonal is far from singular if all pivots of its Cholesky factor are above this.
+REGULAR_PIVOT = 1e-3
 # Values that differ by less than this fraction of their size are equal but for round-off.
 ROUND_OFF = 1e-12
 # Up to so many weights, and a fifth of the columns, Gram matrices are formed one by one.
@@ -277,9 +279,20 @@ def solve_psd(A, b):
     inverse = _inverted(scale, scale > 0)[..., None]
     A = A * inverse * np.swapaxes(inverse, -1, -2)
     b = b * inverse
+    if _is_regular(A):
+        return inverse * np.linalg.solve(A, b)
     values, vectors = np.linalg.eigh(A)
     keep = values > NULL_EIGENVALUE * np.maximum(values[..., -1:], np.finfo(float).tiny)
     return inverse * (vectors @ (_inverted(values, keep)[..., None] * (np.swapaxes(vectors, -1, -2) @ b)))
+
+
+def _is_regular(A):
+    """Whether all matrices (..., p, p) of unit diagonal are far from singular, by the pivots of Cholesky's method."""
+    try:
+        pivots = np.diagonal(np.linalg.cholesky(A), axis1=-2, axis2=-1)
+    except np.linalg.LinAlgError:
+        return False
+    return bool((pivots > REGULAR_PIVOT).all())
 
 
 def _inverted(values, where):
