@@ -16,7 +16,7 @@ from .path import finished, grown, pruned, sampled
 __all__ = ["Candidate", "Growth", "GrowthStep", "Settings", "grow"]
 
 # Least share of a size in the average.
-LEAST_SHARE = 0.01
+LEAST_SHARE = 0.03
 # Standard errors of the difference to the best score that a smaller tree may lack: chance has its part in the best.
 ERRORS = 2.0
 CLOSE = 0.01  # nats a row that no one would read a larger tree for
