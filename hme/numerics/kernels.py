@@ -38,8 +38,8 @@ NULL_EIGENVALUE = 1e-12
 REGULAR_PIVOT = 1e-3
 # Values that differ by less than this fraction of their size are equal but for round-off.
 ROUND_OFF = 1e-12
-# Up to so many weights, and a fifth of the columns, Gram matrices are formed one by one.
-FEW_WEIGHTS = 5
+# Up to one weight for so many columns, Gram matrices are formed one by one.
+COLUMNS_A_WEIGHT = 3
 # Most numbers among the products of pairs of columns that are held at a time.
 MOST_PAIRS = 1 << 19
 # Multiplications of a matrix product up to which, and columns up to which OpenBLAS has kernels for small matrices.
@@ -164,7 +164,7 @@ def weighted_gram(X, W):
             scaled = sp.csr_matrix((X.data * W[row, k], X.indices, X.indptr), shape=X.shape)
             gram[k] = (transposed @ scaled).toarray()
         return gram
-    if q <= min(p / 5, FEW_WEIGHTS):
+    if COLUMNS_A_WEIGHT * q <= p:
         gram, scaled = np.empty((q, p, p)), np.empty((p, X.shape[0]))
         for k in range(q):
             np.multiply(X.T, W[:, k], out=scaled)
