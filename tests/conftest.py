@@ -69,7 +69,8 @@ def short_fits(request):
             patch.setattr(starts, "CHEAP", 0)
         if is_default(request.config) and name not in WITH_ALL_SWEEPS:
             patch.setattr(ascent, "MOST_ENDS", 0)
-            patch.setattr(cross_fit, "SWEEPS", 2)
+            patch.setattr(cross_fit, "SWEEPS", 1)
+            patch.setattr(cross_fit, "ROUNDS", 3)
             patch.setattr(shrinkage, "MOST_ROUNDS", 2)
             patch.setattr(shrinkage, "MOST_ENDS", 0)
         if name not in WITH_ALL_SIZES:  # trees stay small, and fewer folds say how small

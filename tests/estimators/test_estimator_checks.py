@@ -86,8 +86,8 @@ OTHERS = [
 LAYERS = [HMETransformer(HMERegressor(**REFIT)), HMETransformer(HMEClassifier(**REFIT), output="gate")]
 QUICK = [HMERegressor(**SHORT), HMEClassifier(**SHORT)]
 OF_A_GATE = [HMEClassifier(n_experts=2, gate="gaussian", **SHORT)]
-# The same fits as in check_estimator_sparse_array, of SciPy's older containers.
-REPEATED = "check_estimator_sparse_matrix"
+# Each of these fits sparse tables of twelve kinds. By default those of a layer do, see test_transformer.py.
+MANY_FITS = {"check_estimator_sparse_array", "check_estimator_sparse_matrix"}
 
 
 def checks_of(settings):
@@ -99,7 +99,7 @@ def checks_of(settings):
 
 def every_check_of(settings):
     for _, place, estimator, check, name in checks_of(settings):
-        marks = [pytest.mark.slow] if name == REPEATED else []
+        marks = [pytest.mark.slow] if name in MANY_FITS else []
         yield pytest.param(estimator, check, id=f"{type(estimator).__name__}-{name}-{place}", marks=marks)
 
 
