@@ -27,7 +27,7 @@ MOST = 1 << 14
 class Candidate(NamedTuple):
     """Families and columns with which a tree may grow."""
 
-    make: Callable  # ``make(tree, rows, alphas)``: the mixture on a tree, bound to rows, with strengths of penalties
+    make: Callable  # as of `path.grown`
     rows: Rows  # the same ones for all candidates, but for their columns
     max_experts: int
 

@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from hme import HMEClassifier, HMERegressor
+from hme.experts import LinearExpert
 from hme.gates import GaussianGate
 from hme.growing import held_out
 from hme.growing.held_out import shares_of
@@ -192,8 +193,20 @@ def test_refusals_name_the_parameter(settings, name):
 
 @pytest.mark.parametrize("settings", [{"depth": 1}, {"branching": 3}])
 def test_a_least_share_that_nothing_reads_is_told(settings):
-    with pytest.warns(UserWarning, match="min_weight_fraction_leaf = 0.1 has no effect"):
-        HMERegressor(min_weight_fraction_leaf=0.1, tol=0.1, **settings).fit(*bent(50))
+    with pytest.warns(UserWarning, match="min_weight_fraction_leaf = 0.1 has no effect") as given:
+        HMERegressor(min_weight_fraction_leaf=0.1, max_iter=1, **settings).fit(*bent(50))
+    assert len(given) == 1 and "max_iter=1" in str(given[0].message)  # whatever else there is to say
+
+
+def test_one_expert_is_fitted_to_the_same_rows_once(monkeypatch):
+    bound, bind = [], LinearExpert.bind
+    monkeypatch.setattr(
+        LinearExpert, "bind", lambda self, rows, design: bound.append(rows.n_rows) or bind(self, rows, design)
+    )
+    model = HMERegressor(expert=LinearExpert(alpha=0.1), max_experts=4, tol=0.1).fit(*bent(60))
+    sizes = [step.n_experts for step in model.growth_]
+    n_folds = 5
+    assert len(sizes) > 3 and len(bound) == 2 + n_folds  # all rows as a table is read, and as they grow
 
 
 @pytest.mark.parametrize("step", [2, 4])
