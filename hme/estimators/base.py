@@ -7,7 +7,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from ..registry import make_expert, make_gate
-from ..text import told, tree_svg
+from ..text.drawing import tree_svg
+from ..text.tree import told
 from .fitted import FittedMixture
 from .inputs import read, unchanged_on_error
 from .keeping import keep, keep_growth, restored

@@ -1,6 +1,5 @@
 """Bind, the first step of a fit: families, columns and tree are bound to the rows."""
 
-import warnings
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -17,7 +16,13 @@ from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels
 from .settings import check_settings, is_automatic
 
-__all__ = ["Bound", "bind", "bound_to", "continues", "rebound"]
+__all__ = ["NO_GROWTH", "Bound", "bind", "bound_to", "continues", "continues_grown", "rebound"]
+
+# Of what a limit of growth is for, see `_grows`.
+NO_GROWTH = (
+    "for trees that grow, and this one does not: its size is given, experts or gate are fitted anew, routed, given or "
+    "a list, rows have labels, start is an array, or branching is not 2"
+)
 
 
 class Bound(NamedTuple):
@@ -56,7 +61,7 @@ def bind(model, given):
     with _as_users_write_it("expert", expert):
         check_support(expert, gate, rows)
     growing = _grows(model, given)
-    if not growing and not (continues(model) and is_automatic(model)):
+    if not (growing or continues_grown(model)):
         _check_no_growth(model)
     tree = asked = Tree.flat(1) if growing else _tree(model, expert, rows)
     kept = np.arange(asked.n_leaves)
@@ -82,9 +87,13 @@ def bind(model, given):
     return Bound(mixture, columns, tree, rows, order, structure, asked, kept, growing, rate)
 
 
-def bound_to(tree, rows, alphas, given, columns, rate):
-    """The mixture of the families on any tree, bound to other rows of the same columns, with strengths of penalties."""
-    return _mixture(given.expert, given.gate, tree, rows, columns, alphas, rate)
+def bound_to(tree, rows, alphas, like=None, *, given, columns, rate):
+    """The mixture of the families on any tree, bound to other rows of the same columns, with strengths of penalties.
+
+    `like` is another mixture that is bound to these rows: what was found out about them for its experts, such as the
+    fit of one expert to all of them, is not found out again.
+    """
+    return _mixture(given.expert, given.gate, tree, rows, columns, alphas, rate, like)
 
 
 def rebound(given, bound, alphas, kept=None, tree=None):
@@ -99,7 +108,7 @@ def rebound(given, bound, alphas, kept=None, tree=None):
     return _mixture(expert, gate, tree, bound.rows, bound.columns, alphas, bound.rate)
 
 
-def _mixture(expert, gate, tree, rows, columns, alphas, rate):
+def _mixture(expert, gate, tree, rows, columns, alphas, rate, like=None):
     start = START / rate
     expert = expert.with_alphas({name: start for name in expert.alphas} | alphas.get("expert", {}))
     gate = gate.with_alphas({name: start for name in gate.alphas} | alphas.get("gate", {}))
@@ -107,6 +116,8 @@ def _mixture(expert, gate, tree, rows, columns, alphas, rate):
     with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         with _as_users_write_it("gate", gate):
             gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
+        if like is not None and like.expert.alphas == expert.alphas:
+            return Mixture(gate, like.expert, rate)
         with _as_users_write_it("expert", expert):
             return Mixture(gate, expert.bind(rows, columns.expert.design), rate)
 
@@ -173,30 +184,20 @@ def _grows(model, given):
 
 
 def _check_no_growth(model):
-    """Refuse or tell limits of growth where the tree does not grow, see `_grows`.
-
-    Tools that know forests set a least share of the weight on any model that has one: that is told, and not refused.
-    """
-    why = (
-        "this one does not: its size is given, experts or gate are fitted anew, routed, given or a list, rows have "
-        "labels, start is an array, or branching is not 2"
-    )
+    """Refuse limits of growth where the tree does not grow, see `_grows`."""
     for name, neutral in (("max_experts", None), ("candidates", "auto")):
         value = getattr(model, name)
         if value is not None and value != neutral:
-            raise ValueError(f"{name} = {value!r} is for trees that grow, and {why}. Leave it at {neutral!r}.")
-    if model.min_weight_fraction_leaf > 0:
-        least = model.min_weight_fraction_leaf
-        warnings.warn(
-            f"{type(model).__name__}: min_weight_fraction_leaf = {least!r} has no effect: it is for trees that grow, "
-            f"and {why}.",
-            UserWarning,
-            stacklevel=4,
-        )
+            raise ValueError(f"{name} = {value!r} is {NO_GROWTH}. Leave it at {neutral!r}.")
+
+
+def continues_grown(model):
+    """Whether a fit is a warm start from one whose tree may have grown."""
+    return continues(model) and is_automatic(model)
 
 
 def _tree(model, expert, rows):
-    if continues(model) and is_automatic(model):
+    if continues_grown(model):
         return model._earlier.asked
     if expert.names and model.tree is None and model.n_experts is None:
         if isinstance(model.depth, str) and np.ndim(model.branching) == 0:

@@ -304,8 +304,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with unchanged_on_error(self):
-            given = X, y, sample_weight, groups, labels
-            prepared = prepare(self, lambda own: read(own, *given))
+            prepared = prepare(self, lambda own: read(own, X, y, sample_weight, groups, labels))
             begun = start(self, *prepared[:3])
             kept = keep(self, *prepared[:2], begun, begun.run())
             keep_growth(self, kept, prepared, self.average)

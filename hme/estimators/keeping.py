@@ -228,7 +228,7 @@ def _report_troubles(model, bound, fitted):
     if small and not (bound.grows and model.on_empty == "warn"):  # its size is no one's choice; `tiny_` names them
         advice = "" if model.on_empty == "drop" else " or on_empty='drop'"  # else a label keeps them
         causes.append(f"{in_words(small)}. Use fewer experts{advice}")
-    about_input = cautions(model, mixture, best.params, fitted.rows)
+    about_input = cautions(model, mixture, best.params, fitted.rows, bound.grows)
     if causes or boundary or about_input:
         message = plain(f"{type(model).__name__}: " + "; ".join(causes + boundary + about_input) + ".")
         warnings.warn(message, ConvergenceWarning if causes or boundary else UserWarning, stacklevel=5)

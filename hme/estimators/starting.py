@@ -90,7 +90,7 @@ def prepare(model, read_as):
     pairs = [_changed(model, read_as, i, changes) if changes else (given, bound) for i, changes in enumerate(tried)]
     growing_ones = [
         growing.Candidate(
-            partial(bound_to, given=own, columns=its.columns, rate=its.rate), its.rows, _most(model, its.rows)
+            partial(bound_to, given=own, columns=its.columns, rate=its.rate), its.rows, _most(model, its.rows, rows)
         )
         for own, its in pairs
     ]
@@ -104,16 +104,18 @@ def prepare(model, read_as):
     return Prepared(given, bound, grown, tried[growth.candidate])
 
 
-def _most(model, rows):
-    """How many experts a tree may have."""
-    room = int(rows.weight.sum() / (ROWS_A_COEFFICIENT * rows.n_coefficients(1)))
-    return max(min(MAX_EXPERTS, room), 2) if model.max_experts is None else model.max_experts
+def _most(model, rows, plain):
+    """How many experts a tree may have; those with more columns than the `plain` ones are fewer, as they do more."""
+    if model.max_experts is not None:
+        return model.max_experts
+    own, first = rows.n_coefficients(1), plain.n_coefficients(1)
+    return max(min(MAX_EXPERTS * first // max(own, first), int(rows.weight.sum() / (ROWS_A_COEFFICIENT * own))), 2)
 
 
 def _changed(model, read_as, number, changes):
     """What the fit of an estimator with other hyper-parameters is given and bound to."""
     try:
-        other = variant(model, changes)
+        other = variant(model, {**changes, "candidates": "auto", "max_experts": None})
         given = read_as(other)
         bound = bind(other, given)
     except (TypeError, ValueError) as error:

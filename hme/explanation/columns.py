@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..plot.sizes import sizes_of
-from ..text import report_of
+from ..text.tree import report_of
 from .attribution import along_scores, of_index, stepwise
 from .tables import between
 

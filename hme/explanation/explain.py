@@ -5,7 +5,7 @@ import numpy as np
 from ..numerics.checks import check_real
 from ..plot.picture import expert_labels, name_of, subject_of
 from ..plot.sizes import sizes_of
-from ..text import told
+from ..text.tree import told
 from .columns import Contributions, contributions
 from .result import Explanation
 from .tables import merged

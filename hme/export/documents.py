@@ -136,6 +136,15 @@ def from_json(text):
     Raises
     ------
     ValueError
+
+    Examples
+    --------
+    >>> from hme import HMERegressor
+    >>> from hme.export import from_json, to_json
+    >>> X = [[0.0], [1.0], [2.0], [3.0]]
+    >>> model = HMERegressor(depth=0).fit(X, [1.0, 3.1, 4.9, 7.0])
+    >>> bool(abs(from_json(to_json(model)).predict(X) - model.predict(X)).max() < 1e-9)
+    True
     """
     document = json.loads(text)
     if not isinstance(document, dict) or document.get("format") != FORMAT:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..explanation.columns import scores_of, slopes_of
 from ..model.tree import Tree
-from ..text import report_of
+from ..text.tree import report_of
 
 __all__ = ["LINKS", "NotExportable", "Part", "agree", "part_of", "priors", "softmax"]
 

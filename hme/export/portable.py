@@ -42,6 +42,15 @@ class PortableModel:
         The mixtures whose average predicts, each with the columns of its own experts and gate.
     tree : Part
         The tree whose priors and experts are shown.
+
+    Examples
+    --------
+    >>> from hme import HMERegressor
+    >>> from hme.export import from_json, to_json
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [1.0, 3.1, 4.9, 7.0]
+    >>> model = from_json(to_json(HMERegressor(depth=0).fit(X, y)))
+    >>> model.predict([[1.5]]).round(1)
+    array([4.])
     """
 
     task: str

@@ -16,8 +16,7 @@ from .path import finished, grown, pruned, sampled
 __all__ = ["Candidate", "Growth", "GrowthStep", "Settings", "grow"]
 
 # Least share of a size in the average.
-LEAST_SHARE = 0.01
-AGAIN = False
+LEAST_SHARE = 0.03
 # Standard errors of the difference to the best score that a smaller tree may lack: chance has its part in the best.
 ERRORS = 2.0
 CLOSE = 0.01  # nats a row that no one would read a larger tree for
@@ -28,7 +27,7 @@ MOST = 1 << 14
 class Candidate(NamedTuple):
     """Families and columns with which a tree may grow."""
 
-    make: Callable  # ``make(tree, rows, alphas)``: the mixture on a tree, bound to rows, with strengths of penalties
+    make: Callable  # as of `path.grown`
     rows: Rows  # the same ones for all candidates, but for their columns
     max_experts: int
 
@@ -173,7 +172,7 @@ def _sizes(candidates, settings, every, places, needed):
         own = {places[i][1]: i for i in needed if places[i][0] == c}
         if not own:
             continue
-        if scores.once or AGAIN:
+        if scores.once:
             sizes = {s: _of_all(candidate, scores.fitted[s]) for s in own}
         else:
             sizes = _grown_again(candidate, settings, scores, max(own))

@@ -15,11 +15,9 @@ __all__ = ["Scores", "factor_of", "joined", "scores_of", "shares_of", "values_of
 FOLDS = (300, 5), (1500, 3), (3000, 2)
 ONCE = 5
 SHARED = 4  # distinct rows to a value of y from which on it is rounded
-# Steps in a row that are worse than the best one by more than the standard error of the difference, after which no
-# larger tree is tried.
+# Steps in a row that bring nothing better, after which no larger tree is tried; on the way down, steps that are worse
+# than the best one by more than the standard error of the difference.
 PATIENCE = 3
-STALL = 99
-ROTATE = False
 # Trees of more experts are not pruned: no one will read them, and to be few is not what makes them good.
 MOST_PRUNED = 32
 # Factors on the variances of held-out rows that are tried, up and down from one.
@@ -38,7 +36,7 @@ class Scores(NamedTuple):
     seen: list  # of every size, for every fold, what `_evidence` needs
     top: int  # number of the size from which the tree is pruned
     n_up: int  # number of the sizes before pruning
-    fitted: list  # of every size, the `Size` without a fold: without another one for each
+    fitted: list  # of every size, the `Size` without the first fold
     once: bool  # whether there is no other fold
     interrupted: bool
 
@@ -83,12 +81,12 @@ def scores_of(make, rows, max_experts, settings, number):
     parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds]
     weight = np.concatenate([outside.heads().weight for _, outside in parts])
     course = _Course(parts, weight, values, settings.options.verbose)
-    course.follow([grown(make, inside, max_experts, settings) for inside, _ in parts])
+    course.follow([grown(make, inside, max_experts, settings) for inside, _ in parts], 0.0)
     top = course.best
     down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
-    course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)])
+    course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)], 1.0)
     found, n_experts = np.stack(course.found, axis=1), np.array(course.n_experts)
-    first = [sizes[(s if ROTATE else 0) % len(sizes)] for s, sizes in enumerate(course.fitted)]
+    first = [sizes[0] for sizes in course.fitted]
     return Scores(found, weight, n_experts, course.seen, top, course.n_up, first, n_folds == 1, course.interrupted)
 
 
@@ -100,10 +98,11 @@ class _Course:
         self.found, self.seen, self.fitted, self.n_experts, self.best, self.n_up = [], [], [], [], 0, 0
         self.interrupted = False
 
-    def follow(self, paths):
+    def follow(self, paths, errors):
         """Go along the paths of the folds, step by step, as long as there is a chance of better scores.
 
-        An interrupt leaves what there is; before there is anything it is raised.
+        A step fails that misses the best score by more than so many standard errors. An interrupt leaves what there is;
+        before there is anything it is raised.
         """
         failed = 0
         try:
@@ -111,17 +110,16 @@ class _Course:
                 steps = [next(path, None) for path in paths]
                 if any(step is None for step in steps):
                     break
-                failed = failed + 1 if self._falls_short(steps) else 0
-                if len(self.found) - self.best > STALL:
-                    break
+                missing, error = self._take(steps)
+                failed = failed + 1 if missing > errors * error else 0
         except KeyboardInterrupt:
             if not self.found:
                 raise
             self.interrupted = True
         self.n_up = self.n_up or len(self.found)
 
-    def _falls_short(self, steps):
-        """Take a step, one size of every fold; whether its score is worse than the best by more than by chance."""
+    def _take(self, steps):
+        """Take a step, one size of every fold; what its score misses to the best so far, and the standard error."""
         pairs = zip(steps, self.parts, strict=True)
         seen = [_predicted(step, *part, self.values) for step, part in pairs]
         found, n_experts = _log_density(seen), steps[0].tree.n_leaves
@@ -136,7 +134,7 @@ class _Course:
             print(
                 f"growing: {n_experts:3d} experts  held-out log-density {self.weight @ found / self.weight.sum():.4f}"
             )
-        return missing > error
+        return missing, error
 
 
 def _compared(a, b, weight):

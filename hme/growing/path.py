@@ -46,7 +46,8 @@ def grown(make, rows, max_experts, settings):
     Parameters
     ----------
     make : callable
-        ``make(tree, rows, alphas)`` is the mixture on a tree, bound to the rows, with strengths of penalties.
+        ``make(tree, rows, alphas, like)`` is the mixture on a tree, bound to the rows, with strengths of penalties;
+        `like` is None or another one that is bound to the same rows.
     rows : Rows
     max_experts : int
     settings : Settings
@@ -77,7 +78,7 @@ def grown(make, rows, max_experts, settings):
         tree, resp, splits = split_leaves(splitter, tree, resp, splits, min(max(size // SHARE, 1), room))
         if tree.n_leaves == size:
             return
-        mixture = make(tree, rows, mixture.estimated_alphas(fit.params, fit.stats))
+        mixture = make(tree, rows, mixture.estimated_alphas(fit.params, fit.stats), mixture)
 
 
 def pruned(make, rows, size, settings):
@@ -109,7 +110,7 @@ def pruned(make, rows, size, settings):
         resp, alike = mixture.posterior(params, part)[1], mixture.expert.log_prob(params.experts, part)
         for _ in range(max(tree.n_leaves // FEWER, 1)):
             tree, resp, alike = _merged(tree, resp, alike, part)
-        mixture = make(tree, rows, alphas)
+        mixture = make(tree, rows, alphas, mixture)
         fit = training.train(mixture, part, mixture.init(part, resp), _options(settings.options, tree))
         if fit.reason == "interrupted":
             raise KeyboardInterrupt
@@ -167,6 +168,6 @@ def finished(make, size, rows, settings):
         return size
     others = np.setdiff1d(np.arange(size.tree.n_leaves), gone)
     tree, resp = size.tree.without(gone), np.maximum(resp[:, others], np.finfo(float).tiny)
-    mixture = make(tree, rows, size.mixture.alphas)
+    mixture = make(tree, rows, size.mixture.alphas, size.mixture)
     params = mixture.init(rows, resp / resp.sum(axis=1, keepdims=True))
     return Size(tree, mixture, training.train(mixture, rows, params, options).params, False)

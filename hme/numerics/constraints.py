@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import null_space
 from scipy.optimize import lsq_linear
 
 from .kernels import NULL_EIGENVALUE, solve_psd
@@ -22,6 +23,8 @@ __all__ = ["INTERCEPT", "Constraints"]
 
 INTERCEPT = "intercept"
 GUESSES = 4  # bounds that are tried before a search for the right ones
+FAR = 1e3  # distance from zero, in scales of a column, from which a constrained intercept takes care
+HARDLY = 1e-13  # root of the ridge of least squares with bounds, of columns of unit length
 UNKNOWN = 1e-100  # share of the information about another coefficient that is none
 
 
@@ -31,6 +34,8 @@ class _Space(NamedTuple):
     base: np.ndarray  # (K, p)
     A: np.ndarray  # (K, p, q)
     B: np.ndarray  # (q, K, p)
+    basis: np.ndarray  # (K, p, q), spans the same directions as A, and is orthogonal
+    inverse: np.ndarray  # (q, K, p), of the basis
     nonnegative: np.ndarray  # (q,) of bool
     first: np.ndarray  # (q, 2), the first expert that uses the free parameter, and its column
 
@@ -128,8 +133,7 @@ class Constraints:
         p = len(self.design.center) + 1
         ratio = self.design.center / self.design.scale  # what one unit of a slope adds to the design's intercept
         base, columns, nonnegative, first = np.zeros((K, p)), [], [], []
-        constrained = {*self.fixed, *self.shared, *self.nonnegative}
-        carry = p - 1 in constrained  # the free parameter is the intercept in the user's units, not the design's
+        carry = self._carries  # the free parameter is the intercept in the user's units, not the design's
         for j in range(p):
             unit = 1.0 if j == p - 1 else self.design.scale[j]
             if j in self.fixed:
@@ -150,8 +154,55 @@ class Constraints:
             base[:, -1] += base[:, :-1] @ ratio
         A = np.stack(columns, axis=2) if columns else np.zeros((K, p, 0))
         q = A.shape[2]
-        B = np.linalg.pinv(A.reshape(K * p, q)).reshape(q, K, p)
-        return _Space(base, A, B, np.array(nonnegative, dtype=bool), np.reshape(first, (q, 2)).astype(int))
+        first = np.reshape(first, (q, 2)).astype(int)
+        B = self._reader(first, K, ratio) if carry else np.linalg.pinv(A.reshape(K * p, q)).reshape(q, K, p)
+        basis, inverse = A, B
+        if carry:
+            basis = self._directions(K, ratio)
+            inverse = basis.transpose(2, 0, 1)
+        return _Space(base, A, B, basis, inverse, np.array(nonnegative, dtype=bool), first)
+
+    def _reader(self, first, K, ratio):
+        """The map B (q, K, p) from feasible coefficients to the free parameters, where it reads intercepts of the user.
+
+        The pseudo-inverse of A would lose them where columns are far from zero: their squares go with those of the
+        ratios of means to scales. Coefficients that experts share are read from all of them.
+        """
+        p = len(ratio) + 1
+        B = np.zeros((len(first), K, p))
+        for i, (k, j) in enumerate(first):
+            experts = range(K) if j in self.shared else [k]
+            B[i, experts, j] = 1.0 / len(experts)
+            if j == p - 1:
+                B[i, experts, :-1] = -ratio / len(experts)
+        return B
+
+    def _directions(self, K, ratio, more=()):
+        """Orthonormal directions (K, p, q) that the equations leave free, for constrained intercepts of the user.
+
+        Every equation is a row of numbers of unit length, so that columns far from zero do no harm: they make one
+        column of A all but the sum of others. `more` are further rows.
+        """
+        p = len(ratio) + 1
+        of_user = np.eye(p)  # what is constrained, of the coefficients of one expert
+        of_user[-1, :-1] = -ratio
+        rows = [np.zeros((0, K, p))]
+        for j in (*self.fixed, *self.shared):
+            own = np.zeros((K, K, p))
+            own[np.arange(K), np.arange(K)] = of_user[j]
+            rows.append(own if j in self.fixed else own[1:] - own[:-1])
+        rows = np.concatenate([np.concatenate(rows).reshape(-1, K * p), np.reshape(more, (-1, K * p))])
+        return null_space(rows / np.linalg.norm(rows, axis=1, keepdims=True)).reshape(K, p, -1)
+
+    @property
+    def _carries(self):
+        """Whether the intercept itself is constrained."""
+        return len(self.design.center) in {*self.fixed, *self.shared, *self.nonnegative}
+
+    @property
+    def _far(self):
+        """Whether a constrained intercept, the predictor where all columns are zero, is far from all rows."""
+        return self._carries and np.abs(self.design.center / self.design.scale).max(initial=0.0) > FAR
 
     # -- what a family needs -----------------------------------------------------------------------------------------
 
@@ -178,9 +229,11 @@ class Constraints:
         if not self:
             return coef
         space = self.space(len(coef))
+        coef = space.base + space.basis @ np.tensordot(space.inverse, coef - space.base, axes=2)
         theta = np.tensordot(space.B, coef - space.base, axes=2)
-        theta = np.where(space.nonnegative, np.maximum(theta, 0.0), theta)
-        return space.base + space.A @ theta
+        if not (space.nonnegative & (theta < 0)).any():
+            return coef
+        return space.base + space.A @ np.where(space.nonnegative, np.maximum(theta, 0.0), theta)
 
     def move(self, coef, step):
         """Coefficients after a step, projected so that round-off cannot violate a constraint."""
@@ -194,17 +247,22 @@ class Constraints:
         if not self:
             return solve_psd(system, force[..., None])[..., 0]
         space = self.space(len(coef))
-        reduced = np.tensordot(space.A, system @ space.A, axes=([0, 1], [0, 1]))
-        slope = np.tensordot(space.A, force, axes=([0, 1], [0, 1]))
-        if not space.nonnegative.any():
-            return space.A @ solve_psd(reduced, slope[:, None])[:, 0]
+        bounded = space.nonnegative.any()
+        A = space.A if bounded else space.basis
+        reduced = np.tensordot(A, system @ A, axes=([0, 1], [0, 1]))
+        slope = np.tensordot(A, force, axes=([0, 1], [0, 1]))
+        if not bounded:
+            return A @ solve_psd(reduced, slope[:, None])[:, 0]
         theta = np.tensordot(space.B, coef - space.base, axes=2)
         lower = np.where(space.nonnegative, -np.maximum(theta, 0.0), -np.inf)
         # One by one where they share nothing: the rounding of one expert is nothing to another of next to no weight.
         each = [space.first[:, 0] == k for k in range(len(coef))]
         change = np.zeros_like(theta)
         for own in [np.ones(len(theta), dtype=bool)] if self.shared else filter(np.any, each):
-            change[own] = _bounded_step(reduced[np.ix_(own, own)], slope[own], lower[own])
+            if self._far:
+                change[own] = _bounded_squares(system, force, A[:, :, own], lower[own])
+            else:
+                change[own] = _bounded_step(reduced[np.ix_(own, own)], slope[own], lower[own])
         return space.A @ change
 
     def maximum(self, system, force, coef, target, lasso):
@@ -220,7 +278,24 @@ class Constraints:
         slope = np.tensordot(space.A, force, axes=([0, 1], [0, 1]))
         distance, origin, up, down = self._distances(coef, target, lasso)
         found = lasso_minimum(reduced[None], slope[None], distance[None], up, down)[0]
-        return space.base + space.A @ (origin + found)
+        new = space.base + space.A @ (origin + found)
+        if not self._far:
+            return new
+        return self._polished(new, force - np.einsum("kpq,kq->kp", system, new - coef), system, target, lasso)
+
+    def _polished(self, coef, force, system, target, lasso):
+        """The maximum (K, p) on the face of the lasso on which `coef` lies, if it has no other signs; else `coef`."""
+        K, p = coef.shape
+        sign = np.sign(coef - target)
+        sign[:, -1] = 0.0
+        resting = [np.eye(1, K * p, i)[0] for i in np.flatnonzero((sign == 0) & (np.arange(p) < p - 1))]
+        basis = self._directions(K, self.design.center / self.design.scale, resting)
+        slope = np.tensordot(basis, force - lasso * sign, axes=([0, 1], [0, 1]))
+        reduced = np.tensordot(basis, system @ basis, axes=([0, 1], [0, 1]))
+        step = basis @ solve_psd(reduced, slope[:, None])[:, 0]
+        step[:, :-1][sign[:, :-1] == 0] = 0.0
+        new = coef + step
+        return new if (np.sign(new - target)[:, :-1] == sign[:, :-1]).all() else coef
 
     def _distances(self, coef, target, lasso):
         """For the free parameters: distance from the target, the target, and the lasso's slopes above and below it."""
@@ -270,7 +345,7 @@ class Constraints:
         if not self and target is None:
             return n_independent(moment, np.ones((K, p), dtype=bool))
         if self and target is None:
-            return rank_of_directions(moment, self.space(K).A)
+            return rank_of_directions(moment, self.space(K).basis)
         target = np.broadcast_to(target, coef.shape)
         if not self:
             own = (coef != target) | (np.arange(p) == p - 1)
@@ -284,7 +359,7 @@ class Constraints:
         return rank_of_directions(moment, np.concatenate([space.A[:, :, moved], *together], axis=2))
 
     def gradient(self, gradient, coef, target=0.0, lasso=None):
-        """The gradient (K, p) with respect to the free parameters; zero where a bound is active.
+        """The gradient along what is free: the basis, or with bounds the parameters, zero where a bound is active.
 
         With a lasso on the distance from the target it is the subgradient of smallest norm.
         """
@@ -297,6 +372,8 @@ class Constraints:
         if not self:
             return gradient
         space = self.space(len(coef))
+        if not space.nonnegative.any():
+            return np.tensordot(space.basis, gradient, axes=([0, 1], [0, 1]))
         slope = np.tensordot(space.A, gradient, axes=([0, 1], [0, 1]))
         theta = np.tensordot(space.B, coef - space.base, axes=2)
         return np.where(space.nonnegative & (theta <= 1e-12) & (slope < 0), 0.0, slope)
@@ -325,6 +402,30 @@ def _bounded_step(system, slope, lower):
     matrix = np.vstack([root[:, None] * vectors.T, np.sqrt(NULL_EIGENVALUE) * np.eye(len(scale))])
     target = np.append(vectors.T @ (slope * inverse) / root, np.zeros(len(scale)))
     return lsq_linear(matrix, target, bounds=(lower * scale, np.inf), method="bvls", tol=1e-14).x * inverse
+
+
+def _bounded_squares(system, force, A, lower):
+    """`_bounded_step` of coefficients ``A d`` of all experts, without the square of the condition of A.
+
+    From roots of the systems (K, p, p), so that A enters a least-squares problem and not its normal equations.
+    """
+    scale = np.sqrt(np.maximum(np.diagonal(system, axis1=1, axis2=2), 0.0))
+    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+    values, vectors = np.linalg.eigh(system * inverse[:, :, None] * inverse[:, None, :])
+    kept = values > NULL_EIGENVALUE * values[:, -1:]
+    root = np.sqrt(np.where(kept, values, 0.0))
+    matrix = root[:, :, None] * (np.swapaxes(vectors, 1, 2) @ (scale[:, :, None] * A))
+    pull = np.einsum("kpq,kp->kq", vectors, force * inverse)
+    target = np.divide(pull, root, out=np.zeros_like(pull), where=kept).ravel()
+    matrix = matrix.reshape(-1, A.shape[2])
+    norm = np.linalg.norm(matrix, axis=0)
+    norm = np.where(norm > np.sqrt(UNKNOWN) * norm.max(), norm, 1.0)
+    ridge = HARDLY * np.eye(len(norm))
+    found = lsq_linear(
+        np.vstack([matrix / norm, ridge]), np.append(target, np.zeros(len(norm))), (lower * norm, np.inf),
+        method="bvls", tol=1e-14,
+    )  # fmt: skip
+    return found.x / norm
 
 
 def _guessed_step(system, slope, lower):

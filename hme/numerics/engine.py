@@ -38,6 +38,15 @@ def set_kernels(choice, neglect=1e-12):
     neglect : float, default=1e-12
         Most that compiled functions may leave out of the density of a row, as a share of it, eq. (pruning): in a large
         tree a row then visits only the leaves that carry mass for it. 0 leaves out nothing.
+
+    Examples
+    --------
+    >>> from hme.kernels import kernels, set_kernels
+    >>> before = kernels()
+    >>> set_kernels("numpy")
+    >>> kernels()
+    'numpy'
+    >>> set_kernels(before)
     """
     if choice not in CHOICES:
         raise ValueError(f"kernels = {choice!r} must be one of {CHOICES}.")
@@ -47,7 +56,18 @@ def set_kernels(choice, neglect=1e-12):
 
 
 def kernels():
-    """The choice that is set: "auto", "numpy" or "numba"."""
+    """The choice that is set: "auto", "numpy" or "numba".
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from hme.kernels import kernels
+    >>> kernels() in ("auto", "numpy", "numba")
+    True
+    """
     return _choice["kernels"]
 
 

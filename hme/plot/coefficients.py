@@ -18,9 +18,9 @@ class CoefficientsDisplay:
     terms : list of str of length T
         Names of the columns; with several classes or outputs, those come first, as in "setosa: petal width".
     estimate : ndarray of shape (K, T)
-        nan of a term that an expert does not have.
+        NaN of a term that an expert does not have.
     interval : ndarray of shape (K, T, 2)
-        nan where there is none.
+        NaN where there is none.
     level : float, default=0.95
         Confidence of the intervals.
     expert_names : sequence of str of length K or None, default=None

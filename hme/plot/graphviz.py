@@ -3,7 +3,7 @@
 from pathlib import Path
 from textwrap import wrap
 
-from ..text import told
+from ..text.tree import told
 from .picture import mixture_of
 
 __all__ = ["export_graphviz"]

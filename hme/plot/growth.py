@@ -45,7 +45,7 @@ class GrowthDisplay:
     >>> from hme import HMERegressor
     >>> from hme.datasets import load_motorcycle
     >>> from hme.plot import GrowthDisplay
-    >>> model = HMERegressor(max_experts=6).fit(*load_motorcycle(return_X_y=True))
+    >>> model = HMERegressor(max_experts=3).fit(*load_motorcycle(return_X_y=True))
     >>> display = GrowthDisplay.from_estimator(model)
     >>> display.n_experts[:3]
     array([1, 2, 3])

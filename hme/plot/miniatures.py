@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..text import report_of
+from ..text.tree import report_of
 from .picture import curves, target_of
 
 __all__ = ["Bars", "Lines", "Targets", "bars_of", "lines_of", "targets_of"]

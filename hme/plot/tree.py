@@ -4,7 +4,7 @@ import numpy as np
 
 from ..numerics.checks import check_int
 from ..tables import pandas_for
-from ..text import told
+from ..text.tree import told
 from .miniatures import bars_of, lines_of, targets_of
 from .painting import Painting
 from .picture import expert_labels, mixture_of, name_of, pyplot, subject_of, value_range
@@ -129,10 +129,12 @@ class TreeDisplay:
             it.
         target_name : str or None, default=None
             By default the name of y.
-        max_terms, digits : int
+        max_terms : int
             As for `hme.export_text`.
         max_bars : int, default=6
             Most columns with bars: those of the largest coefficients over all experts, by their loads.
+        digits : int
+            As for `hme.export_text`.
         n_points : int, default=100
             Points of lines.
         ax, fontsize

@@ -8,7 +8,7 @@ from ..plot.node_trees import tree_of
 from ..plot.picture import expert_labels, name_of, subject_of
 from ..plot.sizes import sizes_in_words, sizes_of
 from ..scoring import pit
-from ..text import told
+from ..text.tree import told
 from .encoding import packed
 from .recipe import Column, recipe_of
 

@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from hme import HMEClassifier, HMERegressor
+from hme.experts import LinearExpert
 from hme.gates import GaussianGate
 from hme.growing import held_out
 from hme.growing.held_out import shares_of
@@ -20,15 +21,15 @@ def bent(n, seed=0, noise=0.1):
 
 @pytest.fixture(scope="module")
 def fitted():
-    X, y = bent(400)
+    X, y = bent(200)
     return HMERegressor().fit(X, y), X, y
 
 
 def test_a_line_stays_one_expert_and_a_bent_one_is_halved(fitted):
     assert fitted[0].n_experts_ == 2
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(300, 3))
-    y = X[:, 0] + rng.normal(size=300)
+    X = rng.normal(size=(150, 3))
+    y = X[:, 0] + rng.normal(size=150)
     line, plain = HMERegressor().fit(X, y), HMERegressor(depth=0).fit(X, y)
     assert line.n_experts_ == 1
     new = rng.normal(size=(2000, 3))
@@ -97,8 +98,8 @@ def test_the_plug_in_density_is_that_of_the_tree(fitted):
 
 
 def test_the_tree_alone_predicts_without_an_average():
-    X, y = bent(300)
-    model = HMERegressor(average=False).fit(X, y)
+    X, y = bent(120)
+    model = HMERegressor(average=False, max_experts=3).fit(X, y)
     assert model.average_ is None and model.growth_
     np.testing.assert_allclose(model.predict(X), model.predict(X, density="plug-in"))
 
@@ -106,12 +107,12 @@ def test_the_tree_alone_predicts_without_an_average():
 def test_repeated_rows_are_weights():
     X, y = bent(120)
     times = np.random.default_rng(1).integers(1, 4, 120)
-    weighted = HMERegressor(max_experts=4).fit(X, y, sample_weight=times)
-    repeated = HMERegressor(max_experts=4).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+    weighted = HMERegressor(max_experts=3).fit(X, y, sample_weight=times)
+    repeated = HMERegressor(max_experts=3).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
     assert weighted.n_experts_ == repeated.n_experts_
     np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-6)
     shuffled = np.random.default_rng(0).permutation(120)
-    again = HMERegressor(max_experts=4).fit(X[shuffled], y[shuffled], sample_weight=times[shuffled])
+    again = HMERegressor(max_experts=3).fit(X[shuffled], y[shuffled], sample_weight=times[shuffled])
     np.testing.assert_allclose(again.predict(X), weighted.predict(X), rtol=1e-6)
 
 
@@ -143,14 +144,14 @@ def test_a_blind_gate_grows_by_what_is_left_over():
 
 def test_classes_counts_groups_and_generative_gates_grow():
     rng = np.random.default_rng(0)
-    X = rng.uniform(-2, 2, (400, 2))
+    X = rng.uniform(-2, 2, (200, 2))
     y = (np.abs(X[:, 0]) > 1).astype(int)
-    model = HMEClassifier().fit(X, y)
+    model = HMEClassifier(max_experts=4).fit(X, y)
     assert model.score(X, y) > 0.95 and model.n_experts_ > 1
     np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), model.predict_proba(X), atol=1e-12)
     np.testing.assert_allclose(model.predict_dist(X).probabilities(), model.predict_proba(X), atol=1e-12)
     counts = rng.poisson(np.exp(np.abs(X[:, 0])))
-    assert HMERegressor(expert="poisson").fit(X, counts).n_experts_ > 1
+    assert HMERegressor(expert="poisson", max_experts=3).fit(X, counts).n_experts_ > 1
     Xb, yb = bent(200)
     groups = np.arange(200) // 2
     Xb = Xb[groups * 2]  # the gate's columns are the same inside a group
@@ -192,8 +193,20 @@ def test_refusals_name_the_parameter(settings, name):
 
 @pytest.mark.parametrize("settings", [{"depth": 1}, {"branching": 3}])
 def test_a_least_share_that_nothing_reads_is_told(settings):
-    with pytest.warns(UserWarning, match="min_weight_fraction_leaf = 0.1 has no effect"):
-        HMERegressor(min_weight_fraction_leaf=0.1, tol=0.1, **settings).fit(*bent(50))
+    with pytest.warns(UserWarning, match="min_weight_fraction_leaf = 0.1 has no effect") as given:
+        HMERegressor(min_weight_fraction_leaf=0.1, max_iter=1, **settings).fit(*bent(50))
+    assert len(given) == 1 and "max_iter=1" in str(given[0].message)  # whatever else there is to say
+
+
+def test_one_expert_is_fitted_to_the_same_rows_once(monkeypatch):
+    bound, bind = [], LinearExpert.bind
+    monkeypatch.setattr(
+        LinearExpert, "bind", lambda self, rows, design: bound.append(rows.n_rows) or bind(self, rows, design)
+    )
+    model = HMERegressor(expert=LinearExpert(alpha=0.1), max_experts=4, tol=0.1).fit(*bent(60))
+    sizes = [step.n_experts for step in model.growth_]
+    n_folds = 5
+    assert len(sizes) > 3 and len(bound) == 2 + n_folds  # all rows as a table is read, and as they grow
 
 
 @pytest.mark.parametrize("step", [2, 4])

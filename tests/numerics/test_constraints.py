@@ -193,10 +193,11 @@ def test_gradient_is_that_of_q_along_what_is_free(constraint):
     family, settings, *_ = FAMILIES["gamma"]
     expert, params, rows, resp, _, _ = one_hot_fit("gamma", constraint, True, steps=0)
     space = expert.constraints_.space(K)
+    A = space.A if space.nonnegative.any() else space.basis
     theta = np.abs(np.random.default_rng(1).normal(size=space.A.shape[2])) + 0.1  # away from every bound
 
     def here():
-        return params._replace(coef=(space.base + space.A @ theta)[:, None])  # of one output
+        return params._replace(coef=(space.base + A @ theta)[:, None])  # of one output
 
     def q():
         return q_of_expert(expert, here(), rows, resp)
@@ -214,6 +215,29 @@ def test_at_a_bound_only_what_points_inwards_counts():
     np.testing.assert_array_equal(at_bound, [0.0, 2.0, 0.5])
     np.testing.assert_array_equal(bound.gradient(-force, np.zeros((1, 3))), [1.0, -2.0, -0.5])
     np.testing.assert_array_equal(bound.gradient(force, np.ones((1, 3))), [-1.0, 2.0, 0.5])
+
+
+@pytest.mark.parametrize("far", [10.0, 1e9])
+@pytest.mark.parametrize("kind", ["plain", "lasso", "bounded"])
+def test_shared_intercepts_far_from_all_rows_keep_the_slopes(kind, far):
+    """One slope for all, but for what intercepts of the design add to it: in these terms the system is a good one."""
+    rng = np.random.default_rng(3)
+    root, force = rng.normal(size=(K, 2, 4)), rng.normal(size=(K, 2))
+    system, lasso = root @ np.swapaxes(root, 1, 2), 0.1 * (kind == "lasso") * np.array([1.0, 0.0])
+    tied = Constraints(None, None, [0], Design(np.array([far]), np.ones(1), True, ["a"]))
+    tied = Constraints(["intercept"], None, [0] if kind == "bounded" else False, tied.design)
+    A = np.zeros((K, 2, K + 1))
+    A[:, 0, 0], A[np.arange(K), 1, 1 + np.arange(K)], A[np.arange(K), 0, 1 + np.arange(K)] = 1.0, 1.0, 1.0 / far
+    coef = 50.0 + A @ np.append(0.0, far * 1e-3 * np.arange(K))  # far from all bounds
+    coef = tied.feasible(coef)
+    reduced = np.einsum("kpq,kpr,krs->qs", A, system, A)
+    expected = coef + A @ np.linalg.solve(reduced, np.einsum("kpq,kp->q", A, force - lasso))
+    if kind == "lasso":
+        found = tied.maximum(system, force, coef, np.zeros((1, 2)), np.broadcast_to(lasso, coef.shape))
+    else:
+        found = coef + tied.step(system, force, coef)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * np.abs(expected - coef).max())
+    np.testing.assert_allclose(tied.feasible(found), found, rtol=1e-13)
 
 
 def test_no_constraint_changes_nothing():
