@@ -40,6 +40,19 @@ class Curve(NamedTuple):
         return np.where(ends < 0, -1.0, 1.0) * values.std(axis=-1)
 
     @property
+    def knots(self):
+        """The knots at which coefficients are the slopes, (q,), as of splines of degree 2; else None."""
+        slopes = self.pieces.slopes
+        q, m = slopes.shape
+        return self.pieces.knots if q == m and np.allclose(slopes, np.eye(q)) else None
+
+    def knots_in_words(self, digits=4):
+        """All knots, with digits enough to tell them apart."""
+        knots = self.pieces.knots
+        more = np.log10(np.abs(knots).max() / np.diff(knots).min())
+        return [f"{knot:.{min(max(digits, int(np.ceil(more)) + 2), 17)}g}" for knot in knots]
+
+    @property
     def scale(self):
         """Standard deviation of the column over such rows."""
         return float(self.pieces.places().std())

@@ -214,11 +214,10 @@ def curve_lines(coef, terms):
     """
     lines = []
     for curve in terms.curves:
-        slopes, knots = np.ravel(curve.slopes(coef)), curve.pieces.knots
-        where = "at" if curve.pieces.powers.shape[2] > 1 else "from"
-        told = zip(slopes, knots, strict=True) if where == "at" else zip(slopes[:-1], knots[:-1], strict=True)
-        unit = float(np.diff(knots).min())
-        parts = [f"{value:.{terms.digits}g} {where} {number(knot, terms.digits, unit)}" for value, knot in told]
+        slopes, knots = np.ravel(curve.slopes(coef)).tolist(), curve.knots_in_words(terms.digits)
+        steady = curve.pieces.powers.shape[2] == 1  # slopes are constant from knot to knot
+        told = zip(slopes[: len(slopes) - steady], knots, strict=False)
+        parts = [f"{value:.{terms.digits}g} {'from' if steady else 'at'} {knot}" for value, knot in told]
         lines.append(f"s({curve.name}): slope {', '.join(parts)}")
     return lines
 
