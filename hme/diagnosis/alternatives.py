@@ -53,7 +53,7 @@ def alternatives(model, X, families=()):
 
 
 def _as_chosen(model):
-    """The estimator for trees of given sizes, with the hyper-parameters that growing has chosen: of the same experts."""
+    """The estimator for trees of given sizes, with the hyper-parameters that growing has chosen."""
     growth = {"candidates": None, "max_experts": None, "min_weight_fraction_leaf": 0.0}
     return clone(model).set_params(warm_start=False, **growth, **model.candidate_)
 
