@@ -56,6 +56,7 @@ def automatic(model, rows):
     list of dict
     """
     open_ = model.task == "regression" and model.expert is None and model.expert_features is None
+    open_ = open_ and "splines" not in model.input_names()  # a column of that name comes first
     return [{}, {"expert_features": "splines"}] if open_ and _can_bend(rows) else [{}]
 
 
