@@ -1,6 +1,7 @@
 """What regressor and classifier share: hyper-parameters, and the tags that tell scikit-learn what they support."""
 
 from abc import abstractmethod
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -8,18 +9,27 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..registry import make_expert, make_gate
 from ..text import told, tree_svg
-from .binding import bind
+from .binding import Bound, bind, hold_out
 from .fitted import FittedMixture
-from .inputs import read, unchanged_on_error
+from .inputs import Given, read, unchanged_on_error
 from .keeping import keep, keep_growth, restored
 from .row_arguments import label_factors
 from .settings import is_automatic
-from .starting import grow, start
+from .starting import Grown, Start, grow, start
 from .storing import Versioned
 
 __all__ = ["BaseHME"]
 
 MOST_SHOWN = 8  # experts of a tree that is open at once in a notebook
+
+
+class Begun(NamedTuple):
+    """A fit that has begun."""
+
+    given: Given
+    bound: Bound
+    grown: Grown | None
+    start: Start
 
 
 class BaseHME(FittedMixture, Versioned, BaseEstimator):
@@ -58,6 +68,9 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         prefer="auto",
         max_iter=500,
         tol="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
         on_empty="warn",
         warm_start=False,
         callback=None,
@@ -86,6 +99,9 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         self.prefer = prefer
         self.max_iter = max_iter
         self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.on_empty = on_empty
         self.warm_start = warm_start
         self.callback = callback
@@ -138,6 +154,17 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
                 params[name] = make(family)
         return super().set_params(**params)
 
+    def _begin(self, given, **changes):
+        """All of a fit before EM runs: families and columns are bound, a tree grows, starts are named."""
+        bound, grown = grow(self, given, hold_out(self, given, bind(self, given)))
+        return Begun(given, bound, grown, start(self, given, bound, grown, **changes))
+
+    def _end(self, begun, outcome, average):
+        """All of it after that: the best run becomes the fitted attributes."""
+        kept = keep(self, begun.given, begun.bound, begun.start, outcome)
+        keep_growth(self, kept, begun.grown, average)
+        return kept
+
     def fit_for_search(self, X, y, sample_weight=None, *, climbs=False, groups=None, labels=None, **arguments):
         """Fit without what is for a final fit only: pushes off saddles, and what the predictive density adds.
 
@@ -159,10 +186,8 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         """
         with unchanged_on_error(self):
             given = read(self, X, y, sample_weight, groups, labels, **arguments)
-            bound, grown = grow(self, given, bind(self, given))
-            begun = start(self, given, bound, grown, climbs=climbs, newton=None)
-            kept = keep(self, given, bound, begun, begun.run())
-            keep_growth(self, kept, grown, average=False)
+            begun = self._begin(given, climbs=climbs, newton=None)
+            self._end(begun, begun.start.run(), average=False)
             self._complete()
         return self
 

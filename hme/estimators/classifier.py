@@ -5,12 +5,9 @@ from sklearn.base import ClassifierMixin
 
 from ..prediction import ClassDistribution, predictive_distribution
 from .base import BaseHME
-from .binding import bind
 from .class_weights import class_factors
 from .inputs import read, unchanged_on_error
-from .keeping import keep, keep_growth
 from .reading import row_names
-from .starting import grow, start
 
 __all__ = ["HMEClassifier"]
 
@@ -55,9 +52,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         standardised columns in either case, and coefficients are reported in the units of X.
     hold_range : bool, default=True
         Whether columns of new rows are held near their ranges in the fit, eq. (held): what gate and experts say of a
-        row further out than a quarter of the range is what they say at the nearest values inside. Far outside, experts
-        that were fitted elsewhere may take over, and their lines end anywhere. One expert is the plain model, whose
-        columns are never held. `outside_range` tells which rows are outside the range.
+        row further out than a quarter of the range is what they say at the nearest values inside. One expert is the
+        plain model, whose columns are never held. `outside_range` tells which rows are outside the range.
     algorithm : {"em", "hard", "stochastic"} or tuple of them, default="em"
         "em" weights every expert by its responsibilities. "hard" gives each row to its most probable expert, as in
         clusterwise regression, and maximises the classification likelihood. "stochastic" draws one expert for each row
@@ -92,6 +88,13 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         A fit has converged when no more than this is left to gain, in nats per unit of weight, by the estimate of
         eq. (aitken), and the scaled gradient is below its square root. "auto" is 1e-5, or 1e-3 where EM fits more than
         100 coefficients of experts and gate.
+    early_stopping : bool, default=False
+        Whether rows are held out, and a run of EM ends when their mean log-density has not risen by more than `tol` in
+        the last `n_iter_no_change` sweeps. The parameters that are best for them are kept, and the start that is.
+    validation_fraction : float or int, default=0.1
+        Share, or number, of the different rows (or groups) that are held out; which ones their content decides.
+    n_iter_no_change : int, default=10
+        Sweeps without a gain for the held-out rows after which a run ends.
     on_empty : {"warn", "reseed", "drop", "raise"}, default="warn"
         What to do about an expert that ends with less than a thousandth of an equal share of the weight: "warn",
         "reseed" it with rows that another one fits badly, or "raise" an error. "drop" fits again without such experts
@@ -112,7 +115,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_jobs : int or None, default=None
         Number of starts that run at the same time (joblib). The result does not depend on it.
     verbose : int, default=0
-        1 prints every tenth sweep, 2 every sweep.
+        1 prints every tenth sweep of each start and how it has ended, 2 every sweep.
 
     Attributes
     ----------
@@ -134,6 +137,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     lower_bounds_ : ndarray
         Mean penalised log-likelihood of each accepted sweep, eq. (objective). It does not fall; with a top-k gate it
         does not fall within each of the `stages_`, with ``alpha="auto"`` within each round of `shrinkage_`.
+    validation_scores_ : ndarray or None
+        Mean log-density of the rows that ``early_stopping=True`` holds out, by the parameters of every accepted sweep.
+    best_validation_score_ : float or None
+        That of the parameters that are kept, with which `lower_bounds_` ends.
     history_ : History
         Every sweep, also those that the guard rejected; `moved` marks the first ones at new strengths of penalties.
     alpha_ : dict
@@ -156,8 +163,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_iter_ : int
     converged_ : bool
     stop_reason_ : str
-        "converged", "max_iter", "stalled", "saddle" (a way up is known, and no sweeps are left to go it), "callback" or
-        "interrupted", also if the start that is kept had ended before the interrupt.
+        "converged", "max_iter", "stalled", "saddle" (a way up is known, and no sweeps are left to go it),
+        "early_stopping", "callback" or "interrupted", also if the start that is kept had ended before the interrupt.
     boundary_ : list of str
         Parameters at a boundary: separating gates or experts, variances at their floor.
     tiny_ : list of Tiny
@@ -225,6 +232,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         prefer="auto",
         max_iter=500,
         tol="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
         on_empty="warn",
         warm_start=False,
         callback=None,
@@ -255,6 +265,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             prefer=prefer,
             max_iter=max_iter,
             tol=tol,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
             on_empty=on_empty,
             warm_start=warm_start,
             callback=callback,
@@ -293,11 +306,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with unchanged_on_error(self):
-            given = read(self, X, y, sample_weight, groups, labels)
-            bound, grown = grow(self, given, bind(self, given))
-            begun = start(self, given, bound, grown)
-            kept = keep(self, given, bound, begun, begun.run())
-            keep_growth(self, kept, grown, self.average)
+            begun = self._begin(read(self, X, y, sample_weight, groups, labels))
+            self._end(begun, begun.start.run(), self.average)
             self._complete()
         return self
 

@@ -72,7 +72,8 @@ def grow(model, given, bound):
         return bound, None
     room = int(rows.weight.sum() / (ROWS_A_COEFFICIENT * rows.n_coefficients(1)))
     most = max(min(MAX_EXPERTS, room), 2) if model.max_experts is None else model.max_experts
-    settings = growing.Settings(most, float(model.min_weight_fraction_leaf), options(model, 0.0))
+    em_options = options(model, 0.0, bound)
+    settings = growing.Settings(most, float(model.min_weight_fraction_leaf), em_options)
     growth = growing.grow(partial(bound_to, given=given, columns=bound.columns, rate=bound.rate), rows, settings)
     size = growth.chosen
     kept = np.arange(size.tree.n_leaves)
@@ -98,8 +99,10 @@ def start(model, given, bound, grown=None, **changes):
     """
     mixture, rows, tree = bound.mixture, bound.rows, bound.tree
     tol = tolerance(model, mixture, rows, tree.n_leaves)
-    ends = {"look": partial(way_up, columns=bound.columns), "newton": partial(newton, columns=bound.columns)}
-    em_options = options(model, tol)._replace(**{**ends, **changes})
+    ends = {"look": partial(way_up, columns=bound.columns)}
+    if bound.held_out is None:  # else the exact maximum is not what is looked for
+        ends["newton"] = partial(newton, columns=bound.columns)
+    em_options = options(model, tol, bound)._replace(**{**ends, **changes})
     if grown is not None and grown.growth.interrupted:
         em_options = em_options._replace(max_iter=1, climbs=False, newton=None)  # what it has reached is looked at
         one = restarts.run, mixture, rows, tree, ["grown"], em_options, grown.params

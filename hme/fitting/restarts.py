@@ -8,6 +8,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 
 from ..model import mixture as mixtures
 from ..numerics.threads import one_thread
+from ..progress import tell_end
 from . import em, ends, racing, samples, side_by_side, starts, training
 from .screening import narrowed
 
@@ -133,7 +134,7 @@ class _Field:
         while True:
             numbers = sorted(self.fits)
             fits = [self.fits[i] for i in numbers]
-            best = ends.best_of(self.mixture, self.rows, fits, prefer, options.tol, among_all=True)
+            best = ends.best_of(self.mixture, self.rows, fits, prefer, options, among_all=True)
             if ends.finished(fits[best]) or self.interrupted or fits[best].n_iter >= options.max_iter:
                 return numbers[best]
             self.advance([numbers[best]], options.max_iter)
@@ -146,7 +147,8 @@ class _Field:
 
     def _job(self, i, max_iter, anew):
         """What start i runs, or runs on."""
-        options, before = self.options._replace(seed=(self.options.seed, i)), self.fits.get(i)
+        place = f"start {i + 1} of {len(self.names)}  "
+        options, before = self.options._replace(seed=(self.options.seed, i), place=place), self.fits.get(i)
         if before is None:
             if self.names[i] == "grown":
                 options = options._replace(max_iter=max_iter)
@@ -177,7 +179,9 @@ class _Field:
                     self.fits[group[place]] = _joined(before.get(group[place]), fit)
 
     def _keep(self, i, fit):
-        self.fits[i] = _joined(self.fits.get(i), fit)
+        self.fits[i] = fit = _joined(self.fits.get(i), fit)
+        if fit.reason != "max_iter" or fit.n_iter >= self.options.max_iter:  # else it may be run on
+            tell_end(self.options._replace(place=f"start {i + 1} of {len(self.names)}  "), fit)
         if fit.reason == "interrupted":
             self._stop(i)
             raise KeyboardInterrupt
@@ -274,7 +278,7 @@ def _joined(before, fit):
     if before is None:
         return fit
     history = em.History.joined([before.history, fit.history])
-    best = fit if fit.objective >= before.objective else before
+    best = fit if fit.merit >= before.merit else before
     return best._replace(history=history, reason=fit.reason, samples=before.samples)
 
 
@@ -297,7 +301,7 @@ def feed(mixture, rows, fit, options):
             break
         params = mixture.init(rows, starts.reseeded(mixture, fit.params, rows, hungry))
         again = continue_fit(mixture, rows, params, options, warm=False)
-        if again.objective <= fit.objective:
+        if again.merit <= fit.merit:
             break
         fit = again
     return fit

@@ -7,6 +7,7 @@ import numpy as np
 from ..model.folds import fold_numbers
 from ..numerics.kernels import log_normalize
 from ..prediction import PredictiveDistribution
+from ..progress import tell_size
 from ..scoring.cells import cells_of, log_scores
 from .path import grown, pruned
 
@@ -71,7 +72,7 @@ def scores_of(make, rows, settings):
     values = values_of(rows, int(number.max()) + 1)
     parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds]
     weight = np.concatenate([outside.heads().weight for _, outside in parts])
-    course = _Course(parts, weight, values, settings.options.verbose)
+    course = _Course(parts, weight, values, settings.options)
     course.follow([grown(make, inside, settings) for inside, _ in parts])
     top = course.best
     down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
@@ -84,8 +85,8 @@ def scores_of(make, rows, settings):
 class _Course:
     """What the sizes of all folds have reached."""
 
-    def __init__(self, parts, weight, values, verbose):
-        self.parts, self.weight, self.values, self.verbose = parts, weight, values, verbose
+    def __init__(self, parts, weight, values, options):
+        self.parts, self.weight, self.values, self.options = parts, weight, values, options
         self.found, self.seen, self.fitted, self.n_experts, self.best, self.n_up = [], [], [], [], 0, 0
         self.interrupted = False
 
@@ -119,10 +120,7 @@ class _Course:
         self.found.append(found)
         self.fitted.append(steps)
         self.n_experts.append(n_experts)
-        if self.verbose:
-            print(
-                f"growing: {n_experts:3d} experts  held-out log-density {self.weight @ found / self.weight.sum():.4f}"
-            )
+        tell_size(self.options, n_experts, self.weight @ found / self.weight.sum())
         return missing > error
 
 
