@@ -1,18 +1,19 @@
 """What regressor and classifier share: hyper-parameters, and the tags that tell scikit-learn what they support."""
 
 from abc import abstractmethod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ..progress import NOBODY, Followable
 from ..registry import make_expert, make_gate
 from ..text import told, tree_svg
 from .binding import Bound, bind, hold_out
 from .fitted import FittedMixture
 from .inputs import Given, read, unchanged_on_error
-from .keeping import keep, keep_growth, restored
+from .keeping import attributes_of_all_runs, keep, keep_growth, restored
 from .row_arguments import label_factors
 from .settings import is_automatic
 from .starting import Grown, Start, grow, start
@@ -30,9 +31,10 @@ class Begun(NamedTuple):
     bound: Bound
     grown: Grown | None
     start: Start
+    task: Any = NOBODY  # that the fit is
 
 
-class BaseHME(FittedMixture, Versioned, BaseEstimator):
+class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
     """What the regressor and the classifier share.
 
     Both fit in four steps: `binding.bind`, `starting.start`, the run of EM from every start, and `keeping.keep`. What
@@ -154,14 +156,21 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
                 params[name] = make(family)
         return super().set_params(**params)
 
-    def _begin(self, given, **changes):
+    def _begin(self, given, task=NOBODY, **changes):
         """All of a fit before EM runs: families and columns are bound, a tree grows, starts are named."""
-        bound, grown = grow(self, given, hold_out(self, given, bind(self, given)))
-        return Begun(given, bound, grown, start(self, given, bound, grown, **changes))
+        bound = hold_out(self, given, bind(self, given))
+        growing = task.part("grow", None if bound.grows else 0)
+        bound, grown = grow(self, given, bound, growing)
+        growing.end()
+        task = task and task.knowing(attributes_of_all_runs(self, given, bound))
+        return Begun(given, bound, grown, start(self, given, bound, grown, task=task, **changes), task)
 
     def _end(self, begun, outcome, average):
         """All of it after that: the best run becomes the fitted attributes."""
+        last = begun.task.part("finish", None)
+        begun = begun._replace(start=begun.start.under(last))
         kept = keep(self, begun.given, begun.bound, begun.start, outcome)
+        last.end()
         keep_growth(self, kept, begun.grown, average)
         return kept
 

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from ..prediction import ClassDistribution, predictive_distribution
+from ..progress import followed
 from .base import BaseHME
 from .class_weights import class_factors
 from .inputs import read, unchanged_on_error
@@ -105,8 +106,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         `n_init` and `n_finalists` count for the first fit alone, and a later one with ``n_init > 1`` says so.
     callback : callable or None, default=None
         ``callback(sweep, objective, params)``, called after every accepted sweep with a copy of the parameters; a true
-        value stops the current start.
-        With ``n_jobs`` above 1 it is called in the worker processes.
+        value stops the current start. With ``n_jobs`` above 1 it is called in the worker processes.
     class_weight : dict, "balanced" or None, default=None
         Factors on the weights of the rows of each class; "balanced" gives all classes the same total weight.
     random_state : int, RandomState or None, default=None
@@ -305,8 +305,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         ValueError, TypeError
             Naming the parameter, its value and what is allowed.
         """
-        with unchanged_on_error(self):
-            begun = self._begin(read(self, X, y, sample_weight, groups, labels))
+        with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self):
+            begun = self._begin(read(self, X, y, sample_weight, groups, labels), task)
             self._end(begun, begun.start.run(), self.average)
             self._complete()
         return self

@@ -23,7 +23,7 @@ from .legends import add_legends
 from .settings import algorithms, preferred
 from .starting import Earlier
 
-__all__ = ["keep", "keep_growth", "restored"]
+__all__ = ["attributes_of_all_runs", "keep", "keep_growth", "restored"]
 
 
 class Kept(NamedTuple):
@@ -75,6 +75,20 @@ def keep(model, given, bound, begun, outcome):
             fitted = fitted._replace(interrupted=fitted.interrupted or "after the last sweep")
             if attempt:
                 raise
+
+
+def attributes_of_all_runs(model, given, bound):
+    """What a fitted estimator has besides what `of_fitted` says, whichever run it is of; None where it cannot predict.
+
+    Callbacks ask about the rows of the fit without their arguments, such as offsets, that `predict` would need.
+    """
+    if any(values is not None for values in given.arguments.values()):
+        return None
+    found = {"columns_": bound.columns, "tree_": bound.tree, "target_": given.target, "row_arguments_": ()}
+    found |= {"range_": Ranges.of(bound.rows, bound.columns), "average_": None, "uncertainty_": None}
+    found |= {"growth_": [], "dropped_": []}
+    found["_earlier"] = Earlier(bound.structure, None, -np.inf, bound.asked, bound.kept, bound.mixture.alphas)
+    return found | ({"classes_": given.target.classes} if model.task == "classification" else {})
 
 
 def keep_growth(model, kept, grown, average):

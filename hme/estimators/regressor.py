@@ -6,6 +6,7 @@ from sklearn.metrics import r2_score
 
 from ..fitting import cross_fit
 from ..numerics.checks import check_choice
+from ..progress import followed
 from .base import BaseHME
 from .inputs import read, unchanged_on_error
 from .predictive import DENSITIES, Predictive
@@ -107,8 +108,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         `n_init` and `n_finalists` count for the first fit alone, and a later one with ``n_init > 1`` says so.
     callback : callable or None, default=None
         ``callback(sweep, objective, params)``, called after every accepted sweep with a copy of the parameters; a true
-        value stops the current start.
-        With ``n_jobs`` above 1 it is called in the worker processes.
+        value stops the current start. With ``n_jobs`` above 1 it is called in the worker processes.
     random_state : int, RandomState or None, default=None
         For starts that are drawn and for stochastic EM. With None these differ from fit to fit, but not those that
         the default, ``start="auto"`` with ``n_init=1``, tries.
@@ -241,8 +241,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         ValueError, TypeError
             Naming the parameter, its value and what is allowed.
         """
-        with unchanged_on_error(self):
-            begun = self._begin(read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials))
+        with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self):
+            begun = self._begin(read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials), task)
             kept = self._end(begun, begun.start.run(), self.average)
             self.uncertainty_ = None  # an average knows that of its parts
             if self.average_ is None:

@@ -11,6 +11,7 @@ from .. import growing
 from ..fitting import restarts, starts
 from ..fitting.shrinkage import while_unsettled
 from ..inference.uphill import newton, way_up
+from ..progress import NOBODY, of_fitted, tell_end
 from .binding import bound_to, continues
 from .settings import options, preferred, tolerance
 
@@ -48,8 +49,12 @@ class Start(NamedTuple):
     options: Any  # of EM, with which the fit that is kept ends
     fitted_on: Any
 
+    def under(self, task):
+        """With further sweeps that are parts of a task."""
+        return self._replace(options=self.options._replace(task=task))
 
-def grow(model, given, bound):
+
+def grow(model, given, bound, task=NOBODY):
     """Grow the tree of a fit, if it grows.
 
     Parameters
@@ -58,6 +63,7 @@ def grow(model, given, bound):
     given : Given
     bound : Bound
         Of a tree of one leaf.
+    task : Task
 
     Returns
     -------
@@ -72,7 +78,7 @@ def grow(model, given, bound):
         return bound, None
     room = int(rows.weight.sum() / (ROWS_A_COEFFICIENT * rows.n_coefficients(1)))
     most = max(min(MAX_EXPERTS, room), 2) if model.max_experts is None else model.max_experts
-    em_options = options(model, 0.0, bound)
+    em_options = options(model, 0.0, bound)._replace(task=task)
     settings = growing.Settings(most, float(model.min_weight_fraction_leaf), em_options)
     growth = growing.grow(partial(bound_to, given=given, columns=bound.columns, rate=bound.rate), rows, settings)
     size = growth.chosen
@@ -137,8 +143,11 @@ def _as_interrupted(run, *arguments):
     return run(*arguments)._replace(interrupted="while the tree grew")
 
 
-def _run_again(*arguments):
-    fit = restarts.continue_fit(*arguments)
+def _run_again(mixture, rows, params, options, reached):
+    again = options.task.part("start", options.max_iter)
+    fit = restarts.continue_fit(mixture, rows, params, options._replace(task=again, place="warm start  "), reached)
+    tell_end(options._replace(place="warm start  "), fit)
+    again.end(**of_fitted(mixture, fit.params))
     stopped = f"after {fit.n_iter} sweep(s)" if fit.reason == "interrupted" else ""
     return restarts.Outcome([fit], [0], stopped)
 

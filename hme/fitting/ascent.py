@@ -112,7 +112,7 @@ def finish(mixture, rows, fit, options):
         fit = fit._replace(params=params, objective=objective, stats=stats, gradient=gradient)
         fit = fit._replace(history=em.History.joined([fit.history, step]))
         tell_sweep(options, sweep, fit, gain)
-        if asked_to_stop(options, sweep, fit):
+        if asked_to_stop(options, sweep, fit, mixture):
             fit = fit._replace(reason="callback")
     return fit
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..progress import Watch
+from ..progress import NOBODY, Watch
 from .algorithms import ALGORITHMS
 from .guard import SETTLING, Guard
 
@@ -49,6 +49,8 @@ class Options(NamedTuple):
     held_out : HeldOut or None
         Rows that EM does not see: a run ends when they have become no more likely for some sweeps, and the parameters
         by which they are most likely are kept.
+    task : Task
+        The task that sweeps are parts of, of which scikit-learn's callbacks are told.
     done : int
         Sweeps before this run, which callback and lines count too.
     place : str
@@ -69,6 +71,7 @@ class Options(NamedTuple):
     newton: Callable | None = None
     settled: bool = False
     held_out: Any = None
+    task: Any = NOBODY
     done: int = 0
     place: str = ""
     begin: float = 0.0
@@ -76,11 +79,11 @@ class Options(NamedTuple):
     @property
     def watched(self):
         """Whether someone looks at the sweeps."""
-        return self.callback is not None or bool(self.verbose)
+        return self.callback is not None or bool(self.verbose or self.task)
 
     def quiet(self):
         """The options of a run that no one looks at."""
-        return self._replace(callback=None, verbose=0)
+        return self._replace(callback=None, verbose=0, task=NOBODY)
 
     def after(self, done, left):
         """The options of a run that continues one of `done` sweeps, for `left` sweeps at most."""

@@ -8,7 +8,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 
 from ..model import mixture as mixtures
 from ..numerics.threads import one_thread
-from ..progress import tell_end
+from ..progress import NOBODY, of_fitted, tell_end
 from . import em, ends, racing, samples, side_by_side, starts, training
 from .screening import narrowed
 
@@ -82,6 +82,7 @@ def run(
         field.options = options._replace(climbs=False, newton=None)  # where it ends matters of the winner only
         racing.race(field, mixture, rows, options, most, prefer, brief)
         field.finish(field.winner(options, prefer), options)
+    field.end()
     numbers = sorted(field.fits)
     return Outcome([field.fits[i] for i in numbers], numbers, field.interrupted)
 
@@ -100,7 +101,8 @@ class _Field:
     def __init__(self, mixture, rows, tree, names, options, given, n_jobs):
         self.mixture, self.rows, self.tree, self.names = mixture, rows, tree, names
         self.options, self.given, self.n_jobs = options, given, n_jobs
-        self.fits, self.interrupted, self._running = {}, "", None
+        self.fits, self.interrupted, self._running, self._tasks = {}, "", None, {}
+        self._whole = options.task.part("starts", len(names))
         drawn = any(name not in GIVEN for name in names)
         self.samples = samples.nested(mixture, rows, tree.n_leaves, options.algorithm) if drawn else []
 
@@ -147,8 +149,7 @@ class _Field:
 
     def _job(self, i, max_iter, anew):
         """What start i runs, or runs on."""
-        place = f"start {i + 1} of {len(self.names)}  "
-        options, before = self.options._replace(seed=(self.options.seed, i), place=place), self.fits.get(i)
+        options, before = self._options(i)._replace(seed=(self.options.seed, i)), self.fits.get(i)
         if before is None:
             if self.names[i] == "grown":
                 options = options._replace(max_iter=max_iter)
@@ -160,6 +161,22 @@ class _Field:
         last = np.atleast_1d(options.algorithm)[-1]  # earlier ones have done their work
         options = options._replace(algorithm=str(last), seed=(*options.seed, before.n_iter))
         return _Job(self.mixture, self.rows, options, self.tree, None, [], before.params)
+
+    def _options(self, i):
+        """Options of start i, which say who it is."""
+        if i not in self._tasks:
+            self._tasks[i] = self._whole.part("start", self.options.max_iter, i)
+        return self.options._replace(place=f"start {i + 1} of {len(self.names)}  ", task=self._tasks[i])
+
+    def end(self, numbers=None):
+        """Tell that starts have ended, all that have not been told of by default."""
+        for i in list(self._tasks) if numbers is None else numbers:
+            task, fit = self._tasks.get(i), self.fits.get(i)
+            if task:
+                task.end(**({} if fit is None else of_fitted(self.mixture, fit.params)))
+                self._tasks[i] = NOBODY
+        if numbers is None:
+            self._whole.end()
 
     def _is_small(self):
         return side_by_side.together(self.mixture, self.rows, self.tree.n_leaves, self.options)
@@ -181,7 +198,8 @@ class _Field:
     def _keep(self, i, fit):
         self.fits[i] = fit = _joined(self.fits.get(i), fit)
         if fit.reason != "max_iter" or fit.n_iter >= self.options.max_iter:  # else it may be run on
-            tell_end(self.options._replace(place=f"start {i + 1} of {len(self.names)}  "), fit)
+            tell_end(self._options(i), fit)
+            self.end([i])
         if fit.reason == "interrupted":
             self._stop(i)
             raise KeyboardInterrupt

@@ -160,7 +160,8 @@ def _choose(mixture, params, rows, run):
     """Parameters with their bias, the leaves that they choose, and the fit of no step at these."""
     gate, active = mixture.gate.freeze(params.gate, rows.heads())
     params = params._replace(gate=gate)
-    return params, rows.spread(active), run(params, reached=-np.inf, max_iter=1, callback=None, verbose=0)
+    quiet = run.options.quiet()._replace(max_iter=1)
+    return params, rows.spread(active), run(params, reached=-np.inf, **quiet._asdict())
 
 
 def _changed(before, after):

@@ -88,7 +88,7 @@ class _Course:
     def __init__(self, parts, weight, values, options):
         self.parts, self.weight, self.values, self.options = parts, weight, values, options
         self.found, self.seen, self.fitted, self.n_experts, self.best, self.n_up = [], [], [], [], 0, 0
-        self.interrupted = False
+        self.interrupted = self.told_to_stop = False
 
     def follow(self, paths):
         """Go along the paths of the folds, step by step, as long as there is a chance of better scores.
@@ -97,7 +97,7 @@ class _Course:
         """
         failed = 0
         try:
-            while failed < PATIENCE and paths and not self.interrupted:
+            while failed < PATIENCE and paths and not (self.interrupted or self.told_to_stop):
                 steps = [next(path, None) for path in paths]
                 if any(step is None for step in steps):
                     break
@@ -121,6 +121,7 @@ class _Course:
         self.fitted.append(steps)
         self.n_experts.append(n_experts)
         tell_size(self.options, n_experts, self.weight @ found / self.weight.sum())
+        self.told_to_stop = self.options.task.step("size")
         return missing > error
 
 

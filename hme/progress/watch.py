@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-__all__ = ["Watch", "asked_to_stop", "tell_end", "tell_kept", "tell_size", "tell_sweep"]
+__all__ = ["Watch", "asked_to_stop", "of_fitted", "tell_end", "tell_kept", "tell_size", "tell_sweep"]
 
 EVERY = 10  # sweeps for a line with verbose=1
 
@@ -16,7 +16,7 @@ class Watch:
     ----------
     model : Mixture
     options : Options
-        Its `callback`, `verbose` and `held_out` say who looks.
+        Its `callback`, `task`, `verbose` and `held_out` say who looks.
     """
 
     def __init__(self, model, options):
@@ -31,7 +31,7 @@ class Watch:
     def ends(self, sweep, fit, gain):
         """Why the run ends after an accepted sweep; "" where it need not."""
         tell_sweep(self.options, sweep, fit, gain)
-        if asked_to_stop(self.options, sweep, fit):
+        if asked_to_stop(self.options, sweep, fit, self.model):
             return "callback"
         return "early_stopping" if self._is_enough(sweep, fit) else ""
 
@@ -59,9 +59,18 @@ class Watch:
         return self.best._replace(history=history, reason="early_stopping" if reason == "converged" else reason)
 
 
-def asked_to_stop(options, sweep, fit):
-    """Tell the callback of an accepted sweep; whether it asks to stop."""
-    return options.callback is not None and bool(options.callback(options.done + sweep, fit.objective, fit.params))
+def asked_to_stop(options, sweep, fit, mixture):
+    """Tell the callbacks of an accepted sweep; whether one asks to stop."""
+    number = options.done + sweep
+    asked = options.callback is not None and bool(options.callback(number, fit.objective, fit.params))
+    if options.task:
+        asked |= options.task.step("sweep", number, **of_fitted(mixture, fit.params))
+    return asked
+
+
+def of_fitted(mixture, params):
+    """The attributes of a fitted estimator that sweeps change."""
+    return {"model_": mixture, "params_": params, "n_experts_": mixture.n_leaves(params)}
 
 
 def tell_sweep(options, sweep, fit, gain):
