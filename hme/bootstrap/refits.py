@@ -7,6 +7,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.utils import _safe_indexing, check_random_state
 
 from ..estimators import HMEClassifier, HMERegressor
+from ..progress import unfollowed
 
 __all__ = [
     "FINALISTS",
@@ -44,7 +45,7 @@ def refit(model, X, y, weight, rows, seed, predictive=True, climbs=True, **setti
         rows = rows | {"labels": model.labels_as_fitted(rows["labels"])}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # troubles of refits are counted instead
-        again = clone(model).set_params(**settings)
+        again = unfollowed(clone(model)).set_params(**settings)
         if predictive:
             return again.fit(X, y, sample_weight=weight, **rows)
         return again.fit_for_search(X, y, weight, climbs=climbs, **rows)
@@ -56,7 +57,8 @@ def fit_once(model, X, y, weight, rows):
         return model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return clone(model).set_params(warm_start=False).fit(X, y, sample_weight=weight, **rows)
+        again = unfollowed(clone(model)).set_params(warm_start=False)
+        return again.fit(X, y, sample_weight=weight, **rows)
 
 
 def unit_codes(n_rows, groups, clusters):

@@ -11,6 +11,7 @@ from sklearn.utils import _safe_indexing
 
 from ..bootstrap import bootstrap
 from ..bootstrap.refits import REFIT_ERRORS, refit, without_labels
+from ..progress import unfollowed
 
 __all__ = ["Data", "bootstrap_ari", "folds_of", "held_out", "other_start"]
 
@@ -68,7 +69,7 @@ def _fit_again(model, table, seed, predictive=True, **settings):
         warnings.simplefilter("ignore")
         settings = {"random_state": seed, "n_jobs": None, "verbose": 0, "callback": None}
         rows = without_labels(table.rows)  # labels refer to the experts of the model only
-        again = clone(model).set_params(**settings)
+        again = unfollowed(clone(model)).set_params(**settings)
         if predictive:
             return again.fit(table.X, table.y, sample_weight=table.weight, **rows)
         return again.fit_for_search(table.X, table.y, table.weight, climbs=True, **rows)

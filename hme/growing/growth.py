@@ -140,8 +140,8 @@ def _scores(candidates, settings):
             if not every:
                 raise
             return every, True
-        if every[-1].interrupted:
-            return every, True
+        if every[-1].interrupted or every[-1].told_to_stop:
+            return every, every[-1].interrupted
     return every, False
 
 

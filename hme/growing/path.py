@@ -137,9 +137,8 @@ def _merged(tree, resp, log_prob, rows):
 def _options(options, tree):
     """Options of EM on the path, of a tree of several leaves or of one."""
     sweeps, tol = (SWEEPS, TOL) if tree.n_nodes else (SWEEPS_OF_ONE, TOL_OF_ONE)
-    return options._replace(
-        max_iter=sweeps, tol=tol, callback=None, verbose=0, algorithm="em", climbs=False, newton=None, look=None
-    )
+    quiet = options.quiet()
+    return quiet._replace(max_iter=sweeps, tol=tol, algorithm="em", climbs=False, newton=None, look=None)
 
 
 def _seen(rows, number, n_leaves):
