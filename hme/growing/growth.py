@@ -8,7 +8,7 @@ import numpy as np
 from ..fitting import em
 from ..model.folds import fold_numbers
 from ..model.rows import Rows
-from ..numerics.threads import one_thread
+from ..numerics.engine import one_thread
 from .held_out import factor_of, joined, scores_of, shares_of
 from .merging import Average, Part
 from .path import finished, grown, pruned, sampled

@@ -1,9 +1,11 @@
 """How likely rows are by mixtures that have not seen them, for every size on the path of growing trees."""
 
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..model.folds import with_every_class
 from ..numerics.kernels import log_normalize
 from ..prediction import PredictiveDistribution
 from ..progress import tell_size
@@ -78,12 +80,15 @@ def scores_of(make, rows, max_experts, settings, number):
     Scores
     """
     n_folds = next((n for most, n in FOLDS if number.max() < most), 1)
-    folds = [number % (n_folds if n_folds > 1 else ONCE) == c for c in range(n_folds)]
+    every = n_folds if n_folds > 1 else ONCE
+    folds = [~with_every_class(rows, number, number % every != c) for c in range(n_folds)]
+    folds = [fold for fold in folds if fold.any()]
     values = values_of(rows, int(number.max()) + 1)
-    parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds]
+    parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds] or [(rows, rows)]
+    most = None if folds else 1  # every row is the only one of its class: there is nothing to compare sizes by
     weight = np.concatenate([outside.heads().weight for _, outside in parts])
     course = _Course(parts, weight, values, settings.options)
-    course.follow([grown(make, inside, max_experts, settings) for inside, _ in parts], 0.0)
+    course.follow([islice(grown(make, inside, max_experts, settings), most) for inside, _ in parts], 0.0)
     top = course.best
     down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
     course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)], 1.0)

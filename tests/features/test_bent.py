@@ -115,9 +115,11 @@ def test_weighted_fits_are_fits_to_repeated_rows():
     np.testing.assert_allclose(weighted, repeated, rtol=1e-7)
 
 
-@pytest.mark.parametrize("table, error", [(sp.csr_matrix(X), "Sparse data"), ([["a", 1.0]] * 200, "could not convert")])
+@pytest.mark.parametrize(
+    "table, error", [(sp.csr_matrix(X), "expert_features.*Sparse data"), ([["a", 1.0]] * 200, "could not convert.*'a'")]
+)
 def test_tables_that_cannot_bend(table, error):
-    with pytest.raises((TypeError, ValueError), match=f"expert_features.*{error}"):
+    with pytest.raises((TypeError, ValueError), match=error):
         HMERegressor(depth=0, expert_features="splines", gate="constant").fit(table, Y)
 
 
