@@ -6,7 +6,7 @@ import numpy as np
 
 __all__ = ["Watch", "asked_to_stop", "of_fitted", "tell_end", "tell_kept", "tell_size", "tell_sweep"]
 
-EVERY = 10  # sweeps for a line with verbose=1
+EVERY = 10  # sweeps from one line to the next with verbose=1, at least
 
 
 class Watch:
@@ -22,6 +22,7 @@ class Watch:
     def __init__(self, model, options):
         self.model, self.options = model, options
         self.best, self.sweep, self.level, self.idle = None, 0, -np.inf, 0
+        self.told = -EVERY
 
     def score(self, params):
         """The score of the rows that are held out, nan where there are none."""
@@ -30,7 +31,9 @@ class Watch:
 
     def ends(self, sweep, fit, gain):
         """Why the run ends after an accepted sweep; "" where it need not."""
-        tell_sweep(self.options, sweep, fit, gain)
+        if self.options.verbose > 1 or sweep >= self.told + EVERY:
+            tell_sweep(self.options, sweep, fit, gain)
+            self.told = sweep - sweep % EVERY
         if asked_to_stop(self.options, sweep, fit, self.model):
             return "callback"
         return "early_stopping" if self._is_enough(sweep, fit) else ""
@@ -74,12 +77,10 @@ def of_fitted(mixture, params):
 
 
 def tell_sweep(options, sweep, fit, gain):
-    """Print a line for an accepted sweep, if there is one for it."""
-    sweep = options.done + sweep
-    if not options.verbose or (options.verbose == 1 and sweep % EVERY):
-        return
-    gained = f"gain {gain:.2e}" if np.isfinite(gain) else " " * 13
-    print(f"{options.place}sweep {sweep:4d}  {_reached(fit)}  {gained}  {_seconds(options)}")
+    """Print a line for an accepted sweep."""
+    if options.verbose:
+        gained = f"gain {gain:.2e}" if np.isfinite(gain) else " " * 13
+        print(f"{options.place}sweep {options.done + sweep:4d}  {_reached(fit)}  {gained}  {_seconds(options)}")
 
 
 def tell_size(options, n_experts, score):
