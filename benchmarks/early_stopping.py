@@ -1,6 +1,6 @@
 """Early stopping against none: mean log-density of new rows, and CPU seconds, by trees of several sizes.
 
-    PYTHONPATH=. OMP_NUM_THREADS=1 python benchmarks/early_stopping.py [--tables 4] [--json results.json]
+PYTHONPATH=. OMP_NUM_THREADS=1 python benchmarks/early_stopping.py [--tables 4] [--json results.json]
 """
 
 import argparse

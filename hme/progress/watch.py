@@ -6,7 +6,7 @@ import numpy as np
 
 __all__ = ["Watch", "asked_to_stop", "of_fitted", "tell_end", "tell_kept", "tell_size", "tell_sweep"]
 
-EVERY = 10  # sweeps from one line to the next with verbose=1, at least
+EVERY = 10  # sweeps for a line with verbose=1
 
 
 class Watch:
@@ -22,7 +22,7 @@ class Watch:
     def __init__(self, model, options):
         self.model, self.options = model, options
         self.best, self.sweep, self.level, self.idle = None, 0, -np.inf, 0
-        self.told = -EVERY
+        self.told = (options.done - 1) // EVERY  # tens of sweeps that have had a line
 
     def score(self, params):
         """The score of the rows that are held out, nan where there are none."""
@@ -31,9 +31,10 @@ class Watch:
 
     def ends(self, sweep, fit, gain):
         """Why the run ends after an accepted sweep; "" where it need not."""
-        if self.options.verbose > 1 or sweep >= self.told + EVERY:
+        tens = (self.options.done + sweep) // EVERY
+        if self.options.verbose > 1 or tens > self.told:
             tell_sweep(self.options, sweep, fit, gain)
-            self.told = sweep - sweep % EVERY
+            self.told = tens
         if asked_to_stop(self.options, sweep, fit, self.model):
             return "callback"
         return "early_stopping" if self._is_enough(sweep, fit) else ""
