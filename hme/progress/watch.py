@@ -57,7 +57,8 @@ class Watch:
 
         Its parameters are the last ones, unless earlier ones are better for the rows that are held out.
         """
-        if self.best is None or last.score >= self.best.score - self.options.tol:
+        near = self.options.tol if reason == "converged" else 0.0
+        if self.best is None or last.score >= self.best.score - near:
             return last._replace(history=history, reason=reason)
         history.accepted[self.sweep + 1 :] = False
         return self.best._replace(history=history, reason="early_stopping" if reason == "converged" else reason)
