@@ -65,7 +65,7 @@ class Start(NamedTuple):
 
     def under(self, task):
         """With further sweeps that are parts of a task."""
-        return self._replace(options=self.options._replace(task=task))
+        return self._replace(options=self.options._replace(task=task, place="finish  "))
 
 
 def prepare(model, read_as, task=NOBODY):
