@@ -4,12 +4,10 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from ..prediction import ClassDistribution, predictive_distribution
+from ..progress import followed
 from .base import BaseHME
 from .inputs import read, unchanged_on_error
-from .keeping import keep, keep_growth
 from .reading import row_names
-from .starting import prepare, start
-from .target import class_factors
 
 __all__ = ["HMEClassifier"]
 
@@ -60,9 +58,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         standardised columns in either case, and coefficients are reported in the units of X.
     hold_range : bool, default=True
         Whether columns of new rows are held near their ranges in the fit, eq. (held): what gate and experts say of a
-        row further out than a quarter of the range is what they say at the nearest values inside. Far outside, experts
-        that were fitted elsewhere may take over, and their lines end anywhere. One expert is the plain model, whose
-        columns are never held. `outside_range` tells which rows are outside the range.
+        row further out than a quarter of the range is what they say at the nearest values inside. One expert is the
+        plain model, whose columns are never held. `outside_range` tells which rows are outside the range.
     algorithm : {"em", "hard", "stochastic"} or tuple of them, default="em"
         "em" weights every expert by its responsibilities. "hard" gives each row to its most probable expert, as in
         clusterwise regression, and maximises the classification likelihood. "stochastic" draws one expert for each row
@@ -97,6 +94,13 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         A fit has converged when no more than this is left to gain, in nats per unit of weight, by the estimate of
         eq. (aitken), and the scaled gradient is below its square root. "auto" is 1e-5, or 1e-3 where EM fits more than
         100 coefficients of experts and gate.
+    early_stopping : bool, default=False
+        Whether rows are held out, and a run of EM ends when their mean log-density has not risen by more than `tol` in
+        the last `n_iter_no_change` sweeps. The parameters that are best for them are kept, and the start that is.
+    validation_fraction : float or int, default=0.1
+        Share, or number, of the different rows (or groups) that are held out; which ones their content decides.
+    n_iter_no_change : int, default=10
+        Sweeps without a gain for the held-out rows after which a run ends.
     on_empty : {"warn", "reseed", "drop", "raise"}, default="warn"
         What to do about an expert that ends with less than a thousandth of an equal share of the weight: "warn",
         "reseed" it with rows that another one fits badly, or "raise" an error. "drop" fits again without such experts
@@ -107,8 +111,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         `n_init` and `n_finalists` count for the first fit alone, and a later one with ``n_init > 1`` says so.
     callback : callable or None, default=None
         ``callback(sweep, objective, params)``, called after every accepted sweep with a copy of the parameters; a true
-        value stops the current start.
-        With ``n_jobs`` above 1 it is called in the worker processes.
+        value stops the current start. With ``n_jobs`` above 1 it is called in the worker processes.
     class_weight : dict, "balanced" or None, default=None
         Factors on the weights of the rows of each class; "balanced" gives all classes the same total weight.
     random_state : int, RandomState or None, default=None
@@ -117,7 +120,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_jobs : int or None, default=None
         Number of starts that run at the same time (joblib). The result does not depend on it.
     verbose : int, default=0
-        1 prints every tenth sweep, 2 every sweep.
+        1 prints every tenth sweep of each start and how it has ended, 2 every sweep.
 
     Attributes
     ----------
@@ -143,6 +146,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     lower_bounds_ : ndarray
         Mean penalised log-likelihood of each accepted sweep, eq. (objective). It does not fall; with a top-k gate it
         does not fall within each of the `stages_`, with ``alpha="auto"`` within each round of `shrinkage_`.
+    validation_scores_ : ndarray or None
+        Mean log-density of the rows that ``early_stopping=True`` holds out, by the parameters of every accepted sweep.
+    best_validation_score_ : float or None
+        That of the parameters that are kept, with which `lower_bounds_` ends.
     history_ : History
         Every sweep, also those that the guard rejected; `moved` marks the first ones at new strengths of penalties.
     alpha_ : dict
@@ -165,8 +172,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_iter_ : int
     converged_ : bool
     stop_reason_ : str
-        "converged", "max_iter", "stalled", "saddle" (a way up is known, and no sweeps are left to go it), "callback" or
-        "interrupted", also if the start that is kept had ended before the interrupt.
+        "converged", "max_iter", "stalled", "saddle" (a way up is known, and no sweeps are left to go it),
+        "early_stopping", "callback" or "interrupted", also if the start that is kept had ended before the interrupt.
     boundary_ : list of str
         Parameters at a boundary: separating gates or experts, variances at their floor.
     tiny_ : list of Tiny
@@ -235,6 +242,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         prefer="auto",
         max_iter=500,
         tol="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
         on_empty="warn",
         warm_start=False,
         callback=None,
@@ -266,6 +276,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             prefer=prefer,
             max_iter=max_iter,
             tol=tol,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
             on_empty=on_empty,
             warm_start=warm_start,
             callback=callback,
@@ -303,33 +316,15 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         ValueError, TypeError
             Naming the parameter, its value and what is allowed.
         """
-        with unchanged_on_error(self):
-            prepared = prepare(self, lambda own: read(own, X, y, sample_weight, groups, labels))
-            begun = start(self, *prepared[:3])
-            kept = keep(self, *prepared[:2], begun, begun.run())
-            keep_growth(self, kept, prepared, self.average)
+        with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self):
+            given = X, y, sample_weight, groups, labels
+            begun = self._begin(lambda own: read(own, *given), task)
+            self._end(begun, begun.start.run(), self.average)
             self._complete()
         return self
 
     def _complete(self):
         self.classes_ = self.target_.classes
-
-    def class_factors(self, y, weight):
-        """Factors on the weights of rows, by their classes.
-
-        Parameters
-        ----------
-        y : array-like of shape (n,)
-            Class labels.
-        weight : ndarray of shape (n,)
-            Weights of the rows: a weight of 2 counts as the row twice, and a row of weight zero not at all.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            What `class_weight` says; ones without it.
-        """
-        return class_factors(self.class_weight, y, weight)
 
     def predict(self, X):
         """Most probable class of every row.

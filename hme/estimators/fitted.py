@@ -10,6 +10,7 @@ from ..numerics.checks import check_choice
 from ..registry import check_target
 from .reading import check_range, given_arguments, tables_like
 from .row_arguments import ONE_WEIGHT, check_constant, check_group_columns, group_codes, in_groups, with_labels
+from .target import class_factors
 
 __all__ = ["FittedMixture"]
 
@@ -146,9 +147,9 @@ class FittedMixture:
         Returns
         -------
         ndarray of shape (n,)
-            Ones; a classifier has `class_weight`.
+            What `class_weight` of a classifier says; ones without it.
         """
-        return np.ones(len(y))
+        return class_factors(self.class_weight, y, weight) if self.task == "classification" else np.ones(len(y))
 
     def input_names(self):
         """Names of the columns of X.

@@ -16,6 +16,7 @@ from ..model.mixture import Mixture
 from ..model.ranges import Ranges
 from ..model.tiny import in_words, tiny
 from ..model.tree import Tree
+from ..progress import level_outside, tell_kept
 from .binding import rebound
 from .cautions import cautions
 from .interrupts import is_one_of_many
@@ -23,7 +24,7 @@ from .legends import add_legends
 from .settings import algorithms, preferred
 from .starting import Earlier
 
-__all__ = ["keep", "keep_growth", "restored"]
+__all__ = ["attributes_of_all_runs", "keep", "keep_growth", "restored"]
 
 
 class Kept(NamedTuple):
@@ -58,10 +59,10 @@ def keep(model, given, bound, begun, outcome):
         After an interrupt, if the fit is one of many.
     """
     whole = dropping.Fitted(bound.mixture, bound.tree, bound.rows, None, bound.kept, (), outcome.interrupted)
-    index = int(np.argmax([fit.objective for fit in outcome.fits]))
+    index = int(np.argmax([fit.merit for fit in outcome.fits]))
     try:
         if not whole.interrupted:
-            index = ends.best_of(bound.mixture, bound.rows, outcome.fits, preferred(model), begun.options.tol)
+            index = ends.best_of(bound.mixture, bound.rows, outcome.fits, preferred(model), begun.options)
         fitted = _mended(model, given, bound, begun, whole._replace(fit=outcome.fits[index]))
     except KeyboardInterrupt:
         fitted = whole._replace(fit=outcome.fits[index], interrupted="after the last sweep")
@@ -75,6 +76,20 @@ def keep(model, given, bound, begun, outcome):
             fitted = fitted._replace(interrupted=fitted.interrupted or "after the last sweep")
             if attempt:
                 raise
+
+
+def attributes_of_all_runs(model, given, bound):
+    """What a fitted estimator has besides what `of_fitted` says, whichever run it is of; None where it cannot predict.
+
+    Callbacks ask about the rows of the fit without their arguments, such as offsets, that `predict` would need.
+    """
+    if any(values is not None for values in given.arguments.values()):
+        return None
+    found = {"columns_": bound.columns, "tree_": bound.tree, "target_": given.target, "row_arguments_": ()}
+    found |= {"range_": Ranges.of(bound.rows, bound.columns), "average_": None, "uncertainty_": None}
+    found |= {"growth_": [], "dropped_": []}
+    found["_earlier"] = Earlier(bound.structure, None, -np.inf, bound.asked, bound.kept, bound.mixture.alphas)
+    return found | ({"classes_": given.target.classes} if model.task == "classification" else {})
 
 
 def keep_growth(model, kept, prepared, average):
@@ -153,6 +168,8 @@ def _keep(model, given, bound, begun, outcome, fitted, index):
         model.objective_ += " classification"
     if fitted.interrupted:
         model.stop_reason_ = "interrupted"
+    which = f"start {outcome.numbers[index] + 1} of {len(begun.names)} ({begun.names[outcome.numbers[index]]})"
+    tell_kept(begun.options, best._replace(reason=model.stop_reason_), type(model).__name__, which, model.n_experts_)
     model.restarts_ = ends.Restarts(
         ends.restart_of(begun.names[number], bound.mixture, bound.rows, fit, i == index)
         for i, (number, fit) in enumerate(zip(outcome.numbers, outcome.fits, strict=True))
@@ -178,6 +195,9 @@ def _set_fit(model, mixture, tree, columns, fit):
     model.samples_ = list(fit.samples)
     model.lower_bounds_ = fit.history.objective[fit.history.accepted]
     model.n_iter_, model.converged_, model.stop_reason_ = fit.n_iter, fit.converged, fit.reason
+    watched = not np.isnan(fit.score)
+    model.validation_scores_ = fit.history.score[~np.isnan(fit.history.score)] if watched else None
+    model.best_validation_score_ = float(fit.score) if watched else None
 
 
 def _reached(fit):
@@ -231,7 +251,7 @@ def _report_troubles(model, bound, fitted):
     about_input = cautions(model, mixture, best.params, fitted.rows, bound.grows)
     if causes or boundary or about_input:
         message = plain(f"{type(model).__name__}: " + "; ".join(causes + boundary + about_input) + ".")
-        warnings.warn(message, ConvergenceWarning if causes or boundary else UserWarning, stacklevel=5)
+        warnings.warn(message, ConvergenceWarning if causes or boundary else UserWarning, stacklevel=level_outside())
     return boundary
 
 

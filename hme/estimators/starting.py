@@ -12,7 +12,8 @@ from ..fitting import restarts, starts
 from ..fitting.shrinkage import while_unsettled
 from ..inference.uphill import newton, way_up
 from ..model.parts import renamed
-from .binding import Bound, bind, bound_to, continues
+from ..progress import NOBODY, of_fitted, tell_end
+from .binding import Bound, bind, bound_to, continues, hold_out
 from .candidates import automatic, variant
 from .inputs import Given
 from .settings import options, preferred, tolerance
@@ -62,8 +63,12 @@ class Start(NamedTuple):
     options: Any  # of EM, with which the fit that is kept ends
     fitted_on: Any
 
+    def under(self, task):
+        """With further sweeps that are parts of a task."""
+        return self._replace(options=self.options._replace(task=task, place="finish  "))
 
-def prepare(model, read_as):
+
+def prepare(model, read_as, task=NOBODY):
     """Read and bind what the fit of an estimator is given, and grow its tree, if it grows.
 
     Parameters
@@ -71,6 +76,7 @@ def prepare(model, read_as):
     model : HMERegressor or HMEClassifier
     read_as : callable
         ``read_as(model)`` is what `inputs.read` makes of the arguments of the fit.
+    task : Task
 
     Returns
     -------
@@ -81,21 +87,31 @@ def prepare(model, read_as):
         candidate = model.candidate_
         model = variant(model, candidate)
         given = read_as(model)
-    bound = bind(model, given)
+    bound = hold_out(model, given, bind(model, given))
+    growing_task = task.part("grow", None if bound.grows else 0)
+    prepared = _grow(model, read_as, given, bound, growing_task)
+    growing_task.end()
+    return prepared._replace(candidate=prepared.candidate or candidate)
+
+
+def _grow(model, read_as, given, bound, task):
     rows = bound.rows
     if not bound.grows or not rows.n_different(LEAST_ROWS) >= LEAST_ROWS:
-        return Prepared(given, bound, None, candidate)
+        return Prepared(given, bound, None, {})
     tried = [{}] if model.candidates is None else model.candidates
     tried = automatic(model, rows) if isinstance(tried, str) else list(tried)
-    pairs = [_changed(model, read_as, i, changes) if changes else (given, bound) for i, changes in enumerate(tried)]
-    growing_ones = [
+    out = None if bound.held_out is None else bound.held_out.found
+    pairs = [
+        _changed(model, read_as, i, changes, out) if changes else (given, bound) for i, changes in enumerate(tried)
+    ]
+    who_grow = [
         growing.Candidate(
             partial(bound_to, given=own, columns=its.columns, rate=its.rate), its.rows, _most(model, its.rows, rows)
         )
         for own, its in pairs
     ]
-    settings = growing.Settings(float(model.min_weight_fraction_leaf), options(model, 0.0))
-    growth = growing.grow(growing_ones, settings)
+    em_options = options(model, 0.0, bound)._replace(task=task)
+    growth = growing.grow(who_grow, growing.Settings(float(model.min_weight_fraction_leaf), em_options))
     given, bound = pairs[growth.candidate]
     size = growth.chosen
     kept = np.arange(size.tree.n_leaves)
@@ -112,12 +128,12 @@ def _most(model, rows, plain):
     return max(min(MAX_EXPERTS * first // max(own, first), int(rows.weight.sum() / (ROWS_A_COEFFICIENT * own))), 2)
 
 
-def _changed(model, read_as, number, changes):
+def _changed(model, read_as, number, changes, out):
     """What the fit of an estimator with other hyper-parameters is given and bound to."""
     try:
         other = variant(model, {**changes, "candidates": "auto", "max_experts": None})
         given = read_as(other)
-        bound = bind(other, given)
+        bound = hold_out(other, given, bind(other, given), out)
     except (TypeError, ValueError) as error:
         raise renamed(error, f"candidates[{number}] = {changes!r}: {error}") from error
     if not bound.grows:
@@ -146,8 +162,10 @@ def start(model, given, bound, grown=None, **changes):
     """
     mixture, rows, tree = bound.mixture, bound.rows, bound.tree
     tol = tolerance(model, mixture, rows, tree.n_leaves)
-    ends = {"look": partial(way_up, columns=bound.columns), "newton": partial(newton, columns=bound.columns)}
-    em_options = options(model, tol)._replace(**{**ends, **changes})
+    ends = {"look": partial(way_up, columns=bound.columns)}
+    if bound.held_out is None:  # else the exact maximum is not what is looked for
+        ends["newton"] = partial(newton, columns=bound.columns)
+    em_options = options(model, tol, bound)._replace(**{**ends, **changes})
     if grown is not None and grown.growth.interrupted:
         em_options = em_options._replace(max_iter=1, climbs=False, newton=None)  # what it has reached is looked at
         one = restarts.run, mixture, rows, tree, ["grown"], em_options, grown.params
@@ -182,8 +200,11 @@ def _as_interrupted(run, *arguments):
     return run(*arguments)._replace(interrupted="while the tree grew")
 
 
-def _run_again(*arguments):
-    fit = restarts.continue_fit(*arguments)
+def _run_again(mixture, rows, params, options, reached):
+    again = options.task.part("start", options.max_iter)
+    fit = restarts.continue_fit(mixture, rows, params, options._replace(task=again, place="warm start  "), reached)
+    tell_end(options._replace(place="warm start  "), fit)
+    again.end(**of_fitted(mixture, fit.params))
     stopped = f"after {fit.n_iter} sweep(s)" if fit.reason == "interrupted" else ""
     return restarts.Outcome([fit], [0], stopped)
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..fitting import em
 from ..model.folds import fold_numbers
 from ..model.rows import Rows
-from ..numerics.threads import one_thread
+from ..numerics.engine import one_thread
 from .held_out import factor_of, joined, scores_of, shares_of
 from .merging import Average, Part
 from .path import finished, grown, pruned, sampled
@@ -140,8 +140,8 @@ def _scores(candidates, settings):
             if not every:
                 raise
             return every, True
-        if every[-1].interrupted:
-            return every, True
+        if every[-1].interrupted or every[-1].told_to_stop:
+            return every, every[-1].interrupted
     return every, False
 
 

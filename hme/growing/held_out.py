@@ -1,11 +1,14 @@
 """How likely rows are by mixtures that have not seen them, for every size on the path of growing trees."""
 
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..model.folds import with_every_class
 from ..numerics.kernels import log_normalize
 from ..prediction import PredictiveDistribution
+from ..progress import tell_size
 from ..scoring.cells import cells_of, log_scores
 from .path import grown, pruned
 
@@ -39,6 +42,7 @@ class Scores(NamedTuple):
     fitted: list  # of every size, the `Size` without the first fold
     once: bool  # whether there is no other fold
     interrupted: bool
+    told_to_stop: bool  # by a callback
 
     @property
     def mean(self):
@@ -76,27 +80,30 @@ def scores_of(make, rows, max_experts, settings, number):
     Scores
     """
     n_folds = next((n for most, n in FOLDS if number.max() < most), 1)
-    folds = [number % (n_folds if n_folds > 1 else ONCE) == c for c in range(n_folds)]
+    every = n_folds if n_folds > 1 else ONCE
+    folds = [~with_every_class(rows, number, number % every != c) for c in range(n_folds)]
+    folds = [fold for fold in folds if fold.any()]
     values = values_of(rows, int(number.max()) + 1)
-    parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds]
+    parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds] or [(rows, rows)]
+    most = None if folds else 1  # every row is the only one of its class: there is nothing to compare sizes by
     weight = np.concatenate([outside.heads().weight for _, outside in parts])
-    course = _Course(parts, weight, values, settings.options.verbose)
-    course.follow([grown(make, inside, max_experts, settings) for inside, _ in parts], 0.0)
+    course = _Course(parts, weight, values, settings.options)
+    course.follow([islice(grown(make, inside, max_experts, settings), most) for inside, _ in parts], 0.0)
     top = course.best
     down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
     course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)], 1.0)
     found, n_experts = np.stack(course.found, axis=1), np.array(course.n_experts)
     first = [sizes[0] for sizes in course.fitted]
-    return Scores(found, weight, n_experts, course.seen, top, course.n_up, first, n_folds == 1, course.interrupted)
+    return Scores(found, weight, n_experts, course.seen, top, course.n_up, first, n_folds == 1, *course.stops)
 
 
 class _Course:
     """What the sizes of all folds have reached."""
 
-    def __init__(self, parts, weight, values, verbose):
-        self.parts, self.weight, self.values, self.verbose = parts, weight, values, verbose
+    def __init__(self, parts, weight, values, options):
+        self.parts, self.weight, self.values, self.options = parts, weight, values, options
         self.found, self.seen, self.fitted, self.n_experts, self.best, self.n_up = [], [], [], [], 0, 0
-        self.interrupted = False
+        self.interrupted = self.told_to_stop = False
 
     def follow(self, paths, errors):
         """Go along the paths of the folds, step by step, as long as there is a chance of better scores.
@@ -106,7 +113,7 @@ class _Course:
         """
         failed = 0
         try:
-            while failed < PATIENCE and paths and not self.interrupted:
+            while failed < PATIENCE and paths and not (self.interrupted or self.told_to_stop):
                 steps = [next(path, None) for path in paths]
                 if any(step is None for step in steps):
                     break
@@ -117,6 +124,10 @@ class _Course:
                 raise
             self.interrupted = True
         self.n_up = self.n_up or len(self.found)
+
+    @property
+    def stops(self):
+        return self.interrupted, self.told_to_stop
 
     def _take(self, steps):
         """Take a step, one size of every fold; what its score misses to the best so far, and the standard error."""
@@ -130,10 +141,8 @@ class _Course:
         self.found.append(found)
         self.fitted.append(steps)
         self.n_experts.append(n_experts)
-        if self.verbose:
-            print(
-                f"growing: {n_experts:3d} experts  held-out log-density {self.weight @ found / self.weight.sum():.4f}"
-            )
+        tell_size(self.options, n_experts, self.weight @ found / self.weight.sum())
+        self.told_to_stop = self.options.task.step("size")
         return missing, error
 
 

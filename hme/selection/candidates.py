@@ -48,8 +48,8 @@ def checked(candidates, base):
 def default_candidates(base, bound):
     """The estimator as it is, and with experts that bend, where it leaves their columns open and rows are enough.
 
-    Splines are not among them where the tree of the estimator grows and tries them by itself, nor is Student noise, whose
-    fits take many times as long.
+    Splines are not among them where the tree of the estimator grows and tries them by itself, nor is Student noise,
+    whose fits take many times as long.
 
     Parameters
     ----------

@@ -96,7 +96,7 @@ CASES = {
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("name", few(CASES, 4))
+@pytest.mark.parametrize("name", few(CASES, 2))
 def test_nothing_overlaps_and_nothing_is_cut(name):
     model, load = CASES[name]
     X, y = load()
