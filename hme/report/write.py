@@ -66,8 +66,9 @@ def write(model, X, y, path="report.html", **options):
     calibration and the starts.
 
     The sliders predict in the browser by the model's own numbers, for trees of softmax gates, or constant priors, over
-    linear, generalised linear and logistic experts, whose columns are numbers or levels of text, straight or through a
-    pipeline that scales and encodes them. For other models the page says why it has no sliders, and shows all else.
+    linear, generalised linear and logistic experts, whose columns are numbers or levels of text, splines or squares of
+    numbers, straight or through a pipeline that scales and encodes them. For other models the page says why it has no
+    sliders, and shows all else.
 
     Parameters
     ----------
