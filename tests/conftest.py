@@ -13,7 +13,7 @@ import threading
 import pytest
 from hypothesis import settings
 
-from hme.estimators import starting
+from hme.estimators import candidates, starting
 from hme.fitting import ascent, cross_fit, shrinkage, starts
 from hme.growing import held_out
 
@@ -24,7 +24,8 @@ settings.register_profile("everything", max_examples=40)
 # Where starts are the subject, or results are on a page, as many are drawn as users do.
 WITH_ALL_STARTS = {"test_golden.py", "test_restarts.py", "test_starts.py", "test_ascent.py", "test_readme.py"}
 # Where growing is the subject, trees grow as those of users.
-WITH_ALL_SIZES = {"test_golden.py", "test_readme.py", "test_growing.py", "test_main.py", "test_printed_numbers.py"}
+WITH_ALL_SIZES = {"test_golden.py", "test_readme.py", "test_growing.py", "test_candidates.py", "test_main.py"}
+WITH_ALL_SIZES |= {"test_printed_numbers.py"}
 # Where ways up from saddles, exact maxima, predictive densities, strengths, or what a page prints are the subject.
 WITH_ALL_SWEEPS = WITH_ALL_STARTS | {
     "test_algorithms.py", "test_docs.py", "test_em.py", "test_predictive.py", "test_printed_numbers.py",
@@ -73,7 +74,8 @@ def short_fits(request):
             patch.setattr(cross_fit, "ROUNDS", 3)
             patch.setattr(shrinkage, "MOST_ROUNDS", 2)
             patch.setattr(shrinkage, "MOST_ENDS", 0)
-        if name not in WITH_ALL_SIZES:  # trees stay small, and fewer folds say how small
+        if name not in WITH_ALL_SIZES:  # trees stay small, of lines, and fewer folds say how small
             patch.setattr(starting, "MAX_EXPERTS", 2)
+            patch.setattr(candidates, "ROWS_A_COLUMN", float("inf"))
             patch.setattr(held_out, "FOLDS", ((float("inf"), 2),))
         yield

@@ -14,7 +14,8 @@ from hme.bootstrap import bootstrap, lr_test_bootstrap
 from hme.diagnosis import diagnose, restart_report
 from hme.experts import Expert, LinearExpert
 from hme.inference import infer
-from hme.numerics.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
+from hme.numerics.kernels import linear_scores, weighted_cross, weighted_gram
+from hme.numerics.systems import solve_psd
 
 
 class LineParams(NamedTuple):

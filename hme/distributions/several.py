@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..numerics.kernels import whitener
+from ..numerics.systems import whitener
 from .base import Distribution
 from .normal import Normal, log_density_white
 

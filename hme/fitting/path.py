@@ -8,7 +8,8 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from ..numerics.checks import check_choice, check_int, check_real
-from ..numerics.threads import one_thread
+from ..numerics.engine import one_thread
+from ..progress import unfollowed
 from ..registry import make_expert, make_gate
 
 __all__ = ["AlphaPath", "alpha_path"]
@@ -208,7 +209,7 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
         alphas = np.unique([check_real(alpha, "alphas") for alpha in np.ravel(alphas)])[::-1]
         if not len(alphas):
             raise ValueError("alphas must hold at least one number.")
-    running = clone(model).set_params(warm_start=True)
+    running = unfollowed(clone(model)).set_params(warm_start=True)
     answered = {name: value for name, value in rows.items() if name != "labels"}  # `labels` are for `fit` only
     with warnings.catch_warnings(), one_thread():  # the products of blocks are small
         warnings.simplefilter("ignore", ConvergenceWarning)  # one warning at the end stands for all

@@ -178,6 +178,12 @@ class Inference:
             )
 
     def _about_objective(self):
+        if self.model.stop_reason_ == "early_stopping":
+            yield (
+                "EM stopped early, where rows that were held out were most likely (mean log-density "
+                f"{self.model.best_validation_score_:.4g}), and not at a maximum, which standard errors presuppose. "
+                "Use early_stopping=False for inference"
+            )
         if self.penalty.any():
             yield (
                 f"the likelihood is penalised: {self.effective_df:.4g} effective parameters of {self.layout.n_free}. "

@@ -1,4 +1,4 @@
-"""Array functions that all families use: weighted Gram matrices, normalisation, small linear systems.
+"""Array functions that all families use: weighted Gram matrices, scores, normalisation, moments.
 
 Shapes: n rows, p design columns, q systems or experts. Arrays of shape (n, K) made here are stored column by column
 (Fortran order): K is small and n is large, so reductions over experts then run along contiguous memory.
@@ -14,7 +14,6 @@ import scipy.sparse as sp
 from .engine import in_use, twinned
 
 __all__ = [
-    "clip_spectrum",
     "column_pairs",
     "extremes",
     "linear_scores",
@@ -23,21 +22,17 @@ __all__ = [
     "pairs_shared",
     "rounding_step",
     "scored_cross",
-    "solve_psd",
     "symmetric",
     "upper_triangle",
     "weighted_cross",
     "weighted_gram",
     "weighted_pairs",
-    "whitener",
 ]
 
-# An eigenvalue of a scaled Gram matrix counts as zero if it is below this fraction of the largest one.
-NULL_EIGENVALUE = 1e-12
 # Values that differ by less than this fraction of their size are equal but for round-off.
 ROUND_OFF = 1e-12
-# Up to so many weights, and a fifth of the columns, Gram matrices are formed one by one.
-FEW_WEIGHTS = 5
+# Up to one weight for so many columns, Gram matrices are formed one by one.
+COLUMNS_A_WEIGHT = 3
 # Most numbers among the products of pairs of columns that are held at a time.
 MOST_PAIRS = 1 << 19
 # Multiplications of a matrix product up to which, and columns up to which OpenBLAS has kernels for small matrices.
@@ -201,7 +196,7 @@ def weighted_gram(X, W):
             scaled = sp.csr_matrix((X.data * W[row, k], X.indices, X.indptr), shape=X.shape)
             gram[k] = (transposed @ scaled).toarray()
         return gram
-    if q <= min(p / 5, FEW_WEIGHTS):
+    if COLUMNS_A_WEIGHT * q <= p:
         gram, scaled = np.empty((q, p, p)), np.empty((p, X.shape[0]))
         for k in range(q):
             np.multiply(X.T, W[:, k], out=scaled)
@@ -329,97 +324,6 @@ def _sparse_moments(X, weight):
     mean = np.bincount(column, own * X.data, X.shape[1]) / total
     squares = np.bincount(column, own * (X.data - mean[column]) ** 2, X.shape[1]) + np.maximum(zeros, 0.0) * mean**2
     return mean, np.sqrt(squares / total)
-
-
-def solve_psd(A, b):
-    """Minimum-norm solutions of symmetric positive semi-definite systems.
-
-    Each system is first scaled to a unit diagonal, so that the solution does not depend on the units of the columns.
-
-    Parameters
-    ----------
-    A : ndarray of shape (..., p, p)
-    b : ndarray of shape (..., p, r)
-
-    Returns
-    -------
-    ndarray of shape (..., p, r)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from hme.kernels import solve_psd
-    >>> solve_psd(np.array([[2.0, 2.0], [2.0, 2.0]]), np.array([[2.0], [2.0]]))  # of all solutions the shortest
-    array([[0.5],
-           [0.5]])
-    """
-    scale = np.sqrt(np.maximum(np.diagonal(A, axis1=-2, axis2=-1), 0.0))
-    inverse = _inverted(scale, scale > 0)[..., None]
-    A = A * inverse * np.swapaxes(inverse, -1, -2)
-    b = b * inverse
-    values, vectors = np.linalg.eigh(A)
-    keep = values > NULL_EIGENVALUE * np.maximum(values[..., -1:], np.finfo(float).tiny)
-    return inverse * (vectors @ (_inverted(values, keep)[..., None] * (np.swapaxes(vectors, -1, -2) @ b)))
-
-
-def _inverted(values, where):
-    """Reciprocals of the values there, zero elsewhere."""
-    return 1.0 / values if where.all() else np.divide(1.0, values, out=np.zeros_like(values), where=where)
-
-
-def clip_spectrum(S, floor):
-    """Symmetric matrices S (..., p, p) with the eigenvalues of F^-1/2 S F^-1/2 raised to at least 1, F = diag(floor).
-
-    The result maximises the likelihood over all covariance matrices that are at least F, eq. (covariance-floor).
-
-    Parameters
-    ----------
-    S : ndarray of shape (..., p, p)
-    floor : ndarray of shape (p,)
-
-    Returns
-    -------
-    ndarray of shape (..., p, p)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from hme.kernels import clip_spectrum
-    >>> clip_spectrum(np.diag([4.0, 0.1]), np.ones(2))
-    array([[4., 0.],
-           [0., 1.]])
-    """
-    root = np.sqrt(floor)
-    unit = S / (root[:, None] * root)
-    values, vectors = np.linalg.eigh(unit)
-    clipped = (vectors * np.maximum(values, 1.0)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
-    free = (values >= 1.0).all(axis=-1)[..., None, None]
-    return np.where(free, unit, clipped) * (root[:, None] * root)
-
-
-def whitener(S):
-    """Inverse Cholesky factors W (..., p, p) of covariances S: W x has identity covariance if x has covariance S.
-
-    Parameters
-    ----------
-    S : ndarray of shape (..., p, p)
-
-    Returns
-    -------
-    ndarray of shape (..., p, p)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from hme.kernels import whitener
-    >>> S = np.array([[4.0, 2.0], [2.0, 2.0]])
-    >>> W = whitener(S)
-    >>> np.allclose(W @ S @ W.T, np.eye(2))
-    True
-    """
-    scale = np.sqrt(np.diagonal(S, axis1=-2, axis2=-1))
-    correlation = S / (scale[..., :, None] * scale[..., None, :])
-    return np.linalg.inv(np.linalg.cholesky(correlation)) / scale[..., None, :]
 
 
 def rounding_step(y):
