@@ -28,6 +28,7 @@ ORDER = [
     {"model", "distributions", "datasets"},
     {"experts", "gates"},
     {"registry", "text"},
+    {"progress"},
     {"fitting", "prediction", "inference", "scoring"},
     {"growing"},
     {"estimators"},

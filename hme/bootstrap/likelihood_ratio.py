@@ -7,9 +7,21 @@ from sklearn.base import clone, is_classifier
 from sklearn.utils.validation import _check_sample_weight
 
 from ..numerics.checks import check_int
+from ..progress import unfollowed
 from .draws import draw_targets
 from .progress import check_verbose, run_all
-from .refits import FINALISTS, REFIT_ERRORS, check_model, check_rows, copies, one_start, refit, seed_of, unit_codes
+from .refits import (
+    FINALISTS,
+    REFIT_ERRORS,
+    check_maximal,
+    check_model,
+    check_rows,
+    copies,
+    one_start,
+    refit,
+    seed_of,
+    unit_codes,
+)
 
 __all__ = ["LikelihoodRatio", "lr_test_bootstrap"]
 
@@ -140,6 +152,7 @@ def lr_test_bootstrap(
     """
     for name, model in (("small", small), ("large", large)):
         check_model(model, name)
+        check_maximal(model, name)
     if is_classifier(small) != is_classifier(large):
         raise TypeError(f"small is {type(small).__name__} and large is {type(large).__name__}: both must be the same.")
     check_int(n_bootstrap, "n_bootstrap", 1)
@@ -156,7 +169,7 @@ def lr_test_bootstrap(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pair = [
-            clone(model).set_params(warm_start=False).fit(X, y, sample_weight=weight, **rows)
+            unfollowed(clone(model)).set_params(warm_start=False).fit(X, y, sample_weight=weight, **rows)
             for model in (small, large)
         ]
     n_experts = tuple(model.n_experts_ for model in pair)

@@ -7,6 +7,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.utils import _safe_indexing, check_random_state
 
 from ..estimators import HMEClassifier, HMERegressor
+from ..progress import unfollowed
 
 __all__ = [
     "FINALISTS",
@@ -44,7 +45,7 @@ def refit(model, X, y, weight, rows, seed, predictive=True, climbs=True, **setti
         rows = rows | {"labels": model.labels_as_fitted(rows["labels"])}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # troubles of refits are counted instead
-        again = clone(model).set_params(**settings)
+        again = unfollowed(clone(model)).set_params(**settings)
         if predictive:
             return again.fit(X, y, sample_weight=weight, **rows)
         return again.fit_for_search(X, y, weight, climbs=climbs, **rows)
@@ -56,7 +57,8 @@ def fit_once(model, X, y, weight, rows):
         return model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return clone(model).set_params(warm_start=False).fit(X, y, sample_weight=weight, **rows)
+        again = unfollowed(clone(model)).set_params(warm_start=False)
+        return again.fit(X, y, sample_weight=weight, **rows)
 
 
 def unit_codes(n_rows, groups, clusters):
@@ -98,6 +100,15 @@ def check_model(model, name="model"):
     """Refuse models other than this package's regressor and classifier."""
     if not isinstance(model, HMERegressor | HMEClassifier):
         raise TypeError(f"{name} must be an HMERegressor or HMEClassifier, got {type(model).__name__}.")
+
+
+def check_maximal(model, name="model"):
+    """Refuse a model whose fits stop before a maximum: their objectives say where they stopped."""
+    if model.early_stopping:
+        raise ValueError(
+            f"{name} has early_stopping = True: its fits do not end at a maximum, and their likelihoods cannot be "
+            "compared. Use early_stopping=False."
+        )
 
 
 def check_rows(model, rows):

@@ -11,6 +11,7 @@ from sklearn.utils import _safe_indexing
 
 from ..bootstrap import bootstrap
 from ..bootstrap.refits import REFIT_ERRORS, refit, without_labels
+from ..progress import unfollowed
 
 __all__ = ["Data", "bootstrap_ari", "folds_of", "held_out", "other_start"]
 
@@ -68,7 +69,7 @@ def _fit_again(model, table, seed, predictive=True, **settings):
         warnings.simplefilter("ignore")
         settings = {"random_state": seed, "n_jobs": None, "verbose": 0, "callback": None}
         rows = without_labels(table.rows)  # labels refer to the experts of the model only
-        again = clone(model).set_params(**settings)
+        again = unfollowed(clone(model)).set_params(**settings)
         if predictive:
             return again.fit(table.X, table.y, sample_weight=table.weight, **rows)
         return again.fit_for_search(table.X, table.y, table.weight, climbs=True, **rows)
@@ -118,7 +119,7 @@ def _pit(fitted, test, rows, seed):
 
 
 def other_start(model, table, seed):
-    """ARI with the model and objective of a fit from another start, or the message of an error."""
+    """ARI with the model, and what it has `reached`, of a fit from another start, or the message of an error."""
     seed = int(np.random.default_rng(seed).integers(2**31 - 1))
     try:
         # A random start for either task.
@@ -126,7 +127,13 @@ def other_start(model, table, seed):
         fitted = _fit_again(model, table, seed, predictive=False, start="perturbed_model_tree", **same)
     except REFIT_ERRORS as error:
         return f"{type(error).__name__}: {error}"
-    return _ari(model, fitted, table), float(fitted.lower_bounds_[-1])
+    return _ari(model, fitted, table), reached(fitted)
+
+
+def reached(model):
+    """What starts are compared by: the objective at the same strengths of penalties, or the score of held-out rows."""
+    score = model.best_validation_score_
+    return float(model.lower_bounds_[-1] - model.log_hyperprior_) if score is None else score
 
 
 def _leaves(model, table):

@@ -1,20 +1,22 @@
 """What regressor and classifier share: hyper-parameters, and the tags that tell scikit-learn what they support."""
 
 from abc import abstractmethod
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ..progress import NOBODY, Followable
 from ..registry import make_expert, make_gate
-from ..text import told, tree_svg
-from .binding import bind
+from ..text.drawing import tree_svg
+from ..text.tree import told
 from .fitted import FittedMixture
 from .inputs import read, unchanged_on_error
-from .keeping import keep, keep_growth, restored
+from .keeping import attributes_of_all_runs, keep, keep_growth, restored
 from .row_arguments import label_factors
 from .settings import is_automatic
-from .starting import grow, start
+from .starting import Prepared, Start, prepare, start
 from .storing import Versioned
 
 __all__ = ["BaseHME"]
@@ -22,7 +24,15 @@ __all__ = ["BaseHME"]
 MOST_SHOWN = 8  # experts of a tree that is open at once in a notebook
 
 
-class BaseHME(FittedMixture, Versioned, BaseEstimator):
+class Begun(NamedTuple):
+    """A fit that has begun."""
+
+    prepared: Prepared
+    start: Start
+    task: Any = NOBODY  # that the fit is
+
+
+class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
     """What the regressor and the classifier share.
 
     Both fit in four steps: `binding.bind`, `starting.start`, the run of EM from every start, and `keeping.keep`. What
@@ -43,6 +53,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         tree=None,
         max_experts=None,
         min_weight_fraction_leaf=0.0,
+        candidates="auto",
         average=True,
         expert=None,
         gate=None,
@@ -58,6 +69,9 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         prefer="auto",
         max_iter=500,
         tol="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
         on_empty="warn",
         warm_start=False,
         callback=None,
@@ -71,6 +85,7 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         self.tree = tree
         self.max_experts = max_experts
         self.min_weight_fraction_leaf = min_weight_fraction_leaf
+        self.candidates = candidates
         self.average = average
         self.expert = expert
         self.gate = gate
@@ -86,6 +101,9 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         self.prefer = prefer
         self.max_iter = max_iter
         self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
         self.on_empty = on_empty
         self.warm_start = warm_start
         self.callback = callback
@@ -138,6 +156,22 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
                 params[name] = make(family)
         return super().set_params(**params)
 
+    def _begin(self, read_as, task=NOBODY, **changes):
+        """All of a fit before EM runs: families and columns are bound, a tree grows, starts are named."""
+        prepared = prepare(self, read_as, task)
+        given, bound, grown, _ = prepared
+        task = task and task.knowing(attributes_of_all_runs(self, given, bound))
+        return Begun(prepared, start(self, given, bound, grown, task=task, **changes), task)
+
+    def _end(self, begun, outcome, average):
+        """All of it after that: the best run becomes the fitted attributes."""
+        last = begun.task.part("finish", None)
+        prepared = begun.prepared
+        kept = keep(self, prepared.given, prepared.bound, begun.start.under(last), outcome)
+        last.end()
+        keep_growth(self, kept, prepared, average)
+        return kept
+
     def fit_for_search(self, X, y, sample_weight=None, *, climbs=False, groups=None, labels=None, **arguments):
         """Fit without what is for a final fit only: pushes off saddles, and what the predictive density adds.
 
@@ -158,11 +192,9 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         self
         """
         with unchanged_on_error(self):
-            given = read(self, X, y, sample_weight, groups, labels, **arguments)
-            bound, grown = grow(self, given, bind(self, given))
-            begun = start(self, given, bound, grown, climbs=climbs, newton=None)
-            kept = keep(self, given, bound, begun, begun.run())
-            keep_growth(self, kept, grown, average=False)
+            given = X, y, sample_weight, groups, labels
+            begun = self._begin(lambda own: read(own, *given, **arguments), climbs=climbs, newton=None)
+            self._end(begun, begun.start.run(), average=False)
             self._complete()
         return self
 
@@ -200,8 +232,8 @@ class BaseHME(FittedMixture, Versioned, BaseEstimator):
         """
         check_is_fitted(self)
         settings = {"tree": self.tree_, "depth": "auto", "branching": 2, "n_experts": None, "warm_start": False}
-        settings |= {"max_experts": None, "min_weight_fraction_leaf": 0.0}
-        if self.expert is None:
+        settings |= {"max_experts": None, "min_weight_fraction_leaf": 0.0, "candidates": "auto"} | self.candidate_
+        if self.expert is None and "expert" not in self.candidate_:
             settings["expert"] = make_expert(None, self.task, is_automatic(self))
         if self.on_empty == "drop":
             settings["on_empty"] = "warn"

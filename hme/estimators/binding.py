@@ -1,5 +1,6 @@
 """Bind, the first step of a fit: families, columns and tree are bound to the rows."""
 
+import time
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -8,15 +9,17 @@ import numpy as np
 from ..model.features import Columns
 from ..model.folds import fold_numbers
 from ..model.mixture import Mixture
+from ..model.ranges import Ranges
 from ..model.rows import Rows
 from ..model.tree import Tree
+from ..numerics.engine import one_thread
 from ..numerics.shrinkage import START, rows_per_weight
-from ..numerics.threads import one_thread
+from ..progress import HeldOut, held_out
 from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels
 from .settings import check_settings, is_automatic
 
-__all__ = ["NO_GROWTH", "Bound", "bind", "bound_to", "continues", "continues_grown", "rebound"]
+__all__ = ["NO_GROWTH", "Bound", "bind", "bound_to", "continues", "continues_grown", "hold_out", "rebound"]
 
 # Of what a limit of growth is for, see `_grows`.
 NO_GROWTH = (
@@ -38,6 +41,8 @@ class Bound(NamedTuple):
     kept: np.ndarray  # (K,), the numbers that the leaves of `tree` have in it
     grows: bool  # whether the tree is one leaf yet, which is to grow
     rate: float  # rows that a unit of weight stands for where strengths of penalties are estimated
+    begin: float  # when the fit began, by ``time.perf_counter``
+    held_out: Any = None  # `HeldOut`, of ``early_stopping=True``
 
 
 def bind(model, given):
@@ -52,6 +57,7 @@ def bind(model, given):
     -------
     Bound
     """
+    begin = time.perf_counter()
     check_settings(model)
     expert, gate = given.expert, given.gate
     structure = _structure(model, given)
@@ -61,8 +67,8 @@ def bind(model, given):
     with _as_users_write_it("expert", expert):
         check_support(expert, gate, rows)
     growing = _grows(model, given)
-    if model.max_experts is not None and not (growing or continues_grown(model)):
-        raise ValueError(f"max_experts = {model.max_experts!r} is {NO_GROWTH}. Leave it at None.")
+    if not (growing or continues_grown(model)):
+        _check_no_growth(model)
     tree = asked = Tree.flat(1) if growing else _tree(model, expert, rows)
     kept = np.arange(asked.n_leaves)
     if continues(model):
@@ -79,12 +85,55 @@ def bind(model, given):
     check_labels(expert, rows)
     if expert.traits.cross_fitted or gate.traits.cross_fitted:
         rows = rows._replace(fold=fold_numbers(rows))
-    rate = 1.0
-    if expert.alphas or gate.alphas:
-        rate = rows_per_weight(rows.weight, fold_numbers(rows._replace(group=None)))
-    alphas = model._earlier.alphas if continues(model) else {}
+    alphas, rate = model._earlier.alphas if continues(model) else {}, _rate(expert, gate, rows)
     mixture = _mixture(expert, gate, tree, rows, columns, alphas, rate)
-    return Bound(mixture, columns, tree, rows, order, structure, asked, kept, growing, rate)
+    return Bound(mixture, columns, tree, rows, order, structure, asked, kept, growing, rate, begin)
+
+
+def _rate(expert, gate, rows):
+    """Rows that a unit of weight stands for, where that matters."""
+    if not (expert.alphas or gate.alphas):
+        return 1.0
+    return rows_per_weight(rows.weight, fold_numbers(rows._replace(group=None)))
+
+
+def hold_out(model, given, bound, found=None):
+    """Hold rows out for ``early_stopping=True``: gate and experts are bound to the others.
+
+    The held-out rows are as new rows in prediction: beyond the ranges of the others their columns are held.
+
+    Parameters
+    ----------
+    model : HMERegressor or HMEClassifier
+    given : Given
+    bound : Bound
+    found : ndarray of bool of shape (n,) or None
+        Which rows, of those that another estimator has held out; None lets their content say.
+
+    Returns
+    -------
+    Bound
+    """
+    if not model.early_stopping:
+        return bound
+    found = held_out(bound.rows, model.validation_fraction) if found is None else found
+    inside, outside = np.flatnonzero(~found), np.flatnonzero(found)
+    if not len(inside) or not len(outside):
+        raise ValueError(
+            f"early_stopping = True with validation_fraction = {model.validation_fraction!r} leaves no row "
+            f"{'to fit' if len(outside) else 'to hold out'}; there are n_samples = {bound.rows.n_rows} of them."
+        )
+    rows, others = bound.rows[inside], bound.rows[outside]._replace(log_label=None, fold=None)
+    if rows.group is not None:  # codes without gaps
+        rows, others = (part._replace(group=np.unique(part.group, return_inverse=True)[1]) for part in (rows, others))
+    if rows.fold is not None:
+        rows = rows._replace(fold=fold_numbers(rows))
+    if model.hold_range and (bound.grows or bound.tree.n_leaves > 1):
+        others = Ranges.of(rows, bound.columns).held(others)
+    order = inside if bound.order is None else bound.order[inside]
+    bound = bound._replace(rows=rows, order=order, rate=_rate(given.expert, given.gate, rows))
+    mixture = rebound(given, bound, bound.mixture.alphas)
+    return bound._replace(mixture=mixture, held_out=HeldOut(others, model.n_iter_no_change, found))
 
 
 def bound_to(tree, rows, alphas, like=None, *, given, columns, rate):
@@ -181,6 +230,14 @@ def _grows(model, given):
     steady = steady and not (given.gate.traits.routed or given.gate.traits.given) and len(given.expert.members) == 1
     free = isinstance(model.start, str) and given.labels is None and model.branching == 2 and not continues(model)
     return is_automatic(model) and steady and free
+
+
+def _check_no_growth(model):
+    """Refuse limits of growth where the tree does not grow, see `_grows`."""
+    for name, neutral in (("max_experts", None), ("candidates", "auto")):
+        value = getattr(model, name)
+        if value is not None and value != neutral:
+            raise ValueError(f"{name} = {value!r} is {NO_GROWTH}. Leave it at {neutral!r}.")
 
 
 def continues_grown(model):

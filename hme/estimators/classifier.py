@@ -4,13 +4,10 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 
 from ..prediction import ClassDistribution, predictive_distribution
+from ..progress import followed
 from .base import BaseHME
-from .binding import bind
-from .class_weights import class_factors
 from .inputs import read, unchanged_on_error
-from .keeping import keep, keep_growth
 from .reading import row_names
-from .starting import grow, start
 
 __all__ = ["HMEClassifier"]
 
@@ -36,6 +33,12 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     min_weight_fraction_leaf : float, default=0.0
         Share of the weight that either part of a split has at least, where the tree grows; a fixed tree tells that it
         does not read it.
+    candidates : "auto", None or list of dict, default="auto"
+        What else than its size the growing tree chooses: changes of `expert`, `gate`, `expert_features` and
+        `gate_features`, the simplest first, such as ``[{}, {"expert_features": "splines"}, {"expert": "student"}]``. A
+        tree grows for each, held-out rows compare the sizes of all, and all predict together. "auto" tries lines and
+        splines in regression, where `expert` and `expert_features` are None, X is dense, and there are 10 distinct rows
+        or more for each column of splines. Otherwise, as with None, there is nothing else to choose.
     average : bool, default=True
         Whether a tree that has grown predicts as the average of all useful sizes on its path, with shares that make
         rows which were held out most likely, eq. (size-average). Otherwise the tree alone predicts.
@@ -55,9 +58,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         standardised columns in either case, and coefficients are reported in the units of X.
     hold_range : bool, default=True
         Whether columns of new rows are held near their ranges in the fit, eq. (held): what gate and experts say of a
-        row further out than a quarter of the range is what they say at the nearest values inside. Far outside, experts
-        that were fitted elsewhere may take over, and their lines end anywhere. One expert is the plain model, whose
-        columns are never held. `outside_range` tells which rows are outside the range.
+        row further out than a quarter of the range is what they say at the nearest values inside. One expert is the
+        plain model, whose columns are never held. `outside_range` tells which rows are outside the range.
     algorithm : {"em", "hard", "stochastic"} or tuple of them, default="em"
         "em" weights every expert by its responsibilities. "hard" gives each row to its most probable expert, as in
         clusterwise regression, and maximises the classification likelihood. "stochastic" draws one expert for each row
@@ -92,6 +94,13 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         A fit has converged when no more than this is left to gain, in nats per unit of weight, by the estimate of
         eq. (aitken), and the scaled gradient is below its square root. "auto" is 1e-5, or 1e-3 where EM fits more than
         100 coefficients of experts and gate.
+    early_stopping : bool, default=False
+        Whether rows are held out, and a run of EM ends when their mean log-density has not risen by more than `tol` in
+        the last `n_iter_no_change` sweeps. The parameters that are best for them are kept, and the start that is.
+    validation_fraction : float or int, default=0.1
+        Share, or number, of the different rows (or groups) that are held out; which ones their content decides.
+    n_iter_no_change : int, default=10
+        Sweeps without a gain for the held-out rows after which a run ends.
     on_empty : {"warn", "reseed", "drop", "raise"}, default="warn"
         What to do about an expert that ends with less than a thousandth of an equal share of the weight: "warn",
         "reseed" it with rows that another one fits badly, or "raise" an error. "drop" fits again without such experts
@@ -102,8 +111,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         `n_init` and `n_finalists` count for the first fit alone, and a later one with ``n_init > 1`` says so.
     callback : callable or None, default=None
         ``callback(sweep, objective, params)``, called after every accepted sweep with a copy of the parameters; a true
-        value stops the current start.
-        With ``n_jobs`` above 1 it is called in the worker processes.
+        value stops the current start. With ``n_jobs`` above 1 it is called in the worker processes.
     class_weight : dict, "balanced" or None, default=None
         Factors on the weights of the rows of each class; "balanced" gives all classes the same total weight.
     random_state : int, RandomState or None, default=None
@@ -112,7 +120,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_jobs : int or None, default=None
         Number of starts that run at the same time (joblib). The result does not depend on it.
     verbose : int, default=0
-        1 prints every tenth sweep, 2 every sweep.
+        1 prints every tenth sweep of each start and how it has ended, 2 every sweep.
 
     Attributes
     ----------
@@ -124,6 +132,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_experts_ : int
     growth_ : list of GrowthStep
         The sizes of a tree that has grown, and their scores; empty where the tree was given.
+    candidates_ : list of dict
+        Changes of the hyper-parameters for which trees have grown; `growth_` tells their numbers.
+    candidate_ : dict
+        Those with which `tree_` has grown.
     average_ : Average or None
         The sizes that predict together, with their shares. Text, pictures and inference are of `tree_` alone, and so
         are `log_likelihood` and the plug-in density.
@@ -134,6 +146,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     lower_bounds_ : ndarray
         Mean penalised log-likelihood of each accepted sweep, eq. (objective). It does not fall; with a top-k gate it
         does not fall within each of the `stages_`, with ``alpha="auto"`` within each round of `shrinkage_`.
+    validation_scores_ : ndarray or None
+        Mean log-density of the rows that ``early_stopping=True`` holds out, by the parameters of every accepted sweep.
+    best_validation_score_ : float or None
+        That of the parameters that are kept, with which `lower_bounds_` ends.
     history_ : History
         Every sweep, also those that the guard rejected; `moved` marks the first ones at new strengths of penalties.
     alpha_ : dict
@@ -156,8 +172,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_iter_ : int
     converged_ : bool
     stop_reason_ : str
-        "converged", "max_iter", "stalled", "saddle" (a way up is known, and no sweeps are left to go it), "callback" or
-        "interrupted", also if the start that is kept had ended before the interrupt.
+        "converged", "max_iter", "stalled", "saddle" (a way up is known, and no sweeps are left to go it),
+        "early_stopping", "callback" or "interrupted", also if the start that is kept had ended before the interrupt.
     boundary_ : list of str
         Parameters at a boundary: separating gates or experts, variances at their floor.
     tiny_ : list of Tiny
@@ -210,6 +226,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         tree=None,
         max_experts=None,
         min_weight_fraction_leaf=0.0,
+        candidates="auto",
         average=True,
         expert=None,
         gate=None,
@@ -225,6 +242,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         prefer="auto",
         max_iter=500,
         tol="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
         on_empty="warn",
         warm_start=False,
         callback=None,
@@ -240,6 +260,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             tree=tree,
             max_experts=max_experts,
             min_weight_fraction_leaf=min_weight_fraction_leaf,
+            candidates=candidates,
             average=average,
             expert=expert,
             gate=gate,
@@ -255,6 +276,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             prefer=prefer,
             max_iter=max_iter,
             tol=tol,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
             on_empty=on_empty,
             warm_start=warm_start,
             callback=callback,
@@ -292,34 +316,15 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         ValueError, TypeError
             Naming the parameter, its value and what is allowed.
         """
-        with unchanged_on_error(self):
-            given = read(self, X, y, sample_weight, groups, labels)
-            bound, grown = grow(self, given, bind(self, given))
-            begun = start(self, given, bound, grown)
-            kept = keep(self, given, bound, begun, begun.run())
-            keep_growth(self, kept, grown, self.average)
+        with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self):
+            given = X, y, sample_weight, groups, labels
+            begun = self._begin(lambda own: read(own, *given), task)
+            self._end(begun, begun.start.run(), self.average)
             self._complete()
         return self
 
     def _complete(self):
         self.classes_ = self.target_.classes
-
-    def class_factors(self, y, weight):
-        """Factors on the weights of rows, by their classes.
-
-        Parameters
-        ----------
-        y : array-like of shape (n,)
-            Class labels.
-        weight : ndarray of shape (n,)
-            Weights of the rows: a weight of 2 counts as the row twice, and a row of weight zero not at all.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            What `class_weight` says; ones without it.
-        """
-        return class_factors(self.class_weight, y, weight)
 
     def predict(self, X):
         """Most probable class of every row.
@@ -348,7 +353,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Columns in the order of `classes_`.
         """
         if self._is_averaged():
-            probability = self.average_.mean(*self.averaged_rows(X))
+            probability = self.average_.mean(self.averaged_rows(X))
         else:
             probability = self.model_.mean(self.params_, self.rows(X))
         return self.target_.as_given(probability / probability.sum(axis=1, keepdims=True))
@@ -366,7 +371,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             With ``probabilities, pmf, entropy, mode, sample``, ..., and the experts' own in ``components, weights``.
         """
         if self._is_averaged():
-            dist = self.average_.distribution(*self.averaged_rows(X), True, row_names(X))
+            dist = self.average_.distribution(self.averaged_rows(X), True, row_names(X))
         else:
             dist = predictive_distribution(self.model_, self.params_, self.rows(X), index=row_names(X))
         components = dist.components.among(self.target_.weighted, len(self.classes_))
@@ -387,7 +392,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Columns in the order of `classes_`.
         """
         if self._is_averaged():
-            log_proba = self.average_.log_proba(*self.averaged_rows(X), len(self.target_.labels))
+            log_proba = self.average_.log_proba(self.averaged_rows(X), len(self.target_.labels))
         else:
             log_proba = self.model_.log_proba(self.params_, self.rows(X), len(self.target_.labels))
         return self.target_.as_given(log_proba, -np.inf)

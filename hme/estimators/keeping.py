@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from .. import growing
 from ..fitting import dropping, ends, restarts
 from ..fitting.shrinkage import settle
 from ..model.cells import plain
@@ -15,6 +16,7 @@ from ..model.mixture import Mixture
 from ..model.ranges import Ranges
 from ..model.tiny import in_words, tiny
 from ..model.tree import Tree
+from ..progress import level_outside, tell_kept
 from .binding import rebound
 from .cautions import cautions
 from .interrupts import is_one_of_many
@@ -22,7 +24,7 @@ from .legends import add_legends
 from .settings import algorithms, preferred
 from .starting import Earlier
 
-__all__ = ["keep", "keep_growth", "restored"]
+__all__ = ["attributes_of_all_runs", "keep", "keep_growth", "restored"]
 
 
 class Kept(NamedTuple):
@@ -57,10 +59,10 @@ def keep(model, given, bound, begun, outcome):
         After an interrupt, if the fit is one of many.
     """
     whole = dropping.Fitted(bound.mixture, bound.tree, bound.rows, None, bound.kept, (), outcome.interrupted)
-    index = int(np.argmax([fit.objective for fit in outcome.fits]))
+    index = int(np.argmax([fit.merit for fit in outcome.fits]))
     try:
         if not whole.interrupted:
-            index = ends.best_of(bound.mixture, bound.rows, outcome.fits, preferred(model), begun.options.tol)
+            index = ends.best_of(bound.mixture, bound.rows, outcome.fits, preferred(model), begun.options)
         fitted = _mended(model, given, bound, begun, whole._replace(fit=outcome.fits[index]))
     except KeyboardInterrupt:
         fitted = whole._replace(fit=outcome.fits[index], interrupted="after the last sweep")
@@ -76,20 +78,41 @@ def keep(model, given, bound, begun, outcome):
                 raise
 
 
-def keep_growth(model, kept, grown, average):
+def attributes_of_all_runs(model, given, bound):
+    """What a fitted estimator has besides what `of_fitted` says, whichever run it is of; None where it cannot predict.
+
+    Callbacks ask about the rows of the fit without their arguments, such as offsets, that `predict` would need.
+    """
+    if any(values is not None for values in given.arguments.values()):
+        return None
+    found = {"columns_": bound.columns, "tree_": bound.tree, "target_": given.target, "row_arguments_": ()}
+    found |= {"range_": Ranges.of(bound.rows, bound.columns), "average_": None, "uncertainty_": None}
+    found |= {"growth_": [], "dropped_": []}
+    found["_earlier"] = Earlier(bound.structure, None, -np.inf, bound.asked, bound.kept, bound.mixture.alphas)
+    return found | ({"classes_": given.target.classes} if model.task == "classification" else {})
+
+
+def keep_growth(model, kept, prepared, average):
     """Set the fitted attributes that growing adds.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
     kept : Fitted
-    grown : Grown or None
+    prepared : Prepared
     average : bool
         Whether the average of the sizes is kept, if it is one.
     """
-    model.growth_, model.average_ = [] if grown is None else grown.growth.steps, None
-    if grown is not None and average and not kept.interrupted and not grown.growth.average.is_tree(kept.tree):
-        model.average_ = grown.growth.average.informed(kept.rows)
+    grown = prepared.grown
+    model.growth_, model.average_, model.candidate_ = [], None, prepared.candidate
+    model.candidates_ = [prepared.candidate] if grown is None else grown.candidates
+    if grown is None:
+        return
+    growth = grown.growth
+    model.growth_ = growth.steps
+    if average and not kept.interrupted and not growth.average.is_tree(kept.tree, growth.candidate):
+        seen = [(bound.rows, bound.columns, Ranges.of(bound.rows, bound.columns)) for bound in grown.bounds]
+        model.average_ = growing.Average([part.among(*seen[part.candidate]) for part in growth.average.parts])
 
 
 def _settled(given, bound, begun, fitted):
@@ -145,6 +168,8 @@ def _keep(model, given, bound, begun, outcome, fitted, index):
         model.objective_ += " classification"
     if fitted.interrupted:
         model.stop_reason_ = "interrupted"
+    which = f"start {outcome.numbers[index] + 1} of {len(begun.names)} ({begun.names[outcome.numbers[index]]})"
+    tell_kept(begun.options, best._replace(reason=model.stop_reason_), type(model).__name__, which, model.n_experts_)
     model.restarts_ = ends.Restarts(
         ends.restart_of(begun.names[number], bound.mixture, bound.rows, fit, i == index)
         for i, (number, fit) in enumerate(zip(outcome.numbers, outcome.fits, strict=True))
@@ -170,6 +195,9 @@ def _set_fit(model, mixture, tree, columns, fit):
     model.samples_ = list(fit.samples)
     model.lower_bounds_ = fit.history.objective[fit.history.accepted]
     model.n_iter_, model.converged_, model.stop_reason_ = fit.n_iter, fit.converged, fit.reason
+    watched = not np.isnan(fit.score)
+    model.validation_scores_ = fit.history.score[~np.isnan(fit.history.score)] if watched else None
+    model.best_validation_score_ = float(fit.score) if watched else None
 
 
 def _reached(fit):
@@ -223,7 +251,7 @@ def _report_troubles(model, bound, fitted):
     about_input = cautions(model, mixture, best.params, fitted.rows, bound.grows)
     if causes or boundary or about_input:
         message = plain(f"{type(model).__name__}: " + "; ".join(causes + boundary + about_input) + ".")
-        warnings.warn(message, ConvergenceWarning if causes or boundary else UserWarning, stacklevel=5)
+        warnings.warn(message, ConvergenceWarning if causes or boundary else UserWarning, stacklevel=level_outside())
     return boundary
 
 

@@ -6,12 +6,10 @@ from sklearn.metrics import r2_score
 
 from ..fitting import cross_fit
 from ..numerics.checks import check_choice
+from ..progress import followed
 from .base import BaseHME
-from .binding import bind
 from .inputs import read, unchanged_on_error
-from .keeping import keep, keep_growth
 from .predictive import DENSITIES, Predictive
-from .starting import grow, start
 
 __all__ = ["HMERegressor"]
 
@@ -37,6 +35,12 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     min_weight_fraction_leaf : float, default=0.0
         Share of the weight that either part of a split has at least, where the tree grows; a fixed tree tells that it
         does not read it.
+    candidates : "auto", None or list of dict, default="auto"
+        What else than its size the growing tree chooses: changes of `expert`, `gate`, `expert_features` and
+        `gate_features`, the simplest first, such as ``[{}, {"expert_features": "splines"}, {"expert": "student"}]``. A
+        tree grows for each, held-out rows compare the sizes of all, and all predict together. "auto" tries lines and
+        splines in regression, where `expert` and `expert_features` are None, X is dense, and there are 10 distinct rows
+        or more for each column of splines. Otherwise, as with None, there is nothing else to choose.
     average : bool, default=True
         Whether a tree that has grown predicts as the average of all useful sizes on its path, with shares that make
         rows which were held out most likely, eq. (size-average). Otherwise the tree alone predicts.
@@ -57,9 +61,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         standardised columns in either case, and coefficients are reported in the units of X.
     hold_range : bool, default=True
         Whether columns of new rows are held near their ranges in the fit, eq. (held): what gate and experts say of a
-        row further out than a quarter of the range is what they say at the nearest values inside. Far outside, experts
-        that were fitted elsewhere may take over, and their lines end anywhere. One expert is the plain model, whose
-        columns are never held. `outside_range` tells which rows are outside the range.
+        row further out than a quarter of the range is what they say at the nearest values inside. One expert is the
+        plain model, whose columns are never held. `outside_range` tells which rows are outside the range.
     algorithm : {"em", "hard", "stochastic"} or tuple of them, default="em"
         "em" weights every expert by its responsibilities. "hard" gives each row to its most probable expert, as in
         clusterwise regression, and maximises the classification likelihood. "stochastic" draws one expert for each row
@@ -94,6 +97,13 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         A fit has converged when no more than this is left to gain, in nats per unit of weight, by the estimate of
         eq. (aitken), and the scaled gradient is below its square root. "auto" is 1e-5, or 1e-3 where EM fits more than
         100 coefficients of experts and gate.
+    early_stopping : bool, default=False
+        Whether rows are held out, and a run of EM ends when their mean log-density has not risen by more than `tol` in
+        the last `n_iter_no_change` sweeps. The parameters that are best for them are kept, and the start that is.
+    validation_fraction : float or int, default=0.1
+        Share, or number, of the different rows (or groups) that are held out; which ones their content decides.
+    n_iter_no_change : int, default=10
+        Sweeps without a gain for the held-out rows after which a run ends.
     on_empty : {"warn", "reseed", "drop", "raise"}, default="warn"
         What to do about an expert that ends with less than a thousandth of an equal share of the weight: "warn",
         "reseed" it with rows that another one fits badly, or "raise" an error. "drop" fits again without such experts
@@ -104,15 +114,14 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         `n_init` and `n_finalists` count for the first fit alone, and a later one with ``n_init > 1`` says so.
     callback : callable or None, default=None
         ``callback(sweep, objective, params)``, called after every accepted sweep with a copy of the parameters; a true
-        value stops the current start.
-        With ``n_jobs`` above 1 it is called in the worker processes.
+        value stops the current start. With ``n_jobs`` above 1 it is called in the worker processes.
     random_state : int, RandomState or None, default=None
         For starts that are drawn and for stochastic EM. With None these differ from fit to fit, but not those that
         the default, ``start="auto"`` with ``n_init=1``, tries.
     n_jobs : int or None, default=None
         Number of starts that run at the same time (joblib). The result does not depend on it.
     verbose : int, default=0
-        1 prints every tenth sweep, 2 every sweep.
+        1 prints every tenth sweep of each start and how it has ended, 2 every sweep.
 
     Attributes
     ----------
@@ -124,6 +133,10 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     n_experts_ : int
     growth_ : list of GrowthStep
         The sizes of a tree that has grown, and their scores; empty where the tree was given.
+    candidates_ : list of dict
+        Changes of the hyper-parameters for which trees have grown; `growth_` tells their numbers.
+    candidate_ : dict
+        Those with which `tree_` has grown.
     average_ : Average or None
         The sizes that predict together, with their shares. Text, pictures and inference are of `tree_` alone, and so
         are `log_likelihood` and the plug-in density.
@@ -134,6 +147,10 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     lower_bounds_ : ndarray
         Mean penalised log-likelihood of each accepted sweep, eq. (objective). It does not fall; with a top-k gate it
         does not fall within each of the `stages_`, with ``alpha="auto"`` within each round of `shrinkage_`.
+    validation_scores_ : ndarray or None
+        Mean log-density of the rows that ``early_stopping=True`` holds out, by the parameters of every accepted sweep.
+    best_validation_score_ : float or None
+        That of the parameters that are kept, with which `lower_bounds_` ends.
     history_ : History
         Every sweep, also those that the guard rejected; `moved` marks the first ones at new strengths of penalties.
     alpha_ : dict
@@ -156,8 +173,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     n_iter_ : int
     converged_ : bool
     stop_reason_ : str
-        "converged", "max_iter", "stalled", "saddle" (a way up is known, and no sweeps are left to go it), "callback" or
-        "interrupted", also if the start that is kept had ended before the interrupt.
+        "converged", "max_iter", "stalled", "saddle" (a way up is known, and no sweeps are left to go it),
+        "early_stopping", "callback" or "interrupted", also if the start that is kept had ended before the interrupt.
     boundary_ : list of str
         Parameters at a boundary: separating gates or experts, variances at their floor.
     tiny_ : list of Tiny
@@ -234,15 +251,13 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         ValueError, TypeError
             Naming the parameter, its value and what is allowed.
         """
-        with unchanged_on_error(self):
-            given = read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials)
-            bound, grown = grow(self, given, bind(self, given))
-            begun = start(self, given, bound, grown)
-            kept = keep(self, given, bound, begun, begun.run())
-            keep_growth(self, kept, grown, self.average)
+        with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self):
+            given = X, y, sample_weight, groups, labels
+            begun = self._begin(lambda own: read(own, *given, offset=offset, trials=trials), task)
+            kept = self._end(begun, begun.start.run(), self.average)
             self.uncertainty_ = None  # an average knows that of its parts
             if self.average_ is None:
-                self.uncertainty_ = cross_fit.uncertainty(kept.mixture, kept.rows, kept.fit, begun.options)
+                self.uncertainty_ = cross_fit.uncertainty(kept.mixture, kept.rows, kept.fit, begun.start.options)
         return self
 
     def _complete(self):
@@ -321,7 +336,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         """
         check_choice(density, "density", DENSITIES)
         if density == "predictive" and self._is_averaged():
-            mean = self.target_.as_given(self.average_.mean(*self.averaged_rows(X, offset=offset, trials=trials)))
+            mean = self.target_.as_given(self.average_.mean(self.averaged_rows(X, offset=offset, trials=trials)))
             if not return_std:
                 return mean
             return mean, self.predict_dist(X, offset=offset, trials=trials).standard_deviation()

@@ -6,6 +6,7 @@ from sklearn.utils import check_random_state
 from ..fitting import em, starts
 from ..fitting.algorithms import ALGORITHMS
 from ..numerics.checks import check_choice, check_int, check_real, check_real_or
+from .candidates import check_candidates
 
 __all__ = ["algorithms", "check_settings", "is_automatic", "options", "preferred", "tolerance"]
 
@@ -31,6 +32,12 @@ def check_settings(model):
             f"algorithm = {model.algorithm!r} must be one of {sorted(ALGORITHMS)}, or a tuple of several, each of "
             "which continues from where the one before ended."
         )
+    check_choice(model.early_stopping, "early_stopping", (True, False))
+    if isinstance(model.validation_fraction, int | np.integer):
+        check_int(model.validation_fraction, "validation_fraction")
+    elif not 0.0 < check_real(model.validation_fraction, "validation_fraction") < 1.0:
+        raise ValueError(f"validation_fraction = {model.validation_fraction!r} must be in (0, 1), or an int >= 1.")
+    check_int(model.n_iter_no_change, "n_iter_no_change")
     check_choice(model.on_empty, "on_empty", ("warn", "reseed", "drop", "raise"))
     check_choice(model.accelerate, "accelerate", (True, False))
     check_choice(model.standardize, "standardize", (True, False))
@@ -53,6 +60,7 @@ def _check_growth(model):
     least = check_real(model.min_weight_fraction_leaf, "min_weight_fraction_leaf")
     if least > 0.5:
         raise ValueError(f"min_weight_fraction_leaf must be between 0 and 0.5, got {least!r}.")
+    check_candidates(model.candidates)
     check_choice(model.average, "average", (True, False))
 
 
@@ -108,8 +116,8 @@ def tolerance(model, mixture, rows, n_leaves):
     return TOL_OF_MANY if steady and rows.n_coefficients(n_leaves) > MANY else TOL
 
 
-def options(model, tol):
-    """The `Options` of EM; a random state that is an object draws a number."""
+def options(model, tol, bound):
+    """The `Options` of EM for what is bound; a random state that is an object draws a number."""
     try:
         seed = check_random_state(0 if _is_plain(model) else model.random_state).randint(2**31 - 1)
     except ValueError:
@@ -118,5 +126,13 @@ def options(model, tol):
         ) from None
     callback = None if model.callback is None else _OnCopies(model.callback)
     return em.Options(
-        model.max_iter, tol, callback, model.verbose, algorithms(model), seed, accelerate=model.accelerate
+        model.max_iter,
+        tol,
+        callback,
+        model.verbose,
+        algorithms(model),
+        seed,
+        accelerate=model.accelerate,
+        held_out=bound.held_out,
+        begin=bound.begin,
     )

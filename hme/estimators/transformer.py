@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from ..numerics.checks import check_choice
+from ..progress import Followable, followed
 from .base import BaseHME
 from .reading import as_table
 from .regressor import HMERegressor
@@ -21,7 +22,7 @@ __all__ = ["HMETransformer"]
 OUTPUTS = ("gate", "weighted", "experts", "mean")
 
 
-class HMETransformer(TransformerMixin, Versioned, BaseEstimator):
+class HMETransformer(TransformerMixin, Versioned, Followable, BaseEstimator):
     """A mixture as a layer: its gate's probabilities and its experts' outputs as columns, eq. (layer).
 
     In a pipeline, layers of mixtures can be stacked: the next one sees which regime a row is in and what each expert
@@ -99,7 +100,9 @@ class HMETransformer(TransformerMixin, Versioned, BaseEstimator):
         -------
         self
         """
-        self._fit(X, y, self._routed("fit", sample_weight=sample_weight, **arguments)["fit"])
+        routed = self._routed("fit", sample_weight=sample_weight, **arguments)
+        with followed(self, X, y, sample_weight, 1) as task:
+            self._fit(X, y, routed["fit"], task)
         return self
 
     def fit_transform(self, X, y, sample_weight=None, **arguments):
@@ -115,12 +118,13 @@ class HMETransformer(TransformerMixin, Versioned, BaseEstimator):
         ndarray or sparse matrix of shape (n, q)
         """
         routed = self._routed("fit_transform", sample_weight=sample_weight, **arguments)
-        self._fit(X, y, routed["fit"])
-        if self.cv in (None, 1) or isinstance(self._estimator(), FrozenEstimator):
-            return self._table(self._columns(self.estimator_, X, routed["predict"]), X)
-        return self._table(self._cross_fitted(X, y, routed), X)
+        with followed(self, X, y, sample_weight, 2) as task:
+            self._fit(X, y, routed["fit"], task)
+            if self.cv in (None, 1) or isinstance(self._estimator(), FrozenEstimator):
+                return self._table(self._columns(self.estimator_, X, routed["predict"]), X)
+            return self._table(self._cross_fitted(X, y, routed, task.part("folds", None)), X)
 
-    def _fit(self, X, y, arguments):
+    def _fit(self, X, y, arguments, task):
         outputs = self._outputs() if isinstance(self.output, str | list | tuple) else ()
         if not outputs or len(set(outputs)) < len(outputs) or not set(outputs) <= set(OUTPUTS):
             raise ValueError(f"output = {self.output!r} must be one or several of {', '.join(map(repr, OUTPUTS))}.")
@@ -131,14 +135,16 @@ class HMETransformer(TransformerMixin, Versioned, BaseEstimator):
         given = model.estimator if isinstance(model, FrozenEstimator) else model
         if not isinstance(given, BaseHME):
             raise TypeError(f"estimator = {self.estimator!r} must be None, an HMERegressor or an HMEClassifier.")
-        self.estimator_ = clone(model).fit(X, y, **arguments)
+        mixture = clone(model)
+        with task.part("mixture", begin=False).around(mixture):
+            self.estimator_ = mixture.fit(X, y, **arguments)
         self.n_features_in_ = self.estimator_.n_features_in_
         if hasattr(self.estimator_, "feature_names_in_"):
             self.feature_names_in_ = self.estimator_.feature_names_in_
         elif hasattr(self, "feature_names_in_"):  # of an earlier fit
             del self.feature_names_in_
 
-    def _cross_fitted(self, X, y, routed):
+    def _cross_fitted(self, X, y, routed, task):
         """Columns of each fold from a mixture that is fitted to the others, eq. (cross-fitted-layer)."""
         full, table, target = self.estimator_, as_table(X), np.asarray(y)
         given = {name: value for name, value in routed["fit"].items() if name in ("offset", "trials", "groups")}
@@ -151,13 +157,15 @@ class HMETransformer(TransformerMixin, Versioned, BaseEstimator):
         for train, test in self._folds(target, groups).split(np.zeros(len(target)), target, groups):
             settings = full.as_fitted() | {"start": resp[train], "n_init": 1, "n_finalists": None}
             part = clone(self._estimator()).set_params(**settings)
-            part.fit(_safe_indexing(table, train), target[train], **_cut(arguments, train, len(target)))
+            with task.part("fold", begin=False).around(part):
+                part.fit(_safe_indexing(table, train), target[train], **_cut(arguments, train, len(target)))
             if is_classifier(full) and len(part.classes_) < len(full.classes_):
                 raise ValueError(f"a fold of cv = {self.cv!r} leaves no row of some class; use fewer folds.")
             answer = self._columns(part, _safe_indexing(table, test), _cut(routed["predict"], test, len(target)))
             if columns is None:
                 columns = np.full((len(target), answer.shape[1]), np.nan)
             columns[test] = answer
+        task.end()
         if np.isnan(columns).any():
             raise ValueError(f"cv = {self.cv!r} must put every row in a fold that is left out.")
         return columns

@@ -9,6 +9,7 @@ leaves over, and all experts get some more of the rows on one side of a directio
 import numpy as np
 
 from ..numerics.quantiles import quantiles
+from ..progress import asked_to_stop, tell_sweep
 from . import em, side_by_side
 from .guard import limit
 from .regions import dense, divisions, points_of, targets_of
@@ -63,9 +64,12 @@ def complete(mixture, rows, fit, options):
 
 
 def _onward(mixture, rows, fit, params, options):
-    """EM goes on from other parameters than a fit has ended at."""
+    """EM goes on from other parameters than a fit has ended at; without gain if rows that are held out say so."""
     go_on = em.fit(mixture, rows, params, options.after(fit.n_iter, options.max_iter - fit.n_iter))
-    return go_on._replace(history=em.History.joined([fit.history, go_on.history]))
+    worse = options.held_out is not None and go_on.score < fit.score
+    further = go_on.history._replace(accepted=go_on.history.accepted & ~np.bool_(worse))
+    history = em.History.joined([fit.history, further])
+    return fit._replace(history=history, reason="early_stopping") if worse else go_on._replace(history=history)
 
 
 def climb(mixture, rows, fit, options):
@@ -104,10 +108,12 @@ def finish(mixture, rows, fit, options):
         if not objective > fit.objective:
             break
         gradient = mixture.gradient(params, stats)
-        step = em.History.of([(objective, True, gradient, stats.load)])
+        step, gain = em.History.of([(objective, True, gradient, stats.load, np.nan)]), objective - fit.objective
         fit = fit._replace(params=params, objective=objective, stats=stats, gradient=gradient)
         fit = fit._replace(history=em.History.joined([fit.history, step]))
-        if options.callback is not None and options.callback(sweep, objective, params):
+        if options.verbose > 1:
+            tell_sweep(options, sweep, fit, gain)
+        if asked_to_stop(options, sweep, fit, mixture):
             fit = fit._replace(reason="callback")
     return fit
 

@@ -6,8 +6,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..model.folds import fold_numbers
+from ..numerics.engine import one_thread
 from ..numerics.kernels import log_normalize
-from ..numerics.threads import one_thread
+from ..progress import level_outside
 from . import samples, training
 
 __all__ = ["uncertainty"]
@@ -62,7 +63,7 @@ def uncertainty(mixture, rows, fit, options):
         except KeyboardInterrupt:
             parts = None
     if parts is None:
-        warnings.warn(INTERRUPTED, ConvergenceWarning, stacklevel=3)
+        warnings.warn(INTERRUPTED, ConvergenceWarning, stacklevel=level_outside())
     return found
 
 
@@ -80,10 +81,12 @@ def _parts(mixture, rows, params, options):
 
     Of a large table the folds are of a sample, whose share of the weight is returned too. None after an interrupt.
     """
+    if options.held_out is not None:  # which no part of the fit knows
+        return [_part(mixture, params, rows, options.held_out.rows)], 1.0
     algorithm = "hard" if options.algorithm[-1] == "hard" else "em"
     # What is measured is the maximum where the fit stands: its parts climb to no other one.
-    quiet = {"callback": None, "climbs": False, "newton": None, "verbose": 0}
-    options = options._replace(max_iter=min(SWEEPS, options.max_iter), tol=TOL, algorithm=(algorithm,), **quiet)
+    most = min(SWEEPS, options.max_iter)
+    options = options.quiet()._replace(max_iter=most, tol=TOL, algorithm=(algorithm,), climbs=False, newton=None)
     number, parts, total = fold_numbers(rows), [], rows.weight.sum()
     step = max((int(number.max()) + 1) // samples.least_rows(rows, mixture.n_leaves(params)), 1)
     if step > 1:
@@ -97,12 +100,17 @@ def _parts(mixture, rows, params, options):
         fit = training.train(mixture, inside, params, options, warm=True)
         if fit.reason == "interrupted":
             return None
-        heads = outside.heads()
-        log_prior = mixture.log_prior(fit.params, heads)
-        log_prior = log_prior if heads.log_label is None else log_prior + heads.log_label
-        own = mixture.uncertainty(fit.params, inside).experts
-        parts.append((outside, log_prior, mixture.expert.predictive(fit.params.experts, outside, own)))
+        parts.append(_part(mixture, fit.params, inside, outside))
     return parts, rows.weight.sum() / total
+
+
+def _part(mixture, params, inside, outside):
+    """Rows that a fit has not seen, the log-priors of their heads, and what its experts say of them."""
+    heads = outside.heads()
+    log_prior = mixture.log_prior(params, heads)
+    log_prior = log_prior if heads.log_label is None else log_prior + heads.log_label
+    own = mixture.uncertainty(params, inside).experts
+    return outside, log_prior, mixture.expert.predictive(params.experts, outside, own)
 
 
 def _measured(found, parts, share, tails):

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..progress import NOBODY, Watch
 from .algorithms import ALGORITHMS
 from .guard import SETTLING, Guard
 
@@ -45,6 +46,17 @@ class Options(NamedTuple):
         None: how `ascent.complete` ends a fit that has converged.
     settled : bool
         Whether the run continues one whose early sweeps are over, so that EM may leap at once.
+    held_out : HeldOut or None
+        Rows that EM does not see: a run ends when they have become no more likely for some sweeps, and the parameters
+        by which they are most likely are kept.
+    task : Task
+        The task that sweeps are parts of, of which scikit-learn's callbacks are told.
+    done : int
+        Sweeps before this run, which callback and lines count too.
+    place : str
+        What lines begin with, such as "start 1 of 3".
+    begin : float
+        When the fit began, by ``time.perf_counter``.
     """
 
     max_iter: int = 500
@@ -58,35 +70,39 @@ class Options(NamedTuple):
     look: Callable | None = None
     newton: Callable | None = None
     settled: bool = False
+    held_out: Any = None
+    task: Any = NOBODY
+    done: int = 0
+    place: str = ""
+    begin: float = 0.0
+
+    @property
+    def watched(self):
+        """Whether someone looks at the sweeps."""
+        return self.callback is not None or bool(self.verbose or self.task)
+
+    def quiet(self):
+        """The options of a run that no one looks at."""
+        return self._replace(callback=None, verbose=0, task=NOBODY)
 
     def after(self, done, left):
         """The options of a run that continues one of `done` sweeps, for `left` sweeps at most."""
-        callback = None if self.callback is None else _Later(self.callback, done)
-        return self._replace(max_iter=left, callback=callback, settled=done >= SETTLING)
-
-
-class _Later:
-    """A callback that counts the sweeps of an earlier run too."""
-
-    def __init__(self, callback, done):
-        self.callback, self.done = callback, done
-
-    def __call__(self, sweep, objective, params):
-        return self.callback(self.done + sweep, objective, params)
+        return self._replace(max_iter=left, done=self.done + done, settled=done >= SETTLING)
 
 
 class History(NamedTuple):
     """The course of a fit, one entry a sweep."""
 
     objective: np.ndarray  # mean penalised log-likelihood at the parameters of the sweep
-    accepted: np.ndarray  # False where the guard rejected these parameters
+    accepted: np.ndarray  # False where the guard rejected these parameters, and after those that are kept
     gradient: np.ndarray  # largest entry of the scaled gradient; nan where rejected
     load: np.ndarray  # (sweeps, K) weight of each leaf
+    score: np.ndarray  # of rows that are held out, eq. (held-out-score); nan where rejected, or where there are none
     moved: np.ndarray  # True at the first sweep with new strengths of penalties: the objective is another one from here
 
     @classmethod
     def of(cls, sweeps):
-        """The history of a fit whose strengths stay, from an iterable of (objective, accepted, gradient, load)."""
+        """The history of a fit whose strengths stay, from an iterable of its other fields."""
         arrays = list(map(np.array, zip(*sweeps, strict=True)))
         return cls(*arrays, np.zeros(len(arrays[0]), dtype=bool))
 
@@ -104,9 +120,10 @@ class Fit(NamedTuple):
     stats: Any
     gradient: float
     history: History
-    reason: str  # "converged", "max_iter", "stalled", "callback" or "interrupted"; of stages also "max_stages"
+    reason: str  # "converged", "max_iter", "stalled", "early_stopping", "callback", "interrupted", or "max_stages"
     stages: tuple = ()  # what each stage reached, of a gate that is trained in stages
     samples: tuple = ()  # the course of the fit on samples of the rows, before its own sweeps
+    score: float = np.nan  # at `params`, of rows that are held out
 
     @property
     def n_iter(self):
@@ -116,6 +133,14 @@ class Fit(NamedTuple):
     @property
     def converged(self):
         return self.reason == "converged"
+
+    @property
+    def merit(self):
+        """What fits are compared by: the score of rows that are held out, or the objective where there are none.
+
+        A fit that stops early has been on its way: its objective says when it stopped, not how good it is.
+        """
+        return self.objective if np.isnan(self.score) else self.score
 
 
 def fit(model, rows, params, options=Options(), reached=-np.inf):
@@ -166,16 +191,17 @@ def course(model, rows, params, options, reached=-np.inf):
     """
     assign = ALGORITHMS[options.algorithm](np.random.default_rng(options.seed))
     guard, history, reason = Guard(model, rows.weight, options, reached), [], "max_iter"
+    watch = Watch(model, options)
     try:
         for sweep in range(options.max_iter):
             if guard.leaping:
                 objective, params = yield from guard.land(params, rows, assign)
-                history.append((objective, False, np.nan, guard.best.stats.load))
+                history.append((objective, False, np.nan, guard.best.stats.load, np.nan))
                 continue
             objective, stats = yield "e_step", params, rows, assign
             gain = guard.gain(objective)
             if guard.rejects(objective, gain):
-                history.append((objective, False, np.nan, stats.load))
+                history.append((objective, False, np.nan, stats.load, np.nan))
                 if guard.gives_up(gain):
                     reason = guard.reason()
                     if reason == "converged" and not guard.wanders:  # steps of mere rounding are no part of the course
@@ -183,16 +209,12 @@ def course(model, rows, params, options, reached=-np.inf):
                     break
                 params = guard.next_params(params, objective, stats, rows)
                 continue
-            gradient = model.gradient(params, stats)
-            history.append((objective, True, gradient, stats.load))
-            guard.accept(Fit(params, objective, stats, gradient, None, None), gain)
-            if options.verbose > 1 or (options.verbose and sweep % 10 == 0):
-                print(f"sweep {sweep:4d}  objective {objective:.6f}  gradient {gradient:.1e}")
-            if options.callback is not None and options.callback(sweep, objective, params):
-                reason = "callback"
-                break
-            if guard.converged(gain, gradient):
-                reason = "converged"
+            gradient, score = model.gradient(params, stats), watch.score(params)
+            history.append((objective, True, gradient, stats.load, score))
+            guard.accept(Fit(params, objective, stats, gradient, None, None, score=score), gain)
+            stop = watch.ends(sweep, guard.best, gain) or (guard.converged(gain, gradient) and "converged")
+            if stop:
+                reason = stop
                 break
             if sweep + 1 < options.max_iter:  # nobody would look where the last step leads
                 params = guard.go_on((yield "m_step", params, stats, rows))
@@ -200,4 +222,4 @@ def course(model, rows, params, options, reached=-np.inf):
         if guard.best is None:
             raise
         reason = "interrupted"
-    return guard.best._replace(history=History.of(history), reason=reason)
+    return watch.kept(guard.best, History.of(history), reason)

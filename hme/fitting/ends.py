@@ -34,6 +34,8 @@ class Restart(NamedTuple):
         What else is at a boundary, in sentences, as in `boundary_`; not looked for in fits that a race has ended.
     kept : bool
         Whether it is the fit of the model.
+    score : float or None
+        Mean log-density of the rows that are held out for ``early_stopping=True``.
     """
 
     start: str
@@ -45,6 +47,7 @@ class Restart(NamedTuple):
     at_floor: tuple = ()
     boundary: tuple = ()
     kept: bool = False
+    score: float | None = None
 
     @property
     def smallest(self):
@@ -68,14 +71,23 @@ class Restarts(list):
             at = one.objective, one.n_iter, one.reason, one.smallest, small, list(one.at_floor)
             yield (one.start, *at, "; ".join(one.boundary), one.kept)
 
+    def _scores(self):
+        """The scores of rows that are held out, none where there are none."""
+        scores = [one.score for one in self]
+        return [] if None in scores else scores
+
     def _table(self):
         rows = [
-            (number, *cells[:5], *(_listed(numbers) for numbers in cells[5:7]), "yes" if cells[-1] else "")
+            [number, *cells[:5], *(_listed(numbers) for numbers in cells[5:7]), "yes" if cells[-1] else ""]
             for number, cells in enumerate(self._cells())
         ]
         headings = ["", *self.COLUMNS[:7], "kept"]
-        formats = ["", "", ".6g", "", "", ".2f", "", "", ""]
-        return Table(headings, rows, "Starts", formats=formats, align="llrrlrlll")
+        formats, align = ["", "", ".6g", "", "", ".2f", "", "", ""], "llrrlrlll"
+        if scores := self._scores():
+            rows = [[*row[:3], score, *row[3:]] for row, score in zip(rows, scores, strict=True)]
+            headings, formats = [*headings[:3], "held out", *headings[3:]], [*formats[:3], ".6g", *formats[3:]]
+            align = f"{align[:3]}r{align[3:]}"
+        return Table(headings, rows, "Starts", formats=formats, align=align)
 
     def __repr__(self):
         return as_text([self._table()])
@@ -85,7 +97,8 @@ class Restarts(list):
 
     def to_frame(self):
         """A pandas DataFrame with a row for each start."""
-        return pandas_for("to_frame").DataFrame(list(self._cells()), columns=list(self.COLUMNS))
+        frame = pandas_for("to_frame").DataFrame(list(self._cells()), columns=list(self.COLUMNS))
+        return frame.assign(**{"held out": scores}) if (scores := self._scores()) else frame
 
 
 def _listed(numbers):
@@ -105,6 +118,7 @@ def restart_of(start, mixture, rows, fit, kept=False):
         tuple(mixture.at_floor(fit.params).tolist()),
         tuple(mixture.warnings(fit.params, fit.stats)) if finished(fit) else (),
         kept,
+        None if np.isnan(fit.score) else float(fit.score),
     )
 
 
@@ -124,8 +138,10 @@ def _degenerate(small, at_floor, n_leaves):
     return sorted({found.expert for found in small} | set(at_floor if len(at_floor) < n_leaves else ()))
 
 
-def worth(mixture, rows, fit, prefer):
+def worth(mixture, rows, fit, prefer, held_out=None):
     """What a fit counts when starts are compared: its objective, to which degenerate experts add nothing, eq. (worth).
+
+    Where rows are held out it is their score, to which degenerate experts add nothing either.
 
     Parameters
     ----------
@@ -134,6 +150,7 @@ def worth(mixture, rows, fit, prefer):
     fit : Fit
     prefer : {"interior", "likelihood"}
         With "likelihood" it is the objective.
+    held_out : HeldOut or None
 
     Returns
     -------
@@ -141,11 +158,11 @@ def worth(mixture, rows, fit, prefer):
     """
     gone = degenerate(mixture, rows, fit) if prefer == "interior" else []
     if not gone:
-        return fit.objective
+        return fit.merit
     if len(gone) == len(fit.stats.load):
         return -np.inf
     total = lost = 0.0
-    for _, block in rows.blocks():
+    for _, block in (rows if held_out is None else held_out.rows).blocks():
         log_joint = mixture.log_joint(fit.params, block)
         weight = block.heads().weight
         others = log_joint.copy()
@@ -154,25 +171,26 @@ def worth(mixture, rows, fit, prefer):
             difference = log_normalize(log_joint)[0] - log_normalize(others)[0]
         lost += weight @ np.where(np.isnan(difference), 0.0, difference)  # impossible with and without them
         total += weight.sum()
-    return float(fit.objective - lost / total)
+    return float(fit.merit - lost / total)
 
 
-def worths(mixture, rows, fits, prefer, margin=0.0):
+def worths(mixture, rows, fits, prefer, margin=0.0, held_out=None):
     """The `worth` of each of the fits, a dict from their numbers, of all that may be within a margin of the largest.
 
-    Since no fit is worth more than its objective, the others need not be looked at.
+    Since no fit is worth more than its objective, or score, the others need not be looked at.
     """
     found, best = {}, -np.inf
-    for i in sorted(range(len(fits)), key=lambda i: -fits[i].objective):
-        if fits[i].objective < best - margin:
+    for i in sorted(range(len(fits)), key=lambda i: -fits[i].merit):
+        if fits[i].merit < best - margin:
             break
-        found[i] = worth(mixture, rows, fits[i], prefer)
+        found[i] = worth(mixture, rows, fits[i], prefer, held_out)
         best = max(best, found[i])
     return found
 
 
-def best_of(mixture, rows, fits, prefer, tol, among_all=False):
-    """Index of the fit to keep: the one that is worth most, and of those that are as good but for `tol` the first.
+def best_of(mixture, rows, fits, prefer, options, among_all=False):
+    """Index of the fit to keep: the one that is worth most, and of those that are as good but for the `tol` of their
+    options the first.
 
     Starts that end at the same maximum differ by what was left to gain; which of them comes out on top must not depend
     on rounding.
@@ -180,7 +198,8 @@ def best_of(mixture, rows, fits, prefer, tol, among_all=False):
     ended = [i for i, fit in enumerate(fits) if finished(fit)] or list(range(len(fits)))
     if len(ended) == 1:
         return ended[0]
-    own = worths(mixture, rows, [fits[i] for i in ended], prefer, 2.0 * tol)
-    level = [ended[place] for place, worth in sorted(own.items()) if worth >= max(own.values()) - 2.0 * tol]
-    highest = max(fits[i].objective for i in level)
-    return next(i for i in level if fits[i].objective >= highest - 2.0 * tol)
+    near = 2.0 * options.tol
+    own = worths(mixture, rows, [fits[i] for i in ended], prefer, near, options.held_out)
+    level = [ended[place] for place, worth in sorted(own.items()) if worth >= max(own.values()) - near]
+    highest = max(fits[i].merit for i in level)
+    return next(i for i in level if fits[i].merit >= highest - near)

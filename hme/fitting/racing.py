@@ -52,7 +52,7 @@ def race(field, mixture, rows, options, most, prefer, brief=False):
         Whether the starts are candidates, of which short runs choose `most`: the best third goes on each time.
     """
     everyone = range(len(field.names))
-    if not _steady(mixture, options):
+    if not _steady(mixture, options) or options.held_out is not None:  # which may end a run at any time
         if most >= len(everyone):
             field.advance(everyone, options.max_iter)
         else:
@@ -88,9 +88,14 @@ def _steady(mixture, options):
 def _one_round(field, mixture, rows, options, most, prefer):
     """All for a few sweeps, then the best to the end, where the course of a fit does not tell of its end."""
     field.advance(range(len(field.names)), min(FIRST_SWEEPS, options.max_iter))
-    merit = {i: (ends.worth(mixture, rows, fit, prefer), fit.objective) for i, fit in field.fits.items()}
+    seen = {i: ends.worth(mixture, rows, fit, prefer, options.held_out) for i, fit in field.fits.items()}
+    merit = {i: (worth, field.fits[i].merit) for i, worth in seen.items()}
     order = sorted(merit, key=lambda i: (*(-value for value in merit[i]), i))
-    field.advance(sorted(order[:most]), options.max_iter, anew=True)
+    last = sorted(order[:most])
+    if options.held_out is None:
+        field.advance(last, options.max_iter, anew=True)
+    else:  # what has stopped would stop again
+        field.advance([i for i in last if i in _unfinished(field.fits, options)], options.max_iter)
     for i in order[most:]:
         if field.fits[i].reason in ("max_iter", "max_stages"):
             reason = "interrupted" if field.interrupted else "outrun"

@@ -7,7 +7,8 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
 from ..model import mixture as mixtures
-from ..numerics.threads import one_thread
+from ..numerics.engine import one_thread
+from ..progress import NOBODY, of_fitted, tell_end
 from . import em, ends, racing, samples, side_by_side, starts, training
 from .screening import narrowed
 
@@ -81,6 +82,7 @@ def run(
         field.options = options._replace(climbs=False, newton=None)  # where it ends matters of the winner only
         racing.race(field, mixture, rows, options, most, prefer, brief)
         field.finish(field.winner(options, prefer), options)
+    field.end()
     numbers = sorted(field.fits)
     return Outcome([field.fits[i] for i in numbers], numbers, field.interrupted)
 
@@ -99,7 +101,8 @@ class _Field:
     def __init__(self, mixture, rows, tree, names, options, given, n_jobs):
         self.mixture, self.rows, self.tree, self.names = mixture, rows, tree, names
         self.options, self.given, self.n_jobs = options, given, n_jobs
-        self.fits, self.interrupted, self._running = {}, "", None
+        self.fits, self.interrupted, self._running, self._tasks = {}, "", None, {}
+        self._whole = options.task.part("starts", len(names))
         drawn = any(name not in GIVEN for name in names)
         self.samples = samples.nested(mixture, rows, tree.n_leaves, options.algorithm) if drawn else []
 
@@ -133,7 +136,7 @@ class _Field:
         while True:
             numbers = sorted(self.fits)
             fits = [self.fits[i] for i in numbers]
-            best = ends.best_of(self.mixture, self.rows, fits, prefer, options.tol, among_all=True)
+            best = ends.best_of(self.mixture, self.rows, fits, prefer, options, among_all=True)
             if ends.finished(fits[best]) or self.interrupted or fits[best].n_iter >= options.max_iter:
                 return numbers[best]
             self.advance([numbers[best]], options.max_iter)
@@ -146,7 +149,7 @@ class _Field:
 
     def _job(self, i, max_iter, anew):
         """What start i runs, or runs on."""
-        options, before = self.options._replace(seed=(self.options.seed, i)), self.fits.get(i)
+        options, before = self._options(i)._replace(seed=(self.options.seed, i)), self.fits.get(i)
         if before is None:
             if self.names[i] == "grown":
                 options = options._replace(max_iter=max_iter)
@@ -158,6 +161,22 @@ class _Field:
         last = np.atleast_1d(options.algorithm)[-1]  # earlier ones have done their work
         options = options._replace(algorithm=str(last), seed=(*options.seed, before.n_iter))
         return _Job(self.mixture, self.rows, options, self.tree, None, [], before.params)
+
+    def _options(self, i):
+        """Options of start i, which say who it is."""
+        if i not in self._tasks:
+            self._tasks[i] = self._whole.part("start", self.options.max_iter, i)
+        return self.options._replace(place=f"start {i + 1} of {len(self.names)}  ", task=self._tasks[i])
+
+    def end(self, numbers=None):
+        """Tell that starts have ended, all that have not been told of by default."""
+        for i in list(self._tasks) if numbers is None else numbers:
+            task, fit = self._tasks.get(i), self.fits.get(i)
+            if task:
+                task.end(**({} if fit is None else of_fitted(self.mixture, fit.params)))
+                self._tasks[i] = NOBODY
+        if numbers is None:
+            self._whole.end()
 
     def _is_small(self):
         return side_by_side.together(self.mixture, self.rows, self.tree.n_leaves, self.options)
@@ -177,7 +196,10 @@ class _Field:
                     self.fits[group[place]] = _joined(before.get(group[place]), fit)
 
     def _keep(self, i, fit):
-        self.fits[i] = _joined(self.fits.get(i), fit)
+        self.fits[i] = fit = _joined(self.fits.get(i), fit)
+        if fit.reason != "max_iter" or fit.n_iter >= self.options.max_iter:  # else it may be run on
+            tell_end(self._options(i), fit)
+            self.end([i])
         if fit.reason == "interrupted":
             self._stop(i)
             raise KeyboardInterrupt
@@ -274,7 +296,7 @@ def _joined(before, fit):
     if before is None:
         return fit
     history = em.History.joined([before.history, fit.history])
-    best = fit if fit.objective >= before.objective else before
+    best = fit if fit.merit >= before.merit else before
     return best._replace(history=history, reason=fit.reason, samples=before.samples)
 
 
@@ -297,7 +319,7 @@ def feed(mixture, rows, fit, options):
             break
         params = mixture.init(rows, starts.reseeded(mixture, fit.params, rows, hungry))
         again = continue_fit(mixture, rows, params, options, warm=False)
-        if again.objective <= fit.objective:
+        if again.merit <= fit.merit:
             break
         fit = again
     return fit

@@ -118,12 +118,11 @@ def climbed(mixture, rows, samples, start, options):
 def _for_sample(rows, number, n_leaves, options):
     """Options of EM on sample number `number`. Where the fit might stand at a saddle is asked on the first one."""
     chance = 0.5 * rows.n_coefficients(n_leaves) / rows.weight.sum()
-    return options._replace(
+    return options.quiet()._replace(
         max_iter=min(options.max_iter, SWEEPS),
         tol=max(options.tol, SHARE_OF_CHANCE * chance),
-        callback=None,
         newton=None,
-        verbose=0,
+        held_out=None,
         climbs=options.climbs and number == 0,
         settled=number > 0,
     )

@@ -28,8 +28,7 @@ class _Member:
 
 def together(mixture, rows, n_leaves, options):
     """Whether fits may be run together: on a small table, by plain EM, where no one watches a single fit."""
-    watched = options.callback is not None or options.verbose
-    plain = tuple(np.atleast_1d(options.algorithm)) == ("em",) and not watched
+    plain = tuple(np.atleast_1d(options.algorithm)) == ("em",) and not options.watched and options.held_out is None
     return plain and Bank.holds(mixture) and rows.n_rows * n_leaves <= SMALL
 
 

@@ -91,9 +91,9 @@ class _Progress:
         self.stages.append(stage)
         if self.options.verbose:
             print("  ".join(f"{name} {value:.6g}" for name, value in stage._asdict().items()))
-        gained = self.best is None or chosen.objective > self.best.objective + self.options.tol
+        gained = self.best is None or chosen.merit > self.best.merit + self.options.tol
         self.idle = 0 if gained else self.idle + 1
-        if self.best is None or chosen.objective > self.best.objective:
+        if self.best is None or chosen.merit > self.best.merit:
             self.best = chosen
 
     def end(self, reason):
@@ -113,17 +113,13 @@ class _Progress:
 
 
 def _limits(options, n_sweeps, done=0):
-    """Options of one stage; the callback counts the sweeps of all stages."""
-
-    def callback(sweep, objective, params):
-        return options.callback(done + sweep, objective, params)
-
-    return {"max_iter": min(n_sweeps, options.max_iter), "callback": None if options.callback is None else callback}
+    """Options of one stage, which counts the sweeps of those before it."""
+    return {"max_iter": min(n_sweeps, options.max_iter), "done": options.done + done}
 
 
-def _fit_dense(mixture, params, run, max_iter, callback):
+def _fit_dense(mixture, params, run, max_iter, done):
     """The stage of the dense gate; parameters are the routed gate's, to the callback too."""
-    gate = mixture.gate
+    gate, callback = mixture.gate, run.options.callback
 
     def routed(params):
         return params._replace(gate=gate.from_dense(params.gate))
@@ -136,6 +132,7 @@ def _fit_dense(mixture, params, run, max_iter, callback):
         mixture=mixture.under(gate.dense(gate.n_leaves(params.gate))),
         reached=run.reached if run.warm else -np.inf,
         max_iter=max_iter,
+        done=done,
         callback=None if callback is None else dense_callback,
     )
     return fit._replace(params=routed(fit.params))
@@ -163,7 +160,8 @@ def _choose(mixture, params, rows, run):
     """Parameters with their bias, the leaves that they choose, and the fit of no step at these."""
     gate, active = mixture.gate.freeze(params.gate, rows.heads())
     params = params._replace(gate=gate)
-    return params, rows.spread(active), run(params, reached=-np.inf, max_iter=1, callback=None, verbose=0)
+    quiet = run.options.quiet()._replace(max_iter=1)
+    return params, rows.spread(active), run(params, reached=-np.inf, **quiet._asdict())
 
 
 def _changed(before, after):

@@ -40,7 +40,7 @@ class Size(NamedTuple):
     sampled: bool  # whether EM has seen a sample of the rows
 
 
-def grown(make, rows, settings):
+def grown(make, rows, max_experts, settings):
     """Iterate over the mixtures of growing size that are fitted to rows.
 
     Parameters
@@ -49,6 +49,7 @@ def grown(make, rows, settings):
         ``make(tree, rows, alphas, like)`` is the mixture on a tree, bound to the rows, with strengths of penalties;
         `like` is None or another one that is bound to the same rows.
     rows : Rows
+    max_experts : int
     settings : Settings
 
     Yields
@@ -67,7 +68,7 @@ def grown(make, rows, settings):
         if fit.reason == "interrupted":
             raise KeyboardInterrupt
         yield Size(tree, mixture, fit.params, part is not rows)
-        before, room = part, settings.max_experts - tree.n_leaves
+        before, room = part, max_experts - tree.n_leaves
         part = rows if number is None else _seen(rows, number, tree.n_leaves)
         if splitter is None or part is not before:
             least = settings.min_weight_fraction_leaf * part.weight.sum()
@@ -136,9 +137,8 @@ def _merged(tree, resp, log_prob, rows):
 def _options(options, tree):
     """Options of EM on the path, of a tree of several leaves or of one."""
     sweeps, tol = (SWEEPS, TOL) if tree.n_nodes else (SWEEPS_OF_ONE, TOL_OF_ONE)
-    return options._replace(
-        max_iter=sweeps, tol=tol, callback=None, verbose=0, algorithm="em", climbs=False, newton=None, look=None
-    )
+    quiet = options.quiet()
+    return quiet._replace(max_iter=sweeps, tol=tol, algorithm="em", climbs=False, newton=None, look=None)
 
 
 def _seen(rows, number, n_leaves):

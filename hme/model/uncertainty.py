@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..numerics.kernels import NULL_EIGENVALUE, linear_scores
+from ..numerics.kernels import linear_scores
+from ..numerics.systems import NULL_EIGENVALUE
 
 __all__ = [
     "CoefUncertainty",

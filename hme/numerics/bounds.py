@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.optimize import lsq_linear
 
-from .kernels import NULL_EIGENVALUE
+from .systems import NULL_EIGENVALUE
 
 __all__ = ["bounded_squares", "bounded_steps"]
 

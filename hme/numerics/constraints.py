@@ -15,9 +15,9 @@ import numpy as np
 from scipy.linalg import null_space
 
 from .bounds import bounded_squares, bounded_steps
-from .kernels import solve_psd
 from .penalties import lasso_minimum, subgradient
 from .rank import n_independent, rank_of_directions
+from .systems import solve_psd
 
 __all__ = ["INTERCEPT", "Constraints"]
 

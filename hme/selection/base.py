@@ -18,6 +18,7 @@ from ..growing.held_out import values_of
 from ..model.folds import fold_numbers
 from ..model.parts import quiet, renamed
 from ..numerics.checks import check_choice, check_int, check_real
+from ..progress import Followable, followed
 from .candidates import checked, default_candidates
 from .folds import Problem, folds_of
 from .race import Fitted, run
@@ -30,7 +31,7 @@ OF_ALL_ROWS = 0.5  # share of the models of all rows in the answer of all models
 BLOCK = 4096  # rows whose densities are computed at once
 
 
-class BaseCV(Versioned, BaseEstimator):
+class BaseCV(Versioned, Followable, BaseEstimator):
     """Candidates that differ in hyper-parameters, compared by log scores of rows that they have not seen.
 
     Attributes
@@ -74,7 +75,7 @@ class BaseCV(Versioned, BaseEstimator):
     # -- fitting -------------------------------------------------------------------------------------------------------
 
     def _fit(self, X, y, sample_weight, groups, **arguments):
-        with unchanged_on_error(self):
+        with followed(self, X, y, sample_weight, 2) as task, unchanged_on_error(self):
             check_choice(self.predict_from, "predict_from", ("all", "folds", "refit"))
             check_int(self.verbose, "verbose", 0)
             if self.budget is not None:
@@ -87,8 +88,8 @@ class BaseCV(Versioned, BaseEstimator):
             folds = folds_of(self.cv, problem, get_tags(base).classifier_tags is not None)
             fit = partial(_fitted, base, self.candidates_, problem, folds, self._log_scores)
             say = partial(print, f"{type(self).__name__}:") if self.verbose else None
-            race = run(len(self.candidates_), len(folds), fit, self.budget, self.n_jobs, say)
-            self._keep(race, base, problem)
+            race = run(len(self.candidates_), len(folds), fit, self.budget, self.n_jobs, say, task)
+            self._keep(race, base, problem, task)
             self._adopt(target)
         return self
 
@@ -125,7 +126,7 @@ class BaseCV(Versioned, BaseEstimator):
         values = values_of(bound.rows, int(number.max()) + 1)
         return Problem(table, y, weight, rows, number, values), bound, given.target
 
-    def _keep(self, race, base, problem):
+    def _keep(self, race, base, problem, task):
         """Set the fitted attributes: the mixture of the fold models, and the best candidate fitted to all rows."""
         self.best_index_ = race.best
         if race.mean(race.best) <= IMPOSSIBLE:
@@ -140,13 +141,14 @@ class BaseCV(Versioned, BaseEstimator):
             [one.model for one in fitted] if self.weights_[c] > 0 else [] for c, fitted in enumerate(race.fitted)
         ]
         begin = time.perf_counter()
-        self.best_estimator_ = _refitted(base, self.best_params_, problem)
+        others = [c for c in np.flatnonzero(self.weights_) if c != race.best] if self.predict_from == "all" else []
+        task = task.part("refits", 1 + len(others))
+        self.best_estimator_ = _refitted(base, self.best_params_, problem, task)
         self.refit_estimators_ = [self.best_estimator_ if c == race.best else None for c in range(len(self.weights_))]
-        if self.predict_from == "all":
-            with quiet():  # what the best one warns of has been shown
-                for c in np.flatnonzero(self.weights_):
-                    if c != race.best:
-                        self.refit_estimators_[c] = _refitted(base, self.candidates_[c], problem)
+        with quiet():  # what the best one warns of has been shown
+            for c in others:
+                self.refit_estimators_[c] = _refitted(base, self.candidates_[c], problem, task)
+        task.end()
         self.refit_time_ = time.perf_counter() - begin
         self.members_ = self._answering(race)
 
@@ -172,22 +174,24 @@ class BaseCV(Versioned, BaseEstimator):
         return tags
 
 
-def _refitted(base, params, problem):
-    """A candidate fitted to all rows."""
+def _refitted(base, params, problem, task):
+    """A candidate fitted to all rows, as a part of a task."""
     model = clone(base).set_params(**params)
-    model.fit(problem.table, problem.y, problem.weight, **problem.arguments)
+    with task.part("refit", begin=False).around(model):
+        model.fit(problem.table, problem.y, problem.weight, **problem.arguments)
     if model.stop_reason_ == "interrupted":
         raise KeyboardInterrupt
     return model
 
 
-def _fitted(base, candidates, problem, folds, log_scores, c, f):
-    """A candidate without a fold, and what it says of the rows of the fold."""
+def _fitted(base, candidates, problem, folds, log_scores, c, f, task):
+    """A candidate without a fold, and what it says of the rows of the fold; its fit is a task."""
     params, fold, begin = candidates[c], folds[f], time.perf_counter()
     model = clone(base).set_params(**params)
     with quiet():
         try:
-            model.fit(problem.table, problem.y, fold.weight, **problem.arguments)
+            with task.around(model):
+                model.fit(problem.table, problem.y, fold.weight, **problem.arguments)
         except (ValueError, TypeError) as error:
             raise renamed(error, f"candidates[{c}] = {params!r}, without fold {f}: {error}") from error
     if model.stop_reason_ == "interrupted":

@@ -7,6 +7,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from ..growing.held_out import shares_of
+from ..progress import NOBODY
 
 __all__ = ["Fitted", "Race", "run"]
 
@@ -95,31 +96,35 @@ class Race(NamedTuple):
         return tuple(float(self.weight @ np.concatenate(parts) / total) for parts in (mixed, single))
 
 
-def run(n_candidates, n_folds, fit, budget=None, n_jobs=None, say=None):
+def run(n_candidates, n_folds, fit, budget=None, n_jobs=None, say=None, task=NOBODY):
     """Fit the candidates without each fold.
 
     Parameters
     ----------
     n_candidates, n_folds : int
     fit : callable
-        ``fit(candidate, fold)`` returns a `Fitted`.
+        ``fit(candidate, fold, task)`` returns a `Fitted`.
     budget : float or None
         Seconds that all fits may take, with those to all rows: then the worst candidates, and at last
         folds, are left out.
     n_jobs : int or None
     say : callable or None
         Called with a line of text for what is left out.
+    task : Task
+        What the fits are parts of.
 
     Returns
     -------
     Race
     """
     begin, race = time.perf_counter(), Race([[] for _ in range(n_candidates)], np.arange(n_candidates))
+    search = task.part("search", n_candidates * n_folds)
     stages = [[0], list(range(1, n_folds))] if budget is None else [[f] for f in range(n_folds)]
     for stage in stages:
         tasks = [(c, f) for f in stage for c in race.alive]
+        parts = [search.part("candidate-fold", number=int(c) * n_folds + f, begin=False) for c, f in tasks]
         before = time.perf_counter()
-        done = Parallel(n_jobs=n_jobs)(delayed(fit)(c, f) for c, f in tasks)
+        done = Parallel(n_jobs=n_jobs)(delayed(fit)(c, f, part) for (c, f), part in zip(tasks, parts, strict=True))
         for (c, _), one in zip(tasks, done, strict=True):
             race.fitted[c].append(one)
         if stage[-1] == n_folds - 1:
@@ -140,6 +145,7 @@ def run(n_candidates, n_folds, fit, budget=None, n_jobs=None, say=None):
             if say:
                 say(f"the budget ends after {stage[-1] + 1} of {n_folds} folds")
             break
+    search.end()
     return race
 
 

@@ -18,6 +18,7 @@ from ..gates import SoftmaxGate
 from ..model.parts import quiet
 from ..model.refits import tag_of
 from ..numerics.checks import check_choice
+from ..progress import Followable, followed
 from .composition import Composition
 from .cross_fitting import cross_fitted, folds_of, of_fitted, predictions_of
 from .defaults import default_models
@@ -33,7 +34,7 @@ MOST_SWEEPS = 100
 TOL = 1e-3  # nats per unit of weight still to be had, in the mixture over the models
 
 
-class BaseStacking(TransformerMixin, Versioned, Composition):
+class BaseStacking(TransformerMixin, Versioned, Followable, Composition):
     """A mixture of experts over the predictions of several models.
 
     A subclass says what the target is, how predictions become columns, which mixture a candidate is and how it is
@@ -133,13 +134,13 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
         ValueError, TypeError
             Naming the parameter, its value and what is allowed; or the model that failed, and why.
         """
-        with unchanged_on_error(self):
-            said, category = self._fit(X, y, sample_weight, groups, fit_params)
+        with followed(self, X, y, sample_weight, 2) as task, unchanged_on_error(self):
+            said, category = self._fit(X, y, sample_weight, groups, fit_params, task)
         if said:
             warnings.warn(f"{type(self).__name__}: {'; '.join(said)}.", category, stacklevel=2)
         return self
 
-    def _fit(self, X, y, sample_weight, groups, fit_params):
+    def _fit(self, X, y, sample_weight, groups, fit_params, task):
         check_choice(self.passthrough, "passthrough", (False, True))
         check_choice(self.positive, "positive", (False, True))
         prefit = isinstance(self.cv, str) and self.cv == "prefit"
@@ -156,7 +157,7 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
         first = (
             of_fitted(models, sources)
             if prefit
-            else cross_fitted(models, sources, folds, self.n_jobs, fewer=self.corrects)
+            else cross_fitted(models, sources, folds, self.n_jobs, self.corrects, task)
         )
         names = [name for name, _ in models]
         self.level_one_ = level.over(self._column_names(names), self.passthrough)
@@ -164,7 +165,7 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
         problem = Problem.of(self.level_one_, predicted, columns, sources.y, sources.weight, folds, self.measure)
         # The default models are ours; what they warn of is nothing that a user could mend.
         said = first.said if self.estimators is not None else []
-        caught = self._fit_final(problem, names, seed)
+        caught = self._fit_final(problem, names, seed, task.part("mixture", begin=False))
         self._correct(columns, first, sources.y)
         self.estimators_, self.names_, self._seed = first.models, names, seed
         rows = np.flatnonzero(kept)
@@ -178,7 +179,7 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
         category = UserWarning if said or not caught else caught[0].category
         return [*said, *(f"final_estimator: {str(one.message).rstrip('.')}" for one in caught)], category
 
-    def _fit_final(self, problem, names, seed):
+    def _fit_final(self, problem, names, seed, task):
         """Choose and fit the mixture over the models; what the user's mixture warns of."""
         if self.final_estimator is not None:
             self.choice_, final = None, self._given_final(*problem.seen, level=self.level_one_, seed=seed)
@@ -188,7 +189,7 @@ class BaseStacking(TransformerMixin, Versioned, Composition):
                     problem, partial(self._mixture, level=self.level_one_, seed=seed), self._scores, len(names) > 1
                 )
             final = self._mixture(self.choice_.chosen, *problem.seen, level=self.level_one_, seed=seed)
-        with quiet() as caught:
+        with quiet() as caught, task.around(final):
             self.final_estimator_ = final.fit(*problem.seen)
         # What a mixture that was chosen here warns of has been counted by its log score.
         return caught if self.final_estimator is not None else []

@@ -17,6 +17,7 @@ from ..model.folds import fold_numbers
 from ..model.parts import UnusablePart, called, first_of, lent, numbers_of, probabilities_of, quiet, renamed
 from ..model.refits import weight_name
 from ..model.rows import Rows
+from ..progress import NOBODY
 
 __all__ = ["CrossFit", "cross_fitted", "folds_of", "predictions_of"]
 
@@ -134,7 +135,7 @@ def _by_content(cv, sources, numbers):
     return [(np.flatnonzero(number != f), np.flatnonzero(number == f)) for f in range(n_folds)]
 
 
-def cross_fitted(models, sources, folds, n_jobs=None, fewer=False):
+def cross_fitted(models, sources, folds, n_jobs=None, fewer=False, task=NOBODY):
     """Fit every model to all rows, and without each fold, eq. (cross-fitted-models).
 
     Parameters
@@ -145,6 +146,8 @@ def cross_fitted(models, sources, folds, n_jobs=None, fewer=False):
     n_jobs : int or None
     fewer : bool
         Whether models are fitted without two folds too, where there are three.
+    task : Task
+        What the fits are parts of.
 
     Returns
     -------
@@ -154,10 +157,14 @@ def cross_fitted(models, sources, folds, n_jobs=None, fewer=False):
     two = _two_folds(folds) if fewer else []
     parts = [(everything, everything[:0]), *folds, *two]
     tasks = [(name, model, train, test) for name, model in models for train, test in parts]
+    whole = task.part("models", len(tasks))
     done = Parallel(n_jobs=n_jobs)(
-        delayed(_fit_and_predict)(name, model, sources.at(train), _safe_indexing(sources.table, test))
+        delayed(_fit_and_predict)(
+            name, model, sources.at(train), _safe_indexing(sources.table, test), whole.part(name, begin=False)
+        )
         for name, model, train, test in tasks
     )
+    whole.end()
     C = () if sources.classes is None else (len(sources.classes),)
     predictions = np.full((len(everything), len(models), *C), np.nan)
     of_fewer = np.full_like(predictions, np.nan)
@@ -207,7 +214,7 @@ def of_fitted(models, sources):
     return CrossFit([model for _, model in models], np.stack(answers, axis=1), None, np.zeros(len(models)), [])
 
 
-def _fit_and_predict(name, model, seen, table):
+def _fit_and_predict(name, model, seen, table, task):
     """A fitted clone, its answer to other rows, the CPU seconds used, and what it warned of."""
     begin, model, role = time.process_time(), clone(model), f"estimators[{name!r}]"
     arguments = dict(seen.arguments.get(name, {}))
@@ -219,7 +226,7 @@ def _fit_and_predict(name, model, seen, table):
             warnings.warn("its fit takes no sample_weight, and is without", UserWarning, stacklevel=1)
         try:
             with lent(model, role, X=seen.table, y=seen.y) as (X, y):
-                with config_context(enable_metadata_routing=seen.routed):
+                with config_context(enable_metadata_routing=seen.routed), task.around(model):
                     model.fit(X, y, **arguments)
         except UnusablePart:
             raise

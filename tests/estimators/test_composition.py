@@ -555,10 +555,13 @@ def test_verbose(model, y, capsys):
     clone(model).fit(X, y)
     assert capsys.readouterr().out == ""
     n_iter = clone(model).set_params(verbose=2).fit(X, y).n_iter_
-    lines = capsys.readouterr().out.splitlines()
-    assert 1 < len(lines) <= n_iter and all("objective" in line for line in lines)
+    *lines, end, kept = capsys.readouterr().out.splitlines()
+    assert 1 < len(lines) <= n_iter and all(line.startswith("start 1 of 1  sweep ") for line in lines)
+    assert all("objective" in line and line.endswith(" s") for line in (*lines, end, kept)) and "gain" in lines[1]
+    assert end.startswith(f"start 1 of 1  ended after {n_iter} sweeps: converged  objective ")
+    assert kept.startswith(f"{type(model).__name__}: start 1 of 1 ({model.start}) is kept, 2 experts: converged")
     clone(model).set_params(verbose=1).fit(X, y)
-    assert 1 <= len(capsys.readouterr().out.splitlines()) <= 1 + n_iter // 10
+    assert 1 <= len(capsys.readouterr().out.splitlines()) <= 3 + n_iter // 10
 
 
 @pytest.mark.slow

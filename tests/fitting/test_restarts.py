@@ -63,7 +63,8 @@ def test_fewer_than_twelve_starts_run_to_the_end():
 
 def history(objective):
     accepted, K = np.ones(len(objective), dtype=bool), 2
-    empty = em.History.of(zip(objective, accepted, np.zeros(len(objective)), np.ones((len(objective), K)), strict=True))
+    nothing = np.zeros(len(objective))
+    empty = em.History.of(zip(objective, accepted, nothing, np.ones((len(objective), K)), nothing, strict=True))
     return em.Fit(None, objective[-1], None, 0.0, empty, "max_iter")
 
 

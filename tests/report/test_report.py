@@ -9,7 +9,7 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from problems import few
+from problems import few, lines_and_curves
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.pipeline import make_pipeline
@@ -40,9 +40,10 @@ def in_node(content, n_rows, folder):
     const M = prepared(c.recipe), X = c.rows.X.map(unpacked), y = unpacked(c.rows.y), out = [];
     for (let i = 0; i < {n_rows}; i++) {{
       const row = X.map((column) => column.values[i]), said = predict(M, row), adds = contributions(M, row);
+      const curves = row.reduce((sum, value, c) => sum + added(M.tree, 0, 0, c, value), 0);
       out.push({{ mean: said.mean, prior: said.prior, experts: said.experts, gate: adds.gate, expert: adds.expert,
         interval: said.dist && interval(said, c.coverage), density: said.dist && density(said, y.values[i]).whole,
-        below: said.dist && below_(said, y.values[i]) }});
+        curves, below: said.dist && below_(said, y.values[i]) }});
     }}
     console.log(JSON.stringify(out));"""
     (folder / "run.js").write_text(script)
@@ -77,7 +78,24 @@ def pipeline():
     return make_pipeline(columns, HMERegressor(depth=1))
 
 
+def bent():
+    X = diabetes()[0].iloc[:200, [1, 2, 3]]  # a column of two values among them
+    noise = 0.6 * np.random.default_rng(1).normal(size=len(X))
+    return X, np.where(X.bp > 0, np.sin(60 * X.bmi), 20 * X.bp) + noise
+
+
+class ScaledAndBent:
+    """The fit of a pipeline whose mixture is an average over lines and curves."""
+
+    def fit(self, X, y):
+        model = make_pipeline(StandardScaler().set_output(transform="pandas"), HMERegressor(depth=0)).fit(X, y)
+        model.steps[-1] = "mixture", lines_and_curves(model[:-1].transform(X), y)
+        return model
+
+
 CASES = [
+    ("bent", ScaledAndBent, bent),
+    ("squares", lambda: HMERegressor(depth=1, expert_features="squares", max_iter=20), bent),
     ("numbers", lambda: HMERegressor(depth=2, max_iter=20), diabetes),
     ("classes", lambda: HMEClassifier(n_experts=3, max_iter=20), iris),
     ("counts", lambda: HMERegressor(n_experts=2, expert="poisson", max_iter=20), counts),
@@ -93,14 +111,14 @@ CASES = [
 
 @CLEAN
 @pytest.mark.skipif(NODE is None, reason="needs node")
-@pytest.mark.parametrize("name, make, load", few(CASES, 5), ids=lambda case: case if isinstance(case, str) else "")
+@pytest.mark.parametrize("name, make, load", few(CASES, 6), ids=lambda case: case if isinstance(case, str) else "")
 def test_javascript_predicts_what_python_predicts(name, make, load, tmp_path):
     X, y = load()
     model = make().fit(X, y)
     content = payload(model, X, y, title="t", max_rows=10_000, coverage=0.9, names=(None, None), arguments={})
     assert content["reason"] == ""
     said, n = in_node(content, 12, tmp_path), 12
-    inner, table = (model[-1], model[:-1].transform(X[:n])) if name == "text" else (model, X[:n])
+    inner, table = (model[-1], model[:-1].transform(X[:n])) if hasattr(model, "steps") else (model, X[:n])
     mean = inner.predict_proba(table) if name == "classes" else inner.predict(table)[:, None]
     np.testing.assert_allclose(said["mean"], mean, rtol=1e-9)
     np.testing.assert_allclose(said["prior"], inner.gate_proba(table), rtol=1e-9, atol=1e-15)
@@ -113,6 +131,9 @@ def test_javascript_predicts_what_python_predicts(name, make, load, tmp_path):
     if name == "classes":
         assert "interval" not in said
         return
+    if name in ("bent", "squares", "numbers"):  # of linear experts, curves add up but for a constant
+        rest = said["curves"] - inner.predict_experts(table)[:, 0]
+        np.testing.assert_allclose(rest, rest[0], rtol=1e-9)
     dist, seen = inner.predict_dist(table), np.asarray(y)[:n]
     np.testing.assert_allclose(said["interval"], dist.interval(0.9), rtol=1e-9)
     np.testing.assert_allclose(said["density"], np.exp(dist.log_likelihood(seen)), rtol=1e-9)
@@ -120,9 +141,10 @@ def test_javascript_predicts_what_python_predicts(name, make, load, tmp_path):
 
 
 @pytest.mark.skipif(NODE is None, reason="needs node")
-def test_rows_outside_the_range_are_held_as_in_python(tmp_path):
+@pytest.mark.parametrize("features", [None, "splines"])
+def test_rows_outside_the_range_are_held_as_in_python(features, tmp_path):
     X, y = load_motorcycle(return_X_y=True)
-    model = HMERegressor(depth=2, max_iter=20, tol=1.0).fit(X, y)
+    model = HMERegressor(depth=2, expert_features=features, max_iter=20, tol=1.0).fit(X, y)
     content = payload(model, X, y, title="t", max_rows=999, coverage=0.9, names=(None, None), arguments={})
     from hme.report.encoding import packed
 

@@ -42,7 +42,7 @@ LINES = [{}, {"standardize": False}]
     checks_of(
         HMERegressorCV(HMERegressor(depth=0, **SHORT), LINES, cv=2),
         HMEClassifierCV(HMEClassifier(depth=0, **SHORT), LINES, cv=2),
-        every=3,
+        every=6,
     ),
 )
 def test_scikit_learn_checks(estimator, check):
@@ -106,7 +106,7 @@ def test_the_refit_is_a_model_of_all_rows(model):
 def test_weights_are_shares_by_em():
     # Halves of the rows, each of which another candidate is sure of: shares are one half, and the mixture is better.
     score = np.where(np.arange(40) % 2 == 0, 0.0, -9.0)
-    race = run(2, 2, lambda c, f: Fitted(None, -9.0 - score if c else score, np.ones(40), 0.0, 0.0))
+    race = run(2, 2, lambda c, f, task: Fitted(None, -9.0 - score if c else score, np.ones(40), 0.0, 0.0))
     np.testing.assert_allclose(race.shares(), 0.5, atol=1e-4)
     mixed, single = race.honest()
     assert single == pytest.approx(-4.5) and mixed == pytest.approx(np.log(0.5), abs=1e-3)
@@ -115,14 +115,14 @@ def test_weights_are_shares_by_em():
 def test_choice_is_scored_by_rows_that_it_has_not_seen():
     # A candidate that is best on each fold but one, where it fails, is chosen for that fold by the others.
     table = np.array([[0.0, 0.0, -3.0], [-1.0, -1.0, -1.0]])
-    race = run(2, 3, lambda c, f: Fitted(None, np.full(5, table[c, f]), np.ones(5), 0.0, 0.0))
+    race = run(2, 3, lambda c, f, task: Fitted(None, np.full(5, table[c, f]), np.ones(5), 0.0, 0.0))
     assert list(race.alive) == [0] or race.honest()[1] == pytest.approx((table[1, 0] + table[1, 1] - 3.0) / 3)
 
 
 def test_laggards_and_what_a_budget_cannot_pay_are_left_out():
     calls = []
 
-    def fit(c, f):
+    def fit(c, f, task):
         calls.append((c, f))
         score = np.linspace(-1, 1, 50) * (1 + c) - [0.0, 0.1, 50.0][c]
         return Fitted(None, score, np.ones(50), 10.0 * (c + 1), 0.0)
