@@ -66,7 +66,7 @@ def test_parts_add_up_to_the_average_over_sizes(diabetes):
 
 def bent(diabetes):
     X = diabetes[0].iloc[:200, [1, 2, 3]]
-    noise = 0.1 * np.random.default_rng(1).normal(size=len(X))
+    noise = 0.6 * np.random.default_rng(1).normal(size=len(X))
     return X, np.where(X.bp > 0, np.sin(60 * X.bmi), 20 * X.bp) + noise
 
 

@@ -80,7 +80,7 @@ def pipeline():
 
 def bent():
     X = diabetes()[0].iloc[:200, [1, 2, 3]]  # a column of two values among them
-    noise = 0.1 * np.random.default_rng(1).normal(size=len(X))
+    noise = 0.6 * np.random.default_rng(1).normal(size=len(X))
     return X, np.where(X.bp > 0, np.sin(60 * X.bmi), 20 * X.bp) + noise
 
 
