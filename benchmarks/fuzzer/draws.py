@@ -115,6 +115,7 @@ TREES = [
     {"depth": "'auto'"}, {"n_experts": "2"}, {"n_experts": "3"}, {"tree": "'((. .) .)'"}, {"n_experts": "1"},
 ]  # fmt: skip
 GROWTH = {"max_experts": "5", "min_weight_fraction_leaf": "0.1", "average": "False"}  # of an automatic depth
+STOPPING = {"validation_fraction": ["0.3", "2"], "n_iter_no_change": ["1", "5"]}  # of fits that stop early
 STARTS = ["model_tree", "directions", "hyperplanes", "perturbed_model_tree", "kmeans"]
 # Parameters that are not drawn, and why.
 LEFT_OUT = {
@@ -127,6 +128,9 @@ LEFT_OUT = {
     "max_experts": "drawn as GROWTH",
     "min_weight_fraction_leaf": "drawn as GROWTH",
     "average": "drawn as GROWTH",
+    "early_stopping": "drawn with STOPPING",
+    "validation_fraction": "drawn as STOPPING",
+    "n_iter_no_change": "drawn as STOPPING",
     "start": "drawn as STARTS, or given",
     "max_iter": "small",
     "n_finalists": "drawn with n_init",
@@ -138,6 +142,7 @@ LEFT_OUT = {
     "estimator": "drawn as ESTIMATORS",
     "proba": "drawn as GATE_SOURCES",
 }
+EARLY = 0.15  # share of fits that stop early
 MANY = 12  # experts, for tables of few rows
 SLOW_SWEEPS, STAGES = 3, 3  # of experts or gates that are refitted
 
@@ -161,6 +166,10 @@ def draw(seed, number):
     if shape.get("depth") == "'auto'":
         own = np.random.default_rng((seed, number, 1))
         settings |= {option: value for option, value in GROWTH.items() if own.random() < 0.3}
+    own = np.random.default_rng((seed, number, 2))
+    if own.random() < EARLY:
+        settings["early_stopping"] = "True"
+        settings |= {option: _pick(own, values) for option, values in STOPPING.items() if own.random() < 0.3}
     if name in ("tree", "estimator") or "Estimator" in gate or "'tree'" in gate:
         settings["max_iter"] = str(SLOW_SWEEPS)
         # Every stage of a routed gate has so many sweeps, each of six fits of scikit-learn's for an expert: with four

@@ -59,7 +59,7 @@ def exact_steps(fitted):
     if not (expert.exact and gate.exact) or gate.routed or fitted.configuration["algorithm"] is not None:
         return
     model = fitted.configuration.with_settings(
-        accelerate="False", n_init=None, n_finalists="None", on_empty=None
+        accelerate="False", n_init=None, n_finalists="None", on_empty=None, early_stopping=None
     ).quietly()
     history, bounds = model.history_, model.lower_bounds_
     rejected = history.objective[~history.accepted]
@@ -99,6 +99,7 @@ def public_objective(fitted):
     model, configuration = fitted.model, fitted.configuration
     expert, gate = fitted.traits
     parts = expert.cross_fitted, gate.cross_fitted, gate.routed, model.objective_ != "conditional"
+    parts += (configuration["early_stopping"] is not None,)  # whose objective is of a part of the rows
     if any(parts) or {"labels", "groups"} & set(configuration.aligned) or "class_weight" in configuration.settings:
         return
     weight = fitted.counted.aligned.get("sample_weight", np.ones(len(fitted.y)))
