@@ -27,7 +27,8 @@ from hme.model.design import Design
 from hme.model.mixture import Mixture
 from hme.model.rows import Rows
 from hme.numerics import multinomial
-from hme.numerics.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
+from hme.numerics.kernels import linear_scores, weighted_cross, weighted_gram
+from hme.numerics.systems import solve_psd
 
 SWEEPS = (10, 30, 100, 300)
 SHARES = (0.1, 0.25, 0.5, 1.0)  # of the budget

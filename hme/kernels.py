@@ -4,17 +4,8 @@
 """
 
 from .numerics.engine import kernels, set_kernels
-from .numerics.kernels import (
-    clip_spectrum,
-    linear_scores,
-    log_normalize,
-    moments,
-    rounding_step,
-    solve_psd,
-    weighted_cross,
-    weighted_gram,
-    whitener,
-)
+from .numerics.kernels import linear_scores, log_normalize, moments, rounding_step, weighted_cross, weighted_gram
+from .numerics.systems import clip_spectrum, solve_psd, whitener
 
 __all__ = [
     "clip_spectrum",

@@ -37,6 +37,17 @@ def run(name, everything=False):
     return module
 
 
+@cache
+def definitions(name):
+    """The classes and functions of a page, without what it does with them."""
+    module = ModuleType(f"page_{name.replace('-', '_')}_definitions")
+    sys.modules[module.__name__] = module
+    kinds = ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef
+    body = [node for block in blocks(name) for node in ast.parse(block).body if isinstance(node, kinds)]
+    exec(compile(ast.Module(body, []), name, "exec"), module.__dict__)
+    return module
+
+
 def code_lines(block, name):
     """Number of lines, without the empty ones, from a class to the end of a block."""
     return len([line for line in block[block.index(f"class {name}") :].splitlines() if line.strip()])

@@ -48,9 +48,10 @@ def test_the_page_of_exports_runs():
     few([("LogNormalExpert", "positive"), ("LogRidgeExpert", "positive"), ("GeometricExpert", "counts")], 1),
 )
 def test_they_keep_the_contract(check, name, kind):
-    check(getattr(pages.run("add-an-expert"), name)(), kind)
+    check(getattr(pages.definitions("add-an-expert"), name)(), kind)
 
 
+@pytest.mark.slow
 def test_the_gates_of_the_page_fit():
     page = pages.run("add-a-gate")
     assert page.model.converged_ and page.model.score(page.X, page.y) > 0.8

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,6 +96,20 @@ def planted_fit(fit):
 def test_a_fit_that_minds_the_order_of_rows_is_seen(monkeypatch):
     monkeypatch.setattr(HMERegressor, "fit", planted_fit(HMERegressor.fit))
     assert "log-likelihoods differ" in outcomes_of(PLAIN, named("row order"))["row order"]
+
+
+def test_units_count_as_far_as_numbers_have_digits(monkeypatch):
+    """Exact fits know another zero by its rounding errors, and densities of next to no noise the last digits of y."""
+    line = replace(PLAIN, y=PLAIN.X[:, 0] - 0.3)
+    settings = {**PLAIN.settings, "expert": "'gamma'", "depth": "0"}
+    narrow = replace(PLAIN, settings=settings, y=5.0 + 1e-9 * np.abs(PLAIN.y), domain="positive")
+    for exact in (line, narrow):
+        assert outcomes_of(exact, named("units of y"))["units of y"] in (None, "excused")
+    fit = HMERegressor.fit
+    monkeypatch.setattr(
+        HMERegressor, "fit", lambda self, X, y, **given: fit(self, X, np.where(y < 0.5, 0.0, y), **given)
+    )
+    assert "log-likelihoods differ" in outcomes_of(PLAIN, named("units of y"))["units of y"]
 
 
 def test_failures_shrink_to_a_script_that_shows_them(monkeypatch, capsys):

@@ -9,7 +9,8 @@ from hme.distributions import FromScipy
 from hme.experts import AdditiveExpert, PredictorExpert
 from hme.experts.noise import CountResponse, Response, Scalar
 from hme.model.traits import Traits
-from hme.numerics.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
+from hme.numerics.kernels import linear_scores, weighted_cross, weighted_gram
+from hme.numerics.systems import solve_psd
 
 __all__ = [
     "ExponentialExpert",

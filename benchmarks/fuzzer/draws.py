@@ -114,8 +114,11 @@ TREES = [
     {"depth": "0"}, {"depth": "1"}, {"depth": "1"}, {"depth": "1"}, {"depth": "2"}, {"depth": "1", "branching": "3"},
     {"depth": "'auto'"}, {"n_experts": "2"}, {"n_experts": "3"}, {"tree": "'((. .) .)'"}, {"n_experts": "1"},
 ]  # fmt: skip
-GROWTH = {"max_experts": "5", "min_weight_fraction_leaf": "0.1", "average": "False"}  # of an automatic depth
-STOPPING = {"validation_fraction": ["0.3", "2"], "n_iter_no_change": ["1", "5"]}  # of fits that stop early
+GROWTH = {  # of an automatic depth
+    "max_experts": "5", "min_weight_fraction_leaf": "0.1", "average": "False",
+    "candidates": "[{}, {'expert_features': 'splines'}]",
+}  # fmt: skip
+STOPPING = {"early_stopping": "True", "validation_fraction": "0.3", "n_iter_no_change": "3"}
 STARTS = ["model_tree", "directions", "hyperplanes", "perturbed_model_tree", "kmeans"]
 # Parameters that are not drawn, and why.
 LEFT_OUT = {
@@ -128,7 +131,8 @@ LEFT_OUT = {
     "max_experts": "drawn as GROWTH",
     "min_weight_fraction_leaf": "drawn as GROWTH",
     "average": "drawn as GROWTH",
-    "early_stopping": "drawn with STOPPING",
+    "candidates": "drawn as GROWTH",
+    "early_stopping": "drawn as STOPPING",
     "validation_fraction": "drawn as STOPPING",
     "n_iter_no_change": "drawn as STOPPING",
     "start": "drawn as STARTS, or given",
@@ -142,7 +146,6 @@ LEFT_OUT = {
     "estimator": "drawn as ESTIMATORS",
     "proba": "drawn as GATE_SOURCES",
 }
-EARLY = 0.15  # share of fits that stop early
 MANY = 12  # experts, for tables of few rows
 SLOW_SWEEPS, STAGES = 3, 3  # of experts or gates that are refitted
 
@@ -166,10 +169,8 @@ def draw(seed, number):
     if shape.get("depth") == "'auto'":
         own = np.random.default_rng((seed, number, 1))
         settings |= {option: value for option, value in GROWTH.items() if own.random() < 0.3}
-    own = np.random.default_rng((seed, number, 2))
-    if own.random() < EARLY:
-        settings["early_stopping"] = "True"
-        settings |= {option: _pick(own, values) for option, values in STOPPING.items() if own.random() < 0.3}
+    if np.random.default_rng((seed, number, 2)).random() < 0.05:  # its own numbers leave other draws as they are
+        settings |= STOPPING
     if name in ("tree", "estimator") or "Estimator" in gate or "'tree'" in gate:
         settings["max_iter"] = str(SLOW_SWEEPS)
         # Every stage of a routed gate has so many sweeps, each of six fits of scikit-learn's for an expert: with four

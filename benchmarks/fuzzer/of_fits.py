@@ -22,14 +22,18 @@ def attributes(fitted):
 
 
 def leaves(fitted):
-    """The number of experts is the one that was asked for, but for those that are named as dropped."""
+    """The number of experts is the one that was asked for, but for those that are named as dropped.
+
+    A tree that grows has no number that was asked for: tiny experts are dropped where `on_empty` is at its default.
+    """
     configuration, model = fitted.configuration, fitted.model
     depth, branching = configuration["depth"], configuration["branching"] or 2
     wanted = configuration["n_experts"] or (3 if configuration["tree"] else None)
     if wanted is None and isinstance(depth, int):
         wanted = branching**depth
     K, dropped = model.n_experts_, len(model.dropped_)
-    holds(not dropped or configuration["on_empty"] == "drop", "experts are dropped unasked")
+    grown = bool(model.growth_) and configuration["on_empty"] is None
+    holds(not dropped or grown or configuration["on_empty"] == "drop", "experts are dropped unasked")
     holds(wanted is None or wanted == K + dropped, f"{wanted} experts were asked for, there are {K}")
     widths = {len(model.load_), model.tree_.n_leaves, model.gate_proba(fitted.X).shape[1]}
     holds(widths == {K}, "K differs between attributes")
@@ -59,7 +63,7 @@ def exact_steps(fitted):
     if not (expert.exact and gate.exact) or gate.routed or fitted.configuration["algorithm"] is not None:
         return
     model = fitted.configuration.with_settings(
-        accelerate="False", n_init=None, n_finalists="None", on_empty=None, early_stopping=None
+        accelerate="False", n_init=None, n_finalists="None", on_empty=None
     ).quietly()
     history, bounds = model.history_, model.lower_bounds_
     rejected = history.objective[~history.accepted]
@@ -99,7 +103,7 @@ def public_objective(fitted):
     model, configuration = fitted.model, fitted.configuration
     expert, gate = fitted.traits
     parts = expert.cross_fitted, gate.cross_fitted, gate.routed, model.objective_ != "conditional"
-    parts += (configuration["early_stopping"] is not None,)  # whose objective is of a part of the rows
+    parts += (model.early_stopping,)  # the objective is of the rows that are not held out
     if any(parts) or {"labels", "groups"} & set(configuration.aligned) or "class_weight" in configuration.settings:
         return
     weight = fitted.counted.aligned.get("sample_weight", np.ones(len(fitted.y)))

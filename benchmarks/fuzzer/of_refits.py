@@ -11,6 +11,8 @@ import numpy as np
 from .fitted import asked, holds, same_bits
 from .limits import Excused
 
+EXACT = 1e-9  # noise below this share of the largest y is of the size of rounding errors, as fits count them
+
 __all__ = ["forms", "jobs", "repeated_rows", "row_order", "units_of_X", "units_of_y", "warm_start"]
 
 
@@ -64,20 +66,22 @@ def units_of_y(fitted):
     """y in other units, and from another zero where the family has a location, changes densities by the Jacobian.
 
     Not of a lasso, whose strength has the units of y, and of the ridge of families with a log link whose dispersion has
-    units: their penalties are stated in the units of y. A constant y has no spread that its noise could be a share of.
+    units: their penalties are stated in the units of y. From another zero only where noise is left: residuals below
+    1e-12 of the largest y are rounding errors, and with another zero these are others; the density of a row that is
+    fitted exactly says no more than that.
     """
     configuration, y = fitted.configuration, fitted.configuration.y
-    scale, spread = 2.0**9, float(y.std(axis=0).min())
-    if not spread and "laplace" in configuration.settings["expert"].lower():
-        return  # its corner is a share of the spread
-    near = 1e-3 * np.abs(y).max() < spread
+    scale, spread, largest = 2.0**9, float(y.std(axis=0).min()), np.abs(y).max()
+    near = 1e-3 * largest < spread
     located = configuration.domain != "positive"
-    shift = 4.0 * 2.0 ** np.round(np.log2(spread)) if located and near else 0.0
+    n_outputs = y.size // len(y)
+    noisy = fitted.short_likelihood.max() < -n_outputs * np.log(EXACT * largest) if largest > 0 else False
+    shift = 4.0 * 2.0 ** np.round(np.log2(spread)) if located and near and noisy else 0.0
     changed = replace(fitted.short, y=(y + shift) * scale)
     if located and "offset" in changed.aligned:
         changed = changed.with_aligned(offset=changed.aligned["offset"] * scale)
     if "groups" not in changed.aligned:
-        fitted.compare(changed, -np.log(scale) * (y.size // len(y)), changed)
+        fitted.compare(changed, -np.log(scale) * n_outputs, changed, digits=True)
 
 
 def forms(fitted):

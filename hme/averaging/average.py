@@ -151,6 +151,15 @@ class AveragedRegressor(TogetherRegressors, RegressorMixin, Averaged):
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where some model has them.
+
+    Examples
+    --------
+    >>> from hme import HMERegressor
+    >>> from hme.averaging import AveragedRegressor
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 4.0, 9.0]
+    >>> models = [HMERegressor(depth=0, expert=kind).fit(X, y) for kind in ("linear", "constant")]
+    >>> AveragedRegressor(models, weights=[3, 1]).fit().weights_
+    array([0.75, 0.25])
     """
 
     def _check_target(self, model, first, name):
@@ -181,6 +190,15 @@ class AveragedClassifier(TogetherClassifiers, ClassifierMixin, Averaged):
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where some model has them.
+
+    Examples
+    --------
+    >>> from hme import HMEClassifier
+    >>> from hme.averaging import AveragedClassifier
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"]
+    >>> models = [HMEClassifier(depth=0, expert=kind).fit(X, y) for kind in ("logistic", "constant")]
+    >>> AveragedClassifier(models).fit().predict([[0.0], [3.0]])
+    array(['low', 'high'], dtype='<U4')
     """
 
     def _check_target(self, model, first, name):

@@ -3,7 +3,6 @@
 from .draws import draw_targets
 from .intervals import Bootstrap, bootstrap
 from .likelihood_ratio import LikelihoodRatio, lr_test_bootstrap
-from .refits import one_start, refit
 from .reports import Coefficient
 
 __all__ = [
@@ -13,6 +12,4 @@ __all__ = [
     "bootstrap",
     "draw_targets",
     "lr_test_bootstrap",
-    "one_start",
-    "refit",
 ]

@@ -67,6 +67,16 @@ def draw_targets(model, X, rng, groups=None, **rows):
     Returns
     -------
     ndarray in the shape of y
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme import HMERegressor
+    >>> from hme.bootstrap import draw_targets
+    >>> X = np.arange(20.0)[:, None]
+    >>> model = HMERegressor(depth=0).fit(X, 2.0 * X[:, 0] + np.cos(X[:, 0]))
+    >>> draw_targets(model, X[:3], np.random.default_rng(0)).shape
+    (3,)
     """
     prior = model.gate_proba(X)
     n, K = prior.shape

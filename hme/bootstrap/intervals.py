@@ -295,11 +295,11 @@ def bootstrap(
     >>> from hme import HMERegressor
     >>> from hme.bootstrap import bootstrap
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.uniform(-1, 1, (200, 1))
-    >>> y = np.where(X[:, 0] < 0, 2.0 - X[:, 0], 3.0 * X[:, 0]) + 0.1 * rng.standard_normal(200)
-    >>> found = bootstrap(HMERegressor(depth=1).fit(X, y), X, y, 20, random_state=0)
+    >>> X = rng.uniform(-1, 1, (100, 1))
+    >>> y = np.where(X[:, 0] < 0, 2.0 - X[:, 0], 3.0 * X[:, 0]) + 0.1 * rng.standard_normal(100)
+    >>> found = bootstrap(HMERegressor(depth=1).fit(X, y), X, y, 8, random_state=0)
     >>> found.experts_.coef.shape, found.n_used
-    ((20, 2, 1), 20)
+    ((8, 2, 1), 8)
     """
     check_model(model)
     check_is_fitted(model)

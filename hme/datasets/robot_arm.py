@@ -321,9 +321,9 @@ def make_robot_arm(
 
     See Also
     --------
-    arm_acceleration : the forward dynamics itself.
-    arm_inverse_dynamics : torques for given accelerations.
-    arm_energy : mechanical energy.
+    arm_acceleration : The forward dynamics itself.
+    arm_inverse_dynamics : Torques for given accelerations.
+    arm_energy : Mechanical energy.
 
     Notes
     -----

@@ -21,6 +21,14 @@ class Categorical(Distribution):
     ----------
     log_probability : ndarray of shape (n, K, C)
         Logarithms of the probabilities of the classes, which sum to one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.distributions import Categorical
+    >>> dist = Categorical(np.log([[[0.2, 0.5, 0.3]]]))
+    >>> dist.mean().round(2), dist.cdf(np.array([[1.0]])).round(2)
+    (array([[1.1]]), array([[0.7]]))
     """
 
     measure, on_lattice = "mass", True

@@ -16,6 +16,14 @@ class Composite(Distribution):
         Distributions and the experts that they are of.
     atoms : sequence of float
         Points that beside densities belong to the point masses alone, eq. (atom).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.distributions import Composite, Normal, Poisson
+    >>> normal, poisson = Normal(np.zeros((1, 1)), np.ones((1, 1))), Poisson(np.full((1, 1), 4.0))
+    >>> Composite([(poisson, [1]), (normal, [0])]).mean()
+    array([[0., 4.]])
     """
 
     parts = None  # an attribute here
@@ -190,6 +198,14 @@ def join(parts, atoms=()):
     -------
     Distribution
         A `Composite` where there are several kinds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.distributions import Normal, Poisson, join
+    >>> normal, poisson = Normal(np.zeros((1, 1)), np.ones((1, 1))), Poisson(np.full((1, 2), 4.0))
+    >>> join([(poisson, [0, 2]), (normal, [1])]).mean()
+    array([[4., 0., 4.]])
     """
     kinds = {}
     for whole, index in parts:

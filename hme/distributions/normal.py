@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from ..numerics.engine import twinned
-from ..numerics.kernels import whitener
+from ..numerics.systems import whitener
 from .univariate import LOG_SQRT_2PI, PIECES_Z, Symmetric
 
 __all__ = ["Normal", "gaussian_log_density", "log_density", "log_density_white"]

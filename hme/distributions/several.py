@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..numerics.kernels import whitener
+from ..numerics.systems import whitener
 from .base import Distribution
 from .normal import Normal, log_density_white
 
@@ -16,6 +16,14 @@ class Independent(Distribution):
     ----------
     outputs : list of Distribution
         The distribution of every output.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.distributions import Independent, Normal
+    >>> dist = Independent([Normal(np.zeros((1, 1)), np.ones((1, 1))), Normal(np.ones((1, 1)), np.ones((1, 1)))])
+    >>> dist.mean()
+    array([[[0., 1.]]])
     """
 
     def __init__(self, outputs):
@@ -70,6 +78,14 @@ class MultivariateNormal(Distribution):
     center : ndarray of shape (n, K, T)
     matrix : ndarray of shape (n, K, T, T) or (1, K, T, T)
         Covariances; one for all rows or one for each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.distributions import MultivariateNormal
+    >>> dist = MultivariateNormal(np.zeros((1, 1, 2)), np.array([[[[2.0, 1.0], [1.0, 2.0]]]]))
+    >>> np.exp(dist.logpdf(np.zeros((1, 2)))).round(4)
+    array([[0.0919]])
     """
 
     def __init__(self, center, matrix):
@@ -125,6 +141,27 @@ class MultivariateNormal(Distribution):
 
 
 def independent(kind, center, scale):
-    """Distributions of one kind around centers (n, K, T), of scales (K, T); for several outputs one for each."""
+    """Distributions of one kind around centers (n, K, T), of scales (K, T); for several outputs one for each.
+
+    Parameters
+    ----------
+    kind : type
+        Made from centers (n, K) and scales (1, K), such as `Normal`.
+    center : ndarray of shape (n, K, T)
+    scale : ndarray of shape (K, T)
+
+    Returns
+    -------
+    Distribution
+        An `Independent` where T > 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.distributions import Normal, independent
+    >>> dist = independent(Normal, np.zeros((1, 2, 3)), np.ones((2, 3)))
+    >>> dist.mean().shape
+    (1, 2, 3)
+    """
     outputs = [kind(center[:, :, t], scale.T[[t]]) for t in range(center.shape[2])]
     return outputs[0] if len(outputs) == 1 else Independent(outputs)

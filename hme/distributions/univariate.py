@@ -32,6 +32,14 @@ class Univariate(Distribution):
         Names of the parameters, which are attributes.
     neutral : tuple of float
         Harmless values of them, for rows that do not use an expert.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.distributions import Normal, Univariate
+    >>> dist = Normal(np.zeros((1, 2)), np.array([[1.0, 2.0]]), n_rows=3)
+    >>> isinstance(dist, Univariate), dist.shape, dist.names
+    (True, (3, 2), ('center', 'scale'))
     """
 
     names, neutral = (), ()

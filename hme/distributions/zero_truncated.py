@@ -17,6 +17,13 @@ class ZeroTruncated(Counts):
     ----------
     distribution : Counts or FromScipy
         Before truncation; of whole numbers from zero on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.distributions import Poisson, ZeroTruncated
+    >>> ZeroTruncated(Poisson(np.array([[2.0]]))).mean().round(3)  # 2 / (1 - exp(-2))
+    array([[2.313]])
     """
 
     def __init__(self, distribution):

@@ -9,14 +9,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..progress import NOBODY, Followable
 from ..registry import make_expert, make_gate
-from ..text import told, tree_svg
-from .binding import Bound, bind, hold_out
+from ..text.drawing import tree_svg
+from ..text.tree import told
 from .fitted import FittedMixture
-from .inputs import Given, read, unchanged_on_error
+from .inputs import read, unchanged_on_error
 from .keeping import attributes_of_all_runs, keep, keep_growth, restored
 from .row_arguments import label_factors
 from .settings import is_automatic
-from .starting import Grown, Start, grow, start
+from .starting import Prepared, Start, prepare, start
 from .storing import Versioned
 
 __all__ = ["BaseHME"]
@@ -27,9 +27,7 @@ MOST_SHOWN = 8  # experts of a tree that is open at once in a notebook
 class Begun(NamedTuple):
     """A fit that has begun."""
 
-    given: Given
-    bound: Bound
-    grown: Grown | None
+    prepared: Prepared
     start: Start
     task: Any = NOBODY  # that the fit is
 
@@ -55,6 +53,7 @@ class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
         tree=None,
         max_experts=None,
         min_weight_fraction_leaf=0.0,
+        candidates="auto",
         average=True,
         expert=None,
         gate=None,
@@ -86,6 +85,7 @@ class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
         self.tree = tree
         self.max_experts = max_experts
         self.min_weight_fraction_leaf = min_weight_fraction_leaf
+        self.candidates = candidates
         self.average = average
         self.expert = expert
         self.gate = gate
@@ -156,22 +156,20 @@ class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
                 params[name] = make(family)
         return super().set_params(**params)
 
-    def _begin(self, given, task=NOBODY, **changes):
+    def _begin(self, read_as, task=NOBODY, **changes):
         """All of a fit before EM runs: families and columns are bound, a tree grows, starts are named."""
-        bound = hold_out(self, given, bind(self, given))
-        growing = task.part("grow", None if bound.grows else 0)
-        bound, grown = grow(self, given, bound, growing)
-        growing.end()
+        prepared = prepare(self, read_as, task)
+        given, bound, grown, _ = prepared
         task = task and task.knowing(attributes_of_all_runs(self, given, bound))
-        return Begun(given, bound, grown, start(self, given, bound, grown, task=task, **changes), task)
+        return Begun(prepared, start(self, given, bound, grown, task=task, **changes), task)
 
     def _end(self, begun, outcome, average):
         """All of it after that: the best run becomes the fitted attributes."""
         last = begun.task.part("finish", None)
-        begun = begun._replace(start=begun.start.under(last))
-        kept = keep(self, begun.given, begun.bound, begun.start, outcome)
+        prepared = begun.prepared
+        kept = keep(self, prepared.given, prepared.bound, begun.start.under(last), outcome)
         last.end()
-        keep_growth(self, kept, begun.grown, average)
+        keep_growth(self, kept, prepared, average)
         return kept
 
     def fit_for_search(self, X, y, sample_weight=None, *, climbs=False, groups=None, labels=None, **arguments):
@@ -194,8 +192,8 @@ class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
         self
         """
         with unchanged_on_error(self):
-            given = read(self, X, y, sample_weight, groups, labels, **arguments)
-            begun = self._begin(given, climbs=climbs, newton=None)
+            given = X, y, sample_weight, groups, labels
+            begun = self._begin(lambda own: read(own, *given, **arguments), climbs=climbs, newton=None)
             self._end(begun, begun.start.run(), average=False)
             self._complete()
         return self
@@ -234,8 +232,8 @@ class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
         """
         check_is_fitted(self)
         settings = {"tree": self.tree_, "depth": "auto", "branching": 2, "n_experts": None, "warm_start": False}
-        settings |= {"max_experts": None, "min_weight_fraction_leaf": 0.0}
-        if self.expert is None:
+        settings |= {"max_experts": None, "min_weight_fraction_leaf": 0.0, "candidates": "auto"} | self.candidate_
+        if self.expert is None and "expert" not in self.candidate_:
             settings["expert"] = make_expert(None, self.task, is_automatic(self))
         if self.on_empty == "drop":
             settings["on_empty"] = "warn"

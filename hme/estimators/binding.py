@@ -1,7 +1,6 @@
 """Bind, the first step of a fit: families, columns and tree are bound to the rows."""
 
 import time
-import warnings
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -13,14 +12,20 @@ from ..model.mixture import Mixture
 from ..model.ranges import Ranges
 from ..model.rows import Rows
 from ..model.tree import Tree
+from ..numerics.engine import one_thread
 from ..numerics.shrinkage import START, rows_per_weight
-from ..numerics.threads import one_thread
-from ..progress import HeldOut, held_out, level_outside
+from ..progress import HeldOut, held_out
 from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels
 from .settings import check_settings, is_automatic
 
-__all__ = ["Bound", "bind", "bound_to", "continues", "hold_out", "rebound"]
+__all__ = ["NO_GROWTH", "Bound", "bind", "bound_to", "continues", "continues_grown", "hold_out", "rebound"]
+
+# Of what a limit of growth is for, see `_grows`.
+NO_GROWTH = (
+    "for trees that grow, and this one does not: its size is given, experts or gate are fitted anew, routed, given or "
+    "a list, rows have labels, start is an array, or branching is not 2"
+)
 
 
 class Bound(NamedTuple):
@@ -62,7 +67,7 @@ def bind(model, given):
     with _as_users_write_it("expert", expert):
         check_support(expert, gate, rows)
     growing = _grows(model, given)
-    if not growing and not (continues(model) and is_automatic(model)):
+    if not (growing or continues_grown(model)):
         _check_no_growth(model)
     tree = asked = Tree.flat(1) if growing else _tree(model, expert, rows)
     kept = np.arange(asked.n_leaves)
@@ -92,7 +97,7 @@ def _rate(expert, gate, rows):
     return rows_per_weight(rows.weight, fold_numbers(rows._replace(group=None)))
 
 
-def hold_out(model, given, bound):
+def hold_out(model, given, bound, found=None):
     """Hold rows out for ``early_stopping=True``: gate and experts are bound to the others.
 
     The held-out rows are as new rows in prediction: beyond the ranges of the others their columns are held.
@@ -102,6 +107,8 @@ def hold_out(model, given, bound):
     model : HMERegressor or HMEClassifier
     given : Given
     bound : Bound
+    found : ndarray of bool of shape (n,) or None
+        Which rows, of those that another estimator has held out; None lets their content say.
 
     Returns
     -------
@@ -109,7 +116,7 @@ def hold_out(model, given, bound):
     """
     if not model.early_stopping:
         return bound
-    found = held_out(bound.rows, model.validation_fraction)
+    found = held_out(bound.rows, model.validation_fraction) if found is None else found
     inside, outside = np.flatnonzero(~found), np.flatnonzero(found)
     if not len(inside) or not len(outside):
         raise ValueError(
@@ -126,12 +133,16 @@ def hold_out(model, given, bound):
     order = inside if bound.order is None else bound.order[inside]
     bound = bound._replace(rows=rows, order=order, rate=_rate(given.expert, given.gate, rows))
     mixture = rebound(given, bound, bound.mixture.alphas)
-    return bound._replace(mixture=mixture, held_out=HeldOut(others, model.n_iter_no_change))
+    return bound._replace(mixture=mixture, held_out=HeldOut(others, model.n_iter_no_change, found))
 
 
-def bound_to(tree, rows, alphas, given, columns, rate):
-    """The mixture of the families on any tree, bound to other rows of the same columns, with strengths of penalties."""
-    return _mixture(given.expert, given.gate, tree, rows, columns, alphas, rate)
+def bound_to(tree, rows, alphas, like=None, *, given, columns, rate):
+    """The mixture of the families on any tree, bound to other rows of the same columns, with strengths of penalties.
+
+    `like` is another mixture that is bound to these rows: what was found out about them for its experts, such as the
+    fit of one expert to all of them, is not found out again.
+    """
+    return _mixture(given.expert, given.gate, tree, rows, columns, alphas, rate, like)
 
 
 def rebound(given, bound, alphas, kept=None, tree=None):
@@ -146,7 +157,7 @@ def rebound(given, bound, alphas, kept=None, tree=None):
     return _mixture(expert, gate, tree, bound.rows, bound.columns, alphas, bound.rate)
 
 
-def _mixture(expert, gate, tree, rows, columns, alphas, rate):
+def _mixture(expert, gate, tree, rows, columns, alphas, rate, like=None):
     start = START / rate
     expert = expert.with_alphas({name: start for name in expert.alphas} | alphas.get("expert", {}))
     gate = gate.with_alphas({name: start for name in gate.alphas} | alphas.get("gate", {}))
@@ -154,6 +165,8 @@ def _mixture(expert, gate, tree, rows, columns, alphas, rate):
     with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         with _as_users_write_it("gate", gate):
             gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
+        if like is not None and like.expert.alphas == expert.alphas:
+            return Mixture(gate, like.expert, rate)
         with _as_users_write_it("expert", expert):
             return Mixture(gate, expert.bind(rows, columns.expert.design), rate)
 
@@ -220,28 +233,20 @@ def _grows(model, given):
 
 
 def _check_no_growth(model):
-    """Refuse or tell limits of growth where the tree does not grow, see `_grows`.
+    """Refuse limits of growth where the tree does not grow, see `_grows`."""
+    for name, neutral in (("max_experts", None), ("candidates", "auto")):
+        value = getattr(model, name)
+        if value is not None and value != neutral:
+            raise ValueError(f"{name} = {value!r} is {NO_GROWTH}. Leave it at {neutral!r}.")
 
-    Tools that know forests set a least share of the weight on any model that has one: that is told, and not refused.
-    """
-    why = (
-        "this one does not: its size is given, experts or gate are fitted anew, routed, given or a list, rows have "
-        "labels, start is an array, or branching is not 2"
-    )
-    if model.max_experts is not None:
-        raise ValueError(f"max_experts = {model.max_experts!r} is for trees that grow, and {why}. Leave it at None.")
-    if model.min_weight_fraction_leaf > 0:
-        least = model.min_weight_fraction_leaf
-        warnings.warn(
-            f"{type(model).__name__}: min_weight_fraction_leaf = {least!r} has no effect: it is for trees that grow, "
-            f"and {why}.",
-            UserWarning,
-            stacklevel=level_outside(),
-        )
+
+def continues_grown(model):
+    """Whether a fit is a warm start from one whose tree may have grown."""
+    return continues(model) and is_automatic(model)
 
 
 def _tree(model, expert, rows):
-    if continues(model) and is_automatic(model):
+    if continues_grown(model):
         return model._earlier.asked
     if expert.names and model.tree is None and model.n_experts is None:
         if isinstance(model.depth, str) and np.ndim(model.branching) == 0:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .binding import continues
+from .binding import NO_GROWTH, continues, continues_grown
 
 __all__ = ["cautions"]
 
@@ -11,7 +11,7 @@ __all__ = ["cautions"]
 FEW_A_PARAMETER, FEW_A_ROW = 2.0, 0.5
 
 
-def cautions(model, mixture, params, rows):
+def cautions(model, mixture, params, rows, grows):
     """Sentences about settings and weights, each with the next step to take.
 
     Parameters
@@ -22,6 +22,8 @@ def cautions(model, mixture, params, rows):
     params : Params
     rows : Rows
         Of the fit.
+    grows : bool
+        Whether the tree is one that grows.
 
     Returns
     -------
@@ -32,6 +34,12 @@ def cautions(model, mixture, params, rows):
         found.append(
             f"n_init={model.n_init} is ignored, as warm_start=True goes on from the earlier fit alone. Use "
             "warm_start=False for other starts"
+        )
+    if model.min_weight_fraction_leaf > 0 and not (grows or continues_grown(model)):
+        # Told and not refused, as tools that know forests set it on any model that has one.
+        found.append(
+            f"min_weight_fraction_leaf = {model.min_weight_fraction_leaf!r} has no effect: it is {NO_GROWTH}. Leave it "
+            "at 0"
         )
     total, size = float(rows.weight.sum()), _n_parameters(mixture, params, rows)
     if total < FEW_A_PARAMETER * size and total < FEW_A_ROW * rows.n_rows:

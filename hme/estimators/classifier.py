@@ -6,7 +6,6 @@ from sklearn.base import ClassifierMixin
 from ..prediction import ClassDistribution, predictive_distribution
 from ..progress import followed
 from .base import BaseHME
-from .class_weights import class_factors
 from .inputs import read, unchanged_on_error
 from .reading import row_names
 
@@ -34,6 +33,12 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     min_weight_fraction_leaf : float, default=0.0
         Share of the weight that either part of a split has at least, where the tree grows; a fixed tree tells that it
         does not read it.
+    candidates : "auto", None or list of dict, default="auto"
+        What else than its size the growing tree chooses: changes of `expert`, `gate`, `expert_features` and
+        `gate_features`, the simplest first, such as ``[{}, {"expert_features": "splines"}, {"expert": "student"}]``. A
+        tree grows for each, held-out rows compare the sizes of all, and all predict together. "auto" tries lines and
+        splines in regression, where `expert` and `expert_features` are None, X is dense, and there are 10 distinct rows
+        or more for each column of splines. Otherwise, as with None, there is nothing else to choose.
     average : bool, default=True
         Whether a tree that has grown predicts as the average of all useful sizes on its path, with shares that make
         rows which were held out most likely, eq. (size-average). Otherwise the tree alone predicts.
@@ -127,6 +132,10 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     n_experts_ : int
     growth_ : list of GrowthStep
         The sizes of a tree that has grown, and their scores; empty where the tree was given.
+    candidates_ : list of dict
+        Changes of the hyper-parameters for which trees have grown; `growth_` tells their numbers.
+    candidate_ : dict
+        Those with which `tree_` has grown.
     average_ : Average or None
         The sizes that predict together, with their shares. Text, pictures and inference are of `tree_` alone, and so
         are `log_likelihood` and the plug-in density.
@@ -217,6 +226,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         tree=None,
         max_experts=None,
         min_weight_fraction_leaf=0.0,
+        candidates="auto",
         average=True,
         expert=None,
         gate=None,
@@ -250,6 +260,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             tree=tree,
             max_experts=max_experts,
             min_weight_fraction_leaf=min_weight_fraction_leaf,
+            candidates=candidates,
             average=average,
             expert=expert,
             gate=gate,
@@ -306,30 +317,14 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self):
-            begun = self._begin(read(self, X, y, sample_weight, groups, labels), task)
+            given = X, y, sample_weight, groups, labels
+            begun = self._begin(lambda own: read(own, *given), task)
             self._end(begun, begun.start.run(), self.average)
             self._complete()
         return self
 
     def _complete(self):
         self.classes_ = self.target_.classes
-
-    def class_factors(self, y, weight):
-        """Factors on the weights of rows, by their classes.
-
-        Parameters
-        ----------
-        y : array-like of shape (n,)
-            Class labels.
-        weight : ndarray of shape (n,)
-            Weights of the rows: a weight of 2 counts as the row twice, and a row of weight zero not at all.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            What `class_weight` says; ones without it.
-        """
-        return class_factors(self.class_weight, y, weight)
 
     def predict(self, X):
         """Most probable class of every row.
@@ -358,7 +353,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Columns in the order of `classes_`.
         """
         if self._is_averaged():
-            probability = self.average_.mean(*self.averaged_rows(X))
+            probability = self.average_.mean(self.averaged_rows(X))
         else:
             probability = self.model_.mean(self.params_, self.rows(X))
         return self.target_.as_given(probability / probability.sum(axis=1, keepdims=True))
@@ -376,7 +371,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             With ``probabilities, pmf, entropy, mode, sample``, ..., and the experts' own in ``components, weights``.
         """
         if self._is_averaged():
-            dist = self.average_.distribution(*self.averaged_rows(X), True, row_names(X))
+            dist = self.average_.distribution(self.averaged_rows(X), True, row_names(X))
         else:
             dist = predictive_distribution(self.model_, self.params_, self.rows(X), index=row_names(X))
         components = dist.components.among(self.target_.weighted, len(self.classes_))
@@ -397,7 +392,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Columns in the order of `classes_`.
         """
         if self._is_averaged():
-            log_proba = self.average_.log_proba(*self.averaged_rows(X), len(self.target_.labels))
+            log_proba = self.average_.log_proba(self.averaged_rows(X), len(self.target_.labels))
         else:
             log_proba = self.model_.log_proba(self.params_, self.rows(X), len(self.target_.labels))
         return self.target_.as_given(log_proba, -np.inf)

@@ -10,6 +10,7 @@ from ..numerics.checks import check_choice
 from ..registry import check_target
 from .reading import check_range, given_arguments, tables_like
 from .row_arguments import ONE_WEIGHT, check_constant, check_group_columns, group_codes, in_groups, with_labels
+from .target import class_factors
 
 __all__ = ["FittedMixture"]
 
@@ -21,7 +22,7 @@ class FittedMixture:
 
     # -- for developers: what inference, effects, bootstrap and plots ask of a model -----------------------------------
 
-    def rows(self, X, *, hold=None, **arguments):
+    def rows(self, X, *, hold=None, part=None, **arguments):
         """The rows of a table as gate and experts see them.
 
         Parameters
@@ -29,6 +30,8 @@ class FittedMixture:
         X : array-like or sparse matrix of shape (n, p)
         hold : bool or None, default=None
             Whether to hold columns at their ranges in the fit; None is `hold_range`, if there are several experts.
+        part : Part or None, default=None
+            Of `average_`, whose columns may be others than those of the tree.
         **arguments
             Row arguments of `predict`: `offset` and `trials` of a regressor.
 
@@ -38,12 +41,15 @@ class FittedMixture:
             Without y and weights.
         """
         check_is_fitted(self)
-        tables = tables_like(self, X)
+        columns, ranges, n_leaves = self.columns_, self.range_, self.n_experts_
+        if part is not None:
+            columns, ranges, n_leaves = part.columns, part.ranges, part.n_leaves
+        tables = tables_like(self, X, columns.views)
         arrays = given_arguments(self, tables.expert.shape[0], **arguments)
-        rows = self.columns_.rows(tables, **arrays)
+        hold = self.hold_range and n_leaves > 1 if hold is None else hold
+        rows = columns.rows(tables, **arrays)
         check_range(rows)
-        hold = self.hold_range and self.n_experts_ > 1 if hold is None else hold
-        return self.range_.held(rows) if hold else rows
+        return ranges.held(rows) if hold else rows
 
     def _is_averaged(self):
         """Whether the predictive density is that of an average over sizes."""
@@ -51,7 +57,7 @@ class FittedMixture:
         return self.average_ is not None
 
     def averaged_rows(self, X, **arguments):
-        """The rows of a table as the parts of `average_` that are one expert see them, and as the others do.
+        """The rows of a table as each part of `average_` sees them: its own columns, and held at their ranges or not.
 
         Parameters
         ----------
@@ -61,10 +67,16 @@ class FittedMixture:
 
         Returns
         -------
-        rows, held : Rows
+        list of Rows
         """
-        rows = self.rows(X, hold=False, **arguments)
-        return rows, self.range_.held(rows) if self.hold_range else rows
+        check_is_fitted(self)
+        seen, keys = {}, [(part.candidate, self.hold_range and part.n_leaves > 1) for part in self.average_.parts]
+        for key, part in zip(keys, self.average_.parts, strict=True):
+            if key[0] not in seen:
+                seen[key[0]] = self.rows(X, hold=False, part=part, **arguments)
+            if key not in seen:
+                seen[key] = part.ranges.held(seen[key[0]]) if key[1] else seen[key[0]]
+        return [seen[key] for key in keys]
 
     def observed_rows(self, X, y, sample_weight=None, *, groups=None, labels=None, **arguments):
         """Rows with their targets and weights, as in `fit`: those of positive weight, sorted by group.
@@ -135,9 +147,9 @@ class FittedMixture:
         Returns
         -------
         ndarray of shape (n,)
-            Ones; a classifier has `class_weight`.
+            What `class_weight` of a classifier says; ones without it.
         """
-        return np.ones(len(y))
+        return class_factors(self.class_weight, y, weight) if self.task == "classification" else np.ones(len(y))
 
     def input_names(self):
         """Names of the columns of X.

@@ -63,7 +63,7 @@ def read(model, X, y, sample_weight, groups, labels, **arguments):
     """
     expert, gate = make_expert(model.expert, model.task, is_automatic(model)), make_gate(model.gate)
     target = TARGETS[model.task]
-    views = Views.of(expert, gate, model.expert_features, model.gate_features)
+    views = Views.of(expert, gate, model.expert_features, model.gate_features, list(getattr(X, "columns", ())))
     tables, views, y = _tables(model, views, X, y, target.validation(y, expert))
     target.check_type(y)
     weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from .. import growing
 from ..fitting import dropping, ends, restarts
 from ..fitting.shrinkage import settle
 from ..model.cells import plain
@@ -91,20 +92,27 @@ def attributes_of_all_runs(model, given, bound):
     return found | ({"classes_": given.target.classes} if model.task == "classification" else {})
 
 
-def keep_growth(model, kept, grown, average):
+def keep_growth(model, kept, prepared, average):
     """Set the fitted attributes that growing adds.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
     kept : Fitted
-    grown : Grown or None
+    prepared : Prepared
     average : bool
         Whether the average of the sizes is kept, if it is one.
     """
-    model.growth_, model.average_ = [] if grown is None else grown.growth.steps, None
-    if grown is not None and average and not kept.interrupted and not grown.growth.average.is_tree(kept.tree):
-        model.average_ = grown.growth.average.informed(kept.rows)
+    grown = prepared.grown
+    model.growth_, model.average_, model.candidate_ = [], None, prepared.candidate
+    model.candidates_ = [prepared.candidate] if grown is None else grown.candidates
+    if grown is None:
+        return
+    growth = grown.growth
+    model.growth_ = growth.steps
+    if average and not kept.interrupted and not growth.average.is_tree(kept.tree, growth.candidate):
+        seen = [(bound.rows, bound.columns, Ranges.of(bound.rows, bound.columns)) for bound in grown.bounds]
+        model.average_ = growing.Average([part.among(*seen[part.candidate]) for part in growth.average.parts])
 
 
 def _settled(given, bound, begun, fitted):
@@ -240,7 +248,7 @@ def _report_troubles(model, bound, fitted):
     if small and not (bound.grows and model.on_empty == "warn"):  # its size is no one's choice; `tiny_` names them
         advice = "" if model.on_empty == "drop" else " or on_empty='drop'"  # else a label keeps them
         causes.append(f"{in_words(small)}. Use fewer experts{advice}")
-    about_input = cautions(model, mixture, best.params, fitted.rows)
+    about_input = cautions(model, mixture, best.params, fitted.rows, bound.grows)
     if causes or boundary or about_input:
         message = plain(f"{type(model).__name__}: " + "; ".join(causes + boundary + about_input) + ".")
         warnings.warn(message, ConvergenceWarning if causes or boundary else UserWarning, stacklevel=level_outside())

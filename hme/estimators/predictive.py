@@ -47,7 +47,7 @@ class Predictive:
         index = None if callable(index) else index
         if density == "predictive" and self._is_averaged():
             seen = self.averaged_rows(X, offset=offset, trials=trials)
-            return self.average_.distribution(*seen, self.target_.flat, index)
+            return self.average_.distribution(seen, self.target_.flat, index)
         rows = self.rows(X, offset=offset, trials=trials)
         uncertainty = self.uncertainty_ if density == "predictive" else None
         return predictive_distribution(self.model_, self.params_, rows, self.target_.flat, index, uncertainty)

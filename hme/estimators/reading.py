@@ -50,9 +50,9 @@ def row_names(X):
     return None if callable(index) else index
 
 
-def tables_like(model, X):
-    """The tables that the sides of a fitted model take their columns from, validated."""
-    table, views = as_table(X), model.columns_.views
+def tables_like(model, X, views=None):
+    """The tables, validated, that the sides of a fitted model take their columns from; a part of it has own `views`."""
+    table, views = as_table(X), model.columns_.views if views is None else views
     if not views.all_pick:
         numbers = numbers_of(model, X, dtype=views.dtypes, reset=False)
         return Tables.of(table, numbers, views)

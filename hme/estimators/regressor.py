@@ -35,6 +35,12 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     min_weight_fraction_leaf : float, default=0.0
         Share of the weight that either part of a split has at least, where the tree grows; a fixed tree tells that it
         does not read it.
+    candidates : "auto", None or list of dict, default="auto"
+        What else than its size the growing tree chooses: changes of `expert`, `gate`, `expert_features` and
+        `gate_features`, the simplest first, such as ``[{}, {"expert_features": "splines"}, {"expert": "student"}]``. A
+        tree grows for each, held-out rows compare the sizes of all, and all predict together. "auto" tries lines and
+        splines in regression, where `expert` and `expert_features` are None, X is dense, and there are 10 distinct rows
+        or more for each column of splines. Otherwise, as with None, there is nothing else to choose.
     average : bool, default=True
         Whether a tree that has grown predicts as the average of all useful sizes on its path, with shares that make
         rows which were held out most likely, eq. (size-average). Otherwise the tree alone predicts.
@@ -127,6 +133,10 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     n_experts_ : int
     growth_ : list of GrowthStep
         The sizes of a tree that has grown, and their scores; empty where the tree was given.
+    candidates_ : list of dict
+        Changes of the hyper-parameters for which trees have grown; `growth_` tells their numbers.
+    candidate_ : dict
+        Those with which `tree_` has grown.
     average_ : Average or None
         The sizes that predict together, with their shares. Text, pictures and inference are of `tree_` alone, and so
         are `log_likelihood` and the plug-in density.
@@ -242,7 +252,8 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self):
-            begun = self._begin(read(self, X, y, sample_weight, groups, labels, offset=offset, trials=trials), task)
+            given = X, y, sample_weight, groups, labels
+            begun = self._begin(lambda own: read(own, *given, offset=offset, trials=trials), task)
             kept = self._end(begun, begun.start.run(), self.average)
             self.uncertainty_ = None  # an average knows that of its parts
             if self.average_ is None:
@@ -325,7 +336,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         """
         check_choice(density, "density", DENSITIES)
         if density == "predictive" and self._is_averaged():
-            mean = self.target_.as_given(self.average_.mean(*self.averaged_rows(X, offset=offset, trials=trials)))
+            mean = self.target_.as_given(self.average_.mean(self.averaged_rows(X, offset=offset, trials=trials)))
             if not return_std:
                 return mean
             return mean, self.predict_dist(X, offset=offset, trials=trials).standard_deviation()

@@ -6,6 +6,7 @@ from sklearn.utils import check_random_state
 from ..fitting import em, starts
 from ..fitting.algorithms import ALGORITHMS
 from ..numerics.checks import check_choice, check_int, check_real, check_real_or
+from .candidates import check_candidates
 
 __all__ = ["algorithms", "check_settings", "is_automatic", "options", "preferred", "tolerance"]
 
@@ -59,6 +60,7 @@ def _check_growth(model):
     least = check_real(model.min_weight_fraction_leaf, "min_weight_fraction_leaf")
     if least > 0.5:
         raise ValueError(f"min_weight_fraction_leaf must be between 0 and 0.5, got {least!r}.")
+    check_candidates(model.candidates)
     check_choice(model.average, "average", (True, False))
 
 

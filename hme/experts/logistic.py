@@ -12,9 +12,9 @@ from ..model.traits import Traits
 from ..model.wording import linear_text, runaway
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
-from ..numerics.kernels import solve_psd
 from ..numerics.rank import rank_of
 from ..numerics.shrinkage import Evidence
+from ..numerics.systems import solve_psd
 from ..numerics.wide import WideGram, column_information
 from .base import AdditiveExpert, shrinks_to_pooled
 

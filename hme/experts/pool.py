@@ -13,10 +13,10 @@ from ..numerics import penalties, pools
 from ..numerics.checks import check_choice, check_real
 from ..numerics.coordinates import Coordinates, Scalars
 from ..numerics.divergence import running_away
-from ..numerics.kernels import solve_psd
 from ..numerics.multinomial import STEEP
 from ..numerics.rank import rank_of
 from ..numerics.shrinkage import Evidence
+from ..numerics.systems import solve_psd
 from .base import AdditiveExpert
 
 __all__ = ["PoolExpert"]

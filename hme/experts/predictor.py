@@ -15,10 +15,11 @@ from ..numerics.checks import check_choice
 from ..numerics.constraints import Constraints
 from ..numerics.coordinates import Coordinates, by_output
 from ..numerics.divergence import lost_directions, running_away
-from ..numerics.kernels import linear_scores, solve_psd
+from ..numerics.kernels import linear_scores
 from ..numerics.multinomial import second_moment
 from ..numerics.rank import rank_of
 from ..numerics.shrinkage import Evidence
+from ..numerics.systems import solve_psd
 from ..numerics.wide import column_information, diagonal_of, is_wide
 from .base import AdditiveExpert, shrinks_to_pooled
 from .noise.arrays import single, targets
@@ -259,8 +260,7 @@ class PredictorExpert(Shrunk, AdditiveExpert):
 
     def _systems(self, params, stats):
         """Minus the Hessian of the same, (K, T, p, p), or (K, 1, p, p) if it is the same for all outputs."""
-        unit = self._unit(params)
-        unit = unit[:, :1] if self.scale_penalty else unit
+        unit = self._unit(params)[:, : 1 if self.scale_penalty else None]
         return stats.gram + unit[..., None] * np.diag(self.penalty_)
 
     def _maximum(self, params, stats):

@@ -33,7 +33,7 @@ class ImportanceDisplay:
     >>> from hme import HMERegressor
     >>> from hme.explanation import ImportanceDisplay
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
-    >>> display = ImportanceDisplay.from_estimator(HMERegressor(depth=1).fit(X, y), X, max_rows=50)
+    >>> display = ImportanceDisplay.from_estimator(HMERegressor(depth=1).fit(X, y), X, max_rows=20)
     >>> display.frame().columns.tolist()
     ['column', 'gate', 'expert', 'total']
     """

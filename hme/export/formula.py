@@ -10,7 +10,7 @@ import numpy as np
 
 from ..explanation.columns import scores_of, slopes_of
 from ..model.tree import Tree
-from ..text import report_of
+from ..text.tree import report_of
 
 __all__ = ["LINKS", "NotExportable", "Part", "agree", "gate_of", "part_of", "priors", "softmax"]
 
@@ -52,6 +52,8 @@ class Part(NamedTuple):
         Linear predictors of the outputs, or scores of the classes.
     links : tuple of str, of length K, or None
         Names in `LINKS`; None where a softmax of the scores gives class probabilities.
+    sides : list of two Sides, or None
+        The columns of experts and gate, where they are known.
     """
 
     share: float
@@ -61,6 +63,7 @@ class Part(NamedTuple):
     gate: np.ndarray | None
     experts: np.ndarray
     links: tuple | None
+    sides: list | None = None
 
 
 def part_of(fitted, one, rows, gate=None):
@@ -81,7 +84,7 @@ def part_of(fitted, one, rows, gate=None):
     """
     tree = one.model_.gate.tree
     tree = Tree.flat(one.n_experts_) if tree is None else tree
-    bounds = _limits(fitted, rows) if one.hold else None
+    bounds = _limits(one.range_, rows) if one.hold else None
     sides = [
         found
         for label, of in (("gate", gate or gate_of), ("expert", _experts))
@@ -104,9 +107,8 @@ def agree(a, b):
         return bool((np.abs(a - b) <= SAME * (1.0 + np.abs(b))).all())
 
 
-def _limits(fitted, rows):
+def _limits(ranges, rows):
     """Ends at which the design columns of experts and gate are held, (2, p) and (2, q)."""
-    ranges = fitted.range_
     sides = (ranges.expert, rows.X), (ranges.expert if ranges.gate is None else ranges.gate, rows.Z)
     return [
         np.stack([np.ravel(end)[: columns.shape[1] - 1] for end in limits.held_at]).astype(float)

@@ -16,7 +16,19 @@ __all__ = ["to_python"]
 WIDTH = 100  # of a line, where it can be broken
 ARGUMENTS = "columns", "row"
 BUILT_IN = {"math", "min", "max", "sum", "tuple", "proba", "whole"}  # what the function uses
-OWN = ("col_", "score_", "top_", "exp_", "sum_", "prior_", "mean_")  # how its variables begin
+OWN = (
+    "col_",
+    "way_",
+    "beyond_",
+    "bent_",
+    "held_",
+    "score_",
+    "top_",
+    "exp_",
+    "sum_",
+    "prior_",
+    "mean_",
+)  # how its variables begin
 
 
 class _Python(Language):

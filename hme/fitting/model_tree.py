@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..numerics.kernels import solve_psd
 from ..numerics.quantiles import quantiles
+from ..numerics.systems import solve_psd
 from .regions import dense, divided, targets_of
 from .screening import LEVELS, promising_splits, useful_columns
 

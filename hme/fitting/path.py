@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from ..numerics.checks import check_choice, check_int, check_real
-from ..numerics.threads import one_thread
+from ..numerics.engine import one_thread
 from ..progress import unfollowed
 from ..registry import make_expert, make_gate
 
@@ -188,10 +188,10 @@ def alpha_path(model, X, y, *, side="expert", alphas=None, n_alphas=50, eps=1e-3
     >>> from hme.experts import LinearExpert
     >>> from hme.path import alpha_path
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.normal(size=(200, 4))
-    >>> y = np.where(X[:, 0] > 0, 2 * X[:, 1], -2 * X[:, 2]) + rng.normal(size=200)
+    >>> X = rng.normal(size=(100, 4))
+    >>> y = np.where(X[:, 0] > 0, 2 * X[:, 1], -2 * X[:, 2]) + rng.normal(size=100)
     >>> model = HMERegressor(n_experts=2, expert=LinearExpert(l1_ratio=1.0), start="model_tree")
-    >>> path = alpha_path(model, X, y, n_alphas=8)
+    >>> path = alpha_path(model, X, y, n_alphas=4)
     >>> (path.coef()[[0, -1]] != 0).sum(axis=2)
     array([[0, 0],
            [4, 4]])

@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
-from ..numerics.kernels import log_normalize, solve_psd
+from ..numerics.kernels import log_normalize
+from ..numerics.systems import solve_psd
 
 __all__ = ["SOFTNESS", "Region", "dense", "divided", "divisions", "from_labels", "points_of", "targets_of"]
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..numerics.kernels import linear_scores, whitener
+from ..numerics.kernels import linear_scores
+from ..numerics.systems import whitener
 from ..numerics.wide import grams, is_wide
 from .regions import dense, targets_of
 

@@ -9,8 +9,9 @@ from sklearn.cluster import KMeans
 
 from ..model.folds import fold_numbers
 from ..model.rows import BLOCK_ROWS
-from ..numerics.kernels import log_normalize, solve_psd
+from ..numerics.kernels import log_normalize
 from ..numerics.quantiles import quantiles
+from ..numerics.systems import solve_psd
 from .model_tree import SPLIT_RIDGE, model_tree, perturbed_model_tree
 from .regions import dense, divided, from_labels, points_of, targets_of
 

@@ -43,6 +43,15 @@ def balance_report(prior, weight=None, active=None):
     Returns
     -------
     BalanceReport
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.gates import balance_report
+    >>> prior = np.array([[0.8, 0.2, 0.0], [0.6, 0.4, 0.0], [0.0, 1.0, 0.0]])
+    >>> report = balance_report(prior)
+    >>> report.importance, report.load, report.dead
+    (array([1.4, 1.6, 0. ]), array([2., 3., 0.]), array([2]))
     """
     prior = np.asarray(prior, dtype=float)
     n, K = prior.shape

@@ -21,8 +21,9 @@ from ..numerics.coordinates import (
     ridge_derivatives,
     symmetric_basis,
 )
-from ..numerics.kernels import clip_spectrum, log_normalize, moments, weighted_cross, weighted_gram, whitener
+from ..numerics.kernels import log_normalize, moments, weighted_cross, weighted_gram
 from ..numerics.rank import n_distinct, rank_of
+from ..numerics.systems import clip_spectrum, whitener
 from .base import Gate, Question
 from .constant import proportion_coordinates, proportion_derivatives
 

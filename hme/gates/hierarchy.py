@@ -73,6 +73,13 @@ class TreeGate(Gate):
     node : NodeGate
         The family of gating nodes.
     tree : Tree
+
+    Examples
+    --------
+    >>> from hme import Tree
+    >>> from hme.gates import SoftmaxGate, TreeGate
+    >>> TreeGate(SoftmaxGate(), Tree.from_text("((. .) .)")).tree.n_leaves
+    3
     """
 
     def __init__(self, node, tree):

@@ -11,7 +11,8 @@ from ..model.tree import Tree
 from ..model.wording import runaway
 from ..numerics import multinomial, penalties
 from ..numerics.checks import check_int, check_real
-from ..numerics.kernels import linear_scores, solve_psd, weighted_cross, weighted_gram
+from ..numerics.kernels import linear_scores, weighted_cross, weighted_gram
+from ..numerics.systems import solve_psd
 from . import stages
 from .balance import balancing_bias, excess
 from .base import Gate, Question

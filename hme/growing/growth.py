@@ -1,20 +1,22 @@
 """Growth: sizes of a tree are compared by rows that they have not seen, and a path on all rows ends with the useful."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..fitting import em
 from ..model.folds import fold_numbers
-from ..numerics.threads import one_thread
-from .held_out import factor_of, scores_of, shares_of
+from ..model.rows import Rows
+from ..numerics.engine import one_thread
+from .held_out import factor_of, joined, scores_of, shares_of
 from .merging import Average, Part
 from .path import finished, grown, pruned, sampled
 
-__all__ = ["Growth", "GrowthStep", "Settings", "grow"]
+__all__ = ["Candidate", "Growth", "GrowthStep", "Settings", "grow"]
 
 # Least share of a size in the average.
-LEAST_SHARE = 0.01
+LEAST_SHARE = 0.03
 # Standard errors of the difference to the best score that a smaller tree may lack: chance has its part in the best.
 ERRORS = 2.0
 CLOSE = 0.01  # nats a row that no one would read a larger tree for
@@ -22,10 +24,17 @@ CLOSE = 0.01  # nats a row that no one would read a larger tree for
 MOST = 1 << 14
 
 
+class Candidate(NamedTuple):
+    """Families and columns with which a tree may grow."""
+
+    make: Callable  # as of `path.grown`
+    rows: Rows  # the same ones for all candidates, but for their columns
+    max_experts: int
+
+
 class Settings(NamedTuple):
     """How a tree grows."""
 
-    max_experts: int
     min_weight_fraction_leaf: float
     options: em.Options
 
@@ -35,6 +44,8 @@ class GrowthStep(NamedTuple):
 
     Attributes
     ----------
+    candidate : int
+        Number of the candidate that has grown.
     n_experts : int
     score : float
         Mean log-density of rows that were held out, in nats.
@@ -46,6 +57,7 @@ class GrowthStep(NamedTuple):
         Whether the tree has this size.
     """
 
+    candidate: int
     n_experts: int
     score: float
     difference: float
@@ -58,19 +70,19 @@ class Growth(NamedTuple):
     """What growing has found."""
 
     steps: list  # of GrowthStep
+    candidate: int  # number of the one whose tree is chosen
     chosen: Any  # `Size` of the tree
     average: Any  # `Average` of the sizes, without their uncertainty
     interrupted: bool  # then the tree is the best one so far, fitted without a fold
 
 
-def grow(make, rows, settings):
+def grow(candidates, settings):
     """Grow a tree.
 
     Parameters
     ----------
-    make : callable
-        ``make(tree, rows, alphas)`` is the mixture on a tree, bound to the rows, with strengths of penalties.
-    rows : Rows
+    candidates : list of Candidate
+        What grows, the simplest first. The sizes of all are compared, and predict together.
     settings : Settings
 
     Returns
@@ -83,61 +95,102 @@ def grow(make, rows, settings):
         If it comes before the first size has a score.
     """
     with one_thread(), np.errstate(all="ignore"):
-        scores = scores_of(make, sampled(rows, fold_numbers(rows), MOST) if rows.n_rows > 2 * MOST else rows, settings)
-        chosen, interrupted = _chosen(scores), scores.interrupted
+        every, interrupted = _scores(candidates, settings)
+        places = [(c, s) for c, scores in enumerate(every) for s in range(len(scores.n_experts))]
+        scores = joined(every)
+        chosen = _chosen(scores, [candidates[c].rows.n_coefficients(every[c].n_experts[s]) for c, s in places])
         share = shares_of(scores.log_density, scores.weight)
         share = np.where(share < LEAST_SHARE, 0.0, share)
         factor, sizes = 1.0, {}
         try:
             if not interrupted:
                 factor = factor_of(scores, share / share.sum())
-                sizes = _sizes(make, rows, settings, scores, {chosen, *np.flatnonzero(share).tolist()})
+                sizes = _sizes(candidates, settings, every, places, {chosen, *np.flatnonzero(share).tolist()})
         except KeyboardInterrupt:
             interrupted = True
         if interrupted:
-            sizes = {chosen: _of_all(make, rows, scores.fitted[chosen])}
-    chosen = min(chosen, max(sizes))
-    share = np.array([own if s in sizes else 0.0 for s, own in enumerate(share)])
+            sizes = {chosen: _of_all(candidates[places[chosen][0]], scores.fitted[chosen])}
+    # A path on all rows may end before those without a fold did.
+    chosen = chosen if chosen in sizes else max(i for i in sizes if places[i][0] == places[chosen][0])
+    share = np.array([own if i in sizes else 0.0 for i, own in enumerate(share)])
     if interrupted or not share.any():
         share[chosen] = 1.0
     share = share / share.sum()
+    parts = [
+        Part(float(share[i]), sizes[i].mixture, sizes[i].params, factor=factor, candidate=places[i][0])
+        for i in np.flatnonzero(share)
+    ]
+    return Growth(_steps(scores, places, share, chosen), places[chosen][0], sizes[chosen], Average(parts), interrupted)
+
+
+def _scores(candidates, settings):
+    """The `Scores` of every candidate, as far as there is no interrupt once there are any, and whether there was one.
+
+    All are held to the same folds.
+    """
+    seen, every = [own.rows for own in candidates], []
+    number = fold_numbers(seen[0])
+    if len(number) > 2 * MOST:
+        seen = [sampled(rows, number, MOST) for rows in seen]
+        number = fold_numbers(seen[0])
+    for candidate, rows in zip(candidates, seen, strict=True):
+        try:
+            every.append(scores_of(candidate.make, rows, candidate.max_experts, settings, number))
+        except KeyboardInterrupt:
+            if not every:
+                raise
+            return every, True
+        if every[-1].interrupted or every[-1].told_to_stop:
+            return every, every[-1].interrupted
+    return every, False
+
+
+def _steps(scores, places, share, chosen):
+    """What there is to tell of every size."""
     best, missing = int(scores.mean.argmax()), scores.mean.max() - scores.mean
     error = scores.error(best)
-    steps = [
+    return [
         GrowthStep(
-            int(scores.n_experts[s]),
-            *map(float, (scores.mean[s], missing[s], error[s])),
-            float(share[s]),
-            s == chosen,
+            c,
+            int(scores.n_experts[i]),
+            *map(float, (scores.mean[i], missing[i], error[i])),
+            float(share[i]),
+            i == chosen,
         )
-        for s in range(len(scores.n_experts))
+        for i, (c, _) in enumerate(places)
     ]
-    parts = [Part(float(share[s]), sizes[s].mixture, sizes[s].params, None, factor) for s in np.flatnonzero(share)]
-    return Growth(steps, sizes[chosen], Average(parts), interrupted)
 
 
-def _sizes(make, rows, settings, scores, needed):
+def _sizes(candidates, settings, every, places, needed):
     """The sizes that are needed, by their numbers, fitted to all rows.
 
     Where rows were held out once, of a large table, EM goes on with all rows from the fit without them. Otherwise the
     tree grows again.
     """
-    if scores.once:
-        sizes = {s: _of_all(make, rows, scores.fitted[s]) for s in needed}
-    else:
-        sizes = _grown_again(make, rows, settings, scores, max(needed))
-    return {s: finished(make, size, rows, settings) if s in needed else size for s, size in sizes.items()}
+    found = {}
+    for c, (candidate, scores) in enumerate(zip(candidates, every, strict=True)):
+        own = {places[i][1]: i for i in needed if places[i][0] == c}
+        if not own:
+            continue
+        if scores.once:
+            sizes = {s: _of_all(candidate, scores.fitted[s]) for s in own}
+        else:
+            sizes = _grown_again(candidate, settings, scores, max(own))
+        for s, size in sizes.items():
+            if s in own:
+                found[own[s]] = finished(candidate.make, size, candidate.rows, settings)
+    return found
 
 
-def _of_all(make, rows, size):
+def _of_all(candidate, size):
     """A size that was fitted to a part of the rows, bound to all of them."""
-    return size._replace(mixture=make(size.tree, rows, size.mixture.alphas), sampled=True)
+    return size._replace(mixture=candidate.make(size.tree, candidate.rows, size.mixture.alphas), sampled=True)
 
 
-def _grown_again(make, rows, settings, scores, last):
+def _grown_again(candidate, settings, scores, last):
     """The sizes on the path of all rows, as far as they are needed."""
-    sizes = {}
-    for s, size in enumerate(grown(make, rows, settings)):
+    (make, rows, most), sizes = candidate, {}
+    for s, size in enumerate(grown(make, rows, most, settings)):
         sizes[s] = size
         if s == min(max(last, scores.top), scores.n_up - 1):
             break
@@ -149,10 +202,10 @@ def _grown_again(make, rows, settings, scores, last):
     return sizes
 
 
-def _chosen(scores):
-    """Number of the smallest size whose score is within `ERRORS`, or `CLOSE`, of the best one."""
+def _chosen(scores, n_coefficients):
+    """Number of the smallest mixture whose score is within `ERRORS`, or `CLOSE`, of the best one."""
     best = int(scores.mean.argmax())
     near = np.flatnonzero(scores.mean[best] - scores.mean <= np.maximum(ERRORS * scores.error(best), CLOSE))
-    fewest = scores.n_experts[near].min()
-    near = near[scores.n_experts[near] == fewest]
+    n_coefficients = np.asarray(n_coefficients)[near]
+    near = near[n_coefficients == n_coefficients.min()]
     return int(near[scores.mean[near].argmax()])

@@ -1,24 +1,25 @@
 """How likely rows are by mixtures that have not seen them, for every size on the path of growing trees."""
 
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..model.folds import fold_numbers
+from ..model.folds import with_every_class
 from ..numerics.kernels import log_normalize
 from ..prediction import PredictiveDistribution
 from ..progress import tell_size
 from ..scoring.cells import cells_of, log_scores
 from .path import grown, pruned
 
-__all__ = ["Scores", "factor_of", "scores_of", "shares_of", "values_of"]
+__all__ = ["Scores", "factor_of", "joined", "scores_of", "shares_of", "values_of"]
 
 # Folds of tables of up to so many distinct rows; of larger ones a fifth of the rows is held out once.
 FOLDS = (300, 5), (1500, 3), (3000, 2)
 ONCE = 5
 SHARED = 4  # distinct rows to a value of y from which on it is rounded
-# Steps in a row that are worse than the best one by more than the standard error of the difference, after which no
-# larger tree is tried.
+# Steps in a row that bring nothing better, after which no larger tree is tried; on the way down, steps that are worse
+# than the best one by more than the standard error of the difference.
 PATIENCE = 3
 # Trees of more experts are not pruned: no one will read them, and to be few is not what makes them good.
 MOST_PRUNED = 32
@@ -41,6 +42,7 @@ class Scores(NamedTuple):
     fitted: list  # of every size, the `Size` without the first fold
     once: bool  # whether there is no other fold
     interrupted: bool
+    told_to_stop: bool  # by a callback
 
     @property
     def mean(self):
@@ -52,34 +54,47 @@ class Scores(NamedTuple):
         return np.array([_compared(self.log_density[:, best], own, self.weight)[1] for own in self.log_density.T])
 
 
-def scores_of(make, rows, settings):
+def joined(every):
+    """The scores of several paths on the same rows as those of one, of all their sizes."""
+    lists = {name: [one for own in every for one in getattr(own, name)] for name in ("seen", "fitted")}
+    log_density = np.concatenate([own.log_density for own in every], axis=1)
+    return every[0]._replace(
+        log_density=log_density, n_experts=np.concatenate([own.n_experts for own in every]), **lists
+    )
+
+
+def scores_of(make, rows, max_experts, settings, number):
     """Grow and prune a tree without each fold, all step by step, and ask about the rows of the fold.
 
     The search for splits is part of what is repeated, so that columns which only chance makes useful do no good.
 
     Parameters
     ----------
-    make, rows, settings
+    make, rows, max_experts, settings
         As for `path.grown`.
+    number : ndarray of int of shape (n,)
+        As of `fold_numbers`.
 
     Returns
     -------
     Scores
     """
-    number = fold_numbers(rows)
     n_folds = next((n for most, n in FOLDS if number.max() < most), 1)
-    folds = [number % (n_folds if n_folds > 1 else ONCE) == c for c in range(n_folds)]
+    every = n_folds if n_folds > 1 else ONCE
+    folds = [~with_every_class(rows, number, number % every != c) for c in range(n_folds)]
+    folds = [fold for fold in folds if fold.any()]
     values = values_of(rows, int(number.max()) + 1)
-    parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds]
+    parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds] or [(rows, rows)]
+    most = None if folds else 1  # every row is the only one of its class: there is nothing to compare sizes by
     weight = np.concatenate([outside.heads().weight for _, outside in parts])
     course = _Course(parts, weight, values, settings.options)
-    course.follow([grown(make, inside, settings) for inside, _ in parts])
+    course.follow([islice(grown(make, inside, max_experts, settings), most) for inside, _ in parts], 0.0)
     top = course.best
     down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
-    course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)])
+    course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)], 1.0)
     found, n_experts = np.stack(course.found, axis=1), np.array(course.n_experts)
     first = [sizes[0] for sizes in course.fitted]
-    return Scores(found, weight, n_experts, course.seen, top, course.n_up, first, n_folds == 1, course.interrupted)
+    return Scores(found, weight, n_experts, course.seen, top, course.n_up, first, n_folds == 1, *course.stops)
 
 
 class _Course:
@@ -90,10 +105,11 @@ class _Course:
         self.found, self.seen, self.fitted, self.n_experts, self.best, self.n_up = [], [], [], [], 0, 0
         self.interrupted = self.told_to_stop = False
 
-    def follow(self, paths):
+    def follow(self, paths, errors):
         """Go along the paths of the folds, step by step, as long as there is a chance of better scores.
 
-        An interrupt leaves what there is; before there is anything it is raised.
+        A step fails that misses the best score by more than so many standard errors. An interrupt leaves what there is;
+        before there is anything it is raised.
         """
         failed = 0
         try:
@@ -101,15 +117,20 @@ class _Course:
                 steps = [next(path, None) for path in paths]
                 if any(step is None for step in steps):
                     break
-                failed = failed + 1 if self._falls_short(steps) else 0
+                missing, error = self._take(steps)
+                failed = failed + 1 if missing > errors * error else 0
         except KeyboardInterrupt:
             if not self.found:
                 raise
             self.interrupted = True
         self.n_up = self.n_up or len(self.found)
 
-    def _falls_short(self, steps):
-        """Take a step, one size of every fold; whether its score is worse than the best by more than by chance."""
+    @property
+    def stops(self):
+        return self.interrupted, self.told_to_stop
+
+    def _take(self, steps):
+        """Take a step, one size of every fold; what its score misses to the best so far, and the standard error."""
         pairs = zip(steps, self.parts, strict=True)
         seen = [_predicted(step, *part, self.values) for step, part in pairs]
         found, n_experts = _log_density(seen), steps[0].tree.n_leaves
@@ -122,7 +143,7 @@ class _Course:
         self.n_experts.append(n_experts)
         tell_size(self.options, n_experts, self.weight @ found / self.weight.sum())
         self.told_to_stop = self.options.task.step("size")
-        return missing > error
+        return missing, error
 
 
 def _compared(a, b, weight):

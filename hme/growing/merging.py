@@ -16,64 +16,59 @@ class Part(NamedTuple):
     share: float
     mixture: Mixture
     params: Any
-    uncertainty: Any = None  # `Uncertainty` of the parameters
     factor: float = 1.0  # on the variances, from rows that were held out
+    candidate: int = 0  # number of the candidate that has grown
+    columns: Any = None  # `Columns` that its experts and gate see
+    ranges: Any = None  # `Ranges` of them
+    uncertainty: Any = None  # `Uncertainty` of the parameters
 
     @property
     def n_leaves(self):
         return self.mixture.n_leaves(self.params)
 
+    def among(self, rows, columns, ranges):
+        """The part that knows its columns, and how uncertain its parameters are, from the rows of the fit."""
+        uncertainty = None
+        if rows.y.ndim == 2:  # class codes have probabilities, which are as they are
+            found = self.mixture.uncertainty(self.params, rows)
+            uncertainty = found._replace(inflation=np.full(len(found.inflation), self.factor))
+        return self._replace(columns=columns, ranges=ranges, uncertainty=uncertainty)
+
 
 class Average(NamedTuple):
-    """The mixture of several mixtures of the same family and columns, with fixed shares.
+    """The mixture of several mixtures, with fixed shares.
 
     It is a mixture of experts as well: that under a root without columns, whose branches are the parts.
     """
 
     parts: list  # of Part
 
-    def is_tree(self, tree):
+    def is_tree(self, tree, candidate):
         """Whether nothing but a tree of one size is left."""
-        return len(self.parts) == 1 and self.parts[0].n_leaves == tree.n_leaves
+        return [(part.n_leaves, part.candidate) for part in self.parts] == [(tree.n_leaves, candidate)]
 
-    def informed(self, rows):
-        """The average whose parts know how uncertain their parameters are, from the rows of the fit."""
-        return Average([part._replace(uncertainty=_uncertainty(part, rows)) for part in self.parts])
-
-    def mean(self, rows, held):
+    def mean(self, seen):
         """Mean of y given x, (n, T), or class probabilities (n, C).
 
         Parameters
         ----------
-        rows : Rows
-        held : Rows
-            The same with columns held at their ranges, for parts of several experts.
+        seen : list of Rows
+            As each part sees them.
         """
-        return sum(part.share * part.mixture.mean(part.params, _seen(part, rows, held)) for part in self.parts)
+        pairs = zip(self.parts, seen, strict=True)
+        return sum(part.share * part.mixture.mean(part.params, rows) for part, rows in pairs)
 
-    def log_proba(self, rows, held, n_classes):
+    def log_proba(self, seen, n_classes):
         """Logarithms of class probabilities, (n, C)."""
+        pairs = zip(self.parts, seen, strict=True)
         return np.logaddexp.reduce(
-            [
-                np.log(part.share) + part.mixture.log_proba(part.params, _seen(part, rows, held), n_classes)
-                for part in self.parts
-            ]
+            [np.log(part.share) + part.mixture.log_proba(part.params, rows, n_classes) for part, rows in pairs]
         )
 
-    def distribution(self, rows, held, flat, index=None):
+    def distribution(self, seen, flat, index=None):
         """The predictive distribution of y."""
         parts = [
-            (part.share, part.mixture, part.params, _seen(part, rows, held), part.uncertainty) for part in self.parts
+            (part.share, part.mixture, part.params, rows, part.uncertainty)
+            for part, rows in zip(self.parts, seen, strict=True)
         ]
         return average_distribution(parts, flat, index)
-
-
-def _seen(part, rows, held):
-    return rows if part.n_leaves == 1 else held
-
-
-def _uncertainty(part, rows):
-    if rows.y.ndim == 1:  # class codes, whose probabilities are as they are
-        return None
-    found = part.mixture.uncertainty(part.params, rows)
-    return found._replace(inflation=np.full(len(found.inflation), part.factor))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..fitting import training
-from ..model.folds import fold_numbers
+from ..model.folds import fold_numbers, with_every_class
 from ..model.mixture import Mixture, starving
 from ..model.tree import Tree
 from .splits import Splitter, split_leaves
@@ -40,14 +40,16 @@ class Size(NamedTuple):
     sampled: bool  # whether EM has seen a sample of the rows
 
 
-def grown(make, rows, settings):
+def grown(make, rows, max_experts, settings):
     """Iterate over the mixtures of growing size that are fitted to rows.
 
     Parameters
     ----------
     make : callable
-        ``make(tree, rows, alphas)`` is the mixture on a tree, bound to the rows, with strengths of penalties.
+        ``make(tree, rows, alphas, like)`` is the mixture on a tree, bound to the rows, with strengths of penalties;
+        `like` is None or another one that is bound to the same rows.
     rows : Rows
+    max_experts : int
     settings : Settings
 
     Yields
@@ -66,7 +68,7 @@ def grown(make, rows, settings):
         if fit.reason == "interrupted":
             raise KeyboardInterrupt
         yield Size(tree, mixture, fit.params, part is not rows)
-        before, room = part, settings.max_experts - tree.n_leaves
+        before, room = part, max_experts - tree.n_leaves
         part = rows if number is None else _seen(rows, number, tree.n_leaves)
         if splitter is None or part is not before:
             least = settings.min_weight_fraction_leaf * part.weight.sum()
@@ -76,7 +78,7 @@ def grown(make, rows, settings):
         tree, resp, splits = split_leaves(splitter, tree, resp, splits, min(max(size // SHARE, 1), room))
         if tree.n_leaves == size:
             return
-        mixture = make(tree, rows, mixture.estimated_alphas(fit.params, fit.stats))
+        mixture = make(tree, rows, mixture.estimated_alphas(fit.params, fit.stats), mixture)
 
 
 def pruned(make, rows, size, settings):
@@ -108,7 +110,7 @@ def pruned(make, rows, size, settings):
         resp, alike = mixture.posterior(params, part)[1], mixture.expert.log_prob(params.experts, part)
         for _ in range(max(tree.n_leaves // FEWER, 1)):
             tree, resp, alike = _merged(tree, resp, alike, part)
-        mixture = make(tree, rows, alphas)
+        mixture = make(tree, rows, alphas, mixture)
         fit = training.train(mixture, part, mixture.init(part, resp), _options(settings.options, tree))
         if fit.reason == "interrupted":
             raise KeyboardInterrupt
@@ -147,7 +149,9 @@ def _seen(rows, number, n_leaves):
 def sampled(rows, number, enough):
     """A part of the rows, of at least so many distinct ones, that halves or doubles."""
     step = (int(number.max()) + 1) // enough
-    return rows if step < 2 else rows[np.flatnonzero(number % (1 << int(np.log2(step))) == 0)]
+    if step < 2:
+        return rows
+    return rows[np.flatnonzero(with_every_class(rows, number, number % (1 << int(np.log2(step))) == 0))]
 
 
 def finished(make, size, rows, settings):
@@ -165,6 +169,6 @@ def finished(make, size, rows, settings):
         return size
     others = np.setdiff1d(np.arange(size.tree.n_leaves), gone)
     tree, resp = size.tree.without(gone), np.maximum(resp[:, others], np.finfo(float).tiny)
-    mixture = make(tree, rows, size.mixture.alphas)
+    mixture = make(tree, rows, size.mixture.alphas, size.mixture)
     params = mixture.init(rows, resp / resp.sum(axis=1, keepdims=True))
     return Size(tree, mixture, training.train(mixture, rows, params, options).params, False)

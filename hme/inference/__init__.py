@@ -4,7 +4,6 @@ from .delta import Band, ParameterCovariance
 from .effects import MarginalEffects
 from .hypotheses import WaldTest
 from .infer import infer
-from .reported import name_of
 from .result import Inference
 from .summary import Summary
 
@@ -16,5 +15,4 @@ __all__ = [
     "Summary",
     "WaldTest",
     "infer",
-    "name_of",
 ]

@@ -47,6 +47,16 @@ class ParameterCovariance(NamedTuple):
     lost : ndarray of shape (F, l) or None
         Directions that the rows say nothing about, as long as the standard errors that the information alone would give
         them. Coefficients along them have no standard error; all else takes them as fixed.
+
+    Examples
+    --------
+    >>> from hme import HMERegressor
+    >>> from hme.inference import infer
+    >>> X = [[float(i)] for i in range(30)]
+    >>> y = [2.0 * i + (-1) ** i for i in range(30)]
+    >>> found = infer(HMERegressor(depth=0).fit(X, y), X, y)
+    >>> found.parameter_covariance.root.shape
+    (3, 3)
     """
 
     move: object

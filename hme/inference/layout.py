@@ -7,6 +7,9 @@ left to move are the *free* ones (`free.py`). *Computed* ones are those by which
 fitted parameters, and sparse.
 """
 
+from functools import cached_property
+from typing import NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -18,6 +21,16 @@ from .sides import fixed_parts, sides_of
 __all__ = ["INTERCEPT", "Label", "Layout"]
 
 REFERENCE = "held where it is"
+
+
+class _Reported(NamedTuple):
+    """What of a layout is shown to the user; see there."""
+
+    labels: list
+    estimate: np.ndarray
+    jacobian: np.ndarray
+    notes: dict
+    tied: dict
 
 
 class Layout:
@@ -73,40 +86,52 @@ class Layout:
         self.mixture, self.params, self.columns = mixture, params, columns
         self.sides, self.n_leaves = sides_of(mixture, params, columns), len(stats.load)
         self.diverging = frozenset() if hold else frozenset(diverging_units(self.sides, stats))
-        free, shown, labels, estimates, reasons, order = [], [], [], [np.zeros(0)], [], []
-        for side in self.sides:
-            design = columns.expert.design if side.kind == "expert" else columns.gate.design
-            own, why = free_map(side, mixture.gate, stats, hold)
-            free.append(own)
-            rows, names, estimate, reason = reported_map(side, design, why, mixture.expert.names)
+        maps = [free_map(side, mixture.gate, stats, hold) for side in self.sides]
+        self._free, self._why = _block_diagonal([own for own, _ in maps]), [why for _, why in maps]
+        self._computed = _block_diagonal([computed_map(side) for side in self.sides])
+        self.n_free = self._free.shape[1]
+
+    @cached_property
+    def _reported(self):
+        """What is shown to the user, made when it is asked for: steps uphill need none of it."""
+        shown, labels, estimates, reasons, order = [], [], [np.zeros(0)], [], []
+        for side, why in zip(self.sides, self._why, strict=True):
+            design = self.columns.expert.design if side.kind == "expert" else self.columns.gate.design
+            rows, names, estimate, reason = reported_map(side, design, why, self.mixture.expert.names)
             shown.append(rows)
             labels += names
             estimates.append(estimate)
             reasons += reason
             order += [(side.kind != "expert", leaf) for leaf in _owners(side, names)]
-        self._free = _block_diagonal(free)
-        self._computed = _block_diagonal(map(computed_map, self.sides))
-        self.n_free = self._free.shape[1]
         order = sorted(range(len(order)), key=lambda i: order[i])
-        self.labels = [labels[i] for i in order]
-        self.estimate = np.concatenate(estimates)[order]
-        self.jacobian = (_block_diagonal(shown) @ self._free).toarray()[order]
-        self.notes, self.tied = self._annotate([reasons[i] for i in order])
-        self.remarks = [text for text in dict.fromkeys(fixed_parts(mixture, params)) if text]
+        jacobian = (_block_diagonal(shown) @ self._free).toarray()[order]
+        labels = [labels[i] for i in order]
+        notes, tied = _annotate(labels, jacobian, [reasons[i] for i in order])
+        return _Reported(labels, np.concatenate(estimates)[order], jacobian, notes, tied)
 
-    def _annotate(self, reasons):
-        """Notes on coordinates that are not free, and which ones are tied; clears rounding errors in the jacobian."""
-        notes, tied, first = {}, {}, {}
-        for i, (sure, reason) in enumerate(reasons):
-            if sure:
-                self.jacobian[i] = 0.0  # up to rounding it is already
-            if not self.jacobian[i].any():
-                notes[i] = reason or REFERENCE
-                continue
-            key = (*self.labels[i][2:], self.jacobian[i].tobytes())
-            if first.setdefault(key, i) != i:
-                tied[i] = first[key]
-        return notes, tied
+    @property
+    def labels(self):
+        return self._reported.labels
+
+    @property
+    def estimate(self):
+        return self._reported.estimate
+
+    @property
+    def jacobian(self):
+        return self._reported.jacobian
+
+    @property
+    def notes(self):
+        return self._reported.notes
+
+    @property
+    def tied(self):
+        return self._reported.tied
+
+    @cached_property
+    def remarks(self):
+        return [text for text in dict.fromkeys(fixed_parts(self.mixture, self.params)) if text]
 
     @classmethod
     def of(cls, mixture, params, columns, stats, hold=True):
@@ -194,13 +219,13 @@ class Layout:
 
     def prior(self):
         """Gradient (F,) and Hessian (F, F) of the log-density of penalties and priors."""
-        gradients, hessians = [np.zeros(0)], [sp.csr_matrix((0, 0))]
+        gradients, hessians = [np.zeros(0)], []
         for side in self.sides:
             method = side.family.leaf_prior_derivatives if side.kind == "leaf" else side.family.prior_derivatives
             first, second = through_scalars(side, *method(side.params))
             gradients.append(first.ravel())
             hessians += [sp.csr_matrix(block) for block in second]
-        hessian = self._free.T @ sp.block_diag(hessians, format="csr") @ self._free
+        hessian = self._free.T @ _block_diagonal(hessians) @ self._free
         return self._free.T @ np.concatenate(gradients), hessian.toarray()
 
     def bent(self, score):
@@ -222,7 +247,31 @@ class Layout:
 
 
 def _block_diagonal(blocks):
-    return sp.block_diag([*blocks, sp.csr_matrix((0, 0))], format="csr")
+    """`scipy.sparse.block_diag` of CSR matrices, which spends more time on checks of small ones than on them."""
+    starts, shape = [np.zeros(1, dtype=np.int32)], (0, 0)
+    indices, data, n_stored = [np.zeros(0, dtype=np.int32)], [np.zeros(0)], 0
+    for block in blocks:
+        starts.append(block.indptr[1:] + n_stored)
+        n_stored += block.indptr[-1]
+        indices.append(block.indices + shape[1])
+        data.append(block.data)
+        shape = shape[0] + block.shape[0], shape[1] + block.shape[1]
+    return sp.csr_matrix((np.concatenate(data), np.concatenate(indices), np.concatenate(starts)), shape=shape)
+
+
+def _annotate(labels, jacobian, reasons):
+    """Notes on coordinates that are not free, and which ones are tied; clears rounding errors in the jacobian."""
+    notes, tied, first = {}, {}, {}
+    for i, (sure, reason) in enumerate(reasons):
+        if sure:
+            jacobian[i] = 0.0  # up to rounding it is already
+        if not jacobian[i].any():
+            notes[i] = reason or REFERENCE
+            continue
+        key = (*labels[i][2:], jacobian[i].tobytes())
+        if first.setdefault(key, i) != i:
+            tied[i] = first[key]
+    return notes, tied
 
 
 def _owners(side, labels):

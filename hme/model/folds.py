@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["fold_numbers"]
+__all__ = ["fold_numbers", "with_every_class"]
 
 STRATA = 20  # quantile bins of y, each of which is distributed evenly over the folds
 
@@ -33,6 +33,18 @@ def fold_numbers(rows):
     number = np.empty(n_distinct, dtype=int)
     number[np.lexsort((np.random.default_rng(0).random(n_distinct), stratum))] = np.arange(n_distinct)
     return number[rank]
+
+
+def with_every_class(rows, number, kept):
+    """The rows that are kept, (n,) of bool, and those of classes of which none is.
+
+    They come with all that have their `number`, so that no group is cut. What is fitted to a part of the rows can say
+    nothing of a class that it has not seen.
+    """
+    if rows.y.ndim > 1:
+        return kept
+    lacking = np.setdiff1d(rows.y, rows.y[kept])
+    return kept | np.isin(number, number[np.isin(rows.y, lacking)]) if len(lacking) else kept
 
 
 def _sorted(keys):

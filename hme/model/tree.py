@@ -29,15 +29,15 @@ class Tree:
         branch. An empty array is the tree of one leaf. Most users call `complete`, `flat`, `from_nested` or `from_text`
         instead.
 
-    Raises
-    ------
-    ValueError
-        If `children` is not a tree.
-
     Attributes
     ----------
     n_nodes, n_leaves, max_branching, depth : int
         M, K, B and the number of gates on the longest path.
+
+    Raises
+    ------
+    ValueError
+        If `children` is not a tree.
 
     Examples
     --------

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..numerics.kernels import NULL_EIGENVALUE, linear_scores
+from ..numerics.kernels import linear_scores
+from ..numerics.systems import NULL_EIGENVALUE
 
 __all__ = [
     "CoefUncertainty",
@@ -85,7 +86,7 @@ def coef_roots(systems, gram, scale, space, free):
         # their ratios matter, and y may have units in which their squares are no numbers.
         unit = np.sqrt(scale[:, t])[:, None, None]
         unit = np.maximum(unit / unit.max(), LEAST_RATIO) if unit.max() > 0 else np.ones_like(unit)
-        basis = None if space is None else space.A
+        basis = None if space is None else space.basis if free is None else space.A
         found[:, t] = roots(systems[:, t] / unit**2, basis, None if free is None else free[t]) / unit
         found[:, t] *= _bound(systems[:, t, -1, -1])
         used[:, t] = degrees(gram[:, t], found[:, t])

@@ -12,17 +12,17 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import lsq_linear
+from scipy.linalg import null_space
 
-from .kernels import NULL_EIGENVALUE, solve_psd
+from .bounds import bounded_squares, bounded_step
 from .penalties import lasso_minimum, subgradient
 from .rank import n_independent, rank_of_directions
+from .systems import solve_psd
 
 __all__ = ["INTERCEPT", "Constraints"]
 
 INTERCEPT = "intercept"
-GUESSES = 4  # bounds that are tried before a search for the right ones
-UNKNOWN = 1e-100  # share of the information about another coefficient that is none
+FAR = 1e3  # distance from zero, in scales of a column, from which a constrained intercept takes care
 
 
 class _Space(NamedTuple):
@@ -31,6 +31,8 @@ class _Space(NamedTuple):
     base: np.ndarray  # (K, p)
     A: np.ndarray  # (K, p, q)
     B: np.ndarray  # (q, K, p)
+    basis: np.ndarray  # (K, p, q), spans the same directions as A, and is orthogonal
+    inverse: np.ndarray  # (q, K, p), of the basis
     nonnegative: np.ndarray  # (q,) of bool
     first: np.ndarray  # (q, 2), the first expert that uses the free parameter, and its column
 
@@ -128,8 +130,7 @@ class Constraints:
         p = len(self.design.center) + 1
         ratio = self.design.center / self.design.scale  # what one unit of a slope adds to the design's intercept
         base, columns, nonnegative, first = np.zeros((K, p)), [], [], []
-        constrained = {*self.fixed, *self.shared, *self.nonnegative}
-        carry = p - 1 in constrained  # the free parameter is the intercept in the user's units, not the design's
+        carry = self._carries  # the free parameter is the intercept in the user's units, not the design's
         for j in range(p):
             unit = 1.0 if j == p - 1 else self.design.scale[j]
             if j in self.fixed:
@@ -150,8 +151,55 @@ class Constraints:
             base[:, -1] += base[:, :-1] @ ratio
         A = np.stack(columns, axis=2) if columns else np.zeros((K, p, 0))
         q = A.shape[2]
-        B = np.linalg.pinv(A.reshape(K * p, q)).reshape(q, K, p)
-        return _Space(base, A, B, np.array(nonnegative, dtype=bool), np.reshape(first, (q, 2)).astype(int))
+        first = np.reshape(first, (q, 2)).astype(int)
+        B = self._reader(first, K, ratio) if carry else np.linalg.pinv(A.reshape(K * p, q)).reshape(q, K, p)
+        basis, inverse = A, B
+        if carry:
+            basis = self._directions(K, ratio)
+            inverse = basis.transpose(2, 0, 1)
+        return _Space(base, A, B, basis, inverse, np.array(nonnegative, dtype=bool), first)
+
+    def _reader(self, first, K, ratio):
+        """The map B (q, K, p) from feasible coefficients to the free parameters, where it reads intercepts of the user.
+
+        The pseudo-inverse of A would lose them where columns are far from zero: their squares go with those of the
+        ratios of means to scales. Coefficients that experts share are read from all of them.
+        """
+        p = len(ratio) + 1
+        B = np.zeros((len(first), K, p))
+        for i, (k, j) in enumerate(first):
+            experts = range(K) if j in self.shared else [k]
+            B[i, experts, j] = 1.0 / len(experts)
+            if j == p - 1:
+                B[i, experts, :-1] = -ratio / len(experts)
+        return B
+
+    def _directions(self, K, ratio, more=()):
+        """Orthonormal directions (K, p, q) that the equations leave free, for constrained intercepts of the user.
+
+        Every equation is a row of numbers of unit length, so that columns far from zero do no harm: they make one
+        column of A all but the sum of others. `more` are further rows.
+        """
+        p = len(ratio) + 1
+        of_user = np.eye(p)  # what is constrained, of the coefficients of one expert
+        of_user[-1, :-1] = -ratio
+        rows = [np.zeros((0, K, p))]
+        for j in (*self.fixed, *self.shared):
+            own = np.zeros((K, K, p))
+            own[np.arange(K), np.arange(K)] = of_user[j]
+            rows.append(own if j in self.fixed else own[1:] - own[:-1])
+        rows = np.concatenate([np.concatenate(rows).reshape(-1, K * p), np.reshape(more, (-1, K * p))])
+        return null_space(rows / np.linalg.norm(rows, axis=1, keepdims=True)).reshape(K, p, -1)
+
+    @property
+    def _carries(self):
+        """Whether the intercept itself is constrained."""
+        return len(self.design.center) in {*self.fixed, *self.shared, *self.nonnegative}
+
+    @property
+    def _far(self):
+        """Whether a constrained intercept, the predictor where all columns are zero, is far from all rows."""
+        return self._carries and np.abs(self.design.center / self.design.scale).max(initial=0.0) > FAR
 
     # -- what a family needs -----------------------------------------------------------------------------------------
 
@@ -178,9 +226,11 @@ class Constraints:
         if not self:
             return coef
         space = self.space(len(coef))
+        coef = space.base + space.basis @ np.tensordot(space.inverse, coef - space.base, axes=2)
         theta = np.tensordot(space.B, coef - space.base, axes=2)
-        theta = np.where(space.nonnegative, np.maximum(theta, 0.0), theta)
-        return space.base + space.A @ theta
+        if not (space.nonnegative & (theta < 0)).any():
+            return coef
+        return space.base + space.A @ np.where(space.nonnegative, np.maximum(theta, 0.0), theta)
 
     def move(self, coef, step):
         """Coefficients after a step, projected so that round-off cannot violate a constraint."""
@@ -194,17 +244,22 @@ class Constraints:
         if not self:
             return solve_psd(system, force[..., None])[..., 0]
         space = self.space(len(coef))
-        reduced = np.tensordot(space.A, system @ space.A, axes=([0, 1], [0, 1]))
-        slope = np.tensordot(space.A, force, axes=([0, 1], [0, 1]))
-        if not space.nonnegative.any():
-            return space.A @ solve_psd(reduced, slope[:, None])[:, 0]
+        bounded = space.nonnegative.any()
+        A = space.A if bounded else space.basis
+        reduced = np.tensordot(A, system @ A, axes=([0, 1], [0, 1]))
+        slope = np.tensordot(A, force, axes=([0, 1], [0, 1]))
+        if not bounded:
+            return A @ solve_psd(reduced, slope[:, None])[:, 0]
         theta = np.tensordot(space.B, coef - space.base, axes=2)
         lower = np.where(space.nonnegative, -np.maximum(theta, 0.0), -np.inf)
         # One by one where they share nothing: the rounding of one expert is nothing to another of next to no weight.
         each = [space.first[:, 0] == k for k in range(len(coef))]
         change = np.zeros_like(theta)
         for own in [np.ones(len(theta), dtype=bool)] if self.shared else filter(np.any, each):
-            change[own] = _bounded_step(reduced[np.ix_(own, own)], slope[own], lower[own])
+            if self._far:
+                change[own] = bounded_squares(system, force, A[:, :, own], lower[own])
+            else:
+                change[own] = bounded_step(reduced[np.ix_(own, own)], slope[own], lower[own])
         return space.A @ change
 
     def maximum(self, system, force, coef, target, lasso):
@@ -220,7 +275,28 @@ class Constraints:
         slope = np.tensordot(space.A, force, axes=([0, 1], [0, 1]))
         distance, origin, up, down = self._distances(coef, target, lasso)
         found = lasso_minimum(reduced[None], slope[None], distance[None], up, down)[0]
-        return space.base + space.A @ (origin + found)
+        new = space.base + space.A @ (origin + found)
+        if not self._far:
+            return new
+        force = force - np.einsum("kpq,kq->kp", system, new - coef)
+        return self._polished(new, origin + found, force, system, target, lasso)
+
+    def _polished(self, coef, theta, force, system, target, lasso):
+        """The maximum (K, p) on the face of lasso and bounds on which `coef` lies, if it is on it; else `coef`."""
+        (K, p), space = coef.shape, self.space(len(coef))
+        sign = np.sign(coef - target)
+        sign[:, -1] = 0.0
+        resting = np.eye(K * p)[np.flatnonzero((sign == 0) & (np.arange(p) < p - 1))]
+        bounded = space.nonnegative & (space.first[:, 1] == p - 1)
+        held = space.B[bounded & (theta == 0)].reshape(-1, K * p)
+        basis = self._directions(K, self.design.center / self.design.scale, np.vstack([resting, held]))
+        slope = np.tensordot(basis, force - lasso * sign, axes=([0, 1], [0, 1]))
+        reduced = np.tensordot(basis, system @ basis, axes=([0, 1], [0, 1]))
+        step = basis @ solve_psd(reduced, slope[:, None])[:, 0]
+        step[:, :-1][sign[:, :-1] == 0] = 0.0
+        new = coef + step
+        above = np.tensordot(space.B, new - space.base, axes=2)[bounded & (theta != 0)] >= 0
+        return new if above.all() and (np.sign(new - target)[:, :-1] == sign[:, :-1]).all() else coef
 
     def _distances(self, coef, target, lasso):
         """For the free parameters: distance from the target, the target, and the lasso's slopes above and below it."""
@@ -230,6 +306,7 @@ class Constraints:
         # Taken from the slopes themselves rather than from B, so that zeros stay exactly zero.
         theta = np.tensordot(space.B, coef - space.base, axes=2)
         theta = np.where(slopes, coef[expert, column], theta)
+        theta = np.where(space.nonnegative, np.maximum(theta, 0.0), theta)  # beyond a bound the penalty is infinite
         origin = np.where(slopes, np.broadcast_to(target, coef.shape)[expert, column], 0.0)
         up = np.tensordot(space.A, np.broadcast_to(lasso, coef.shape), axes=([0, 1], [0, 1]))
         return theta - origin, origin, up, np.where(space.nonnegative, np.inf, up)
@@ -270,7 +347,7 @@ class Constraints:
         if not self and target is None:
             return n_independent(moment, np.ones((K, p), dtype=bool))
         if self and target is None:
-            return rank_of_directions(moment, self.space(K).A)
+            return rank_of_directions(moment, self.space(K).basis)
         target = np.broadcast_to(target, coef.shape)
         if not self:
             own = (coef != target) | (np.arange(p) == p - 1)
@@ -284,7 +361,7 @@ class Constraints:
         return rank_of_directions(moment, np.concatenate([space.A[:, :, moved], *together], axis=2))
 
     def gradient(self, gradient, coef, target=0.0, lasso=None):
-        """The gradient (K, p) with respect to the free parameters; zero where a bound is active.
+        """The gradient along what is free: the basis, or with bounds the parameters, zero where a bound is active.
 
         With a lasso on the distance from the target it is the subgradient of smallest norm.
         """
@@ -297,6 +374,8 @@ class Constraints:
         if not self:
             return gradient
         space = self.space(len(coef))
+        if not space.nonnegative.any():
+            return np.tensordot(space.basis, gradient, axes=([0, 1], [0, 1]))
         slope = np.tensordot(space.A, gradient, axes=([0, 1], [0, 1]))
         theta = np.tensordot(space.B, coef - space.base, axes=2)
         return np.where(space.nonnegative & (theta <= 1e-12) & (slope < 0), 0.0, slope)
@@ -304,41 +383,3 @@ class Constraints:
     def common(self, damping):
         """Step lengths (K,): the smallest one for all where experts share coefficients, so that these stay equal."""
         return np.full_like(damping, damping.min()) if self.shared else damping
-
-
-def _bounded_step(system, slope, lower):
-    """The step d (q,), none of it less than `lower`, that maximises ``slope'd - d'system d / 2``.
-
-    As a least-squares problem with bounds. Null directions of the system do not enter its first block of rows; the
-    second block is a tiny ridge, which keeps the step from moving along them. What nothing is known of stays.
-    """
-    known = np.diagonal(system) > UNKNOWN * np.diagonal(system).max()
-    scale = np.sqrt(np.where(known, np.diagonal(system), 1.0))
-    inverse = np.where(known, 1.0 / scale, 0.0)
-    scaled = system * inverse * inverse[:, None]
-    step = _guessed_step(scaled, slope * inverse, lower * scale)
-    if step is not None:
-        return step * inverse
-    values, vectors = np.linalg.eigh(scaled)
-    kept = values > NULL_EIGENVALUE * values[-1]
-    root, vectors = np.sqrt(values[kept]), vectors[:, kept]
-    matrix = np.vstack([root[:, None] * vectors.T, np.sqrt(NULL_EIGENVALUE) * np.eye(len(scale))])
-    target = np.append(vectors.T @ (slope * inverse) / root, np.zeros(len(scale)))
-    return lsq_linear(matrix, target, bounds=(lower * scale, np.inf), method="bvls", tol=1e-14).x * inverse
-
-
-def _guessed_step(system, slope, lower):
-    """The step, if the bounds that it ends on are those that it leaves from or runs into at once; else None."""
-    free = (lower < 0) | (slope > 0)
-    for _ in range(GUESSES):
-        step = np.where(free, 0.0, lower)
-        values, vectors = np.linalg.eigh(system[np.ix_(free, free)])
-        kept = values > NULL_EIGENVALUE * np.max(values, initial=0.0)
-        vectors = vectors[:, kept]
-        pull = vectors.T @ (slope[free] - system[np.ix_(free, ~free)] @ lower[~free])
-        step[free] = vectors @ (pull / (values[kept] + NULL_EIGENVALUE))
-        running, leaving = free & (step < lower), ~free & (slope - system @ step > 0)
-        if not (running | leaving).any():
-            return step
-        free = (free & ~running) | leaving
-    return None

@@ -1,4 +1,4 @@
-"""Which functions a sweep uses: NumPy's, or their twins that Numba compiles. It is chosen here and nowhere else."""
+"""Which functions a sweep uses, NumPy's or their twins that Numba compiles, and how many threads; chosen here alone."""
 
 import os
 import sys
@@ -9,8 +9,9 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
+from threadpoolctl import ThreadpoolController  # scikit-learn brings it
 
-__all__ = ["CHOICES", "in_use", "kernels", "neglect", "set_kernels", "twinned", "work"]
+__all__ = ["CHOICES", "in_use", "kernels", "neglect", "one_thread", "set_kernels", "twinned", "work"]
 
 CHOICES = ("auto", "numpy", "numba")
 # Rows times leaves of a pass over the table, from which compiled functions repay that Numba is imported.
@@ -38,6 +39,15 @@ def set_kernels(choice, neglect=1e-12):
     neglect : float, default=1e-12
         Most that compiled functions may leave out of the density of a row, as a share of it, eq. (pruning): in a large
         tree a row then visits only the leaves that carry mass for it. 0 leaves out nothing.
+
+    Examples
+    --------
+    >>> from hme.kernels import kernels, set_kernels
+    >>> before = kernels()
+    >>> set_kernels("numpy")
+    >>> kernels()
+    'numpy'
+    >>> set_kernels(before)
     """
     if choice not in CHOICES:
         raise ValueError(f"kernels = {choice!r} must be one of {CHOICES}.")
@@ -47,7 +57,18 @@ def set_kernels(choice, neglect=1e-12):
 
 
 def kernels():
-    """The choice that is set: "auto", "numpy" or "numba"."""
+    """The choice that is set: "auto", "numpy" or "numba".
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from hme.kernels import kernels
+    >>> kernels() in ("auto", "numpy", "numba")
+    True
+    """
     return _choice["kernels"]
 
 
@@ -114,3 +135,16 @@ def _installed():
 @cache
 def _twins():
     return import_module("hme.numerics.compiled")
+
+
+@contextmanager
+def one_thread():
+    """BLAS uses one thread within this context: blocks are small, and results must not depend on how many there are."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _controller():
+    # Looking for the libraries takes milliseconds; all that are used here are loaded before the first fit.
+    return ThreadpoolController()

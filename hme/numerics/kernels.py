@@ -1,4 +1,4 @@
-"""Array functions that all families use: weighted Gram matrices, normalisation, small linear systems.
+"""Array functions that all families use: weighted Gram matrices, scores, normalisation, moments.
 
 Shapes: n rows, p design columns, q systems or experts. Arrays of shape (n, K) made here are stored column by column
 (Fortran order): K is small and n is large, so reductions over experts then run along contiguous memory.
@@ -14,7 +14,6 @@ import scipy.sparse as sp
 from .engine import in_use, twinned
 
 __all__ = [
-    "clip_spectrum",
     "column_pairs",
     "extremes",
     "linear_scores",
@@ -23,21 +22,17 @@ __all__ = [
     "pairs_shared",
     "rounding_step",
     "scored_cross",
-    "solve_psd",
     "symmetric",
     "upper_triangle",
     "weighted_cross",
     "weighted_gram",
     "weighted_pairs",
-    "whitener",
 ]
 
-# An eigenvalue of a scaled Gram matrix counts as zero if it is below this fraction of the largest one.
-NULL_EIGENVALUE = 1e-12
 # Values that differ by less than this fraction of their size are equal but for round-off.
 ROUND_OFF = 1e-12
-# Up to so many weights, and a fifth of the columns, Gram matrices are formed one by one.
-FEW_WEIGHTS = 5
+# Up to one weight for so many columns, Gram matrices are formed one by one.
+COLUMNS_A_WEIGHT = 3
 # Most numbers among the products of pairs of columns that are held at a time.
 MOST_PAIRS = 1 << 19
 # Multiplications of a matrix product up to which, and columns up to which OpenBLAS has kernels for small matrices.
@@ -59,7 +54,26 @@ def _places(p):
 
 
 def linear_scores(X, coef):
-    """Linear predictors (n, q) of all systems, from X (n, p) and coef (q, p), by one matrix product."""
+    """Linear predictors (n, q) of all systems, from X (n, p) and coef (q, p), by one matrix product.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n, p)
+    coef : ndarray of shape (q, p)
+
+    Returns
+    -------
+    ndarray of shape (n, q)
+        In Fortran's order: the predictors of a system stand together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.kernels import linear_scores
+    >>> linear_scores(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, -1.0], [0.5, 0.0], [0.0, 1.0]]))
+    array([[-1. ,  0.5,  2. ],
+           [-1. ,  1.5,  4. ]])
+    """
     if sp.issparse(X):
         return np.asfortranarray(X @ coef.T)
     n, size = X.shape[0], SMALL_PRODUCT // max(coef.size, 1)
@@ -86,6 +100,17 @@ def log_normalize(log_joint):
         Logarithm of the sum over k of exp(log_joint), eq. (evidence).
     resp : ndarray of shape (n, K)
         In the memory of `log_joint`; every other row sums to one, eq. (responsibility).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.kernels import log_normalize
+    >>> log_density, resp = log_normalize(np.log([[0.1, 0.3], [0.2, 0.2]]))
+    >>> np.exp(log_density).round(3)
+    array([0.4, 0.4])
+    >>> resp.round(3)
+    array([[0.25, 0.75],
+           [0.5 , 0.5 ]])
     """
     top = log_joint.max(axis=1)
     impossible = np.isneginf(top)
@@ -152,6 +177,15 @@ def weighted_gram(X, W):
     Returns
     -------
     ndarray of shape (q, p, p)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.kernels import weighted_gram
+    >>> X = np.array([[1.0, 1.0], [2.0, 1.0], [3.0, 1.0]])
+    >>> weighted_gram(X, np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 2.0]]))[1]
+    array([[18.,  6.],
+           [ 6.,  2.]])
     """
     p, q = X.shape[1], W.shape[1]
     if sp.issparse(X):
@@ -162,7 +196,7 @@ def weighted_gram(X, W):
             scaled = sp.csr_matrix((X.data * W[row, k], X.indices, X.indptr), shape=X.shape)
             gram[k] = (transposed @ scaled).toarray()
         return gram
-    if q <= min(p / 5, FEW_WEIGHTS):
+    if COLUMNS_A_WEIGHT * q <= p:
         gram, scaled = np.empty((q, p, p)), np.empty((p, X.shape[0]))
         for k in range(q):
             np.multiply(X.T, W[:, k], out=scaled)
@@ -206,7 +240,24 @@ def _small_products(A, W):
 
 
 def weighted_cross(X, R):
-    """``(X.T @ R).T``, (q, p), from X (n, p) and R (n, q)."""
+    """``(X.T @ R).T``, (q, p), from X (n, p) and R (n, q).
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n, p)
+    R : ndarray of shape (n, q)
+
+    Returns
+    -------
+    ndarray of shape (q, p)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.kernels import weighted_cross
+    >>> weighted_cross(np.array([[1.0, 1.0], [2.0, 1.0]]), np.array([[10.0], [20.0]]))
+    array([[50., 30.]])
+    """
     return np.ascontiguousarray((X.T @ R).T)
 
 
@@ -221,6 +272,22 @@ def moments(X, weight):
 
     This is the test of whether a column is constant: its standard deviation is then exactly zero. It is constant if its
     values differ by no more than round-off, or only in rows of next to no weight.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n, p)
+    weight : ndarray of shape (n,)
+
+    Returns
+    -------
+    mean, std : ndarray of shape (p,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.kernels import moments
+    >>> moments(np.array([[1.0, 3.3], [3.0, 3.3]]), np.ones(2))
+    (array([2. , 3.3]), array([1., 0.]))
     """
     total = weight.sum()
     low, high = extremes(X)
@@ -259,59 +326,26 @@ def _sparse_moments(X, weight):
     return mean, np.sqrt(squares / total)
 
 
-def solve_psd(A, b):
-    """Minimum-norm solutions of symmetric positive semi-definite systems.
-
-    Each system is first scaled to a unit diagonal, so that the solution does not depend on the units of the columns.
-
-    Parameters
-    ----------
-    A : ndarray of shape (..., p, p)
-    b : ndarray of shape (..., p, r)
-
-    Returns
-    -------
-    ndarray of shape (..., p, r)
-    """
-    scale = np.sqrt(np.maximum(np.diagonal(A, axis1=-2, axis2=-1), 0.0))
-    inverse = _inverted(scale, scale > 0)[..., None]
-    A = A * inverse * np.swapaxes(inverse, -1, -2)
-    b = b * inverse
-    values, vectors = np.linalg.eigh(A)
-    keep = values > NULL_EIGENVALUE * np.maximum(values[..., -1:], np.finfo(float).tiny)
-    return inverse * (vectors @ (_inverted(values, keep)[..., None] * (np.swapaxes(vectors, -1, -2) @ b)))
-
-
-def _inverted(values, where):
-    """Reciprocals of the values there, zero elsewhere."""
-    return 1.0 / values if where.all() else np.divide(1.0, values, out=np.zeros_like(values), where=where)
-
-
-def clip_spectrum(S, floor):
-    """Symmetric matrices S (..., p, p) with the eigenvalues of F^-1/2 S F^-1/2 raised to at least 1, F = diag(floor).
-
-    The result maximises the likelihood over all covariance matrices that are at least F, eq. (covariance-floor).
-    """
-    root = np.sqrt(floor)
-    unit = S / (root[:, None] * root)
-    values, vectors = np.linalg.eigh(unit)
-    clipped = (vectors * np.maximum(values, 1.0)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
-    free = (values >= 1.0).all(axis=-1)[..., None, None]
-    return np.where(free, unit, clipped) * (root[:, None] * root)
-
-
-def whitener(S):
-    """Inverse Cholesky factors W (..., p, p) of covariances S: W x has identity covariance if x has covariance S."""
-    scale = np.sqrt(np.diagonal(S, axis1=-2, axis2=-1))
-    correlation = S / (scale[..., :, None] * scale[..., None, :])
-    return np.linalg.inv(np.linalg.cholesky(correlation)) / scale[..., None, :]
-
-
 def rounding_step(y):
     """Step to which the values of y are rounded; a negligible number if they are not rounded.
 
     It is a low quantile of the gaps between neighbouring distinct values. If y is rounded to a grid, that is the step
     of the grid; otherwise it is a small fraction of range / n, whose square is far below any variance floor.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme.kernels import rounding_step
+    >>> rounding_step(np.array([1.5, 2.0, 3.5, 2.0]))
+    0.5
     """
     gaps = np.diff(np.unique(y))
     return float(np.quantile(gaps, 0.05, method="inverted_cdf")) if len(gaps) else 0.0

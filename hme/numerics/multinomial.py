@@ -2,8 +2,7 @@
 
 The Q systems share the design X (n, p). System q has C slots (branches or classes) with coefficients ``coef[q, c]``
 (p,) in the symmetric coding, in which they sum to zero over the slots. ``target[:, q, c]`` is the weight that each row
-gives to slot c, ``total[:, q]`` its sum over the slots. All functions take and return arrays; nothing here depends on
-trees or experts.
+gives to slot c, ``total[:, q]`` its sum over the slots. Nothing here depends on trees or experts.
 """
 
 from typing import NamedTuple
@@ -11,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .engine import twinned
-from .kernels import linear_scores, solve_psd, upper_triangle, weighted_cross, weighted_gram
+from .kernels import linear_scores, upper_triangle, weighted_cross, weighted_gram
 from .penalties import lasso_minimum, subgradient, whole
 from .rank import n_independent as independent_of
+from .systems import solve_psd
 from .wide import WideGram, diagonal_of, grams, is_wide
 
 __all__ = [

@@ -9,7 +9,7 @@ from numbers import Real
 import numpy as np
 
 from .checks import check_array, check_real
-from .kernels import NULL_EIGENVALUE
+from .systems import NULL_EIGENVALUE
 
 __all__ = [
     "MOST_FITTED",

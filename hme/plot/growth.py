@@ -4,10 +4,12 @@ import numpy as np
 
 from ..tables import pandas_for
 from .picture import colors_of, mixture_of, pyplot
+from .sizes import changes_in_words
 
 __all__ = ["GrowthDisplay"]
 
 WIDTH = 0.12  # of the bars of shares, as a share of the number of experts: the axis is logarithmic
+COLUMNS = "candidate", "n_experts", "score", "error", "share", "chosen"
 LOWEST = 0.4  # share of the sizes whose low scores are out of the picture
 
 
@@ -16,6 +18,8 @@ class GrowthDisplay:
 
     Parameters
     ----------
+    candidate : ndarray of int of shape (S,)
+        Number of the candidate that has the size.
     n_experts : ndarray of int of shape (S,)
     score : ndarray of shape (S,)
         Mean log-density, in nats.
@@ -25,6 +29,8 @@ class GrowthDisplay:
         Share of each size in the average.
     chosen : ndarray of bool of shape (S,)
         Which one is the tree.
+    names : list of str
+        Of the candidates.
 
     Attributes
     ----------
@@ -39,18 +45,20 @@ class GrowthDisplay:
     >>> from hme import HMERegressor
     >>> from hme.datasets import load_motorcycle
     >>> from hme.plot import GrowthDisplay
-    >>> model = HMERegressor(max_experts=6).fit(*load_motorcycle(return_X_y=True))
+    >>> model = HMERegressor(max_experts=3).fit(*load_motorcycle(return_X_y=True))
     >>> display = GrowthDisplay.from_estimator(model)
     >>> display.n_experts[:3]
     array([1, 2, 3])
     """
 
-    def __init__(self, n_experts, score, error, share, chosen):
+    def __init__(self, candidate, n_experts, score, error, share, chosen, names):
+        self.candidate = candidate
         self.n_experts = n_experts
         self.score = score
         self.error = error
         self.share = share
         self.chosen = chosen
+        self.names = names
 
     @classmethod
     def from_estimator(cls, model, *, ax=None, line_kwargs=None):
@@ -78,9 +86,9 @@ class GrowthDisplay:
                 "The tree of the model has not grown: its size was given, or its families have no growth. "
                 "Fit with depth='auto'."
             )
-        names = "n_experts", "score", "error", "share", "chosen"
-        columns = [np.array([getattr(step, name) for step in model.growth_]) for name in names]
-        return cls(*columns).plot(ax=ax, line_kwargs=line_kwargs)
+        columns = [np.array([getattr(step, name) for step in model.growth_]) for name in COLUMNS]
+        names = [changes_in_words(changes) or "as given" for changes in model.candidates_]
+        return cls(*columns, names).plot(ax=ax, line_kwargs=line_kwargs)
 
     def frame(self):
         """Sizes as a data frame.
@@ -88,10 +96,10 @@ class GrowthDisplay:
         Returns
         -------
         pandas.DataFrame
-            Of `n_experts`, `score`, `error`, `share` and `chosen`, a row for each size, in the order of the path.
+            Of `candidate`, `n_experts`, `score`, `error`, `share` and `chosen`, a row for each size, in the order
+            of the paths.
         """
-        columns = {name: getattr(self, name) for name in ("n_experts", "score", "error", "share", "chosen")}
-        return pandas_for("frame").DataFrame(columns)
+        return pandas_for("frame").DataFrame({name: getattr(self, name) for name in COLUMNS})
 
     def plot(self, ax=None, *, line_kwargs=None):
         """Draw the plot.
@@ -109,13 +117,14 @@ class GrowthDisplay:
         """
         if ax is None:
             ax = pyplot().subplots(layout="constrained")[1]
-        up, down = colors_of(2)
-        fall = np.flatnonzero(np.diff(self.n_experts) < 0)
-        turn = fall[0] + 1 if len(fall) else len(self.n_experts)
-        for part, color, label in ((slice(0, turn), up, "grown"), (slice(turn, None), down, "pruned")):
-            if len(self.n_experts[part]):
-                style = {"color": color, "marker": "o", "ms": 4, "capsize": 2, "label": label} | (line_kwargs or {})
-                ax.errorbar(self.n_experts[part], self.score[part], yerr=self.error[part], **style)
+        colors = colors_of(len(self.names))
+        for number, color in enumerate(colors):
+            for part, line, what in zip(self._ways(number), ("-", "--"), ("", ", pruned"), strict=True):
+                if len(part):
+                    label = f"{self.names[number]}{what}"
+                    style = {"color": color, "marker": "o", "ms": 4, "capsize": 2, "ls": line, "label": label}
+                    style |= line_kwargs or {}
+                    ax.errorbar(self.n_experts[part], self.score[part], yerr=self.error[part], **style)
         ax.plot(
             self.n_experts[self.chosen], self.score[self.chosen], "o", ms=12, mfc="none", color="0.2", label="the tree"
         )
@@ -126,9 +135,14 @@ class GrowthDisplay:
         ax.set_xticks(sizes, map(str, sizes), minor=False)
         ax.minorticks_off()
         self.share_ax_ = ax.twinx()
-        used = self.share > 0
+        used = np.flatnonzero(self.share)
         self.share_ax_.bar(
-            self.n_experts[used], self.share[used], width=WIDTH * self.n_experts[used], color="0.6", alpha=0.5, zorder=0
+            self.n_experts[used],
+            self.share[used],
+            width=WIDTH * self.n_experts[used],
+            color=[colors[number] for number in self.candidate[used]],
+            alpha=0.3,
+            zorder=0,
         )
         self.share_ax_.set(ylabel="share in the average", ylim=(0.0, 1.0))
         ax.set_zorder(self.share_ax_.get_zorder() + 1)
@@ -136,3 +150,10 @@ class GrowthDisplay:
         ax.legend(loc="lower right", frameon=False, fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _ways(self, number):
+        """The sizes of a candidate on the way up, and on the way down."""
+        own = np.flatnonzero(self.candidate == number)
+        fall = np.flatnonzero(np.diff(self.n_experts[own]) < 0)
+        turn = fall[0] + 1 if len(fall) else len(own)
+        return own[:turn], own[turn:]

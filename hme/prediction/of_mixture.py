@@ -59,6 +59,17 @@ def average_distribution(parts, flat=True, index=None):
     -------
     PredictiveDistribution or OutputsDistribution
         Its components are the experts of all parts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hme import HMERegressor
+    >>> from hme.prediction import average_distribution
+    >>> X = np.linspace(-1, 1, 100)[:, None]
+    >>> models = [HMERegressor(depth=depth).fit(X, np.abs(X[:, 0])) for depth in (0, 1)]
+    >>> parts = [(0.5, m.model_, m.params_, m.rows([[-0.5], [0.5]]), None) for m in models]
+    >>> average_distribution(parts).mean().round(1)
+    array([0.5, 0.5])
     """
     return _shaped(*side_by_side([(share, *_weighted(*part)) for share, *part in parts]), flat, index)
 

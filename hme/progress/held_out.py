@@ -21,10 +21,13 @@ class HeldOut(NamedTuple):
         With weights, without labels: what counts is log p(y | x).
     n_iter_no_change : int
         Sweeps without a better score after which a fit ends.
+    found : ndarray of bool of shape (n,)
+        Which rows of the fit they are.
     """
 
     rows: Rows
     n_iter_no_change: int
+    found: np.ndarray
 
     def score(self, mixture, params):
         """Weighted mean of log p(y | x) over the rows, or groups, by the plug-in density, eq. (held-out-score)."""

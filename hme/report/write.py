@@ -22,6 +22,16 @@ def html(model, X, y, *, title=None, max_rows=10_000, coverage=0.9, feature_name
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> from hme import HMERegressor
+    >>> from hme.datasets import load_motorcycle
+    >>> from hme.report import html
+    >>> X, y = load_motorcycle(return_X_y=True)
+    >>> page = html(HMERegressor(depth=1).fit(X, y), X, y, title="Motorcycle")
+    >>> page[:15], "http://" in page.partition("<body")[0]
+    ('<!DOCTYPE html>', False)
     """
     check_int(max_rows, "max_rows", 2)
     if not check_real(coverage, "coverage", positive=True) < 1:

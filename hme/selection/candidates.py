@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
+from ..estimators.candidates import automatic
 from ..model.parts import renamed
 from ..registry import make_expert
 
@@ -47,7 +48,8 @@ def checked(candidates, base):
 def default_candidates(base, bound):
     """The estimator as it is, and with experts that bend, where it leaves their columns open and rows are enough.
 
-    Student noise is not among them: its fits take many times as long.
+    Splines are not among them where the tree of the estimator grows and tries them by itself, nor is Student noise,
+    whose fits take many times as long.
 
     Parameters
     ----------
@@ -60,7 +62,9 @@ def default_candidates(base, bound):
     list of dict
     """
     bent = base.expert_features is None and _bends(base, bound.rows)
-    return [{}] + [{"expert_features": name} for name in ("splines", "squares") if bent]
+    tried = automatic(base, bound.rows) if bound.grows and base.candidates == "auto" else []
+    changes = [{"expert_features": name} for name in ("splines", "squares") if bent]
+    return [{}] + [change for change in changes if change not in tried]
 
 
 def _bends(base, rows):

@@ -25,7 +25,7 @@ class HMEClassifierCV(TogetherClassifiers, ClassifierMixin, BaseCV):
     candidates : list of dict or None, default=None
         Hyper-parameters of the candidates, such as ``[{"depth": 2}, {"expert__alpha": 1.0}]``. None is the estimator
         itself, {}, and where it leaves the experts' columns open and there are rows enough, experts that bend,
-        ``{"expert_features": "splines"}`` and ``{"expert_features": "squares"}``.
+        ``{"expert_features": "squares"}`` and, unless its own tree tries them, ``{"expert_features": "splines"}``.
     cv : int, splitter, iterable or None, default=None
         Folds. Those of an int depend on the content of the rows, so that equal rows share one, and keep groups whole.
         None is five folds; of more than 5,000 different rows only three of them are left out in turn.

@@ -96,7 +96,7 @@ class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     >>> from hme import HMEStackingClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> models = [("logistic", LogisticRegression(max_iter=1000)), ("tree", DecisionTreeClassifier(max_depth=3))]
-    >>> HMEStackingClassifier(models, cv=3).fit(X, y).predict(X[::50])
+    >>> HMEStackingClassifier(models, cv=3).fit(X[::3], y[::3]).predict(X[::50])
     array([0, 1, 2])
     """
 

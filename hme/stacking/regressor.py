@@ -109,8 +109,8 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
     >>> from sklearn.tree import DecisionTreeRegressor
     >>> from hme import HMEStackingRegressor
     >>> rng = np.random.default_rng(0)
-    >>> X = rng.uniform(-1, 1, (300, 1))
-    >>> y = np.where(X[:, 0] < 0, 2 * X[:, 0], np.floor(4 * X[:, 0])) + 0.1 * rng.standard_normal(300)
+    >>> X = rng.uniform(-1, 1, (40, 1))
+    >>> y = np.where(X[:, 0] < 0, 2 * X[:, 0], np.floor(4 * X[:, 0])) + 0.1 * rng.standard_normal(40)
     >>> models = [("line", LinearRegression()), ("tree", DecisionTreeRegressor(max_leaf_nodes=6, random_state=0))]
     >>> stack = HMEStackingRegressor(models, cv=3).fit(X, y)
     >>> stack.predict([[-0.5], [0.6]]).round()

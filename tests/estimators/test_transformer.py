@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 SHORT = {"max_iter": 25, "tol": 1e-3}
 
 
-@parametrize_with_checks([HMETransformer()])
+@parametrize_with_checks([HMETransformer(HMERegressor(n_experts=2, **SHORT))])  # a tree that grows takes longer
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
@@ -34,6 +34,7 @@ def test_scikit_learn_checks(estimator, check):
 @pytest.mark.slow
 @parametrize_with_checks(
     [
+        HMETransformer(),
         HMETransformer(HMERegressor(n_experts=2, **SHORT), ("experts", "mean"), passthrough=True),
         HMETransformer(HMEClassifier(n_experts=2, **SHORT), "weighted"),
     ]

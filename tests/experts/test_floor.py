@@ -176,3 +176,16 @@ def test_little_noise_is_found_with_the_default_penalty(expert):
     assert not any("floor" in sentence for sentence in model.boundary_)
     assert np.std(y - model.predict(X)) < 2e-4
     assert model.model_.expert.response_.floor_[0] <= 0.1 * variance_of(model) * 1.001
+
+
+@pytest.mark.parametrize("expert", [LaplaceExpert(), StudentExpert(df=4.0), LinearExpert()], ids=str)
+@pytest.mark.parametrize("y", [np.full(56, 2.451412771987937), np.arange(56.0), np.zeros(56)], ids=["one", "line", "0"])
+def test_units_of_targets_without_noise_change_densities_by_their_scale_only(expert, y):
+    """Whether residuals of the pooled fit are all zero or rounding errors says nothing about the noise."""
+    X = np.arange(56.0)[:, None]
+
+    def density(y):
+        return HMERegressor(depth=0, expert=expert).fit(X, y).log_likelihood(X, y)
+
+    expected = density(y)
+    np.testing.assert_allclose(density(y * 2.0**9) + np.log(2.0**9) * y.any(), expected, rtol=1e-6)

@@ -12,7 +12,7 @@ from hme.distributions.normal import log_density
 from hme.experts import LaplaceExpert, LinearExpert, StudentExpert, TreeExpert
 from hme.experts.noise.floor import Floor
 from hme.experts.noise.scale import Scale
-from hme.numerics.kernels import whitener
+from hme.numerics.systems import whitener
 
 FULL = LinearExpert(covariance="full")
 WITH_OFFSET = [

@@ -6,9 +6,12 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from hme import HMEClassifier, HMERegressor
+from hme.experts import LinearExpert
 from hme.gates import GaussianGate
 from hme.growing import held_out
 from hme.growing.held_out import shares_of
+from hme.model.folds import with_every_class
+from hme.model.rows import Rows
 from hme.plot import GrowthDisplay
 
 
@@ -20,15 +23,15 @@ def bent(n, seed=0, noise=0.1):
 
 @pytest.fixture(scope="module")
 def fitted():
-    X, y = bent(400)
+    X, y = bent(200)
     return HMERegressor().fit(X, y), X, y
 
 
 def test_a_line_stays_one_expert_and_a_bent_one_is_halved(fitted):
     assert fitted[0].n_experts_ == 2
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(300, 3))
-    y = X[:, 0] + rng.normal(size=300)
+    X = rng.normal(size=(150, 3))
+    y = X[:, 0] + rng.normal(size=150)
     line, plain = HMERegressor().fit(X, y), HMERegressor(depth=0).fit(X, y)
     assert line.n_experts_ == 1
     new = rng.normal(size=(2000, 3))
@@ -39,7 +42,8 @@ def test_a_line_stays_one_expert_and_a_bent_one_is_halved(fitted):
 def test_steps_are_told(fitted):
     model, *_ = fitted
     sizes = [step.n_experts for step in model.growth_]
-    assert sizes[:3] == [1, 2, 3]
+    assert sizes[:3] == [1, 2, 3] and model.candidates_ == [{}, {"expert_features": "splines"}]
+    assert sorted({step.candidate for step in model.growth_}) == [0, 1]
     (chosen,) = [step for step in model.growth_ if step.chosen]
     assert chosen.n_experts == model.n_experts_ == model.tree_.n_leaves
     best = max(step.score for step in model.growth_)
@@ -64,10 +68,10 @@ def test_growth_is_drawn(fitted):
 
 def test_the_average_is_a_mixture_of_its_parts(fitted):
     model, X, y = fitted
-    rows, held = model.averaged_rows(X)
-    parts = model.average_.parts
-    by_hand = sum(part.share * part.mixture.mean(part.params, held)[:, 0] for part in parts)
-    assert all(part.n_leaves > 1 for part in parts)
+    parts, seen = model.average_.parts, model.averaged_rows(X)
+    pairs = list(zip(parts, seen, strict=True))
+    by_hand = sum(part.share * part.mixture.mean(part.params, rows)[:, 0] for part, rows in pairs)
+    assert len({part.candidate for part in parts}) == 2 and len({rows.X.shape for rows in seen}) == 2
     np.testing.assert_allclose(model.predict(X), by_hand, rtol=1e-12)
     dist = model.predict_dist(X)
     np.testing.assert_allclose(dist.mean(), by_hand, rtol=1e-12)
@@ -77,12 +81,12 @@ def test_the_average_is_a_mixture_of_its_parts(fitted):
     density = sum(
         part.share
         * np.exp(
-            part.mixture.log_prior(part.params, held)
-            + part.mixture.expert.predictive(part.params.experts, held, part.uncertainty.experts)
+            part.mixture.log_prior(part.params, rows)
+            + part.mixture.expert.predictive(part.params.experts, rows, part.uncertainty.experts)
             .widened(part.uncertainty.inflation)
             .logpdf(y[:, None])
         ).sum(axis=1)
-        for part in parts
+        for part, rows in pairs
     )
     np.testing.assert_allclose(dist.pdf(y), density, rtol=1e-10)
 
@@ -96,8 +100,8 @@ def test_the_plug_in_density_is_that_of_the_tree(fitted):
 
 
 def test_the_tree_alone_predicts_without_an_average():
-    X, y = bent(300)
-    model = HMERegressor(average=False).fit(X, y)
+    X, y = bent(120)
+    model = HMERegressor(average=False, max_experts=3).fit(X, y)
     assert model.average_ is None and model.growth_
     np.testing.assert_allclose(model.predict(X), model.predict(X, density="plug-in"))
 
@@ -105,12 +109,12 @@ def test_the_tree_alone_predicts_without_an_average():
 def test_repeated_rows_are_weights():
     X, y = bent(120)
     times = np.random.default_rng(1).integers(1, 4, 120)
-    weighted = HMERegressor(max_experts=4).fit(X, y, sample_weight=times)
-    repeated = HMERegressor(max_experts=4).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
+    weighted = HMERegressor(max_experts=3).fit(X, y, sample_weight=times)
+    repeated = HMERegressor(max_experts=3).fit(np.repeat(X, times, axis=0), np.repeat(y, times))
     assert weighted.n_experts_ == repeated.n_experts_
     np.testing.assert_allclose(weighted.predict(X), repeated.predict(X), rtol=1e-6)
     shuffled = np.random.default_rng(0).permutation(120)
-    again = HMERegressor(max_experts=4).fit(X[shuffled], y[shuffled], sample_weight=times[shuffled])
+    again = HMERegressor(max_experts=3).fit(X[shuffled], y[shuffled], sample_weight=times[shuffled])
     np.testing.assert_allclose(again.predict(X), weighted.predict(X), rtol=1e-6)
 
 
@@ -142,14 +146,14 @@ def test_a_blind_gate_grows_by_what_is_left_over():
 
 def test_classes_counts_groups_and_generative_gates_grow():
     rng = np.random.default_rng(0)
-    X = rng.uniform(-2, 2, (400, 2))
+    X = rng.uniform(-2, 2, (200, 2))
     y = (np.abs(X[:, 0]) > 1).astype(int)
-    model = HMEClassifier().fit(X, y)
+    model = HMEClassifier(max_experts=4).fit(X, y)
     assert model.score(X, y) > 0.95 and model.n_experts_ > 1
     np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), model.predict_proba(X), atol=1e-12)
     np.testing.assert_allclose(model.predict_dist(X).probabilities(), model.predict_proba(X), atol=1e-12)
     counts = rng.poisson(np.exp(np.abs(X[:, 0])))
-    assert HMERegressor(expert="poisson").fit(X, counts).n_experts_ > 1
+    assert HMERegressor(expert="poisson", max_experts=3).fit(X, counts).n_experts_ > 1
     Xb, yb = bent(200)
     groups = np.arange(200) // 2
     Xb = Xb[groups * 2]  # the gate's columns are the same inside a group
@@ -191,8 +195,45 @@ def test_refusals_name_the_parameter(settings, name):
 
 @pytest.mark.parametrize("settings", [{"depth": 1}, {"branching": 3}])
 def test_a_least_share_that_nothing_reads_is_told(settings):
-    with pytest.warns(UserWarning, match="min_weight_fraction_leaf = 0.1 has no effect"):
-        HMERegressor(min_weight_fraction_leaf=0.1, tol=0.1, **settings).fit(*bent(50))
+    with pytest.warns(UserWarning, match="min_weight_fraction_leaf = 0.1 has no effect") as given:
+        HMERegressor(min_weight_fraction_leaf=0.1, max_iter=1, **settings).fit(*bent(50))
+    assert len(given) == 1 and "max_iter=1" in str(given[0].message)  # whatever else there is to say
+
+
+@pytest.mark.parametrize("expert", ["logistic", "constant"])
+@pytest.mark.parametrize("rare", [0, 2])
+def test_a_class_of_one_row_is_never_held_out(expert, rare):
+    X, score = bent(60)
+    y = np.where(score > np.median(score), 1, 2 - rare)
+    y[7] = rare
+    model = HMEClassifier(expert=expert, max_experts=2).fit(X, y)
+    assert len(model.growth_) > 1 and model.predict_proba(X).shape == (60, 3)
+
+
+@pytest.mark.filterwarnings("ignore:The number of unique classes")
+def test_a_tree_does_not_grow_where_every_row_has_its_own_class():
+    model = HMEClassifier(expert="constant").fit(bent(30)[0], np.arange(30))
+    assert model.n_experts_ == len(model.growth_) == 1
+
+
+def test_parts_of_a_table_have_every_class():
+    rows = Rows(np.ones((50, 1)), np.ones((50, 1)), np.repeat([0, 1, 2], [2, 24, 24]), np.ones(50))
+    number = np.arange(50) // 2
+    kept = with_every_class(rows, number, number % 4 == 3)
+    np.testing.assert_array_equal(np.unique(number[kept]), [0, 3, 7, 11, 15, 19, 23])  # rows come by their numbers
+    whole = with_every_class(rows._replace(y=rows.y[:, None]), number, number == 3)
+    np.testing.assert_array_equal(whole, number == 3)
+
+
+def test_one_expert_is_fitted_to_the_same_rows_once(monkeypatch):
+    bound, bind = [], LinearExpert.bind
+    monkeypatch.setattr(
+        LinearExpert, "bind", lambda self, rows, design: bound.append(rows.n_rows) or bind(self, rows, design)
+    )
+    model = HMERegressor(expert=LinearExpert(alpha=0.1), max_experts=4, tol=0.1).fit(*bent(60))
+    sizes = [step.n_experts for step in model.growth_]
+    n_folds = 5
+    assert len(sizes) > 3 and len(bound) == 2 + n_folds  # all rows as a table is read, and as they grow
 
 
 @pytest.mark.parametrize("step", [2, 4])

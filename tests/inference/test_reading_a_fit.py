@@ -103,8 +103,10 @@ def test_the_members_of_a_list_are_parameters():
 
 
 def test_one_version():
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))["project"]
+    root = Path(__file__).parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["version"] == hme.__version__
+    assert f"\nversion: {hme.__version__}\n" in (root / "CITATION.cff").read_text("utf-8")
 
 
 @pytest.mark.parametrize("make", [HMERegressor, HMEClassifier, HMETransformer], ids=lambda make: make.__name__)

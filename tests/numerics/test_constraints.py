@@ -193,10 +193,11 @@ def test_gradient_is_that_of_q_along_what_is_free(constraint):
     family, settings, *_ = FAMILIES["gamma"]
     expert, params, rows, resp, _, _ = one_hot_fit("gamma", constraint, True, steps=0)
     space = expert.constraints_.space(K)
+    A = space.A if space.nonnegative.any() else space.basis
     theta = np.abs(np.random.default_rng(1).normal(size=space.A.shape[2])) + 0.1  # away from every bound
 
     def here():
-        return params._replace(coef=(space.base + space.A @ theta)[:, None])  # of one output
+        return params._replace(coef=(space.base + A @ theta)[:, None])  # of one output
 
     def q():
         return q_of_expert(expert, here(), rows, resp)
@@ -214,6 +215,46 @@ def test_at_a_bound_only_what_points_inwards_counts():
     np.testing.assert_array_equal(at_bound, [0.0, 2.0, 0.5])
     np.testing.assert_array_equal(bound.gradient(-force, np.zeros((1, 3))), [1.0, -2.0, -0.5])
     np.testing.assert_array_equal(bound.gradient(force, np.ones((1, 3))), [-1.0, 2.0, 0.5])
+
+
+@pytest.mark.parametrize("far", [10.0, 1e9])
+@pytest.mark.parametrize("kind", ["plain", "lasso", "bounded"])
+def test_shared_intercepts_far_from_all_rows_keep_the_slopes(kind, far):
+    """One slope for all, but for what intercepts of the design add to it: in these terms the system is a good one."""
+    rng = np.random.default_rng(3)
+    root, force = rng.normal(size=(K, 2, 4)), rng.normal(size=(K, 2))
+    system, lasso = root @ np.swapaxes(root, 1, 2), 0.1 * (kind == "lasso") * np.array([1.0, 0.0])
+    tied = Constraints(None, None, [0], Design(np.array([far]), np.ones(1), True, ["a"]))
+    tied = Constraints(["intercept"], None, [0] if kind == "bounded" else False, tied.design)
+    A = np.zeros((K, 2, K + 1))
+    A[:, 0, 0], A[np.arange(K), 1, 1 + np.arange(K)], A[np.arange(K), 0, 1 + np.arange(K)] = 1.0, 1.0, 1.0 / far
+    coef = 50.0 + A @ np.append(0.0, far * 1e-3 * np.arange(K))  # far from all bounds
+    coef = tied.feasible(coef)
+    reduced = np.einsum("kpq,kpr,krs->qs", A, system, A)
+    expected = coef + A @ np.linalg.solve(reduced, np.einsum("kpq,kp->q", A, force - lasso))
+    if kind == "lasso":
+        found = tied.maximum(system, force, coef, np.zeros((1, 2)), np.broadcast_to(lasso, coef.shape))
+    else:
+        found = coef + tied.step(system, force, coef)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * np.abs(expected - coef).max())
+    np.testing.assert_allclose(tied.feasible(found), found, rtol=1e-13)
+
+
+@pytest.mark.parametrize("far", [0.0, 1e6])
+def test_bounded_intercepts_go_with_a_lasso(far):
+    """An intercept at its bound, or below it by its last digit, is no infinite penalty."""
+    rng = np.random.default_rng(0)
+    Z, side = rng.normal(size=(120, 2)), rng.choice([-1.0, 1.0], size=120)
+    y = side + 2.0 * Z[:, 0] - Z[:, 1] + 0.1 * rng.normal(size=120)
+    settings = dict(n_experts=2, gate="constant", random_state=0)
+    expert = LinearExpert(alpha=1e-3, l1_ratio=0.5, nonnegative=["intercept"])
+    model = HMERegressor(expert=expert, **settings).fit(Z - [far, -far / 2], y)
+    assert model.converged_ and (np.diff(model.lower_bounds_) >= -1e-12).all()
+    intercept = np.sort(model.experts_.intercept)
+    assert abs(intercept[0]) < 1e-12 if far == 0.0 else (intercept > far).all()
+    free = HMERegressor(expert=LinearExpert(alpha=1e-3, l1_ratio=0.5), **settings).fit(Z, y)
+    if far:  # no bound holds
+        np.testing.assert_allclose(model.lower_bounds_[-1], free.lower_bounds_[-1], atol=1e-5)
 
 
 def test_no_constraint_changes_nothing():

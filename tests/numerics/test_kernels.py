@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.special import logsumexp, softmax
 
-from hme.numerics import kernels, multinomial
+from hme.numerics import kernels, multinomial, systems
 
 
 @pytest.mark.parametrize("p, q", [(1, 1), (3, 2), (3, 9), (6, 4), (2, 0)])
@@ -48,20 +48,20 @@ def test_solve_psd_is_the_inverse_where_there_is_one():
     rng = np.random.default_rng(0)
     root = rng.normal(size=(5, 4, 7))
     A, b = root @ root.swapaxes(1, 2), rng.normal(size=(5, 4, 2))
-    np.testing.assert_allclose(kernels.solve_psd(A, b), np.linalg.solve(A, b), rtol=1e-8)
+    np.testing.assert_allclose(systems.solve_psd(A, b), np.linalg.solve(A, b), rtol=1e-8)
 
 
 def test_solve_psd_ignores_units():
     rng = np.random.default_rng(0)
     root, b = rng.normal(size=(3, 5)), rng.normal(size=(3, 1))
     A, units = root @ root.T, np.array([1e-8, 1.0, 1e8])
-    scaled = kernels.solve_psd(A * units * units[:, None], b * units[:, None])
-    np.testing.assert_allclose(scaled * units[:, None], kernels.solve_psd(A, b), rtol=1e-10)
+    scaled = systems.solve_psd(A * units * units[:, None], b * units[:, None])
+    np.testing.assert_allclose(scaled * units[:, None], systems.solve_psd(A, b), rtol=1e-10)
 
 
 def test_solve_psd_takes_no_step_in_null_directions():
     A = np.array([[[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]])
-    np.testing.assert_allclose(kernels.solve_psd(A, np.array([[[2.0], [2.0], [5.0]]]))[0, :, 0], [1.0, 1.0, 0.0])
+    np.testing.assert_allclose(systems.solve_psd(A, np.array([[[2.0], [2.0], [5.0]]]))[0, :, 0], [1.0, 1.0, 0.0])
 
 
 @pytest.mark.parametrize("C", [2, 3, 5])
@@ -125,7 +125,7 @@ def test_clip_spectrum_is_the_constrained_maximum():
     floor = np.array([0.1, 2.0, 30.0])
     root = rng.normal(size=(4, 3, 3)) * np.sqrt(floor)[:, None] * np.array([0.05, 0.7, 3.0])
     S = root @ root.swapaxes(1, 2)
-    clipped = kernels.clip_spectrum(S, floor)
+    clipped = systems.clip_spectrum(S, floor)
     units = np.sqrt(np.outer(floor, floor))
     before, after = np.linalg.eigvalsh(S / units), np.linalg.eigvalsh(clipped / units)
     assert (before < 1).any() and (before > 1).any()
@@ -146,6 +146,6 @@ def test_clip_spectrum_is_the_constrained_maximum():
 
 def test_clip_spectrum_leaves_what_respects_the_floor():
     S = np.array([[[2.0, 0.5], [0.5, 1.0]]])
-    np.testing.assert_array_equal(kernels.clip_spectrum(S, np.array([0.1, 0.1])), S)
-    np.testing.assert_allclose(kernels.clip_spectrum(np.zeros((2, 2)), np.array([0.1, 3.0])), np.diag([0.1, 3.0]))
-    assert kernels.clip_spectrum(np.zeros((2, 0, 0)), np.zeros(0)).shape == (2, 0, 0)
+    np.testing.assert_array_equal(systems.clip_spectrum(S, np.array([0.1, 0.1])), S)
+    np.testing.assert_allclose(systems.clip_spectrum(np.zeros((2, 2)), np.array([0.1, 3.0])), np.diag([0.1, 3.0]))
+    assert systems.clip_spectrum(np.zeros((2, 0, 0)), np.zeros(0)).shape == (2, 0, 0)

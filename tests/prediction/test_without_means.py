@@ -13,7 +13,7 @@ from hme.distributions import FromScipy
 
 class CauchyNoise(LogisticNoise):
     def log_density(self, y, eta, params, rows):
-        return stats.cauchy.logpdf(y, eta, params.scale)
+        return -np.log(np.pi * params.scale * (1.0 + ((y - eta) / params.scale) ** 2))  # SciPy's checks take longer
 
     def distribution(self, eta, params, rows):
         return FromScipy(stats.cauchy, loc=eta, scale=params.scale)

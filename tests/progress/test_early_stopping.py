@@ -134,7 +134,7 @@ def test_the_score_of_impossible_rows_is_a_number():
         def evidence(self, params, rows):
             return np.array([-1.0, -np.inf, np.nan])
 
-    score = HeldOut(rows_of()[:3]._replace(weight=np.array([2.0, 1.0, 1.0])), 1).score(Mixture(), None)
+    score = HeldOut(rows_of()[:3]._replace(weight=np.array([2.0, 1.0, 1.0])), 1, None).score(Mixture(), None)
     assert score == pytest.approx((2 * -1.0 - 2e4) / 4)
 
 

@@ -78,7 +78,20 @@ def pipeline():
     return make_pipeline(columns, HMERegressor(depth=1))
 
 
+def bent():
+    X = diabetes()[0].iloc[:200, [1, 2, 3]]  # a column of two values among them
+    noise = 0.6 * np.random.default_rng(1).normal(size=len(X))
+    return X, np.where(X.bp > 0, np.sin(60 * X.bmi), 20 * X.bp) + noise
+
+
+def scaled_and_bent():
+    grown = HMERegressor(max_experts=2, candidates=[{}, {"expert_features": "splines"}], max_iter=2)
+    return make_pipeline(StandardScaler().set_output(transform="pandas"), grown)
+
+
 CASES = [
+    ("bent", scaled_and_bent, bent),
+    ("squares", lambda: HMERegressor(depth=1, expert_features="squares", max_iter=20), bent),
     ("numbers", lambda: HMERegressor(depth=2, max_iter=20), diabetes),
     ("classes", lambda: HMEClassifier(n_experts=3, max_iter=20), iris),
     ("counts", lambda: HMERegressor(n_experts=2, expert="poisson", max_iter=20), counts),
@@ -97,14 +110,16 @@ CASES = [
 
 @CLEAN
 @pytest.mark.skipif(NODE is None, reason="needs node")
-@pytest.mark.parametrize("name, make, load", few(CASES, 5), ids=lambda case: case if isinstance(case, str) else "")
+@pytest.mark.parametrize("name, make, load", few(CASES, 6), ids=lambda case: case if isinstance(case, str) else "")
 def test_javascript_predicts_what_python_predicts(name, make, load, tmp_path):
     X, y = load()
     model = make().fit(X, y)
     content = payload(model, X, y, title="t", max_rows=10_000, coverage=0.9, names=(None, None), arguments={})
     assert content["reason"] == ""
+    if name == "bent":
+        assert {part.candidate for part in model[-1].average_.parts} == {0, 1}
     said, n = in_node(content, 12, tmp_path), 12
-    inner, table = (model[-1], model[:-1].transform(X[:n])) if name == "text" else (model, X[:n])
+    inner, table = (model[-1], model[:-1].transform(X[:n])) if hasattr(model, "steps") else (model, X[:n])
     mean = inner.predict_proba(table) if name == "classes" else inner.predict(table)[:, None]
     np.testing.assert_allclose(said["mean"], mean, rtol=1e-9)
     np.testing.assert_allclose(said["prior"], inner.gate_proba(table), rtol=1e-9, atol=1e-15)
@@ -124,9 +139,10 @@ def test_javascript_predicts_what_python_predicts(name, make, load, tmp_path):
 
 
 @pytest.mark.skipif(NODE is None, reason="needs node")
-def test_rows_outside_the_range_are_held_as_in_python(tmp_path):
+@pytest.mark.parametrize("features", [None, "splines"])
+def test_rows_outside_the_range_are_held_as_in_python(features, tmp_path):
     X, y = load_motorcycle(return_X_y=True)
-    model = HMERegressor(depth=2, max_iter=20, tol=1.0).fit(X, y)
+    model = HMERegressor(depth=2, expert_features=features, max_iter=20, tol=1.0).fit(X, y)
     content = payload(model, X, y, title="t", max_rows=999, coverage=0.9, names=(None, None), arguments={})
     from hme.report.encoding import packed
 

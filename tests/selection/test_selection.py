@@ -42,7 +42,7 @@ LINES = [{}, {"standardize": False}]
     checks_of(
         HMERegressorCV(HMERegressor(depth=0, **SHORT), LINES, cv=2),
         HMEClassifierCV(HMEClassifier(depth=0, **SHORT), LINES, cv=2),
-        every=3,
+        every=6,
     ),
 )
 def test_scikit_learn_checks(estimator, check):

@@ -7,8 +7,8 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 from hme import HMERegressor
-from hme.text import told, tree_svg
-from hme.text.drawing import GATE, LEAF
+from hme.text.drawing import GATE, LEAF, tree_svg
+from hme.text.tree import told
 
 SVG = "{http://www.w3.org/2000/svg}"
 

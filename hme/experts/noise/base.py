@@ -246,8 +246,7 @@ class Response(ABC):
     def predictive(self, eta, leverage, factor, params, rows):
         """The predictive distribution of all outputs, eq. (predictive): `joint`, with uncertain linear predictors.
 
-        By default the distributions are widened, where they have a parameter for that; uncertain linear predictors
-        count with an identity link.
+        By default what has a parameter for it is widened; uncertain linear predictors count with an identity link.
 
         Parameters
         ----------
@@ -256,6 +255,7 @@ class Response(ABC):
             Variances of eta, divided by `scale` and by the factor.
         factor : ndarray of shape (K, T)
             Of the noise variances, from the degrees of freedom of the fit.
+        params, rows
         """
         outputs, variance = self.outputs(eta, params, rows), self.scale(params)
         for t, one in enumerate(outputs):

@@ -17,7 +17,7 @@ from ...numerics.coordinates import (
     stacked,
     symmetric_basis,
 )
-from ...numerics.kernels import whitener
+from ...numerics.systems import whitener
 from .arrays import numbers, own_targets
 from .base import Response, Scalar
 from .floor import Floor

@@ -16,6 +16,7 @@ from .reweighted import ReweightedNoise
 __all__ = ["LaplaceNoise", "LaplaceParams", "LaplaceReport"]
 
 CORNER = 1e-4  # width of the smoothing at zero, in residual standard deviations of the pooled fit
+ROUNDED = 1e-2  # or more: of residuals that are rounding errors
 NEWTON_STEPS = 60
 LEAST_INVERSE = 1e-150  # of a scale, whose square is a number; an expert without rows has no better one
 GAUSSIAN = 1e5  # corner in scales beyond which the density is Gaussian
@@ -45,7 +46,8 @@ class LaplaceNoise(ReweightedNoise):
     Params, Report = LaplaceParams, LaplaceReport
 
     def bind_variance(self, variance):
-        self.corner_ = CORNER * np.sqrt(variance)
+        # A corner that is narrower than residuals are rounded is a corner: no coefficients are a maximum.
+        self.corner_ = np.maximum(CORNER * np.sqrt(variance), ROUNDED * np.sqrt(self.limits_.exact))
 
     def wrap(self, coef, variance):
         return LaplaceParams(coef, np.maximum(0.5 * variance, self.floor_))
@@ -83,8 +85,10 @@ class LaplaceNoise(ReweightedNoise):
         gain = stats.square - square
         lengths = np.maximum(stats.sums[..., 0] - 0.5 * gain / np.sqrt(params.variance), 0.0)
         count, *terms = self._terms(stats.weight, ridge, lengths)
-        inverse = solve_scale(count, *terms, self.corner_, 1.0 / np.sqrt(self.floor_))
-        variance = np.where(count > 0, np.maximum(inverse**-2.0, self.floor_), params.variance)
+        largest = 1.0 / np.sqrt(self.floor_)
+        inverse = solve_scale(count, *terms, self.corner_, largest)
+        variance = np.where(inverse < largest, np.maximum(inverse**-2.0, self.floor_), self.floor_)
+        variance = np.where(count > 0, variance, params.variance)
         return params._replace(variance=variance)
 
     def _terms(self, weight, ridge, lengths):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ...numerics import penalties, statistics
-from ...numerics.kernels import linear_scores, solve_psd
+from ...numerics.kernels import linear_scores
+from ...numerics.systems import solve_psd
 from ...numerics.wide import WideGram, times
 from .arrays import own_targets
 from .sums import Working, summed

@@ -96,7 +96,10 @@ class ReweightedNoise(Response):
 
     def bind_pooled(self, pooled, residual):
         bound = super().bind_pooled(pooled, residual)
-        scale = robust_variance(*residual())
+        left, weight = residual()
+        # Residuals that are rounding errors, or all zero, have no spread that says how large the noise is.
+        none = weight @ left**2 <= self.limits_.exact * weight.sum()
+        scale = np.where(none, self.limits_.exact, robust_variance(left, weight))
         bound.bind_variance(scale)
         return bound.with_scale(Scale(self.limits_, np.minimum(pooled.variance[0], scale), self.prior, self.shared))
 

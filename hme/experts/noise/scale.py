@@ -7,7 +7,7 @@ and products of residuals, have the same shape.
 import numpy as np
 
 from ...numerics.checks import check_choice, check_prior, check_real
-from ...numerics.kernels import clip_spectrum, whitener
+from ...numerics.systems import clip_spectrum, whitener
 from .arrays import common, numbers
 
 __all__ = ["Scale", "check_scale"]

@@ -375,7 +375,7 @@ function drawAnswer() {
   const title = state.index === null ? "A row of your own" : `Row ${ROWS.number[state.index]}`;
   parts.push(make("h3", {}, title), make("p", { class: "big", id: "prediction" }, sentence(said, t)));
   if (seen !== null) parts.push(make("p", {}, CLASSES ? `${DATA.outputs[seen]} was seen.` : `${short(seen)} was seen${said.dist ? `, at the ${short(below_(said, seen), 3)} quantile` : ""}.`));
-  if (DATA.sizes.length > 1) parts.push(make("p", { class: "hint" }, averageSaid(said, t)));
+  if (DATA.averaged) parts.push(make("p", { class: "hint" }, averageSaid(said, t)));
   if (pinned) {
     parts.push(make("p", { id: "compared" }, `Pinned: ${sentence(pinned, t)} The difference is ${short(said.mean[t] - pinned.mean[t])}.`));
     const different = DATA.columns.map((c, j) => j).filter((j) => state.row[j] !== state.pinned.row[j]);
@@ -413,7 +413,7 @@ function addedTable(t) {
 // That the prediction is an average over sizes, and what the tree alone says.
 function averageSaid(said, t) {
   const alone = said.own ? `, which alone predicts ${short(said.own[t])}` : "";
-  return `The prediction is the average over mixtures of ${[...DATA.sizes].sort((a, b) => a[0] - b[0]).map(([n, share]) => `${n} (${short(share, 2)})`).join(", ")} experts. Path and experts are those of the tree${alone}.`;
+  return `The prediction is the average over ${DATA.averaged}. Path and experts are those of the tree${alone}.`;
 }
 
 function sentence(said, t) {

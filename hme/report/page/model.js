@@ -14,12 +14,12 @@ function unpacked(one) {
 
 // A recipe whose arrays are unpacked, once: the tree, and the mixtures whose average predicts, of which it may be one.
 function prepared(recipe) {
-  const start = recipe.start.map((one) => unpacked(one).values);
-  const sizes = recipe.sizes.map((one) => preparedOne(recipe, one, start));
-  return { tree: recipe.tree ? preparedOne(recipe, recipe.tree, start) : sizes[0], sizes, start };
+  const columns = recipe.columns.map(({ maps, start }) => ({ maps, start: start.map((one) => unpacked(one).values) }));
+  const sizes = recipe.sizes.map((one) => preparedOne(columns, one));
+  return { tree: recipe.tree ? preparedOne(columns, recipe.tree) : sizes[0], sizes };
 }
-function preparedOne(recipe, one, start) {
-  const made = { maps: recipe.maps, start, tree: one.children, share: one.share };
+function preparedOne(columns, one) {
+  const made = { ...columns[one.columns], tree: one.children, share: one.share };
   made.bounds = one.bounds.map((ends) => (ends ? unpacked(ends) : null));
   made.gate = { ...one.gate };
   for (const name of ["coef", "mean", "root"]) if (one.gate[name]) made.gate[name] = unpacked(one.gate[name]);
@@ -30,13 +30,23 @@ function preparedOne(recipe, one, start) {
 
 // -- from a row of the user's table to priors, means and distributions -------------------------------------------------
 
+// Polynomials between knots, in the shares of the way from one to the next, and straight lines beyond them.
+function curve({ knots, start, powers, below, above }, x) {
+  let sum = start + below * Math.min(x - knots[0], 0) + above * Math.max(x - knots[knots.length - 1], 0);
+  powers.forEach((own, i) => {
+    const share = Math.min(Math.max((x - knots[i]) / (knots[i + 1] - knots[i]), 0), 1);
+    sum += own.reduceRight((power, coef) => (power + coef) * share, 0);
+  });
+  return sum;
+}
+
 // Design columns of a side, held at their ranges, with the intercept's one last; and what they were beyond the ranges.
 function design(model, side, row) {
   const map = model.maps[side], bounds = model.bounds[side], q = map.length;
   const held = new Float64Array(q + 1), beyond = new Float64Array(q + 1);
   for (let j = 0; j < q; j++) {
     const form = map[j], value = row[form.column];
-    const own = form.values ? form.values[value] : form.a + form.b * value;
+    const line = form.values ? form.values[value] : form.a + form.b * value, own = form.pieces ? curve(form.pieces, line) : line;
     held[j] = bounds ? Math.min(Math.max(own, bounds.values[j]), bounds.values[q + j]) : own;
     beyond[j] = own - held[j];
   }

@@ -1,0 +1,102 @@
+"""What else than its size a growing tree chooses."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+
+from hme import HMEClassifier, HMERegressor
+
+SPLINES = {"expert_features": "splines"}
+
+
+def waves(n=300, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(-2, 2, (n, 2))
+    return X, np.sin(2 * X[:, 0]) + 0.5 * X[:, 1] + 0.1 * rng.normal(size=n)
+
+
+@pytest.fixture(scope="module")
+def bent():
+    X, y = waves()
+    return HMERegressor(max_experts=2).fit(X, y), X, y
+
+
+def test_curves_are_bent_and_lines_are_not(bent):
+    model, X, y = bent
+    assert model.candidates_ == [{}, SPLINES] and model.candidate_ == SPLINES
+    assert list(model.columns_.expert.design.names) == [f"x{j}_sp_{i}" for j in range(2) for i in range(4)]
+    assert list(model.columns_.gate.design.names) == ["x0", "x1"]
+    assert HMERegressor(max_experts=2).fit(X, X[:, 0] + 0.1 * y).candidate_ in ({}, SPLINES)
+    line = HMERegressor(max_experts=2).fit(X, X[:, 0] + np.random.default_rng(0).normal(size=300))
+    assert line.candidate_ == {} and line.n_experts_ == 1
+
+
+def test_splines_are_named_after_the_columns_of_a_frame(bent):
+    model, X, y = bent
+    frame = pd.DataFrame(X, columns=["depth", "age"])
+    named = HMERegressor(max_experts=2).fit(frame, y)
+    assert list(named.columns_.expert.design.names)[:2] == ["depth_sp_0", "depth_sp_1"]
+    np.testing.assert_allclose(named.predict(frame), model.predict(X), atol=1e-3)
+
+
+def test_a_clone_as_fitted_and_a_warm_start_have_the_columns_of_the_tree(bent):
+    model, X, y = bent
+    again = clone(model).set_params(**model.as_fitted()).fit(X, y)
+    assert again.n_experts_ == model.n_experts_
+    assert again.log_likelihood(X, y).mean() == pytest.approx(model.log_likelihood(X, y).mean(), abs=0.02)
+    warm = clone(model).set_params(warm_start=True).fit(X, y)
+    before = warm.log_likelihood(X, y).mean()
+    warm.fit(X, y)
+    assert warm.candidate_ == SPLINES and warm.log_likelihood(X, y).mean() >= before - 1e-6
+
+
+def test_nothing_else_is_tried_where_the_user_has_said_what_experts_are():
+    X, y = waves(100)
+    for settings in ({"candidates": None}, {"expert": "linear"}, {"expert_features": "squares"}):
+        model = HMERegressor(max_experts=1, **settings).fit(X, y)
+        assert model.candidates_ == [{}] and model.candidate_ == {}
+    assert HMEClassifier(max_experts=1).fit(X, y > 0).candidates_ == [{}]
+    assert HMERegressor(max_experts=1).fit(X[:60], y[:60]).candidates_ == [{}]  # too few rows for eight columns
+    assert HMERegressor(max_experts=1).fit(X > 0, y).candidates_ == [{}]  # nothing to bend
+
+
+def test_families_of_noise_are_compared():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-1, 1, (300, 1))
+    y = X[:, 0] + 0.1 * rng.standard_t(2, 300)
+    model = HMERegressor(max_experts=2, candidates=[{}, {"expert": "student"}]).fit(X, y)
+    assert model.candidate_ == {"expert": "student"}
+    best = [max(step.score for step in model.growth_ if step.candidate == number) for number in (0, 1)]
+    assert best[1] > best[0] + 0.05
+    dist = model.predict_dist(X[:5])
+    assert np.isfinite(dist.logpdf(y[:5])).all()
+
+
+def test_columns_of_the_gate_are_compared():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.uniform(-1, 1, (200, 3)), columns=["a", "b", "kind"])
+    y = np.where(frame["kind"] > 0, frame["a"], 2 - frame["a"]) + 0.1 * rng.normal(size=200)
+    model = HMERegressor(max_experts=2, candidates=[{"gate_features": ["kind"]}, {"gate_features": ["b"]}]).fit(
+        frame, y
+    )
+    assert model.candidate_ == {"gate_features": ["kind"]} and model.n_experts_ == 2
+    assert np.sqrt(np.mean((model.predict(frame) - y) ** 2)) < 0.2
+
+
+@pytest.mark.parametrize(
+    "settings, error, text",
+    [
+        ({"candidates": []}, TypeError, "candidates"),
+        ({"candidates": "all"}, TypeError, "candidates = 'all'"),
+        ({"candidates": [{"alpha": 1.0}]}, ValueError, r"candidates\[0\] = {'alpha': 1.0}"),
+        ({"candidates": [{}, {"expert": Ridge()}]}, ValueError, r"candidates\[1\].*no tree that grows"),
+        ({"candidates": [{}, {"expert": "poisson"}]}, ValueError, r"candidates\[1\].*poisson"),
+        ({"candidates": [{}], "depth": 1}, ValueError, "candidates"),
+    ],
+)
+def test_refusals_name_the_candidate(settings, error, text):
+    X, y = waves(60)
+    with pytest.raises(error, match=text):
+        HMERegressor(max_experts=None, **settings).fit(X, y)
