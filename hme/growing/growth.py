@@ -15,8 +15,6 @@ from .path import finished, grown, pruned, sampled
 
 __all__ = ["Candidate", "Growth", "GrowthStep", "Settings", "grow"]
 
-# Least share of a size in the average.
-LEAST_SHARE = 0.03
 # Standard errors of the difference to the best score that a smaller tree may lack: chance has its part in the best.
 ERRORS = 2.0
 CLOSE = 0.01  # nats a row that no one would read a larger tree for
@@ -100,11 +98,10 @@ def grow(candidates, settings):
         scores = joined(every)
         chosen = _chosen(scores, [candidates[c].rows.n_coefficients(every[c].n_experts[s]) for c, s in places])
         share = shares_of(scores.log_density, scores.weight)
-        share = np.where(share < LEAST_SHARE, 0.0, share)
         factor, sizes = 1.0, {}
         try:
             if not interrupted:
-                factor = factor_of(scores, share / share.sum())
+                factor = factor_of(scores, share)
                 sizes = _sizes(candidates, settings, every, places, {chosen, *np.flatnonzero(share).tolist()})
         except KeyboardInterrupt:
             interrupted = True

@@ -7,7 +7,7 @@ gives the gate's own priors at all rows.
 import numpy as np
 
 from ..export.formula import NotExportable, agree, gate_of
-from ..numerics.kernels import whitener
+from ..numerics.systems import whitener
 from .encoding import packed
 
 __all__ = ["gate_of_page"]

@@ -67,8 +67,8 @@ def write(model, X, y, path="report.html", **options):
 
     The sliders predict in the browser by the model's own numbers, for trees of softmax gates, constant priors, Gaussian
     and top-k gates over linear, generalised linear and logistic experts, whose columns are numbers or levels of text,
-    straight or through a pipeline that scales and encodes them. For other models the page says why it has no sliders,
-    and shows all else.
+    splines or squares of numbers, straight or through a pipeline that scales and encodes them. For other models the
+    page says why it has no sliders, and shows all else.
 
     Parameters
     ----------

@@ -137,6 +137,14 @@ function means(model, x) {
   return out;
 }
 
+// What a value of a column adds to the linear predictor of an output of expert k.
+function added(model, k, t, column, value) {
+  const { coef } = model.experts, [, T, p] = coef.shape, row = [];
+  row[column] = value;
+  const { held } = design(model, 0, row);
+  return model.maps[0].reduce((sum, form, j) => (form.column === column ? sum + coef.values[(k * T + t) * p + j] * held[j] : sum), 0);
+}
+
 // The predictive distributions of the experts, of one output; null where they are not in the page.
 function components(model, mean, x, beyond) {
   if (!model.dist) return null;
@@ -482,5 +490,5 @@ function interval(said, coverage) {
 }
 
 if (typeof module !== "undefined") {
-  module.exports = { unpacked, prepared, predict, density, below_, quantile, interval, below, contributions };
+  module.exports = { unpacked, prepared, predict, density, below_, quantile, interval, below, contributions, added };
 }
