@@ -83,7 +83,7 @@ def scores_of(make, rows, max_experts, settings, number):
     n_folds = next((n for most, n in FOLDS if number.max() < most), 1)
     every = n_folds if n_folds > 1 else ONCE
     folds = [~with_every_class(rows, number, number % every != c) for c in range(n_folds)]
-    folds = [fold for fold in folds if fold.any()]
+    folds = [fold for fold in folds if fold.any() and not fold.all()]
     values = values_of(rows, int(number.max()) + 1)
     parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds] or [(rows, rows)]
     most = None if folds else 1  # every row is the only one of its class: there is nothing to compare sizes by
