@@ -123,7 +123,7 @@ def tabulate_families(app, docname, source):
         source[0] = source[0].replace(f"<!-- table of {kind} -->", "\n".join(table))
 
 
-# -- Rows of the page on accuracy ---------------------------------------------------------------------------------------
+# -- Rows of the page on accuracy --------------------------------------------------------------------------------------
 
 
 def quote_accuracy(app, docname, source):
@@ -156,7 +156,8 @@ def setup(app):
     app.connect("source-read", tabulate_families)
     app.connect("source-read", quote_accuracy)
     app.connect("source-read", drop_empty_list)
-    app.connect("env-get-outdated", lambda *_: ["notebooks", "theory", "when-not"])  # they depend on more than their own text
+    # These pages depend on more than their own text.
+    app.connect("env-get-outdated", lambda *_: ["notebooks", "theory", "when-not"])
 
 
 # -- Pages and notebooks -----------------------------------------------------------------------------------------------
