@@ -106,7 +106,10 @@ def _grow(model, read_as, given, bound, task):
     ]
     who_grow = [
         growing.Candidate(
-            partial(bound_to, given=own, columns=its.columns, rate=its.rate), its.rows, _most(model, its.rows, rows)
+            partial(bound_to, given=own, columns=its.columns, rate=its.rate),
+            its.rows,
+            _most(model, its.rows, rows),
+            its.held_out,
         )
         for own, its in pairs
     ]

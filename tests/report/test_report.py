@@ -17,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from hme import HMEClassifier, HMERegressor, explain
 from hme.datasets import load_motorcycle
+from hme.gates import GaussianGate, TopKGate
 from hme.report import html, write
 from hme.report.payload import payload
 
@@ -105,6 +106,9 @@ CASES = [
     ("student", lambda: HMERegressor(tree="((. .) .)", expert="student", max_iter=20), diabetes),
     ("gamma", lambda: HMERegressor(n_experts=2, expert="gamma", max_iter=20), diabetes),
     ("constant gate", lambda: HMERegressor(n_experts=2, gate="constant", max_iter=20), diabetes),
+    ("Gaussian gate", lambda: HMERegressor(n_experts=3, gate="gaussian", max_iter=20), diabetes),
+    ("diagonal gate", lambda: HMERegressor(n_experts=2, gate=GaussianGate("diag"), max_iter=20), diabetes),
+    ("top-k gate", lambda: HMERegressor(n_experts=4, gate=TopKGate(2, max_stages=2), max_iter=20), diabetes),
     ("negative binomial", lambda: HMERegressor(n_experts=2, expert="negative_binomial", max_iter=20), counts),
 ]
 
@@ -179,7 +183,6 @@ def test_a_page_holds_all_it_needs(tmp_path):
     "settings, reason",
     few(
         [
-            ({"gate": "gaussian"}, "no tree of softmax nodes"),
             ({"gate": "tree"}, "estimators among the experts"),
             ({"expert": "tree"}, "no linear predictor under one of the links"),
         ],
@@ -256,10 +259,10 @@ window.addEventListener("load", () => {
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-@pytest.mark.parametrize("width", [1280, 400])
-def test_clicks_in_a_browser(tmp_path, width):
+@pytest.mark.parametrize("width, gate", [(1280, None), (400, None), (1280, "gaussian"), (1280, "top_k")])
+def test_clicks_in_a_browser(tmp_path, width, gate):
     X, y = diabetes()
-    model = HMERegressor(depth=1).fit(X, y)
+    model = HMERegressor(depth=1, gate=gate).fit(X, y)
     path = tmp_path / "page.html"
     path.write_text(html(model, X, y).replace("</body>", CLICKS + "</body>"), encoding="utf-8")
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND"]
@@ -270,7 +273,7 @@ def test_clicks_in_a_browser(tmp_path, width):
 
     told = json.loads(unescape(re.search(r'<pre id="told">(.*?)</pre>', run.stdout, re.S).group(1)))
     assert "error" not in told and told["unpinned"] and told["wide"]
-    assert "leaf 1" in told["leaf"] and "gate 0" in told["gate"] and told["chosen"] == "true"
+    assert "leaf 1" in told["leaf"] and told["gate"].startswith("gate") and told["chosen"] == "true"
     middle = X.mean().to_frame().T
     middle["sex"] = X.sex.mean()
     shown = float(re.search(r"= (-?[\d.]+),", told["middle"]).group(1))
