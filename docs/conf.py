@@ -37,6 +37,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # puts MathJax among the pages, so that equations need no network
+    "sphinx_design",
     "numpydoc",
     "myst_nb",  # brings the MyST parser
 ]
@@ -121,6 +123,26 @@ def tabulate_families(app, docname, source):
         source[0] = source[0].replace(f"<!-- table of {kind} -->", "\n".join(table))
 
 
+# -- Rows of the page on accuracy --------------------------------------------------------------------------------------
+
+
+def quote_accuracy(app, docname, source):
+    """Fill the tables of the page on when not to use the package with rows of the tables of ranks."""
+    if docname != "when-not":
+        return
+    text = (HERE / "accuracy.md").read_text("utf-8")
+    tables = [part.partition("\n\n")[0].splitlines() for part in re.split(r"\n\n(?=\| method \|)", text)[1:]]
+    ranked = {"numbers": ("RMSE / tuned", "coverage"), "classes": ("near the best", "accuracy")}
+    for kind, marks in ranked.items():
+        rows = next(rows for rows in tables if all(mark in rows[0] for mark in marks))
+        by_name = {row.split(" | ")[0].removeprefix("| "): row for row in rows[2:]}
+
+        def quoted(match, rows=rows, by_name=by_name):
+            return "\n".join([*rows[:2], *(by_name[name] for name in match[1].split("; "))])
+
+        source[0] = re.sub(rf"<!-- accuracy of {kind}: (.*?) -->", quoted, source[0])
+
+
 def drop_empty_list(app, docname, source):
     """No notebooks, no list of them."""
     if docname == "notebooks" and not notebooks:
@@ -132,8 +154,10 @@ def setup(app):
     app.connect("autodoc-process-docstring", unlink_inherited, priority=100)
     app.connect("source-read", name_equations)
     app.connect("source-read", tabulate_families)
+    app.connect("source-read", quote_accuracy)
     app.connect("source-read", drop_empty_list)
-    app.connect("env-get-outdated", lambda *_: ["notebooks", "theory"])  # they depend on more than their own text
+    # These pages depend on more than their own text.
+    app.connect("env-get-outdated", lambda *_: ["notebooks", "theory", "when-not"])
 
 
 # -- Pages and notebooks -----------------------------------------------------------------------------------------------
@@ -154,10 +178,13 @@ nb_merge_streams = True
 html_theme = "pydata_sphinx_theme"
 html_title = f"hme {release}"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["hme.css"]
 html_theme_options = {
     "logo": {"text": "hme"},
+    "navbar_center": [],  # all pages are in the sidebar
     "show_prev_next": False,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "gallery": [], "peers": []},
 }
-html_sidebars = {"get-started": [], "theory": [], "changelog": []}
+html_sidebars = {"**": ["tasks"]}

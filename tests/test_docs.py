@@ -30,7 +30,7 @@ def test_all_blocks_run(page):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", ["pictures", "explain"])
+@pytest.mark.parametrize("page", ["pictures", "explain", "progress"])
 def test_pages_with_pictures_run(page):
     pytest.importorskip("matplotlib").use("Agg")
     assert pages.run(page).model.converged_

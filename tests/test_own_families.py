@@ -153,7 +153,7 @@ EXPERTS = {
 }
 
 
-@pytest.fixture(scope="module", params=[name if name in ("line", "list") else slow_case(name) for name in EXPERTS])
+@pytest.fixture(scope="module", params=[name if name == "line" else slow_case(name) for name in EXPERTS])
 def model(request, table):
     return fitted(EXPERTS[request.param], *table)
 

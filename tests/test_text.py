@@ -170,3 +170,38 @@ def test_errors(motorcycle):
         export_text(model, max_terms=0)
     with pytest.raises(NotFittedError):
         export_text(HMERegressor())
+
+
+def test_curves_are_told_by_their_slopes():
+    rng = np.random.default_rng(0)
+    table = np.column_stack([rng.uniform(20.0, 80.0, 200), rng.integers(0, 2, 200)])
+    y = np.sin(table[:, 0] / 9.0) + table[:, 1] + 0.1 * rng.standard_normal(200)
+    model = HMERegressor(depth=0, expert_features="splines").fit(table, y)
+    first, second = export_text(model, ["age", "sex"], digits=15).splitlines()
+    constant, slope = map(float, re.search(r"y = (\S+) \+(\S+) sex \+s\(age\),  noise", first).groups())
+    assert second.startswith("    s(age): slope ")
+    slopes, knots = np.array(re.findall(r"(\S+) at ([^\s,]+)", second), dtype=float).T
+    x = np.linspace(0.0, 100.0, 60_001)
+    rates = np.interp(x, knots, slopes)  # between knots they change linearly, beyond these they are constant
+    curve = np.concatenate([[0.0], np.cumsum(0.5 * (rates[1:] + rates[:-1]) * np.diff(x))])
+    curve -= np.interp(knots[0], x, curve)
+    grid = np.column_stack([x[::5000], np.ones(13)])
+    np.testing.assert_allclose(constant + slope + curve[::5000], model.predict(grid), atol=1e-6)
+    short = export_text(model, ["age", "sex"], max_terms=1)
+    assert "+s(age),  noise" in short and "(1 weaker terms)" in short and short.endswith("at 79.83")
+    model.set_params(expert_features="squares").fit(table, y)
+    assert "(x0 - 52.38)^2" in export_text(model) and "s(" not in export_text(model)
+
+
+def test_curves_of_classes_and_outputs():
+    x = np.linspace(-1.0, 1.0, 90)[:, None]
+    model = HMERegressor(depth=0, expert_features="splines").fit(x, np.column_stack([x, x**2]))
+    lines = export_text(model).splitlines()
+    assert [line.split(" = ")[0].strip() for line in lines[1:3]] == ["y[0]", "y[1]"]
+    assert [line.strip()[:12] for line in lines[3:]] == ["y[0]: s(x0):", "y[1]: s(x0):"]
+    model = HMEClassifier(depth=0, expert_features="splines").fit(x, np.repeat(["a", "b", "c"], 30))
+    assert [line.strip()[:9] for line in export_text(model).splitlines()[-3:]] == [
+        "a: s(x0):",
+        "b: s(x0):",
+        "c: s(x0):",
+    ]

@@ -114,7 +114,11 @@ TREES = [
     {"depth": "0"}, {"depth": "1"}, {"depth": "1"}, {"depth": "1"}, {"depth": "2"}, {"depth": "1", "branching": "3"},
     {"depth": "'auto'"}, {"n_experts": "2"}, {"n_experts": "3"}, {"tree": "'((. .) .)'"}, {"n_experts": "1"},
 ]  # fmt: skip
-GROWTH = {"max_experts": "5", "min_weight_fraction_leaf": "0.1", "average": "False"}  # of an automatic depth
+GROWTH = {  # of an automatic depth
+    "max_experts": "5", "min_weight_fraction_leaf": "0.1", "average": "False",
+    "candidates": "[{}, {'expert_features': 'splines'}]",
+}  # fmt: skip
+STOPPING = {"early_stopping": "True", "validation_fraction": "0.3", "n_iter_no_change": "3"}
 STARTS = ["model_tree", "directions", "hyperplanes", "perturbed_model_tree", "kmeans"]
 # Parameters that are not drawn, and why.
 LEFT_OUT = {
@@ -127,6 +131,10 @@ LEFT_OUT = {
     "max_experts": "drawn as GROWTH",
     "min_weight_fraction_leaf": "drawn as GROWTH",
     "average": "drawn as GROWTH",
+    "candidates": "drawn as GROWTH",
+    "early_stopping": "drawn as STOPPING",
+    "validation_fraction": "drawn as STOPPING",
+    "n_iter_no_change": "drawn as STOPPING",
     "start": "drawn as STARTS, or given",
     "max_iter": "small",
     "n_finalists": "drawn with n_init",
@@ -161,6 +169,8 @@ def draw(seed, number):
     if shape.get("depth") == "'auto'":
         own = np.random.default_rng((seed, number, 1))
         settings |= {option: value for option, value in GROWTH.items() if own.random() < 0.3}
+    if np.random.default_rng((seed, number, 2)).random() < 0.05:  # its own numbers leave other draws as they are
+        settings |= STOPPING
     if name in ("tree", "estimator") or "Estimator" in gate or "'tree'" in gate:
         settings["max_iter"] = str(SLOW_SWEEPS)
         # Every stage of a routed gate has so many sweeps, each of six fits of scikit-learn's for an expert: with four

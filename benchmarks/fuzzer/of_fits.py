@@ -103,6 +103,7 @@ def public_objective(fitted):
     model, configuration = fitted.model, fitted.configuration
     expert, gate = fitted.traits
     parts = expert.cross_fitted, gate.cross_fitted, gate.routed, model.objective_ != "conditional"
+    parts += (model.early_stopping,)  # the objective is of the rows that are not held out
     if any(parts) or {"labels", "groups"} & set(configuration.aligned) or "class_weight" in configuration.settings:
         return
     weight = fitted.counted.aligned.get("sample_weight", np.ones(len(fitted.y)))

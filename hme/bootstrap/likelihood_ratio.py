@@ -10,7 +10,18 @@ from ..numerics.checks import check_int
 from ..progress import unfollowed
 from .draws import draw_targets
 from .progress import check_verbose, run_all
-from .refits import FINALISTS, REFIT_ERRORS, check_model, check_rows, copies, one_start, refit, seed_of, unit_codes
+from .refits import (
+    FINALISTS,
+    REFIT_ERRORS,
+    check_maximal,
+    check_model,
+    check_rows,
+    copies,
+    one_start,
+    refit,
+    seed_of,
+    unit_codes,
+)
 
 __all__ = ["LikelihoodRatio", "lr_test_bootstrap"]
 
@@ -141,6 +152,7 @@ def lr_test_bootstrap(
     """
     for name, model in (("small", small), ("large", large)):
         check_model(model, name)
+        check_maximal(model, name)
     if is_classifier(small) != is_classifier(large):
         raise TypeError(f"small is {type(small).__name__} and large is {type(large).__name__}: both must be the same.")
     check_int(n_bootstrap, "n_bootstrap", 1)

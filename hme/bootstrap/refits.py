@@ -102,6 +102,15 @@ def check_model(model, name="model"):
         raise TypeError(f"{name} must be an HMERegressor or HMEClassifier, got {type(model).__name__}.")
 
 
+def check_maximal(model, name="model"):
+    """Refuse a model whose fits stop before a maximum: their objectives say where they stopped."""
+    if model.early_stopping:
+        raise ValueError(
+            f"{name} has early_stopping = True: its fits do not end at a maximum, and their likelihoods cannot be "
+            "compared. Use early_stopping=False."
+        )
+
+
 def check_rows(model, rows):
     """The row arguments that are not None; those that the model's `fit` does not take are refused by name."""
     allowed = ("groups", "labels") if is_classifier(model) else ("offset", "trials", "groups", "labels")

@@ -8,6 +8,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, SplineTransformer, StandardScaler
 
+from ..features.base import Columnwise
 from ..inference.alignment import exchangeable
 from ..registry import make_expert, make_gate
 
@@ -35,7 +36,7 @@ def alternatives(model, X, families=()):
     list of (str, str, estimator)
         The kind is "single", "bent" or "mixture".
     """
-    single = clone(model).set_params(
+    single = _as_chosen(model).set_params(
         depth=0, branching=2, n_experts=None, tree=None, gate=None, start="auto", n_init=1, n_finalists=None,
         warm_start=False,
     )  # fmt: skip
@@ -51,6 +52,12 @@ def alternatives(model, X, families=()):
     return found
 
 
+def _as_chosen(model):
+    """The estimator for trees of given sizes, with the hyper-parameters that growing has chosen."""
+    growth = {"candidates": None, "max_experts": None, "min_weight_fraction_leaf": 0.0}
+    return clone(model).set_params(warm_start=False, **growth, **model.candidate_)
+
+
 def other_sizes(model, weight):
     """(name, "size", estimator) of the same mixture with other numbers of experts, where these can be chosen freely.
 
@@ -64,7 +71,7 @@ def other_sizes(model, weight):
         return []
     levels = gate.tree is not None and gate.tree.max_branching == 2
     start = model.start if isinstance(model.start, str) else "auto"
-    free = clone(model).set_params(depth="auto", branching=2, n_experts=None, tree=None, start=start, warm_start=False)
+    free = _as_chosen(model).set_params(depth="auto", branching=2, n_experts=None, tree=None, start=start)
     n_columns = len(model.columns_.expert.design.center) + 1
     most = max(K, min(2 * K, weight / (ROWS_PER_COLUMN * n_columns)))
     return [
@@ -104,9 +111,10 @@ def bent_columns(model, X):
         return
     seen = _seen(model)
     n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-    q = len(model.columns_.expert.design.center)
+    sides = [model.columns_.expert]
     if model.columns_.gate is not model.columns_.expert:
-        q += len(model.columns_.gate.design.center)
+        sides.append(model.columns_.gate)
+    q = sum(len(set(side.features.owners())) for side in sides)
     size = min(getattr(model, "n_parameters_", model.n_experts_ * (q + 2)), n_rows // 5)
     if not q:
         return
@@ -127,13 +135,20 @@ def _bendable(X):
 
 def _seen(model):
     """A transformer to all columns that the experts or the gate of a model see."""
-    expert, gate = model.expert_features, model.gate_features
+    expert, gate = (_unbent(model, side) for side in ("expert", "gate"))
     if expert is None and gate is None:
         return FunctionTransformer()
     sides = [("expert", _transformer(expert))]
     if expert is not gate:
         sides.append(("gate", _transformer(gate)))
     return FeatureUnion(sides)
+
+
+def _unbent(model, side):
+    """The choice of columns of experts or gate; all of them where they bend."""
+    label = f"{side}_features"
+    bends = isinstance(getattr(model.columns_, side).features.transformer, Columnwise)
+    return None if bends else model.candidate_.get(label, getattr(model, label))
 
 
 def _transformer(spec):

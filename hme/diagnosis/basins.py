@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ..bootstrap.progress import check_verbose, run_all
 from ..bootstrap.refits import (
     REFIT_ERRORS,
+    check_maximal,
     check_model,
     check_rows,
     fit_once,
@@ -178,6 +179,7 @@ def restart_report(
     several = isinstance(model, list | tuple)
     for member in model if several else [model]:
         check_model(member)
+        check_maximal(member)
     if several and not model:
         raise ValueError("model is an empty list; give a model, or a list of fitted ones.")
     rows = check_rows(model[0] if several else model, rows)

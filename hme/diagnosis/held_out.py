@@ -119,7 +119,7 @@ def _pit(fitted, test, rows, seed):
 
 
 def other_start(model, table, seed):
-    """ARI with the model and objective of a fit from another start, or the message of an error."""
+    """ARI with the model, and what it has `reached`, of a fit from another start, or the message of an error."""
     seed = int(np.random.default_rng(seed).integers(2**31 - 1))
     try:
         # A random start for either task.
@@ -127,7 +127,13 @@ def other_start(model, table, seed):
         fitted = _fit_again(model, table, seed, predictive=False, start="perturbed_model_tree", **same)
     except REFIT_ERRORS as error:
         return f"{type(error).__name__}: {error}"
-    return _ari(model, fitted, table), float(fitted.lower_bounds_[-1])
+    return _ari(model, fitted, table), reached(fitted)
+
+
+def reached(model):
+    """What starts are compared by: the objective at the same strengths of penalties, or the score of held-out rows."""
+    score = model.best_validation_score_
+    return float(model.lower_bounds_[-1] - model.log_hyperprior_) if score is None else score
 
 
 def _leaves(model, table):

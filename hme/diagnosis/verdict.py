@@ -10,7 +10,7 @@ from ..tables import Table, as_html, as_text
 from .alternatives import alternatives, other_sizes
 from .checks import calibration_of, remarks_of, routing_of
 from .evidence import FLOOR, Evidence, Rival, judge
-from .held_out import Data, bootstrap_ari, folds_of, held_out, other_start
+from .held_out import Data, bootstrap_ari, folds_of, held_out, other_start, reached
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -226,7 +226,7 @@ def diagnose(
         "verdict": verdict, "sentence": sentence, "gains": gains, "unit": unit,
         "log_likelihood": evidence.mean(values),
         "seed_ari": np.array([ari for ari, _ in seeds]),
-        "seed_gap": np.array([objective - model.lower_bounds_[-1] + model.log_hyperprior_ for _, objective in seeds]),
+        "seed_gap": np.array([other - reached(model) for _, other in seeds]),
         "bootstrap_ari": bootstrap_ari(model, table, n_bootstrap, seed, n_jobs, verbose, clusters, remarks),
     }  # fmt: skip
     found |= routing_of(model, table) | calibration_of(model, table, folds, own, seed)

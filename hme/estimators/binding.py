@@ -12,8 +12,8 @@ from ..model.mixture import Mixture
 from ..model.ranges import Ranges
 from ..model.rows import Rows
 from ..model.tree import Tree
+from ..numerics.engine import one_thread
 from ..numerics.shrinkage import START, rows_per_weight
-from ..numerics.threads import one_thread
 from ..progress import HeldOut, held_out
 from ..registry import check_labels, check_support
 from .row_arguments import check_group_columns, in_groups, with_labels

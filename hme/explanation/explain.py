@@ -86,7 +86,7 @@ def explain(model, X, y=None, *, background=None, coverage=0.9, merge=True, feat
         found.parts,
         found.base,
         found.mean,
-        sizes=[(one.n_experts_, one.share) for one in sizes_of(mixture)],
+        sizes=[(one.n_experts_, one.share, one.variant) for one in sizes_of(mixture)],
         prior=mixture.gate_proba(table),
         experts=answers,
         dist=mixture.predict_dist(table, **rows),

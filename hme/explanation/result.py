@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..numerics.checks import check_choice
+from ..plot.sizes import sizes_in_words
 from ..tables import Table, as_html, as_text, pandas_for
 
 __all__ = ["Explanation"]
@@ -31,8 +32,9 @@ class Explanation:
         Responsibilities, where y was given.
     experts : ndarray of shape (n, K, T)
         What each expert says: its mean, or its class probabilities.
-    sizes : list of pairs
-        Numbers of experts of the mixtures whose average predicts, and their shares; one pair unless the tree has grown.
+    sizes : list of triples
+        Of the mixtures whose average predicts the number of experts, the share, and what growing has changed of the
+        hyper-parameters, where mixtures differ in it; one triple unless the tree has grown.
     dist : distribution
         The predictive distribution, as of `predict_dist`.
     outputs : tuple of length T
@@ -68,7 +70,7 @@ class Explanation:
         self.columns, self.values, self.parts, self.base, self.mean = columns, values, parts, base, mean
         self.prior, self.experts, self.dist, self.words = prior, experts, dist, words
         self.expert_names, self.outputs, self.task = expert_names, outputs, task
-        self.sizes = sizes or [(prior.shape[1], 1.0)]
+        self.sizes = sizes or [(prior.shape[1], 1.0, "")]
         self.y, self.resp, self.coverage, self.target_name = y, resp, coverage, target_name
 
     def __len__(self):
@@ -205,9 +207,8 @@ class Explanation:
         t = self.output(row)
         yield f"{label}{self._said(row, t)}"
         if len(self.sizes) > 1:
-            shares = ", ".join(f"{n} ({share:.2f})" for n, share in sorted(self.sizes))
             yield (
-                f"This is the average over mixtures of {shares} experts. Path and experts are those of the tree, which "
+                f"This is the average over {sizes_in_words(self.sizes)}. Path and experts are those of the tree, which "
                 f"alone predicts {self.tree_mean[row, t]:.4g}."
             )
         if self.words.tree.n_nodes:

@@ -6,13 +6,16 @@ from importlib import import_module
 import numpy as np
 
 from ..estimators.target import plain
+from ..features.pieces import Pieces
 from ..model.tree import Tree
 from .formula import LINKS, NotExportable, Part
-from .portable import PortableModel, Side, portable
+from .portable import PortableModel, portable
+from .sides import Side
 
 __all__ = ["to_json", "from_json"]
 
-FORMAT, VERSION = "hme", 1
+FORMAT, VERSION = "hme", 2
+READ = 1, 2  # in version 1 all parts had the same columns, none of which bent
 SIDES = "experts", "gate"
 KINDS = "OUiufb"  # of arrays of classes
 TASKS = "regression", "classification"
@@ -54,6 +57,8 @@ def to_json(model, *, density="predictive", indent=None):
     True
     """
     found = portable(model, density)
+    several = list({_key(part): part.sides for part in [*found.parts, found.tree]}.values())
+    numbers = {tuple(map(id, sides)): number for number, sides in enumerate(several)}
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -64,9 +69,9 @@ def to_json(model, *, density="predictive", indent=None):
         "classes": _classes(found),
         "n_outputs": found.n_outputs,
         "flat": found.flat,
-        "columns": {name: _side(side) for name, side in zip(SIDES, found.sides, strict=True)},
-        "sizes": [_part(part) for part in found.parts],
-        "tree": _part(found.tree),
+        "columns": [{name: _side(side) for name, side in zip(SIDES, sides, strict=True)} for sides in several],
+        "sizes": [_part(part, numbers[_key(part)]) for part in found.parts],
+        "tree": _part(found.tree, numbers[_key(found.tree)]),
     }
     return json.dumps(document, indent=indent, allow_nan=False)
 
@@ -80,16 +85,28 @@ def _classes(found):
     return {"dtype": found.classes_.dtype.str, "labels": labels, "weighted": found.weighted.tolist()}
 
 
+def _key(part):
+    """What parts of the same columns share."""
+    return tuple(map(id, part.sides))
+
+
 def _side(side):
-    return {"inputs": side.places.tolist(), "center": side.center.tolist(), "scale": side.scale.tolist()}
+    pieces = [own and {name: values.tolist() for name, values in own._asdict().items()} for own in side.pieces]
+    return {
+        "inputs": side.places.tolist(),
+        "pieces": pieces,
+        "center": side.center.tolist(),
+        "scale": side.scale.tolist(),
+    }
 
 
-def _part(part):
+def _part(part, number):
     bounds = None
     if part.bounds is not None:
         bounds = {name: ends.tolist() for name, ends in zip(SIDES, part.bounds, strict=True)}
     return {
         "share": part.share,
+        "columns": number,
         "children": part.tree.children.tolist(),
         "bounds": bounds,
         "prior": None if part.prior is None else part.prior.tolist(),
@@ -132,9 +149,9 @@ def from_json(text):
     document = json.loads(text)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError("text is no JSON of a model that to_json has written: its format is not 'hme'.")
-    if document.get("version") != VERSION:
+    if document.get("version") not in READ:
         raise ValueError(
-            f"text has version {document.get('version')!r} of the format; this hme reads version {VERSION}."
+            f"text has version {document.get('version')!r} of the format; this hme reads versions up to {VERSION}."
         )
     try:
         return _model(document)
@@ -143,8 +160,10 @@ def from_json(text):
 
 
 def _model(document):
-    sides = [_side_of(document["columns"][name], len(document["inputs"])) for name in SIDES]
-    parts = [_part_of(part, sides) for part in [*document["sizes"], document["tree"]]]
+    several, n_inputs = document["columns"], len(document["inputs"])
+    several = [several] if document["version"] == 1 else several
+    several = [[_side_of(sides[name], n_inputs) for name in SIDES] for sides in several]
+    parts = [_part_of(part, several) for part in [*document["sizes"], document["tree"]]]
     task, classes, weighted = document["task"], document["classes"], None
     _require(task in TASKS, "task")
     _require((classes is not None) == (task == "classification"), "classes")
@@ -159,27 +178,40 @@ def _model(document):
         _require((part.links is None) == (task == "classification"), "links")
         _require(part.experts.shape[1] == n_answers, "experts")
     described = document["inputs"], document["named"], classes, weighted, document["n_outputs"], document["flat"]
-    return PortableModel(task, *described, sides, parts[:-1], parts[-1])
+    return PortableModel(task, *described, parts[:-1], parts[-1])
 
 
 def _side_of(fields, n_inputs):
     places = np.array(fields["inputs"], dtype=int)
-    center, scale = (np.array(fields[name], dtype=float) for name in ("center", "scale"))
-    _require(places.shape == center.shape == scale.shape and places.ndim == 1, "columns")
-    _require(((places >= 0) & (places < n_inputs)).all() and (scale > 0).all(), "columns")
-    return Side(places, center, scale)
+    pieces = fields.get("pieces", [None] * len(places))
+    _require(places.ndim == 1 and ((places >= 0) & (places < n_inputs)).all() and len(pieces) == len(places), "columns")
+    side = Side(places, tuple(own and _pieces_of(own) for own in pieces), *_floats(fields, "center", "scale"))
+    _require(side.center.shape == side.scale.shape == (len(side.origins),) and (side.scale > 0).all(), "columns")
+    return side
 
 
-def _part_of(fields, sides):
-    tree, (p, q) = Tree(fields["children"]), [len(side.places) for side in sides]
+def _pieces_of(fields):
+    made = Pieces(*_floats(fields, *Pieces._fields))
+    q, m = len(made.start), len(made.knots) - 1
+    right = made.knots.ndim == 1 and m > 0 and bool((np.diff(made.knots) > 0).all())
+    _require(right and made.powers.ndim == 3 and made.powers.shape[:2] == (q, m), "pieces")
+    _require(made.start.shape == made.below.shape == made.above.shape == (q,), "pieces")
+    return made
+
+
+def _floats(fields, *names):
+    return [np.array(fields[name], dtype=float) for name in names]
+
+
+def _part_of(fields, several):
+    sides = several[fields.get("columns", 0)]
+    tree, widths = Tree(fields["children"]), [len(side.center) for side in sides]
     prior, gate, bounds = (fields[name] for name in ("prior", "gate", "bounds"))
     experts, links = np.array(fields["experts"], dtype=float), fields["links"]
-    K = tree.n_leaves
+    K, share = tree.n_leaves, float(fields["share"])
     if bounds is not None:
-        bounds = [
-            np.array(bounds[name], dtype=float).reshape(2, len(s.places)) for name, s in zip(SIDES, sides, strict=True)
-        ]
-    _require(experts.ndim == 3 and experts.shape[::2] == (K, p + 1), "experts")
+        bounds = [np.array(bounds[name], dtype=float).reshape(2, p) for name, p in zip(SIDES, widths, strict=True)]
+    _require(experts.ndim == 3 and experts.shape[::2] == (K, widths[0] + 1), "experts")
     _require(links is None or (len(links) == K and set(links) <= set(LINKS)), "links")
     _require((prior is None) != (gate is None), "prior and gate, one of which is null,")
     if prior is not None:
@@ -187,8 +219,8 @@ def _part_of(fields, sides):
         _require(prior.shape == (K,), "prior")
     else:
         gate = np.array(gate, dtype=float)
-        _require(gate.shape == (*tree.children.shape, q + 1), "gate")
-    return Part(float(fields["share"]), tree, bounds, prior, gate, experts, None if links is None else tuple(links))
+        _require(gate.shape == (*tree.children.shape, widths[1] + 1), "gate")
+    return Part(share, tree, bounds, prior, gate, experts, None if links is None else tuple(links), sides)
 
 
 def _require(right, name):

@@ -12,7 +12,7 @@ from ..explanation.columns import scores_of, slopes_of
 from ..model.tree import Tree
 from ..text.tree import report_of
 
-__all__ = ["LINKS", "NotExportable", "Part", "agree", "part_of", "priors", "softmax"]
+__all__ = ["LINKS", "NotExportable", "Part", "agree", "gate_of", "part_of", "priors", "softmax"]
 
 SAME = 1e-9  # relative difference up to which numbers are the same
 LEAST = 1e-300  # of a probability whose logarithm is taken
@@ -52,6 +52,8 @@ class Part(NamedTuple):
         Linear predictors of the outputs, or scores of the classes.
     links : tuple of str, of length K, or None
         Names in `LINKS`; None where a softmax of the scores gives class probabilities.
+    sides : list of two Sides, or None
+        The columns of experts and gate, where they are known.
     """
 
     share: float
@@ -61,9 +63,10 @@ class Part(NamedTuple):
     gate: np.ndarray | None
     experts: np.ndarray
     links: tuple | None
+    sides: list | None = None
 
 
-def part_of(fitted, one, rows):
+def part_of(fitted, one, rows, gate=None):
     """One size of a fitted mixture as a `Part`.
 
     Parameters
@@ -72,6 +75,8 @@ def part_of(fitted, one, rows):
     one : Size
     rows : Rows
         Rows as this size sees them, at which the numbers are compared with the model's.
+    gate : callable or None
+        What finds the numbers of the gate; None is `gate_of`.
 
     Raises
     ------
@@ -79,9 +84,11 @@ def part_of(fitted, one, rows):
     """
     tree = one.model_.gate.tree
     tree = Tree.flat(one.n_experts_) if tree is None else tree
-    bounds = _limits(fitted, rows) if one.hold else None
+    bounds = _limits(one.range_, rows) if one.hold else None
     sides = [
-        found for label, of in (("gate", _gate), ("expert", _experts)) for found in _side(fitted, label, of, one, rows)
+        found
+        for label, of in (("gate", gate or gate_of), ("expert", _experts))
+        for found in _side(fitted, label, of, one, rows)
     ]
     return Part(float(one.share), tree, bounds, *sides)
 
@@ -100,9 +107,8 @@ def agree(a, b):
         return bool((np.abs(a - b) <= SAME * (1.0 + np.abs(b))).all())
 
 
-def _limits(fitted, rows):
+def _limits(ranges, rows):
     """Ends at which the design columns of experts and gate are held, (2, p) and (2, q)."""
-    ranges = fitted.range_
     sides = (ranges.expert, rows.X), (ranges.expert if ranges.gate is None else ranges.gate, rows.Z)
     return [
         np.stack([np.ravel(end)[: columns.shape[1] - 1] for end in limits.held_at]).astype(float)
@@ -113,7 +119,7 @@ def _limits(fitted, rows):
 # -- gate and experts --------------------------------------------------------------------------------------------------
 
 
-def _gate(mixture, rows):
+def gate_of(mixture, rows):
     """The priors as constants, or as softmax scores at the nodes of a tree; the other one is None."""
     gate, params, K = mixture.model_.gate, mixture.params_.gate, mixture.n_experts_
     if gate.traits.sees_table:

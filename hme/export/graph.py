@@ -29,7 +29,7 @@ def answers_of(graph, model, X):
     """
     total = None
     for part in model.parts:
-        columns, gate_columns = (_columns(graph, model, part, which, X) for which in (0, 1))
+        columns, gate_columns = (_columns(graph, part, which, X) for which in (0, 1))
         means = _means(graph, part, columns)
         prior = graph.node("Unsqueeze", [_prior(graph, part, gate_columns, X), graph.constant([2])])
         mean = graph.node("ReduceSum", [graph.node("Mul", [prior, means]), graph.constant([1])], keepdims=0)
@@ -44,12 +44,12 @@ def answers_of(graph, model, X):
 
 def gate_of(graph, model, X):
     """Priors (n, K) of the tree, of inputs (n, P)."""
-    return _prior(graph, model.tree, _columns(graph, model, model.tree, 1, X), X)
+    return _prior(graph, model.tree, _columns(graph, model.tree, 1, X), X)
 
 
 def experts_of(graph, model, X):
     """Means (n, K, T) of the experts of the tree, or their probabilities (n, K, C) of all classes."""
-    means = _means(graph, model.tree, _columns(graph, model, model.tree, 0, X))
+    means = _means(graph, model.tree, _columns(graph, model.tree, 0, X))
     return means if model.task != "classification" else _of_all_classes(graph, model, means)
 
 
@@ -60,16 +60,46 @@ def _of_all_classes(graph, model, proba):
     return graph.node("MatMul", [proba, graph.constant(np.eye(len(model.classes_))[model.weighted])])
 
 
-def _columns(graph, model, part, which, X):
+def _columns(graph, part, which, X):
     """Design columns (n, p) without the intercept."""
-    side = model.sides[which]
-    columns = graph.node("Gather", [X, graph.constant(side.places.astype(np.int64))], axis=1)
+    side = part.sides[which]
+    columns = _raw(graph, side, X)
     columns = graph.node("Sub", [columns, graph.constant(side.center)])
     columns = graph.node("Div", [columns, graph.constant(side.scale)])
     if part.bounds is not None:
         low, high = part.bounds[which]
         columns = graph.node("Min", [graph.node("Max", [columns, graph.constant(low)]), graph.constant(high)])
     return columns
+
+
+def _raw(graph, side, X):
+    """The columns of a side before they are standardised, (n, p)."""
+    bent = [(place, own) for place, own in zip(side.places, side.pieces, strict=True) if own is not None]
+    straight = np.array([origin.place for origin in side.origins if origin.pieces is None], dtype=np.int64)
+    made = [graph.node("Gather", [X, graph.constant(straight)], axis=1)]
+    for place, own in bent:
+        made.append(_bent(graph, own, graph.node("Gather", [X, graph.constant(np.array([place]))], axis=1)))
+    if not bent:
+        return made[0]
+    order = np.argsort([origin.pieces is not None for origin in side.origins], kind="stable")
+    whole = graph.node("Concat", made, axis=1)
+    return graph.node("Gather", [whole, graph.constant(np.argsort(order).astype(np.int64))], axis=1)
+
+
+def _bent(graph, pieces, x):
+    """Columns (n, q) that pieces make of a column (n, 1), eq. (pieces)."""
+    low, high = pieces.knots[[0]], pieces.knots[[-1]]
+    share = graph.node("Sub", [x, graph.constant(pieces.knots[:-1])])
+    share = graph.node("Div", [share, graph.constant(np.diff(pieces.knots))])
+    share = graph.node("Min", [graph.node("Max", [share, graph.constant(np.zeros(1))]), graph.constant(np.ones(1))])
+    total, power = graph.constant(pieces.start[None]), None
+    for own in np.moveaxis(pieces.powers, 2, 0):
+        power = share if power is None else graph.node("Mul", [power, share])
+        total = graph.node("Add", [total, graph.node("MatMul", [power, graph.constant(own.T.copy())])])
+    for side, end, slope in (("Min", low, pieces.below), ("Max", high, pieces.above)):
+        beyond = graph.node(side, [graph.node("Sub", [x, graph.constant(end)]), graph.constant(np.zeros(1))])
+        total = graph.node("Add", [total, graph.node("Mul", [beyond, graph.constant(slope[None])])])
+    return total
 
 
 def _linear(graph, columns, coef):

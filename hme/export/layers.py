@@ -97,7 +97,9 @@ class _Writer:
     def __init__(self, model, language):
         self.model, self.language, self.leaves, self.known = model, language, [], {}
         titles = (
-            "columns, held near the ranges that the model was fitted to",
+            "columns, held near the ranges that the model was fitted to, or between knots",
+            "columns that bend",
+            "these, held near the ranges that the model was fitted to",
             "scores of gating nodes, and linear predictors of experts",
             "largest scores",
             "powers",
@@ -105,7 +107,7 @@ class _Writer:
             "priors and means of experts",
         )
         self.layers = [Layer(title, [], []) for title in titles]
-        self.columns, self.scores, self.tops, self.powers, self.sums, self.ends = self.layers
+        self.columns, self.bent, self.held, self.scores, self.tops, self.powers, self.sums, self.ends = self.layers
 
     def add(self, layer, name, value):
         layer.names.append(name)
@@ -122,29 +124,53 @@ class _Writer:
 
     def _predictor(self, part, which, coef):
         """A linear predictor of design columns, in the units of the inputs."""
-        side, intercept, terms = self.model.sides[which], float(coef[-1]), []
-        for j, place in enumerate(side.places):
+        side, intercept, terms = part.sides[which], float(coef[-1]), []
+        for j, origin in enumerate(side.origins):
             if coef[j] == 0.0:
                 continue
             slope, center = coef[j] / side.scale[j], side.center[j]
             far = abs(center) > FAR * side.scale[j]
             ends = None if part.bounds is None else part.bounds[which][:, j] * side.scale[j] + center
-            terms.append((float(slope), self._column(int(place), ends, center if far else 0.0)))
+            terms.append((float(slope), self._column(origin, ends, center if far else 0.0)))
             intercept -= 0.0 if far else float(slope * center)
         return self.language.linear(intercept, terms)
 
-    def _column(self, place, ends, center):
-        """The name of an input, held and centred."""
-        key = place, None if ends is None else tuple(ends), center
-        if key not in self.known:
-            language = self.language
-            value = language.column(place)
-            if ends is not None:
-                value = language.held(value, *map(language.number, ends))
-            if center:
-                value = f"{value} - {language.number(center)}"
-            self.known[key] = self.add(self.columns, f"col_{len(self.known)}", value)
-        return self.known[key]
+    def _column(self, origin, ends, center):
+        """The name of a column, held and centred."""
+        language, bends = self.language, origin.pieces is not None
+        value = self._bent(*origin) if bends else language.column(origin.place)
+        if bends and ends is None and not center:
+            return value
+        if ends is not None:
+            value = language.held(value, *map(language.number, ends))
+        if center:
+            value = f"{value} - {language.number(center)}"
+        return self._named(self.held, "held", value) if bends else self._named(self.columns, "col", value)
+
+    def _bent(self, place, pieces, number):
+        """The name of a column that pieces make of an input, eq. (pieces)."""
+        language, x, terms = self.language, self.language.column(place), []
+        knots = [(float(knot), language.number(knot)) for knot in pieces.knots]
+        for own, (low, before), (high, after) in zip(pieces.powers[number], knots, knots[1:], strict=False):
+            if own.any():
+                way = f"({language.held(x, before, after)} - {before}) / {language.number(high - low)}"
+                way = self._named(self.columns, "way", way)
+                terms += [(float(coef), " * ".join([way] * (d + 1))) for d, coef in enumerate(own) if coef]
+        for slope, beyond in (
+            (-float(pieces.below[number]), f"{knots[0][1]} - {x}"),
+            (float(pieces.above[number]), f"{x} - {knots[-1][1]}"),
+        ):
+            if slope:
+                beyond = language.largest([beyond, language.number(0.0)])
+                terms.append((slope, self._named(self.columns, "beyond", beyond)))
+        return self._named(self.bent, "bent", language.linear(float(pieces.start[number]), terms))
+
+    def _named(self, layer, prefix, value):
+        """The name of a value in a layer, which is written once."""
+        if (prefix, value) not in self.known:
+            number = sum(own == prefix for own, _ in self.known)
+            self.known[prefix, value] = self.add(layer, f"{prefix}_{number}", value)
+        return self.known[prefix, value]
 
     def _softmax(self, scores, name):
         """Names of the softmax of scores, of which there are two or more: pairs of a power and the sum."""

@@ -1,7 +1,7 @@
 """A fitted model as numbers alone: what JSON holds, and what is written as Python, SQL and ONNX."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn.pipeline import Pipeline
@@ -10,27 +10,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..estimators import HMEClassifier, HMERegressor
 from ..estimators.predictive import DENSITIES
-from ..model.rows import Rows
 from ..numerics.checks import check_choice
 from ..plot.sizes import sizes_of, tree_alone
 from .formula import LINKS, NotExportable, agree, part_of, priors, softmax
+from .sides import side_of, tried_inputs, tried_rows
 
-__all__ = ["PortableModel", "Side", "portable"]
-
-N_TRIED = 64  # rows at which a formula is compared with the model
-BEYOND = 0.6  # of the range of a column: how far the rows that are tried go beyond its ends
-
-
-class Side(NamedTuple):
-    """The columns of experts or gate: their places among the inputs, and what standardises them."""
-
-    places: np.ndarray  # (p,) of int
-    center: np.ndarray  # (p,)
-    scale: np.ndarray  # (p,)
-
-    def transform(self, inputs):
-        """Design columns (n, p), without the intercept, of inputs (n, P)."""
-        return (inputs[:, self.places] - self.center) / self.scale
+__all__ = ["PortableModel", "portable"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,10 +38,8 @@ class PortableModel:
     n_outputs : int
     flat : bool
         Whether `predict` gives one number for a row, not a row of outputs.
-    sides : list of two Sides
-        The columns of experts and gate.
     parts : list of Part
-        The mixtures whose average predicts.
+        The mixtures whose average predicts, each with the columns of its own experts and gate.
     tree : Part
         The tree whose priors and experts are shown.
 
@@ -77,7 +60,6 @@ class PortableModel:
     weighted: Any
     n_outputs: int
     flat: bool
-    sides: list
     parts: list
     tree: Any
 
@@ -88,7 +70,7 @@ class PortableModel:
     @property
     def used(self):
         """Places of the inputs that experts or gate see, ascending."""
-        return sorted(set(self.sides[0].places.tolist()) | set(self.sides[1].places.tolist()))
+        return sorted({int(place) for part in [*self.parts, self.tree] for side in part.sides for place in side.places})
 
     def predict(self, X):
         """Mean of y given x, or the most probable class of a classifier, as of the model.
@@ -182,7 +164,7 @@ class PortableModel:
 
     def _columns(self, part, inputs):
         """Design columns of experts and gate with the intercept, held where the part holds them."""
-        made = [side.transform(inputs) for side in self.sides]
+        made = [side.transform(inputs) for side in part.sides]
         if part.bounds is not None:
             made = [np.clip(columns, *ends) for columns, ends in zip(made, part.bounds, strict=True)]
         return [np.column_stack([columns, np.ones(len(columns))]) for columns in made]
@@ -225,13 +207,12 @@ def portable(model, density="predictive"):
     """
     check_choice(density, "density", DENSITIES)
     fitted, names, before = _unwrapped(model)
-    _check(fitted)
-    sides = [_side(side, fitted, before) for side in fitted.columns_[:2]]
-    tried = _tried(fitted, [side.places for side in sides])
+    if fitted.row_arguments_:
+        raise NotExportable(f"a model that was fitted with {', '.join(fitted.row_arguments_)} is not exported")
     own = tree_alone(fitted)
     sizes = sizes_of(fitted) if density == "predictive" else [own]
-    tree = _part(fitted, own, tried)
-    parts = [tree] if fitted.average_ is None or density == "plug-in" else [_part(fitted, s, tried) for s in sizes]
+    tried = tried_inputs(fitted, [own, *sizes])
+    tree, *parts = _parts(fitted, [own] if sizes[0].part is None else [own, *sizes], tried, before)
     classes = fitted.classes_ if fitted.task == "classification" else None
     target = fitted.target_
     found = PortableModel(
@@ -242,8 +223,7 @@ def portable(model, density="predictive"):
         None if classes is None else target.weighted,
         target.n_outputs,
         target.flat,
-        sides,
-        parts,
+        parts or [tree],
         tree,
     )
     _compare(found, fitted, sizes, tried, before)
@@ -277,53 +257,22 @@ def _unwrapped(model):
     return fitted, [f"x{j}" for j in range(len(center))] if names is None else list(names), (center, scale)
 
 
-def _check(fitted):
-    """Refuse by name what has no formula."""
-    if fitted.row_arguments_:
-        raise NotExportable(f"a model that was fitted with {', '.join(fitted.row_arguments_)} is not exported")
-    for side in fitted.columns_[:2]:
-        if side.features.transformer is not None and not side.features.selects:
-            spec = getattr(fitted, side.features.label)
-            raise NotExportable(f"{side.features.label} = {spec!r} makes columns of its own, which are not exported")
-
-
-def _side(side, fitted, before):
-    """A `Side` in the units of the inputs."""
-    given = [str(name) for name in fitted.input_names()]
-    twice = sorted({name for name in given if given.count(name) > 1})
-    if twice:
-        raise NotExportable(f"X has several columns that are called {twice[0]!r}")
-    places = np.array([given.index(str(name)) for name in side.features.names], dtype=int)
-    center, scale = before[0][places], before[1][places]
-    return Side(places, center + scale * side.design.center, scale * side.design.scale)
-
-
-def _tried(fitted, places):
-    """Rows inside the ranges of the fit and beyond them, as the mixture sees them."""
-    ranges, rng = fitted.range_, np.random.default_rng(0)
-    inputs = np.zeros((N_TRIED, fitted.n_features_in_))
-    limits = ranges.expert, ranges.expert if ranges.gate is None else ranges.gate
-    for side, own, ends in zip(fitted.columns_[:2], places, limits, strict=True):
-        low, high = (np.ravel(end)[:-1] * side.design.scale + side.design.center for end in ends)
-        reach = BEYOND * (high - low)
-        inputs[:, own] = rng.uniform(low - reach, high + reach, size=(N_TRIED, len(own)))
-        inputs[: N_TRIED // 2, own] = rng.uniform(low, high, size=(N_TRIED // 2, len(own)))
-    X, Z = (side.design.transform(inputs[:, own]) for side, own in zip(fitted.columns_[:2], places, strict=True))
-    return inputs, Rows(X, X if fitted.columns_.gate is fitted.columns_.expert else Z)
-
-
-def _part(fitted, one, tried):
-    return part_of(fitted, one, _as_seen(fitted, one, tried))
-
-
-def _as_seen(fitted, one, tried):
-    return fitted.range_.held(tried[1]) if one.hold else tried[1]
+def _parts(fitted, sizes, tried, before):
+    """The `Part` of every size; those of the same columns share them."""
+    sides, parts = {}, []
+    for one in sizes:
+        for side in one.columns_[:2]:
+            if id(side) not in sides:
+                sides[id(side)] = side_of(side, fitted, before)
+        part = part_of(fitted, one, tried_rows(fitted, one, tried))
+        parts.append(part._replace(sides=[sides[id(side)] for side in one.columns_[:2]]))
+    return parts
 
 
 def _compare(found, fitted, sizes, tried, before):
     """Refuse numbers that do not predict what the model does."""
-    wanted = sum(one.share * np.einsum("nk,nkt->nt", *one.answers(_as_seen(fitted, one, tried))) for one in sizes)
-    answers = found.answers(tried[0] * before[1] + before[0])
+    wanted = sum(one.share * np.einsum("nk,nkt->nt", *one.answers(tried_rows(fitted, one, tried))) for one in sizes)
+    answers = found.answers(tried * before[1] + before[0])
     if found.task == "classification":
         wanted, answers = wanted / wanted.sum(axis=1, keepdims=True), answers[:, found.weighted]
     if not agree(answers, wanted):

@@ -16,7 +16,19 @@ __all__ = ["to_python"]
 WIDTH = 100  # of a line, where it can be broken
 ARGUMENTS = "columns", "row"
 BUILT_IN = {"math", "min", "max", "sum", "tuple", "proba", "whole"}  # what the function uses
-OWN = ("col_", "score_", "top_", "exp_", "sum_", "prior_", "mean_")  # how its variables begin
+OWN = (
+    "col_",
+    "way_",
+    "beyond_",
+    "bent_",
+    "held_",
+    "score_",
+    "top_",
+    "exp_",
+    "sum_",
+    "prior_",
+    "mean_",
+)  # how its variables begin
 
 
 class _Python(Language):
@@ -51,7 +63,7 @@ def to_python(model, *, name="predict", arguments="columns", density="predictive
     ----------
     model : HMERegressor or HMEClassifier
         Fitted; or a pipeline of StandardScalers that ends in one. The gate must be of softmax nodes or constant, the
-        experts linear, generalised linear, logistic or constant.
+        experts linear, generalised linear, logistic or constant; columns chosen, or splines or squares of them.
     name : str, default="predict"
         Of the function. Of a classifier it gives the class, and the function ``<name>_proba`` a tuple of the
         probabilities of all classes, which are in ``<NAME>_CLASSES``.

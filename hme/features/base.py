@@ -21,6 +21,16 @@ class Plain(NamedTuple):
         """Names of the columns, from that of the column."""
         return [name]
 
+    @property
+    def pieces(self):
+        """`Pieces` of the columns; None of one that stays as it is."""
+        return None
+
+    @property
+    def curved(self):
+        """Whether the columns make one curve, which their names do not write as a formula."""
+        return False
+
 
 class Columnwise(TransformerMixin, BaseEstimator, ABC):
     """A transformer that looks at one column at a time.
@@ -90,8 +100,11 @@ class Columnwise(TransformerMixin, BaseEstimator, ABC):
                 f"input_features should have length equal to number of features ({self.n_features_in_}), got "
                 f"{len(input_features)}"
             )
-        names = (one.names(name) for one, name in zip(self.maps_, input_features, strict=True))
-        return np.array([name for several in names for name in several], dtype=object)
+        return np.array([name for several in self.named(input_features) for name in several], dtype=object)
+
+    def named(self, names):
+        """For every column of X, whose names are given, the names of what is made of it, as a list of lists."""
+        return [one.names(name) for one, name in zip(self.maps_, names, strict=True)]
 
     @abstractmethod
     def _check(self):

@@ -1,5 +1,6 @@
 """Splines with linear tails, whose knots are weighted quantiles."""
 
+from math import factorial
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from scipy.interpolate import BSpline
 from ..numerics.checks import check_int
 from ..numerics.quantiles import quantiles
 from .base import Columnwise, Plain
+from .pieces import Pieces
 
 __all__ = ["Splines"]
 
@@ -22,20 +24,45 @@ class Spline(NamedTuple):
     def n_columns(self):
         return len(self.knots) + self.degree - 2
 
+    @property
+    def unit(self):
+        """Length of the range, in which knots are numbers that the recursion is safe for, whatever the units."""
+        return self.knots[-1] - self.knots[0]
+
+    @property
+    def inner(self):
+        """Knots between 0 and 1."""
+        return (self.knots - self.knots[0]) / self.unit
+
+    @property
+    def integrals(self):
+        """The integrals of the B-splines between 0 and 1."""
+        knots = np.concatenate([np.zeros(self.degree - 1), self.inner, np.ones(self.degree - 1)])
+        return BSpline(knots, np.eye(self.n_columns), self.degree - 1).antiderivative()
+
     def columns(self, x):
-        low, width = self.knots[0], self.knots[-1] - self.knots[0]
-        x = (x - low) / width  # numbers that the recursion is safe for, whatever the units
-        inner = (self.knots - low) / width
-        knots = np.concatenate([np.zeros(self.degree - 1), inner, np.ones(self.degree - 1)])
-        slopes = BSpline(knots, np.eye(self.n_columns), self.degree - 1)
-        held = np.clip(x, 0.0, 1.0)
-        out = slopes.antiderivative()(held)
+        x = (x - self.knots[0]) / self.unit
+        out = self.integrals(np.clip(x, 0.0, 1.0))
         out[:, 0] += np.minimum(x, 0.0)
         out[:, -1] += np.maximum(x - 1.0, 0.0)
-        return width * out
+        return self.unit * out
 
     def names(self, name):
         return [f"{name}_sp_{j}" for j in range(self.n_columns)]
+
+    @property
+    def pieces(self):
+        inner, integrals, q = self.inner, self.integrals, self.n_columns
+        powers = [  # of Taylor's polynomials at the knots
+            self.unit * integrals(inner[:-1], nu=d).T * np.diff(inner) ** d / factorial(d)
+            for d in range(1, self.degree + 1)
+        ]
+        first, last = np.eye(q)[0], np.eye(q)[-1]
+        return Pieces(self.knots, np.zeros(q), np.stack(powers, axis=2), first, last)
+
+    @property
+    def curved(self):
+        return True
 
 
 class Splines(Columnwise):

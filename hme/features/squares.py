@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .base import Columnwise, Plain
+from .pieces import Pieces
 
 __all__ = ["Squares"]
 
@@ -22,6 +23,17 @@ class Square(NamedTuple):
     def names(self, name):
         sign = "-" if self.center >= 0 else "+"
         return [name, f"({name} {sign} {abs(self.center):.4g})^2" if self.center else f"{name}^2"]
+
+    @property
+    def pieces(self):
+        width, low = self.high - self.low, self.low - self.center
+        powers = np.array([[[width, 0.0]], [[2.0 * low * width, width**2]]])
+        start, outside = np.array([self.low, low**2]), np.array([1.0, 0.0])
+        return Pieces(np.array([self.low, self.high]), start, powers, outside, outside)
+
+    @property
+    def curved(self):
+        return False
 
 
 class Squares(Columnwise):

@@ -111,7 +111,8 @@ def finish(mixture, rows, fit, options):
         step, gain = em.History.of([(objective, True, gradient, stats.load, np.nan)]), objective - fit.objective
         fit = fit._replace(params=params, objective=objective, stats=stats, gradient=gradient)
         fit = fit._replace(history=em.History.joined([fit.history, step]))
-        tell_sweep(options, sweep, fit, gain)
+        if options.verbose > 1:
+            tell_sweep(options, sweep, fit, gain)
         if asked_to_stop(options, sweep, fit, mixture):
             fit = fit._replace(reason="callback")
     return fit

@@ -6,8 +6,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ..model.folds import fold_numbers
+from ..numerics.engine import one_thread
 from ..numerics.kernels import log_normalize
-from ..numerics.threads import one_thread
 from ..progress import level_outside
 from . import samples, training
 

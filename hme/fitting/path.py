@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from ..numerics.checks import check_choice, check_int, check_real
-from ..numerics.threads import one_thread
+from ..numerics.engine import one_thread
 from ..progress import unfollowed
 from ..registry import make_expert, make_gate
 

@@ -7,7 +7,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
 from ..model import mixture as mixtures
-from ..numerics.threads import one_thread
+from ..numerics.engine import one_thread
 from ..progress import NOBODY, of_fitted, tell_end
 from . import em, ends, racing, samples, side_by_side, starts, training
 from .screening import narrowed

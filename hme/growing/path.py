@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..fitting import training
-from ..model.folds import fold_numbers
+from ..model.folds import fold_numbers, with_every_class
 from ..model.mixture import Mixture, starving
 from ..model.tree import Tree
 from .splits import Splitter, split_leaves
@@ -149,7 +149,9 @@ def _seen(rows, number, n_leaves):
 def sampled(rows, number, enough):
     """A part of the rows, of at least so many distinct ones, that halves or doubles."""
     step = (int(number.max()) + 1) // enough
-    return rows if step < 2 else rows[np.flatnonzero(number % (1 << int(np.log2(step))) == 0)]
+    if step < 2:
+        return rows
+    return rows[np.flatnonzero(with_every_class(rows, number, number % (1 << int(np.log2(step))) == 0))]
 
 
 def finished(make, size, rows, settings):

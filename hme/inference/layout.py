@@ -249,9 +249,10 @@ class Layout:
 def _block_diagonal(blocks):
     """`scipy.sparse.block_diag` of CSR matrices, which spends more time on checks of small ones than on them."""
     starts, shape = [np.zeros(1, dtype=np.int32)], (0, 0)
-    indices, data = [np.zeros(0, dtype=np.int32)], [np.zeros(0)]
+    indices, data, n_stored = [np.zeros(0, dtype=np.int32)], [np.zeros(0)], 0
     for block in blocks:
-        starts.append(block.indptr[1:] + starts[-1][-1])
+        starts.append(block.indptr[1:] + n_stored)
+        n_stored += block.indptr[-1]
         indices.append(block.indices + shape[1])
         data.append(block.data)
         shape = shape[0] + block.shape[0], shape[1] + block.shape[1]

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..features.curves import curves_of
 from ..model.tiny import in_words
 from ..tables import Table, as_html, as_text, pandas_for
 
@@ -75,10 +76,23 @@ def _head(inference):
     title = f"{type(model).__name__}: {experts}"
     if model.n_experts_ > 1:
         title += f" under {gate.name}, {model.tree_.to_text()}"
-    remarks = [*inference.remarks, *([f"{in_words(model.tiny_)}: not enough to go by"] if model.tiny_ else [])]
+    remarks = [
+        *inference.remarks,
+        *_of_curves(model),
+        *([f"{in_words(model.tiny_)}: not enough to go by"] if model.tiny_ else []),
+    ]
     notes = [f"* {remark[:1].upper()}{remark[1:]}." for remark in remarks]
     pairs = [left + right for left, right in zip(rows[::2], rows[1::2], strict=True)]
     return Table([""] * 4, pairs, title, notes, align="lrrr")
+
+
+def _of_curves(model):
+    """What coefficients of curves are, in a sentence for each."""
+    names = model.columns_.expert.features.names
+    for curve in curves_of(model.columns_.expert.features):
+        if curve.knots is not None:
+            ends, places = names[curve.index[[0, -1]]], ", ".join(curve.knots_in_words())
+            yield f"coefficients of {ends[0]} to {ends[1]} are slopes along {curve.name} at {places}"
 
 
 def _covariance(inference):

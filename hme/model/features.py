@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
 
 from ..features import Splines, Squares
+from ..features.base import Columnwise, Plain
 from .cells import gaps, has_dates, not_numbers, plain
 from .design import Design
 from .parts import UnusablePart, called, lent, renamed
@@ -36,8 +37,9 @@ class Features:
         Whether the columns are the user's own, not those that a transformer of the user makes.
     """
 
-    def __init__(self, transformer, names, label, selects=True):
+    def __init__(self, transformer, names, label, selects=True, given=()):
         self.transformer, self.names, self.label, self.selects = transformer, names, label, selects
+        self.given = given  # names of the columns of the user's table
 
     @classmethod
     def fit(cls, spec, X, names, weight, label):
@@ -55,12 +57,12 @@ class Features:
             "expert_features" or "gate_features".
         """
         if spec is None:
-            return cls(None, np.asarray(names, dtype=object), label)
+            return cls(None, np.asarray(names, dtype=object), label, given=list(names))
         if _is_named(spec, names):
             spec = NAMED[spec]()
         transformer = _transformer(spec, len(names), label)
         arguments = {"sample_weight": weight} if has_fit_parameter(transformer, "sample_weight") else {}
-        self = cls(transformer, None, label, not hasattr(spec, "transform"))
+        self = cls(transformer, None, label, not hasattr(spec, "transform"), list(names))
         try:
             with self._lent(X) as (table,), np.errstate(all="ignore"):  # what matters is what it returns
                 transformer.fit(table, **arguments)
@@ -113,12 +115,43 @@ class Features:
             return f"{subject} columns that are not finite: {reason}, in {where}."
         return f"{not_numbers(columns, subject, names) or f'{subject} what is no table of numbers: {reason}'}."
 
-    def renamed(self, given, names):
-        """Names of the output columns if the input columns are called `names` instead of `given`."""
+    def renamed(self, names):
+        """Names of the output columns if the user's columns are called otherwise than in the fit."""
         if self.transformer is None:
             return np.asarray(names, dtype=object)
-        translation = dict(zip(given, names, strict=True))
+        if isinstance(self.transformer, Columnwise):
+            return np.array([name for several in self.transformer.named(names) for name in several], dtype=object)
+        translation = dict(zip(self.given, names, strict=True))
         return np.array([translation.get(name, name) for name in self.names], dtype=object)
+
+    @property
+    def maps(self):
+        """What becomes of each of the user's columns that the side takes, if every one becomes columns of its own.
+
+        Returns
+        -------
+        list of (str, map), or None
+            The name of the column, and what has the methods of `hme.features.base.Plain`.
+        """
+        if isinstance(self.transformer, Columnwise):
+            return list(zip(self.given, self.transformer.maps_, strict=True))
+        if self.transformer is not None and not self.selects:
+            return None
+        return [(name, Plain()) for name in self.names]
+
+    def owners(self, names=None):
+        """The user's column that each output column is made of, as a list of q names; its own name where none is known.
+
+        Parameters
+        ----------
+        names : sequence of str or None
+            The user's columns may be called otherwise than in the fit.
+        """
+        maps = self.maps
+        if maps is None:
+            return [str(name) for name in self.names]
+        called = dict(zip(self.given, self.given if names is None else names, strict=True))
+        return [str(called[name]) for name, one in maps for _ in one.names("")]
 
 
 def _names_of(transformer, n_columns, given=None):

@@ -10,6 +10,7 @@ __all__ = [
     "Terms",
     "by_name",
     "columns_named",
+    "curve_lines",
     "cut",
     "diverging_in_words",
     "indented",
@@ -41,21 +42,28 @@ class Terms(np.ndarray):
         Significant digits of slopes.
     rest : str
         What stands behind the terms of an equation, such as an offset.
+    curves : tuple of Curve
+        Columns that are written together.
+    effect : float
+        The largest effect of what stands behind the terms.
     """
 
-    def __new__(cls, names, scale=None, mean=None, center=None, digits=DIGITS, rest=""):
+    def __new__(cls, names, scale=None, mean=None, center=None, digits=DIGITS, rest="", curves=(), effect=0.0):
         terms = np.asarray(names, dtype=object).view(cls)
         terms.scale, terms.mean, terms.center, terms.digits, terms.rest = scale, mean, center, digits, rest
+        terms.curves, terms.effect = curves, effect
         return terms
 
     def __array_finalize__(self, other):
         self.scale = self.mean = self.center = None  # an array of other names
         self.digits, self.rest = getattr(other, "digits", DIGITS), getattr(other, "rest", "")
+        self.curves, self.effect = (), getattr(other, "effect", 0.0)
 
     @classmethod
-    def of(cls, names, design, digits=DIGITS, rest=""):
+    def of(cls, names, design, digits=DIGITS, rest="", curves=()):
         """The terms of the columns of a `Design`."""
-        return cls(names, design.scale, design.mean, _round_center(design.mean, design.scale), digits, rest)
+        center = _round_center(design.mean, design.scale)
+        return cls(names, design.scale, design.mean, center, digits, rest, tuple(curves))
 
     @classmethod
     def plain(cls, names):
@@ -176,14 +184,42 @@ def cut(coef, intercept, terms, max_terms=None):
     Returns
     -------
     coef, intercept, terms
-        Of the terms that are shown; the others are in the intercept, at the means of their columns.
+        Of the terms that are shown; the others are in the intercept, at the means of their columns. Curves that are
+        shown are behind the terms, as ``s(age)``.
     n_left_out : int
     """
-    shown = strongest(coef if terms.scale is None else coef * terms.scale, max_terms)
-    rest = np.setdiff1d(np.flatnonzero(coef.any(axis=tuple(range(coef.ndim - 1)))), shown)
+    straight = np.setdiff1d(np.arange(coef.shape[-1]), [j for curve in terms.curves for j in curve.index])
+    effect = (coef if terms.scale is None else coef * terms.scale)[..., straight]
+    effects = np.concatenate([effect, *(curve.effect(coef)[..., None] for curve in terms.curves)], axis=-1)
+    chosen = strongest(effects, max_terms)
+    shown = straight[chosen[chosen < len(straight)]]
+    curves = [terms.curves[i - len(straight)] for i in chosen if i >= len(straight)]
+    used = np.flatnonzero(coef.any(axis=tuple(range(coef.ndim - 1))))
+    rest = np.setdiff1d(used, [*shown, *(j for curve in curves for j in curve.index)])
     if len(rest):
         intercept = intercept + coef[..., rest] @ terms.mean[rest]
-    return coef[..., shown], intercept, terms.pick(shown), len(rest)
+    picked = terms.pick(shown)
+    if curves:
+        picked.rest = " ".join([*(f"+s({curve.name})" for curve in curves), *([terms.rest] if terms.rest else [])])
+        picked.effect = float(max(np.abs(curve.effect(coef)).max() for curve in curves))
+        picked.curves = tuple(curves)
+    n_left_out = int(effects.any(axis=tuple(range(effects.ndim - 1))).sum()) - len(chosen)
+    return coef[..., shown], intercept, picked, n_left_out
+
+
+def curve_lines(coef, terms):
+    """A line for each of the curves that `cut` shows, of coefficients (p,): its slopes at the knots.
+
+    It is zero at the first knot, and a straight line beyond the outer ones.
+    """
+    lines = []
+    for curve in terms.curves:
+        slopes, knots = np.ravel(curve.slopes(coef)).tolist(), curve.knots_in_words(terms.digits)
+        steady = curve.pieces.powers.shape[2] == 1  # slopes are constant from knot to knot
+        told = zip(slopes[: len(slopes) - steady], knots, strict=False)
+        parts = [f"{value:.{terms.digits}g} {'from' if steady else 'at'} {knot}" for value, knot in told]
+        lines.append(f"s({curve.name}): slope {', '.join(parts)}")
+    return lines
 
 
 def linear_text(intercept, slope, names):
@@ -200,7 +236,8 @@ def linear_parts(intercept, slope, names, sign=1.0):
     """
     terms, slope = Terms.plain(names), np.asarray(slope, dtype=float)
     used = np.flatnonzero(slope)
-    unit = None if terms.scale is None or not len(used) else float(np.abs(slope * terms.scale).max())
+    largest = 0.0 if terms.scale is None else float(np.abs(slope * terms.scale).max(initial=0.0))
+    unit = max(largest, getattr(names, "effect", 0.0)) or None
     constant = sign * (float(intercept) + float(slope[used] @ terms.center[used]))
     parts = [f"{slope[j]:+.{_digits(terms, j)}g} {_centred(terms[j], terms.center[j])}" for j in used]
     return number(constant + 0.0, terms.digits, unit), parts

@@ -13,19 +13,16 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import null_space
-from scipy.optimize import lsq_linear
 
+from .bounds import bounded_squares, bounded_steps
 from .penalties import lasso_minimum, subgradient
 from .rank import n_independent, rank_of_directions
-from .systems import NULL_EIGENVALUE, solve_psd
+from .systems import solve_psd
 
 __all__ = ["INTERCEPT", "Constraints"]
 
 INTERCEPT = "intercept"
-GUESSES = 4  # bounds that are tried before a search for the right ones
 FAR = 1e3  # distance from zero, in scales of a column, from which a constrained intercept takes care
-HARDLY = 1e-13  # root of the ridge of least squares with bounds, of columns of unit length
-UNKNOWN = 1e-100  # share of the information about another coefficient that is none
 
 
 class _Space(NamedTuple):
@@ -247,22 +244,33 @@ class Constraints:
         if not self:
             return solve_psd(system, force[..., None])[..., 0]
         space = self.space(len(coef))
-        bounded = space.nonnegative.any()
-        A = space.A if bounded else space.basis
-        reduced = np.tensordot(A, system @ A, axes=([0, 1], [0, 1]))
-        slope = np.tensordot(A, force, axes=([0, 1], [0, 1]))
-        if not bounded:
-            return A @ solve_psd(reduced, slope[:, None])[:, 0]
+        if space.nonnegative.any():
+            return self._bounded_step(system, force, coef)
+        reduced = np.tensordot(space.basis, system @ space.basis, axes=([0, 1], [0, 1]))
+        slope = np.tensordot(space.basis, force, axes=([0, 1], [0, 1]))
+        return space.basis @ solve_psd(reduced, slope[:, None])[:, 0]
+
+    def _bounded_step(self, system, force, coef):
+        """`step` where coefficients are bounded, of all experts together if they share some, else of each one.
+
+        The rounding of one expert is nothing to another of next to no weight.
+        """
+        K, space = len(coef), self.space(len(coef))
         theta = np.tensordot(space.B, coef - space.base, axes=2)
         lower = np.where(space.nonnegative, -np.maximum(theta, 0.0), -np.inf)
-        # One by one where they share nothing: the rounding of one expert is nothing to another of next to no weight.
-        each = [space.first[:, 0] == k for k in range(len(coef))]
-        change = np.zeros_like(theta)
-        for own in [np.ones(len(theta), dtype=bool)] if self.shared else filter(np.any, each):
-            if self._far:
-                change[own] = _bounded_squares(system, force, A[:, :, own], lower[own])
-            else:
-                change[own] = _bounded_step(reduced[np.ix_(own, own)], slope[own], lower[own])
+        if self.shared:
+            own, A = np.arange(len(theta))[None], space.A[None]
+        else:
+            own = np.argsort(space.first[:, 0], kind="stable").reshape(K, -1)
+            A = np.take_along_axis(space.A, own[:, None], axis=2)[:, None]
+        system, force = (a.reshape(*A.shape[:2], *a.shape[1:]) for a in (system, force))
+        if self._far:
+            steps = [bounded_squares(*part) for part in zip(system, force, A, lower[own], strict=True)]
+        else:
+            reduced = (np.swapaxes(A, 2, 3) @ system @ A).sum(axis=1)
+            steps = bounded_steps(reduced, np.einsum("mkpq,mkp->mq", A, force), lower[own])
+        change = np.empty_like(theta)
+        change[own] = steps
         return space.A @ change
 
     def maximum(self, system, force, coef, target, lasso):
@@ -281,21 +289,25 @@ class Constraints:
         new = space.base + space.A @ (origin + found)
         if not self._far:
             return new
-        return self._polished(new, force - np.einsum("kpq,kq->kp", system, new - coef), system, target, lasso)
+        force = force - np.einsum("kpq,kq->kp", system, new - coef)
+        return self._polished(new, origin + found, force, system, target, lasso)
 
-    def _polished(self, coef, force, system, target, lasso):
-        """The maximum (K, p) on the face of the lasso on which `coef` lies, if it has no other signs; else `coef`."""
-        K, p = coef.shape
+    def _polished(self, coef, theta, force, system, target, lasso):
+        """The maximum (K, p) on the face of lasso and bounds on which `coef` lies, if it is on it; else `coef`."""
+        (K, p), space = coef.shape, self.space(len(coef))
         sign = np.sign(coef - target)
         sign[:, -1] = 0.0
-        resting = [np.eye(1, K * p, i)[0] for i in np.flatnonzero((sign == 0) & (np.arange(p) < p - 1))]
-        basis = self._directions(K, self.design.center / self.design.scale, resting)
+        resting = np.eye(K * p)[np.flatnonzero((sign == 0) & (np.arange(p) < p - 1))]
+        bounded = space.nonnegative & (space.first[:, 1] == p - 1)
+        held = space.B[bounded & (theta == 0)].reshape(-1, K * p)
+        basis = self._directions(K, self.design.center / self.design.scale, np.vstack([resting, held]))
         slope = np.tensordot(basis, force - lasso * sign, axes=([0, 1], [0, 1]))
         reduced = np.tensordot(basis, system @ basis, axes=([0, 1], [0, 1]))
         step = basis @ solve_psd(reduced, slope[:, None])[:, 0]
         step[:, :-1][sign[:, :-1] == 0] = 0.0
         new = coef + step
-        return new if (np.sign(new - target)[:, :-1] == sign[:, :-1]).all() else coef
+        above = np.tensordot(space.B, new - space.base, axes=2)[bounded & (theta != 0)] >= 0
+        return new if above.all() and (np.sign(new - target)[:, :-1] == sign[:, :-1]).all() else coef
 
     def _distances(self, coef, target, lasso):
         """For the free parameters: distance from the target, the target, and the lasso's slopes above and below it."""
@@ -305,6 +317,7 @@ class Constraints:
         # Taken from the slopes themselves rather than from B, so that zeros stay exactly zero.
         theta = np.tensordot(space.B, coef - space.base, axes=2)
         theta = np.where(slopes, coef[expert, column], theta)
+        theta = np.where(space.nonnegative, np.maximum(theta, 0.0), theta)  # beyond a bound the penalty is infinite
         origin = np.where(slopes, np.broadcast_to(target, coef.shape)[expert, column], 0.0)
         up = np.tensordot(space.A, np.broadcast_to(lasso, coef.shape), axes=([0, 1], [0, 1]))
         return theta - origin, origin, up, np.where(space.nonnegative, np.inf, up)
@@ -381,65 +394,3 @@ class Constraints:
     def common(self, damping):
         """Step lengths (K,): the smallest one for all where experts share coefficients, so that these stay equal."""
         return np.full_like(damping, damping.min()) if self.shared else damping
-
-
-def _bounded_step(system, slope, lower):
-    """The step d (q,), none of it less than `lower`, that maximises ``slope'd - d'system d / 2``.
-
-    As a least-squares problem with bounds. Null directions of the system do not enter its first block of rows; the
-    second block is a tiny ridge, which keeps the step from moving along them. What nothing is known of stays.
-    """
-    known = np.diagonal(system) > UNKNOWN * np.diagonal(system).max()
-    scale = np.sqrt(np.where(known, np.diagonal(system), 1.0))
-    inverse = np.where(known, 1.0 / scale, 0.0)
-    scaled = system * inverse * inverse[:, None]
-    step = _guessed_step(scaled, slope * inverse, lower * scale)
-    if step is not None:
-        return step * inverse
-    values, vectors = np.linalg.eigh(scaled)
-    kept = values > NULL_EIGENVALUE * values[-1]
-    root, vectors = np.sqrt(values[kept]), vectors[:, kept]
-    matrix = np.vstack([root[:, None] * vectors.T, np.sqrt(NULL_EIGENVALUE) * np.eye(len(scale))])
-    target = np.append(vectors.T @ (slope * inverse) / root, np.zeros(len(scale)))
-    return lsq_linear(matrix, target, bounds=(lower * scale, np.inf), method="bvls", tol=1e-14).x * inverse
-
-
-def _bounded_squares(system, force, A, lower):
-    """`_bounded_step` of coefficients ``A d`` of all experts, without the square of the condition of A.
-
-    From roots of the systems (K, p, p), so that A enters a least-squares problem and not its normal equations.
-    """
-    scale = np.sqrt(np.maximum(np.diagonal(system, axis1=1, axis2=2), 0.0))
-    inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-    values, vectors = np.linalg.eigh(system * inverse[:, :, None] * inverse[:, None, :])
-    kept = values > NULL_EIGENVALUE * values[:, -1:]
-    root = np.sqrt(np.where(kept, values, 0.0))
-    matrix = root[:, :, None] * (np.swapaxes(vectors, 1, 2) @ (scale[:, :, None] * A))
-    pull = np.einsum("kpq,kp->kq", vectors, force * inverse)
-    target = np.divide(pull, root, out=np.zeros_like(pull), where=kept).ravel()
-    matrix = matrix.reshape(-1, A.shape[2])
-    norm = np.linalg.norm(matrix, axis=0)
-    norm = np.where(norm > np.sqrt(UNKNOWN) * norm.max(), norm, 1.0)
-    ridge = HARDLY * np.eye(len(norm))
-    found = lsq_linear(
-        np.vstack([matrix / norm, ridge]), np.append(target, np.zeros(len(norm))), (lower * norm, np.inf),
-        method="bvls", tol=1e-14,
-    )  # fmt: skip
-    return found.x / norm
-
-
-def _guessed_step(system, slope, lower):
-    """The step, if the bounds that it ends on are those that it leaves from or runs into at once; else None."""
-    free = (lower < 0) | (slope > 0)
-    for _ in range(GUESSES):
-        step = np.where(free, 0.0, lower)
-        values, vectors = np.linalg.eigh(system[np.ix_(free, free)])
-        kept = values > NULL_EIGENVALUE * np.max(values, initial=0.0)
-        vectors = vectors[:, kept]
-        pull = vectors.T @ (slope[free] - system[np.ix_(free, ~free)] @ lower[~free])
-        step[free] = vectors @ (pull / (values[kept] + NULL_EIGENVALUE))
-        running, leaving = free & (step < lower), ~free & (slope - system @ step > 0)
-        if not (running | leaving).any():
-            return step
-        free = (free & ~running) | leaving
-    return None

@@ -1,4 +1,4 @@
-"""Which functions a sweep uses: NumPy's, or their twins that Numba compiles. It is chosen here and nowhere else."""
+"""Which functions a sweep uses, NumPy's or their twins that Numba compiles, and how many threads; chosen here alone."""
 
 import os
 import sys
@@ -9,8 +9,9 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
+from threadpoolctl import ThreadpoolController  # scikit-learn brings it
 
-__all__ = ["CHOICES", "in_use", "kernels", "neglect", "set_kernels", "twinned", "work"]
+__all__ = ["CHOICES", "in_use", "kernels", "neglect", "one_thread", "set_kernels", "twinned", "work"]
 
 CHOICES = ("auto", "numpy", "numba")
 # Rows times leaves of a pass over the table, from which compiled functions repay that Numba is imported.
@@ -134,3 +135,16 @@ def _installed():
 @cache
 def _twins():
     return import_module("hme.numerics.compiled")
+
+
+@contextmanager
+def one_thread():
+    """BLAS uses one thread within this context: blocks are small, and results must not depend on how many there are."""
+    with _controller().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _controller():
+    # Looking for the libraries takes milliseconds; all that are used here are loaded before the first fit.
+    return ThreadpoolController()

@@ -1,8 +1,12 @@
 """Coefficients of the experts side by side, with their intervals."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
+from ..features.curves import curves_of
 from ..inference import infer
+from ..model.frames import INTERCEPT
 from ..numerics.checks import check_int
 from ..tables import pandas_for
 from .picture import as_text, colors_of, expert_labels, legend_of, pyplot, subject_of
@@ -12,6 +16,8 @@ __all__ = ["CoefficientsDisplay"]
 
 class CoefficientsDisplay:
     """Slopes of the experts side by side, with confidence intervals.
+
+    Of experts that bend by splines these are the slopes at the knots, such as "age at 40".
 
     Parameters
     ----------
@@ -117,14 +123,15 @@ class CoefficientsDisplay:
             )
         inference = infer(mixture, subject.seen(subject.table), y, **options)
         names = expert_labels(mixture, mixture.n_experts_)
-        terms, estimate, interval = _slopes(inference, names, intercept, standardize)
-        terms = _renamed(terms, mixture, feature_names or subject.names_seen())
-        size = mixture.load_ @ np.nan_to_num(np.abs(estimate) * (1.0 if standardize else _scales(mixture, terms)))
-        shown = np.sort(np.argsort(-size, kind="stable")[:max_terms])
+        terms, estimate, interval = _slopes(inference, names, intercept)
+        places = _places(mixture, feature_names or subject.names_seen() or mixture.input_names())
+        scale = np.array([places[term].scale for _, term in terms])
+        shown = _strongest(terms, np.nan_to_num(estimate), places, mixture.load_, max_terms)
+        unit = scale if standardize else np.ones(len(scale))
         display = cls(
-            [": ".join(part for part in terms[i][:2] if part) for i in shown],
-            estimate[:, shown],
-            interval[:, shown],
+            [": ".join(word for word in (part, places[term].name) if word) for part, term in (terms[i] for i in shown)],
+            (estimate * unit)[:, shown],
+            (interval * unit[:, None])[:, shown],
             level=inference.level,
             expert_names=names,
             load=mixture.load_,
@@ -187,39 +194,62 @@ class CoefficientsDisplay:
         return self
 
 
-def _slopes(inference, names, intercept, standardize):
-    """Pairs (part, term) with the column's standard deviation, estimates (K, T) and intervals (K, T, 2)."""
-    design = inference.model.columns_.expert.design
-    columns = [f"x{j}" for j in range(len(design.scale))] if design.names is None else list(map(str, design.names))
-    scale = dict(zip(columns, design.scale, strict=True)) | ({"(intercept)": 1.0} if intercept else {})
+def _slopes(inference, names, intercept):
+    """Pairs (part, term), estimates (K, T) and intervals (K, T, 2)."""
+    columns = {*map(str, inference.model.columns_.expert.features.names)} | ({INTERCEPT} if intercept else set())
     places = {str(name): k for k, name in enumerate(names)}
     terms = {}
     for label in inference.labels:
-        if label.side == "expert" and label.term in scale:
+        if label.side == "expert" and label.term in columns:
             terms.setdefault((str(label.part), str(label.term)), len(terms))
     estimate, interval = np.full((len(names), len(terms)), np.nan), np.full((len(names), len(terms), 2), np.nan)
     for i, label in enumerate(inference.labels):
         t = terms.get((str(label.part), str(label.term))) if label.side == "expert" else None
         if t is None:
             continue
-        k, factor = places[str(label.index)], scale[label.term] if standardize else 1.0
-        estimate[k, t] = factor * inference.estimate[i]
+        k = places[str(label.index)]
+        estimate[k, t] = inference.estimate[i]
         if np.isfinite(inference.standard_error[i]):
-            interval[k, t] = factor * inference.interval[i]
+            interval[k, t] = inference.interval[i]
     return list(terms), estimate, interval
 
 
-def _renamed(terms, model, names):
-    """Terms under the names of the user's table."""
-    if names is None:
-        return terms
-    features = model.columns_.expert.features
-    called = features.renamed(model.input_names(), names)
-    translation = dict(zip(map(str, features.names), map(str, called), strict=True))
-    return [(part, translation.get(term, term)) for part, term in terms]
+class _Place(NamedTuple):
+    """What a term is called, and beside what it stands."""
+
+    name: str
+    scale: float  # standard deviation of its column
+    number: int  # of the design column
+    curve: Any = None  # `Curve`, of which it is a slope
 
 
-def _scales(model, terms):
-    """Standard deviations of the columns of terms, 1 of others."""
-    scale = dict(zip(map(str, model.columns_.expert.features.names), model.columns_.expert.design.scale, strict=True))
-    return np.array([scale.get(term, 1.0) for _, term in terms])
+def _places(model, names):
+    """The `_Place` of every term, where columns are called `names`: terms of curves are slopes at their knots."""
+    side = model.columns_.expert
+    scale, called = side.design.scale, side.features.renamed(names)
+    own = list(map(str, side.features.names))
+    found = {term: _Place(str(called[j]), float(scale[j]), j) for j, term in enumerate(own)}
+    for curve in curves_of(side.features, names):
+        if curve.knots is not None:
+            for j, name in zip(curve.index, curve.knots_in_words(), strict=True):
+                found[own[j]] = _Place(f"{curve.name} at {name}", curve.scale, int(j), curve)
+    return found | {INTERCEPT: _Place(INTERCEPT, 1.0, len(own))}
+
+
+def _strongest(terms, estimate, places, load, most):
+    """Numbers of at most so many terms, the strongest by the experts' loads: of a curve all or none; one at least."""
+    units = {}
+    for t, (part, term) in enumerate(terms):
+        curve = places[term].curve
+        units.setdefault((part, term if curve is None else curve.index[0]), []).append(t)
+    size, p = {}, len(places)
+    for key, own in units.items():
+        place, coef = places[terms[own[0]][1]], np.zeros((len(estimate), p))
+        coef[:, [places[terms[t][1]].number for t in own]] = estimate[:, own]
+        effect = coef[:, place.number] * place.scale if place.curve is None else place.curve.effect(coef)
+        size[key] = load @ np.abs(effect)
+    shown = []
+    for key in sorted(size, key=size.get, reverse=True):
+        if most is None or not shown or len(shown) + len(units[key]) <= most:
+            shown += units[key]
+    return sorted(shown)

@@ -74,7 +74,7 @@ def _lines(words, load):
         if question.details:
             label += CENTRE + LEFT.join(map(_escaped, question.details)) + LEFT
         yield f'gate{m} [label="{label}"];'
-    for k, equation in enumerate(words.equations):
+    for k, equation in enumerate(map(list.__add__, words.equations, words.curves)):
         title = f"leaf {k}" + (f" {words.names[k]}" if words.names else "")
         lines = [f"{title}, load {load[k]:.2f}", *(part for line in equation for part in wrap(line, WIDTH) or [""])]
         yield f'leaf{k} [label="{LEFT.join(map(_escaped, lines))}{LEFT}"];'

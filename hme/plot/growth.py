@@ -4,6 +4,7 @@ import numpy as np
 
 from ..tables import pandas_for
 from .picture import colors_of, mixture_of, pyplot
+from .sizes import changes_in_words
 
 __all__ = ["GrowthDisplay"]
 
@@ -86,7 +87,7 @@ class GrowthDisplay:
                 "Fit with depth='auto'."
             )
         columns = [np.array([getattr(step, name) for step in model.growth_]) for name in COLUMNS]
-        names = [_called(changes) for changes in model.candidates_]
+        names = [changes_in_words(changes) or "as given" for changes in model.candidates_]
         return cls(*columns, names).plot(ax=ax, line_kwargs=line_kwargs)
 
     def frame(self):
@@ -156,7 +157,3 @@ class GrowthDisplay:
         fall = np.flatnonzero(np.diff(self.n_experts[own]) < 0)
         turn = fall[0] + 1 if len(fall) else len(own)
         return own[:turn], own[turn:]
-
-
-def _called(changes):
-    return ", ".join(f"{name}={value!r}" for name, value in changes.items()) or "as given"

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..features.curves import curves_of
 from ..text.tree import report_of
 from .picture import curves, target_of
 
@@ -43,7 +44,7 @@ class Lines(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """Coefficients of the strongest columns, times the columns' standard deviations.
+    """Coefficients of the strongest columns, times the columns' standard deviations; and strengths of curves.
 
     Attributes
     ----------
@@ -52,11 +53,14 @@ class Bars(NamedTuple):
         nan of an expert without coefficients.
     slots : tuple
         Names of outputs or classes, of two classes the second one's; one of a single output.
+    curved : ndarray of bool of shape (q,)
+        Which columns experts bend along: effects are those of curves, eq. (curve-effect).
     """
 
     names: list
     effects: np.ndarray
     slots: tuple
+    curved: np.ndarray
 
 
 class Targets(NamedTuple):
@@ -95,20 +99,31 @@ def lines_of(subject, grid, x, name, data=None):
 
 
 def bars_of(model, names, most):
-    """`Bars` of the strongest columns over all experts, by their load; None where no expert has coefficients."""
-    scale, slots = model.columns_.expert.design.scale, slots_of(model)
-    effects = np.full((model.n_experts_, len(scale), len(slots)), np.nan)
+    """`Bars` of the strongest columns over all experts, by their load; None where no expert has coefficients.
+
+    `names` are those of the user's columns.
+    """
+    side, slots = model.columns_.expert, slots_of(model)
+    scale, curves = side.design.scale, curves_of(side.features, names)
+    straight = np.setdiff1d(np.arange(len(scale)), [j for curve in curves for j in curve.index])
+    first = [*straight, *(curve.index[0] for curve in curves)]
+    order = np.argsort(first, kind="stable")  # as the columns stand in the table
+    called = side.features.renamed(names)
+    called = [*(str(called[j]) for j in straight), *(f"s({curve.name})" for curve in curves)]
+    names, curved = [called[i] for i in order], order >= len(straight)
+    effects = np.full((model.n_experts_, len(order), len(slots)), np.nan)
     for k in range(model.n_experts_):
         slope = _slopes(model, k, len(scale))
         if slope is not None and slope.any() and len(slope) == len(slots):
-            effects[k] = (slope * scale).T
+            own = [(slope * scale)[:, straight], *(curve.effect(slope)[:, None] for curve in curves)]
+            effects[k] = np.concatenate(own, axis=1)[:, order].T
     if np.isnan(effects).all():
         return None
     size = np.nan_to_num(np.abs(effects))
     size = np.divide(size, size.max(axis=(0, 1)), out=size, where=size.max(axis=(0, 1)) > 0)
     strength = np.einsum("k,kps->p", model.load_, size)
     shown = np.sort(np.argsort(-strength, kind="stable")[:most])
-    return Bars([str(names[j]) for j in shown], effects[:, shown], slots)
+    return Bars([names[j] for j in shown], effects[:, shown], slots, curved[shown])
 
 
 def _slopes(model, k, n_columns):

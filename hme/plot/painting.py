@@ -98,6 +98,11 @@ class Painting:
             if len(slots) > 1:
                 names = ", ".join(map(str, slots))
                 lines[0] = f"Slopes times the standard deviations of their columns: blue +, orange -; of {names}."
+            if display.bars.curved.any():
+                pale = "Pale bars, of" if len(slots) == 1 else "Of"
+                lines.append(
+                    f"{pale} curves s( ): their standard deviations, with the sign of the way from end to end."
+                )
         if display.lines is not None and len(slots) > 1:
             kinds = zip(("solid", "dashed", "dotted", "dash-dotted"), slots, strict=False)
             lines.append("Lines: " + ", ".join(f"{slot} {kind}" for kind, slot in kinds) + ".")
@@ -242,7 +247,8 @@ class Painting:
         bars = self.display.bars
         reach = np.nanmax(np.abs(bars.effects)) * 1.05 or 1.0
         place = np.arange(len(bars.names))[::-1]
-        ax.barh(place, bars.effects[k, :, 0], height=0.7, color=self.colors[k])
+        pale = 1.0 - (1.0 - self.colors[k][:3]) * np.where(bars.curved, 0.5, 1.0)[:, None]
+        ax.barh(place, bars.effects[k, :, 0], height=0.7, color=pale)
         ax.axvline(0.0, color="0.4", lw=0.7 * self.scale)
         ax.set(xlim=(-reach, reach), ylim=(-0.6, len(place) - 0.4))
         self._named(ax, place)

@@ -19,7 +19,8 @@ class TreeDisplay:
     Every gating node shows its question, and what leads from it is as wide as the load: the share of the weight that
     goes there. Every leaf shows its expert, in words and in a miniature. That is its line, where there is one column,
     with the rows as strong as the expert is responsible for them; else bars of the coefficients, times the columns'
-    standard deviations; and for experts without coefficients a histogram of the targets of their rows.
+    standard deviations, pale ones for curves, eq. (curve-effect); and for experts without coefficients a histogram of
+    the targets of their rows.
 
     Parameters
     ----------
@@ -245,8 +246,9 @@ def plot_tree(model, X=None, y=None, **options):
 
 def _remark(mixture):
     """That predictions are an average over sizes, of which this is the tree."""
-    sizes = [one.n_experts_ for one in sizes_of(mixture)]
-    return f"Predictions are the average over {len(sizes)} sizes, this is the tree." if len(sizes) > 1 else ""
+    sizes = sizes_of(mixture)
+    several = f"{len(sizes)} {'mixtures' if any(one.variant for one in sizes) else 'sizes'}"
+    return f"Predictions are the average over {several}, this is the tree." if len(sizes) > 1 else ""
 
 
 def _miniatures(subject, mixture, y, names, max_bars, n_points, rows):
@@ -261,9 +263,7 @@ def _miniatures(subject, mixture, y, names, max_bars, n_points, rows):
         name = names[0] if names and subject.steps is None else subject.names[0]
         lines = lines_of(subject, subject.grid(None, n_points, {0: x}), x, name, data)
         return {"lines": lines._replace(slots=slots or lines.slots)}
-    given = getattr(mixture, "feature_names_in_", mixture.input_names())
-    side = mixture.columns_.expert
-    bars = bars_of(mixture, side.features.renamed(given, names or list(given)), max_bars)
+    bars = bars_of(mixture, names or mixture.input_names(), max_bars)
     bars = bars if bars is None or slots is None else bars._replace(slots=slots)
     some = bars is None or np.isnan(bars.effects).any()
     return {"bars": bars, "targets": targets_of(mixture, y, share) if some and share is not None else None}

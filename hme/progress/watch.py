@@ -22,6 +22,7 @@ class Watch:
     def __init__(self, model, options):
         self.model, self.options = model, options
         self.best, self.sweep, self.level, self.idle = None, 0, -np.inf, 0
+        self.told = (options.done - 1) // EVERY  # tens of sweeps that have had a line
 
     def score(self, params):
         """The score of the rows that are held out, nan where there are none."""
@@ -30,7 +31,10 @@ class Watch:
 
     def ends(self, sweep, fit, gain):
         """Why the run ends after an accepted sweep; "" where it need not."""
-        tell_sweep(self.options, sweep, fit, gain)
+        tens = (self.options.done + sweep) // EVERY
+        if self.options.verbose > 1 or tens > self.told:
+            tell_sweep(self.options, sweep, fit, gain)
+            self.told = tens
         if asked_to_stop(self.options, sweep, fit, self.model):
             return "callback"
         return "early_stopping" if self._is_enough(sweep, fit) else ""
@@ -53,7 +57,8 @@ class Watch:
 
         Its parameters are the last ones, unless earlier ones are better for the rows that are held out.
         """
-        if self.best is None or last.score >= self.best.score - self.options.tol:
+        near = self.options.tol if reason == "converged" else 0.0
+        if self.best is None or last.score >= self.best.score - near:
             return last._replace(history=history, reason=reason)
         history.accepted[self.sweep + 1 :] = False
         return self.best._replace(history=history, reason="early_stopping" if reason == "converged" else reason)
@@ -74,12 +79,10 @@ def of_fitted(mixture, params):
 
 
 def tell_sweep(options, sweep, fit, gain):
-    """Print a line for an accepted sweep, if there is one for it."""
-    sweep = options.done + sweep
-    if not options.verbose or (options.verbose == 1 and sweep % EVERY):
-        return
-    gained = f"gain {gain:.2e}" if np.isfinite(gain) else " " * 13
-    print(f"{options.place}sweep {sweep:4d}  {_reached(fit)}  {gained}  {_seconds(options)}")
+    """Print a line for an accepted sweep."""
+    if options.verbose:
+        gained = f"gain {gain:.2e}" if np.isfinite(gain) else " " * 13
+        print(f"{options.place}sweep {options.done + sweep:4d}  {_reached(fit)}  {gained}  {_seconds(options)}")
 
 
 def tell_size(options, n_experts, score):

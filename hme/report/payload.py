@@ -6,7 +6,7 @@ from ..export.formula import NotExportable
 from ..plot.miniatures import slots_of
 from ..plot.node_trees import tree_of
 from ..plot.picture import expert_labels, name_of, subject_of
-from ..plot.sizes import sizes_of
+from ..plot.sizes import sizes_in_words, sizes_of
 from ..scoring import pit
 from ..text.tree import told
 from .encoding import packed
@@ -57,13 +57,18 @@ def payload(model, X, y, *, title, max_rows, coverage, names, arguments):
         **_words(subject, mixture, names[0], target),
         "columns": [_column(column) for column in columns],
         "recipe": recipe,
-        "sizes": [[one.n_experts_, float(one.share)] for one in answers.sizes],
+        "averaged": _averaged(answers.sizes),
         "reason": reason,
         "rows": _packed_rows(answers, columns, shown, some, recipe is None),
         **answers.quality(),
         "starts": _starts(mixture),
         "notes": list(mixture.boundary_),
     }
+
+
+def _averaged(sizes):
+    """What predicts in words, where it is an average."""
+    return sizes_in_words([(one.n_experts_, one.share, one.variant) for one in sizes]) if len(sizes) > 1 else ""
 
 
 def _evenly(n, most):
@@ -88,7 +93,11 @@ def _words(subject, mixture, feature_names, target):
         for name, q in zip(words.gates, words.questions, strict=True)
     ]
     leaves = [
-        {"name": name, "load": float(load[k]), "lines": [line.rstrip() for line in words.equations[k]]}
+        {
+            "name": name,
+            "load": float(load[k]),
+            "lines": [line.rstrip() for line in [*words.equations[k], *words.curves[k]]],
+        }
         for k, name in enumerate(experts)
     ]
     return {"tree": tree.children.tolist(), "questions": questions, "leaves": leaves}

@@ -11,15 +11,18 @@ import numpy as np
 from ..experts.noise.counts import MOST_SPREAD
 from ..explanation.tables import merged
 from ..export.formula import SAME, NotExportable, agree, part_of
+from ..features.pieces import Pieces
 from ..model.uncertainty import leverages
 from ..plot.sizes import dense, sizes_of, tree_alone
 from ..prediction.of_mixture import predictive_distribution
 from .encoding import packed
+from .leaves import gate_of_page
 
 __all__ = ["recipe_of"]
 
 MOST_LEVELS = 60  # values of a column that is a list of choices
 LARGEST_ROOTS = 60_000  # numbers in the roots of all experts: beyond, a page would be too large
+LEAST_ROWS = 5  # at which a form of three factors is seen to be right
 DISTRIBUTIONS = {
     "Normal": ("center", "scale"),
     "Student": ("df", "center", "scale"),
@@ -66,30 +69,35 @@ def recipe_of(mixture, table, seen_names, names, columns, arguments):
     gate, expert = mixture.model_.gate.traits, mixture.model_.expert.traits
     if gate.sees_table or expert.sees_table:
         raise NotExportable("estimators among the experts or as the gate are not written into the page")
-    made, maps = _columns(mixture, dense(mixture.rows(table, hold=False, **arguments)), seen_names, names, columns)
-    sizes, left = sizes_of(mixture), LARGEST_ROOTS
-    recipe = {
-        "maps": maps,
-        "start": [packed(side.design.transform(side.design.mean[None])[0]) for side in mixture.columns_[:2]],
-        "sizes": [],
-    }
+    own, sizes, left = tree_alone(mixture), sizes_of(mixture), LARGEST_ROOTS
+    several = list({id(one.columns_): one for one in [own, *sizes]}.values())  # of different columns
+    numbers = {id(one.columns_): number for number, one in enumerate(several)}
+    seen = [dense(mixture.rows(table, hold=False, part=one.part, **arguments)) for one in several]
+    sides = [side for one in several for side in _sides(one, table, seen_names or mixture.input_names())]
+    designs = [columns[:, :-1] for rows in seen for columns in (rows.X, rows.Z)]
+    made, maps = _columns(sides, designs, names, columns)
+    recipe = {"columns": [], "sizes": []}
+    for number, one in enumerate(several):
+        start = [packed(side.design.transform(side.design.mean[None])[0]) for side in one.columns_[:2]]
+        recipe["columns"].append({"maps": maps[2 * number : 2 * number + 2], "start": start})
     for one in sizes:
-        written = _mixture(mixture, one, table, arguments, left)
+        written = _mixture(mixture, one, table, arguments, left) | {"columns": numbers[id(one.columns_)]}
         left -= written["dist"]["numbers"] if written["dist"] else 0
         recipe["sizes"].append(written)
-    own = tree_alone(mixture)
-    recipe["tree"] = None if mixture.average_ is None else _mixture(mixture, own, table, arguments, 0)
+    alone = None if mixture.average_ is None else _mixture(mixture, own, table, arguments, 0)
+    recipe["tree"] = alone and alone | {"columns": numbers[id(own.columns_)]}
     return recipe, made
 
 
 def _mixture(fitted, one, table, arguments, most):
     """What predicts as one size does."""
     rows = one.rows(fitted, table, **arguments)
-    part = part_of(fitted, one, rows)
-    constant, classes = part.gate is None, part.links is None
-    gate = (
-        {"kind": "constant", "prior": part.prior.tolist()} if constant else {"kind": "tree", "coef": packed(part.gate)}
-    )
+    part = part_of(fitted, one, rows, gate_of_page)
+    gate, classes = part.gate, part.links is None
+    if gate is None:
+        gate = {"kind": "constant", "prior": part.prior.tolist()}
+    elif not isinstance(gate, dict):
+        gate = {"kind": "tree", "coef": packed(gate)}
     experts = {"kind": "softmax" if classes else "index", "coef": packed(part.experts)}
     return {
         "share": part.share,
@@ -104,46 +112,81 @@ def _mixture(fitted, one, table, arguments, most):
 # -- columns -----------------------------------------------------------------------------------------------------------
 
 
-def _columns(mixture, rows, seen_names, names, columns):
-    """The user's columns, and for experts and gate what makes their design columns of them."""
-    designs = [rows.X[:, :-1], rows.Z[:, :-1]]
-    given = list(map(str, mixture.input_names()))
-    called = [side.features.renamed(given, seen_names or given) for side in mixture.columns_[:2]]
-    owners = [merged(list(map(str, own)), names) for own in called]
+class _Bend(NamedTuple):
+    """How a design column bends."""
+
+    x: np.ndarray  # (n,), the column that it is made of, as the mixture sees it
+    pieces: Pieces  # standardised
+    number: int  # of the column among those that the pieces make
+
+
+def _sides(one, table, names):
+    """For experts and gate, the column of each design column that the mixture sees, and its `_Bend`, or None."""
+    found = []
+    for side in one.columns_[:2]:
+        owners, bends, j = side.features.owners(names), [], 0
+        for place, (_, own) in enumerate(side.features.maps or []):
+            width = len(own.names(""))
+            some = slice(j, j + width)
+            pieces = own.pieces and own.pieces.standardised(side.design.center[some], side.design.scale[some])
+            bends += [pieces and _Bend(_seen(table, place), pieces, number) for number in range(width)]
+            j += width
+        found.append((owners, bends or [None] * len(owners)))
+    return found
+
+
+def _seen(table, place):
+    column = table.iloc[:, place] if hasattr(table, "iloc") else np.asarray(table)[:, place]
+    return np.asarray(column, dtype=float)
+
+
+def _columns(sides, designs, names, columns):
+    """The user's columns, and for each side what makes its design columns (n, p) of them."""
+    owners = [merged(own, names) for own, _ in sides]
     lacking = {owner for own in owners for owner in own if owner not in names}
     if lacking:
         raise NotExportable(f"the columns {', '.join(sorted(lacking)[:3])} are made of the table in a way of their own")
     made, maps = [], [[None] * len(own) for own in owners]
     for c, name in enumerate(names):
         own = [(side, j) for side, found in enumerate(owners) for j, owner in enumerate(found) if owner == name]
-        column, found = _column(name, columns[c], [designs[side][:, j] for side, j in own])
+        forms = [(designs[side][:, j], sides[side][1][j]) for side, j in own]
+        column, found = _column(name, columns[c], forms)
         made.append(column)
         for (side, j), form in zip(own, found, strict=True):
             maps[side][j] = {"column": c, **form}
     return made, maps
 
 
-def _column(name, values, design):
-    """A column, and the forms in which its design columns (n,) depend on it."""
+def _column(name, values, designs):
+    """A column, and the forms in which its design columns (n,) depend on it; each comes with its `_Bend` or None."""
     values = np.asarray(values)
     try:
         numbers = values.astype(float)
     except (TypeError, ValueError):
         numbers = None
     if numbers is not None and np.isfinite(numbers).all():
-        found = [_line(numbers, own) for own in design]
+        found = [_line(numbers, own) if bend is None else _curve(numbers, own, bend) for own, bend in designs]
         if all(form is not None for form in found):
             return Column(name, numbers, None), found
     levels, codes = np.unique(values.astype(str), return_inverse=True)
     if len(levels) > MOST_LEVELS:
         raise NotExportable(f"the column {name} is changed in a way of its own before the model sees it")
     found = []
-    for own in design:
+    for own, _ in designs:
         first = np.array([own[np.argmax(codes == code)] for code in range(len(levels))])
         if not agree(first[codes], own):
             raise NotExportable(f"the column {name} is changed together with others before the model sees it")
         found.append({"values": first.tolist()})
     return Column(name, codes.astype(float), levels.tolist()), found
+
+
+def _curve(values, own, bend):
+    """The line to a column that the mixture sees, and the pieces that make a design column of it, or None."""
+    line, (_, pieces, number) = _line(values, bend.x), bend
+    if line is None or not agree(pieces.columns(line["a"] + line["b"] * values)[:, number], own):
+        return None
+    parts = {name: getattr(pieces, name)[number].tolist() for name in ("start", "powers", "below", "above")}
+    return {**line, "pieces": {"knots": pieces.knots.tolist(), **parts}}
 
 
 def _line(values, own):
@@ -183,10 +226,12 @@ def _distributions(one, rows, most):
         if names is None:
             return None
         for i, k in enumerate(index):
-            forms = {}
+            forms, seen = {}, np.flatnonzero(dist.weights[:, k] > 0)  # a routed gate asks few experts about a row
+            if len(seen) < min(LEAST_ROWS, rows.n_rows):
+                return None
             for name in names:
-                values = np.broadcast_to(getattr(part, name), part.shape)[:, i]
-                forms[name] = _form(values, mean[:, k], leverage[:, k])
+                values = np.broadcast_to(getattr(part, name), part.shape)[seen, i]
+                forms[name] = _form(values, mean[seen, k], leverage[seen, k])
                 if forms[name] is None:
                     return None
                 used |= bool(forms[name].get("b"))

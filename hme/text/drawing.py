@@ -44,7 +44,8 @@ def tree_svg(words, load):
         name = f"leaf {k}" + (f" {words.names[k]}" if words.names else "")
         line = shorten(equation[0], LEAF_CHARS - 4, placeholder=" ...") + (" ..." if len(equation) > 1 else "")
         lines = [f"{name}, load {load[k]:.2f}", line]
-        parts.append(_box(left, rows[k], LEAF, COLORS[k % len(COLORS)], lines, "\n".join(equation), bold=True))
+        tip = "\n".join([*equation, *words.curves[k]])
+        parts.append(_box(left, rows[k], LEAF, COLORS[k % len(COLORS)], lines, tip, bold=True))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" font-family="sans-serif" font-size="12" role="img" '

@@ -7,8 +7,9 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
+from ..features.curves import curves_of
 from ..model.tree import Tree
-from ..model.wording import DIGITS, Terms, cut, indented, linear_text
+from ..model.wording import DIGITS, Terms, curve_lines, cut, indented, linear_text
 from ..numerics.checks import check_int
 
 __all__ = ["Told", "export_text", "report_of", "told"]
@@ -29,6 +30,8 @@ class Told(NamedTuple):
         Of the experts in a list of named ones.
     gates : list of str
         What the gating nodes are called.
+    curves : list of list of str
+        Lines about the curves in the equations of every leaf.
     """
 
     tree: Tree
@@ -36,6 +39,7 @@ class Told(NamedTuple):
     equations: list
     names: Any
     gates: list
+    curves: list
 
 
 def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
@@ -50,6 +54,10 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
 
     The numbers give what the model predicts: a column that is far from zero is written less a round number near its
     mean, as in ``112.3 +0.8 (year - 2005)``, and constants have as many digits as the largest effect needs.
+
+    What an expert that bends adds for a column is a curve, ``s(age)``, and a line below the equation tells its slopes
+    at the knots, as in ``s(age): slope 0.9 at 20, 0.4 at 35, -0.1 at 80``. The curve is zero at the first knot. Slopes
+    change linearly from knot to knot and are constant beyond the outer ones, by eq. (splines) with the default degree.
 
     Parameters
     ----------
@@ -119,21 +127,20 @@ def told(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
         check_int(max_terms, "max_terms")
     check_int(digits, "digits", 1, 17)
     names = _names(model, feature_names)
-    given = getattr(model, "feature_names_in_", names)
-    rest = ("+offset" if "offset" in model.row_arguments_ else "", "")
-    columns, names = (
-        Terms.of(side.features.renamed(given, names), side.design, digits, own)
-        for side, own in zip(model.columns_[:2], rest, strict=True)
-    )
-    equations = [_equations(model, k, columns, target, max_terms) for k in range(model.n_experts_)]
+    rest, (expert, gate) = "+offset" if "offset" in model.row_arguments_ else "", model.columns_[:2]
+    curves = curves_of(expert.features, names)
+    columns = Terms.of(expert.features.renamed(names), expert.design, digits, rest, curves)
+    names = Terms.of(gate.features.renamed(names), gate.design, digits)
+    leaves = [_equations(model, k, columns, target, max_terms) for k in range(model.n_experts_)]
+    equations, curves = [one.lines for one in leaves], [one.curves for one in leaves]
     gate, experts = model.model_.gate, model.model_.expert.names
     tree = Tree.flat(len(equations)) if gate.tree is None else gate.tree
     if not tree.n_nodes:
-        return Told(tree, [], equations, experts, [])
+        return Told(tree, [], equations, experts, [], curves)
     questions = gate.questions(model.gate_, tree.branching, names, model.columns_.gate.design.scale, max_terms)
     if gate.tree is None:
-        return Told(tree, [_named(questions[0], experts)], equations, experts, ["gate"])
-    return Told(tree, questions, equations, experts, [f"gate {m}" for m in range(tree.n_nodes)])
+        return Told(tree, [_named(questions[0], experts)], equations, experts, ["gate"], curves)
+    return Told(tree, questions, equations, experts, [f"gate {m}" for m in range(tree.n_nodes)], curves)
 
 
 def _names(model, feature_names):
@@ -151,7 +158,7 @@ def _leaf(k, words, load):
     """The lines of leaf k."""
     first, *more = words.equations[k]
     name = f" {words.names[k]}" if words.names else ""
-    return [f"leaf {k}{name} (load {load:.2f}): {first}", *(f"    {line}" for line in more)]
+    return [f"leaf {k}{name} (load {load:.2f}): {first}", *(f"    {line}" for line in [*more, *words.curves[k]])]
 
 
 def report_of(model, k):
@@ -171,28 +178,45 @@ def _with_axis(field):
     return np.asarray(field)[None]
 
 
+class _Leaf(NamedTuple):
+    """An expert in words."""
+
+    lines: list  # its equation, or a heading and one for each class or output
+    curves: list  # of str, about the curves in them
+
+
 def _equations(model, k, names, target, max_terms):
-    """Expert k in words, in one line or in one for each class or output."""
+    """Expert k in words."""
     family, report = model.model_.expert.family(k), report_of(model, k)
     scores = family.class_scores(report)
     if scores is not None:
         coef, intercept, classes = scores[0][0], scores[1][0], model.target_.labels
         if not coef.any():
             shares = zip(classes, softmax(intercept), strict=True)
-            return [f"{target} is " + ", ".join(f"{c} ({share:.2f})" for c, share in shares)]
+            return _Leaf([f"{target} is " + ", ".join(f"{c} ({share:.2f})" for c, share in shares)], [])
         if len(classes) > 2:
-            lines = zip(classes, coef, intercept, strict=True)
-            lines = [f"{c}: {_linear(a, b, names, max_terms)}" for c, a, b in lines]
-            return [f"{target} by the softmax of", *lines]
+            parts = [_linear(a, b, names, max_terms) for a, b in zip(coef, intercept, strict=True)]
+            return _of_several(f"{target} by the softmax of", classes, parts)
     if "coef" not in report._fields or report.coef.shape[-1:] != (len(names),) or report.coef.ndim > 3:
-        return family.equations(report, names, target)
+        return _Leaf(family.equations(report, names, target), [])
     if model.task == "classification" and len(model.target_.labels) == 2:  # the second class is what has an equation
         target = f"{target} = {model.target_.labels[1]}"
     if report.coef.ndim == 2 or report.coef.shape[1] == 1:
-        return [_equation(family, report, names, target, max_terms)]
-    outputs = [_output(report, t) for t in range(report.coef.shape[1])]
-    lines = [_equation(family, part, names, f"{target}[{t}]", max_terms) for t, part in enumerate(outputs)]
-    return [f"{len(outputs)} outputs", *lines]
+        line, curves = _equation(family, report, names, target, max_terms)
+        return _Leaf([line], curves)
+    called = [f"{target}[{t}]" for t in range(report.coef.shape[1])]
+    parts = [_equation(family, _output(report, t), names, own, max_terms) for t, own in enumerate(called)]
+    return _Leaf([f"{len(parts)} outputs", *(line for line, _ in parts)], _curves(called, parts))
+
+
+def _of_several(heading, called, parts):
+    lines = [f"{name}: {line}" for name, (line, _) in zip(called, parts, strict=True)]
+    return _Leaf([heading, *lines], _curves(called, parts))
+
+
+def _curves(called, parts):
+    """Lines about the curves of several classes or outputs."""
+    return [f"{name}: {line}" for name, (_, curves) in zip(called, parts, strict=True) for line in curves]
 
 
 def _output(report, t):
@@ -202,19 +226,20 @@ def _output(report, t):
 
 
 def _equation(family, report, names, target, max_terms):
-    """The family's own equation in the strongest terms, with the number of those left out."""
+    """The family's own equation in the strongest terms, with the number of those left out; and lines about curves."""
     constant = report.intercept if "intercept" in report._fields else np.zeros(report.coef.shape[:-1])
     coef, constant, names, n_left_out = cut(report.coef, constant, names, max_terms)
-    short = report._replace(coef=coef)
+    short, curves = report._replace(coef=coef), curve_lines(report.coef, names)
     if "intercept" in report._fields:
         short = short._replace(intercept=constant)
     (equation,) = family.equations(short, names, target)
-    return f"{equation}  ({n_left_out} weaker terms)" if n_left_out else equation
+    return f"{equation}  ({n_left_out} weaker terms)" if n_left_out else equation, curves
 
 
 def _linear(slope, constant, names, max_terms):
+    full = slope
     slope, constant, names, n_left_out = cut(slope, constant, names, max_terms)
-    return f"{linear_text(constant, slope, names)}{' ...' if n_left_out else ''}"
+    return f"{linear_text(constant, slope, names)}{' ...' if n_left_out else ''}", curve_lines(full, names)
 
 
 # -- gates -------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from scipy.stats import kstest, spearmanr
 from hme import HMEClassifier, HMERegressor
 from hme.datasets import make_regimes
 from hme.diagnosis import diagnose, restart_report
-from hme.diagnosis.alternatives import alternatives
+from hme.diagnosis.alternatives import alternatives, other_sizes
 from hme.diagnosis.checks import _kolmogorov, _rank_correlation, _reliability
 from hme.diagnosis.evidence import Evidence
 from hme.diagnosis.held_out import Data, folds_of
@@ -165,6 +165,15 @@ def test_alternatives_have_about_as_many_parameters():
             assert fitted.n_experts_ == 1
         if kind == "mixture":
             assert fitted.n_experts_ == 4
+
+
+def test_alternatives_have_the_columns_that_growing_has_chosen():
+    X, y = (values[:60] for values in regimes(0))
+    model = HMERegressor(max_experts=2, max_iter=2, candidates=[{"expert_features": "splines"}]).fit(X, y)
+    found = [(kind, other.expert_features) for _, kind, other in [*alternatives(model, X), *other_sizes(model, 1e6)]]
+    assert {spec for kind, spec in found if kind in ("single", "size")} == {"splines"}
+    bent = [other for _, kind, other in alternatives(model, X) if kind == "bent"]
+    assert len(bent) == 2 and bent[0].fit(X, y).n_experts_ == 1  # of the user's columns, not of those that bend already
 
 
 @pytest.mark.slow

@@ -559,7 +559,7 @@ def test_verbose(model, y, capsys):
     assert 1 < len(lines) <= n_iter and all(line.startswith("start 1 of 1  sweep ") for line in lines)
     assert all("objective" in line and line.endswith(" s") for line in (*lines, end, kept)) and "gain" in lines[1]
     assert end.startswith(f"start 1 of 1  ended after {n_iter} sweeps: converged  objective ")
-    assert kept.startswith(f"{type(model).__name__}: start 1 of 1 (model_tree) is kept, 2 experts: converged")
+    assert kept.startswith(f"{type(model).__name__}: start 1 of 1 ({model.start}) is kept, 2 experts: converged")
     clone(model).set_params(verbose=1).fit(X, y)
     assert 1 <= len(capsys.readouterr().out.splitlines()) <= 3 + n_iter // 10
 

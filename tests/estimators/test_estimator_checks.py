@@ -130,14 +130,17 @@ EVERY_SETTING = (
 )
 
 
-def a_third_of(settings):
-    """Every setting with a third of the checks, every check with a third of the settings."""
+def a_sixth_of(settings):
+    """Every setting with a sixth of the checks, every check with a sixth of the settings.
+
+    Most of what a check asks is answered by code that all settings share. A third of the pairs took four minutes.
+    """
     for number, place, estimator, check, name in checks_of(settings):
-        if (number + place) % 3 == 0:
+        if (number + place) % 6 == 0:
             yield pytest.param(estimator, check, id=f"{number}-{type(estimator).__name__}-{name}-{place}")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("estimator, check", a_third_of(EVERY_SETTING))
+@pytest.mark.parametrize("estimator, check", a_sixth_of(EVERY_SETTING))
 def test_scikit_learn_checks_of_every_setting(estimator, check):
     check(estimator)

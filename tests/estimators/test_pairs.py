@@ -76,7 +76,7 @@ def test_every_pair(expert, gate, task):
     assert str(clone(model)) == str(model)
 
 
-@pytest.mark.parametrize("expert, gate, task", few(representative(PAIRS, every=11), 3))
+@pytest.mark.parametrize("expert, gate, task", few(representative(PAIRS, every=11), 2))
 def test_a_weight_is_a_repetition_in_every_pair(expert, gate, task):
     y = Y["classes" if task == "classification" else KINDS.get(expert, "numbers")]
     times = np.arange(N) % 3

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from problems import few
+from problems import few, lines_and_curves
 from sklearn.datasets import load_diabetes, load_iris
 
 from hme import HMEClassifier, HMERegressor, HMEStackingRegressor, explain
@@ -60,8 +60,36 @@ def test_parts_add_up_to_the_average_over_sizes(diabetes):
     np.testing.assert_allclose(added(found), found.mean, rtol=1e-12)
     np.testing.assert_allclose(found.mean[:, 0], model.predict(X[:4]), rtol=1e-12)
     np.testing.assert_allclose(found.tree_mean[:, 0], model.predict(X[:4], density="plug-in"))
-    assert [size for size, _ in found.sizes] == [part.n_leaves for part in model.average_.parts]
+    assert [size for size, *_ in found.sizes] == [part.n_leaves for part in model.average_.parts]
     assert "average over mixtures of" in repr(found)
+
+
+def bent(diabetes):
+    X = diabetes[0].iloc[:200, [1, 2, 3]]
+    noise = 0.6 * np.random.default_rng(1).normal(size=len(X))
+    return X, np.where(X.bp > 0, np.sin(60 * X.bmi), 20 * X.bp) + noise
+
+
+def test_bent_experts_are_explained_by_the_columns_of_the_user(diabetes):
+    X, y = bent(diabetes)
+    model = lines_and_curves(X, y)
+    found = explain(model, X[:4], y[:4])
+    assert found.columns == ["sex", "bmi", "bp"]
+    np.testing.assert_allclose(added(found), found.mean, rtol=1e-12)
+    np.testing.assert_allclose(found.mean[:, 0], model.predict(X[:4]), rtol=1e-12)
+    assert "with expert_features='splines'" in repr(found)
+    np.testing.assert_array_equal(found.values, X[:4])
+
+
+def test_what_a_column_adds_is_its_curve(diabetes):
+    X, y = bent(diabetes)
+    model = HMERegressor(depth=0, expert_features="splines").fit(X, y)
+    parts = explain(model, X).parts[:, :, 1, 0]
+    for j in range(X.shape[1]):  # what changes where one column does
+        other = X.copy()
+        other.iloc[:, j] = X.iloc[0, j]
+        np.testing.assert_allclose(parts[:, j] - parts[0, j], model.predict(X) - model.predict(other), atol=1e-9)
+    np.testing.assert_allclose(parts.mean(axis=0), 0.0, atol=1e-9)
 
 
 def test_linear_experts_are_exact(diabetes):

@@ -2,25 +2,34 @@
 
 import math
 import sqlite3
+from functools import cache
 
 import numpy as np
 import pytest
-from problems import few
+from problems import few, lines_and_curves
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScaler
 
 from hme import HMEClassifier, HMERegressor, HMERegressorCV
 from hme.export import NotExportable, to_python, to_sql
+from hme.features import Splines
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 DIABETES, IRIS = load_diabetes(), load_iris()
 X, Y = DIABETES.data[:, 2:6], DIABETES.target
 FLOWERS, KINDS = IRIS.data, IRIS.target_names[IRIS.target]
+CURVE = np.where(X[:, 1] > 0, np.sin(60 * X[:, 0]), 20 * X[:, 2]) + 0.1 * np.random.default_rng(1).normal(size=len(X))
 COUNTS = np.random.default_rng(0).poisson(np.exp(5 * X[:, 0] + 1))
 
 CASES = {
-    "average": lambda: HMERegressor(max_experts=3, max_iter=5).fit(X, Y),
+    "bent average": cache(lambda: lines_and_curves(X, CURVE)),
+    "average": cache(lambda: HMERegressor(max_experts=3, max_iter=5).fit(X, Y)),
+    "squares": lambda: HMERegressor(depth=1, expert_features="squares", hold_range=False, max_iter=5).fit(X, CURVE),
+    "bent pipeline": lambda: make_pipeline(
+        StandardScaler(), HMERegressor(depth=1, expert_features=Splines(6, 3), gate_features=[1], max_iter=5)
+    ).fit(X, CURVE),
+    "bent classes": lambda: HMEClassifier(depth=1, expert_features="splines", max_iter=3).fit(FLOWERS, KINDS),
     "classes": lambda: HMEClassifier(n_experts=3, max_iter=5).fit(FLOWERS, KINDS),
     "poisson": lambda: HMERegressor(tree="((. . .) .)", expert="poisson", max_iter=5).fit(X, COUNTS),
     "far from zero": lambda: HMERegressor(depth=1, max_iter=5).fit(X + 1e6, Y),
@@ -66,7 +75,7 @@ def in_sqlite(model, table, **options):
 
 @pytest.mark.parametrize("name", few(list(CASES), 6))
 def test_python_and_sql_predict_what_the_model_predicts(name):
-    model, n = CASES[name](), 10_000 if name == "average" else 300
+    model, n = CASES[name](), 10_000 if name == "bent average" else 300
     new, classes = rows_for(name, n), "classes" in name
     wanted = model.predict_proba(new) if classes else model.predict(new)
     close = {"rtol": 1e-9, "atol": 1e-9 * np.abs(wanted).max()}
@@ -77,6 +86,13 @@ def test_python_and_sql_predict_what_the_model_predicts(name):
     np.testing.assert_allclose(np.reshape(values, wanted.shape), wanted, **close)
     if classes:
         assert (np.array([row[-1] for row in rows]) == model.predict(new)).all()
+
+
+def test_parts_have_columns_of_their_own():
+    model = CASES["bent average"]()
+    assert {part.candidate for part in model.average_.parts} == {0, 1}
+    text = to_python(model)
+    assert "way_0" in text and "bent_0" in text
 
 
 def test_tree_alone_of_a_tree_that_has_grown():
@@ -135,7 +151,10 @@ REFUSED = [
     (lambda: HMERegressor(n_experts=2, gate="gaussian", max_iter=2).fit(X, Y), "no tree of softmax nodes"),
     (lambda: HMERegressor(n_experts=2, expert="tree", max_iter=2).fit(X, Y), "expert = 'tree' has no formula"),
     (lambda: HMERegressor(n_experts=2, gate="tree", max_iter=2).fit(X, Y), "gate = 'tree' has no formula"),
-    (lambda: HMERegressor(depth=1, expert_features="squares", max_iter=2).fit(X, Y), "expert_features = 'squares'"),
+    (
+        lambda: HMERegressor(depth=1, expert_features=PolynomialFeatures(), gate_features=[0], max_iter=2).fit(X, Y),
+        "expert_features = PolynomialFeatures.. makes columns of its own",
+    ),
     (lambda: HMERegressor(depth=1, expert="poisson", max_iter=2).fit(X, COUNTS, offset=X[:, 0]), "with offset"),
     (lambda: make_pipeline(MinMaxScaler(), HMERegressor(depth=0)).fit(X, Y), "MinMaxScaler, is not exported"),
     (HMERegressorCV, "model = HMERegressorCV is not exported"),

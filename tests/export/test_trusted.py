@@ -14,7 +14,7 @@ sio = pytest.importorskip("skops.io")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@pytest.mark.parametrize("name", ["average", "classes", "outputs"])
+@pytest.mark.parametrize("name", ["bent average", "classes", "outputs"])
 def test_models_are_read_back(name, tmp_path):
     model = CASES[name]()
     sio.dump(model, tmp_path / "model.skops")

@@ -8,6 +8,7 @@ from sklearn.preprocessing import SplineTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hme import HMERegressor
+from hme.estimators import candidates
 from hme.experts import LinearExpert
 from hme.features import Splines, Squares
 
@@ -60,6 +61,24 @@ def test_weights_are_repeated_rows(bent):
     np.testing.assert_allclose(weighted, repeated, rtol=1e-10)
 
 
+@pytest.mark.parametrize("bent", [Splines(), Splines(3, 1), Splines(6, 4), Squares()])
+def test_pieces_are_the_columns_in_other_words(bent):
+    far = X + RNG.normal(size=X.shape) * X.std(axis=0)
+    for one, x in zip(bent.fit(X).maps_, far.T, strict=True):
+        pieces = one.pieces
+        x, h = np.append(x, pieces.knots), 1e-6 * np.ptp(x)
+        close = {"rtol": 1e-12, "atol": 1e-12 * np.abs(x).max()}
+        np.testing.assert_allclose(pieces.columns(x), one.columns(x), **close)
+        center, scale = np.arange(len(pieces.start)) + 1.0, np.arange(len(pieces.start)) + 0.5
+        np.testing.assert_allclose(
+            pieces.standardised(center, scale).columns(x), (one.columns(x) - center) / scale, **close
+        )
+        np.testing.assert_allclose(pieces.moved(3.0, 2.0).columns(3.0 + 2.0 * x), one.columns(x), **close)
+        slopes = (one.columns(pieces.knots[:-1] + h) - one.columns(pieces.knots[:-1])) / h
+        np.testing.assert_allclose(pieces.slopes[:, :-1], slopes.T, rtol=1e-3, atol=1e-3)
+        assert pieces.knots[0] < pieces.places().min() and pieces.places().max() < pieces.knots[-1]
+
+
 def test_columns_of_few_values():
     values = [[5.0], [0.0, 1.0], [1.0, 2.0, 4.0], [1.0, 2.0, 4.0, 7.0], np.arange(40.0)]
     table = np.column_stack([np.resize(v, 120) for v in values])
@@ -107,6 +126,14 @@ def test_a_column_of_that_name_comes_first():
     assert list(model.columns_.expert.features.names) == ["splines"]
 
 
+@pytest.mark.parametrize("name, n_candidates", [("splines", 1), ("age", 2)])
+def test_growing_tries_no_column_of_that_name(name, n_candidates, monkeypatch):
+    monkeypatch.setattr(candidates, "ROWS_A_COLUMN", 1)
+    table = pd.DataFrame(X[:60], columns=[name, "dose"])
+    model = HMERegressor(max_experts=1, average=False).fit(table, Y[:60])
+    assert len(model.candidates_) == n_candidates
+
+
 def test_weighted_fits_are_fits_to_repeated_rows():
     weight = RNG.integers(0, 3, 200)
     model = HMERegressor(depth=0, expert=LinearExpert(alpha=0.0), expert_features="splines")
@@ -115,9 +142,11 @@ def test_weighted_fits_are_fits_to_repeated_rows():
     np.testing.assert_allclose(weighted, repeated, rtol=1e-7)
 
 
-@pytest.mark.parametrize("table, error", [(sp.csr_matrix(X), "Sparse data"), ([["a", 1.0]] * 200, "could not convert")])
+@pytest.mark.parametrize(
+    "table, error", [(sp.csr_matrix(X), "expert_features.*Sparse data"), ([["a", 1.0]] * 200, "could not convert.*'a'")]
+)
 def test_tables_that_cannot_bend(table, error):
-    with pytest.raises((TypeError, ValueError), match=f"expert_features.*{error}"):
+    with pytest.raises((TypeError, ValueError), match=error):
         HMERegressor(depth=0, expert_features="splines", gate="constant").fit(table, Y)
 
 

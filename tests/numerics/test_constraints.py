@@ -240,6 +240,23 @@ def test_shared_intercepts_far_from_all_rows_keep_the_slopes(kind, far):
     np.testing.assert_allclose(tied.feasible(found), found, rtol=1e-13)
 
 
+@pytest.mark.parametrize("far", [0.0, 1e6])
+def test_bounded_intercepts_go_with_a_lasso(far):
+    """An intercept at its bound, or below it by its last digit, is no infinite penalty."""
+    rng = np.random.default_rng(0)
+    Z, side = rng.normal(size=(120, 2)), rng.choice([-1.0, 1.0], size=120)
+    y = side + 2.0 * Z[:, 0] - Z[:, 1] + 0.1 * rng.normal(size=120)
+    settings = dict(n_experts=2, gate="constant", random_state=0)
+    expert = LinearExpert(alpha=1e-3, l1_ratio=0.5, nonnegative=["intercept"])
+    model = HMERegressor(expert=expert, **settings).fit(Z - [far, -far / 2], y)
+    assert model.converged_ and (np.diff(model.lower_bounds_) >= -1e-12).all()
+    intercept = np.sort(model.experts_.intercept)
+    assert abs(intercept[0]) < 1e-12 if far == 0.0 else (intercept > far).all()
+    free = HMERegressor(expert=LinearExpert(alpha=1e-3, l1_ratio=0.5), **settings).fit(Z, y)
+    if far:  # no bound holds
+        np.testing.assert_allclose(model.lower_bounds_[-1], free.lower_bounds_[-1], atol=1e-5)
+
+
 def test_no_constraint_changes_nothing():
     free = Constraints(None, None, False, Design(np.zeros(2), np.ones(2), True))
     assert not free and free.n_free((4, 3)) == 12

@@ -368,7 +368,7 @@ def test_wide_and_sparse_gates_have_zeros(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", few(representative([name for name in FAMILIES if name != "logistic"], every=5) + [slow_case("logistic")], 2)
+    "name", few(representative([name for name in FAMILIES if name != "logistic"], every=5) + [slow_case("logistic")], 1)
 )
 def test_objective_is_the_likelihood_less_the_penalties(name):
     model, X, y = fitted(name, variance_prior=None) if "variance_floor" in FAMILIES[name][1] else fitted(name)

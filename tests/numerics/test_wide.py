@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from problems import slow_case
 
 from hme import HMEClassifier, HMERegressor
 from hme.experts import LinearExpert, LogisticExpert, PoissonExpert
@@ -160,7 +161,7 @@ def test_screening_keeps_what_interacts(narrow_is_wide, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("start", ["model_tree", "labels"])
+@pytest.mark.parametrize("start", ["model_tree", slow_case("labels")])
 def test_a_wide_table_is_never_an_array(narrow_is_wide, monkeypatch, start):
     def refused(self, *args, **kwargs):
         assert self.shape[1] < P, "a wide table became an array"

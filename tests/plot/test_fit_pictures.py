@@ -118,6 +118,24 @@ def test_coefficients_are_those_of_inference(diabetes):
     assert len(scaled.bars_) == 2 and len(scaled.frame()) == 4
 
 
+def test_coefficients_of_curves_are_slopes_at_knots(diabetes):
+    _, X, y = diabetes
+    X = X[["sex", "bmi", "s5"]]
+    model = HMERegressor(depth=0, expert_features="splines").fit(X, y)
+    display = CoefficientsDisplay.from_estimator(model, X, y, max_terms=8, standardize=False)
+    weak = CoefficientsDisplay.from_estimator(model, X, y, max_terms=4).terms
+    assert len(weak) == 4 and len({term.split(" at ")[0] for term in weak}) == 1  # of a curve all or none
+    step = 1e-6
+    for term, slope in zip(display.terms, display.estimate[0], strict=True):
+        name, knot = term.split(" at ")
+        below, above = X[:1].copy(), X[:1].copy()
+        knots = model.columns_.expert.features.maps[list(X.columns).index(name)][1].knots
+        knot = knots[np.abs(knots - float(knot)).argmin()]
+        below[name], above[name] = knot - step, knot + step
+        assert (model.predict(above) - model.predict(below))[0] / (2 * step) == pytest.approx(slope, rel=1e-3, abs=1.0)
+    assert "slopes along bmi at" in repr(model.summary(X, y))
+
+
 def test_coefficients_of_classes_are_named(iris):
     model, X, classes = iris
     display = CoefficientsDisplay.from_estimator(model, X, classes, max_terms=None)

@@ -80,6 +80,7 @@ def short(model, **settings):
 
 
 CASES = {
+    "bent": (short(HMERegressor, depth=1, expert_features="splines"), diabetes),
     "one leaf": (short(HMERegressor, depth=0), motorcycle),
     "classes": (short(HMEClassifier, n_experts=3), iris),
     "outputs": (short(HMERegressor, depth=1), flowers),
@@ -95,7 +96,7 @@ CASES = {
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("name", few(CASES, 3))
+@pytest.mark.parametrize("name", few(CASES, 2))
 def test_nothing_overlaps_and_nothing_is_cut(name):
     model, load = CASES[name]
     X, y = load()
@@ -105,6 +106,23 @@ def test_nothing_overlaps_and_nothing_is_cut(name):
     frame = display.frame()
     assert frame.load.iloc[-model.n_experts_ :].tolist() == model.load_.tolist()
     assert len(frame) == model.n_experts_ + display.tree.n_nodes
+
+
+def test_bars_of_curves_are_their_strengths():
+    X, y = diabetes()
+    X = X[["sex", "bmi", "s5"]]
+    model = HMERegressor(depth=1, expert_features="splines", max_iter=4, tol=1.0).fit(X, y)
+    bars = plot_tree(model, X, y).bars
+    assert bars.names == ["sex", "s(bmi)", "s(s5)"] and bars.curved.tolist() == [False, True, True]
+    np.testing.assert_allclose(bars.effects[:, 0, 0], model.experts_.coef[:, 0] * X.sex.std(ddof=0))
+    even = np.repeat(X[:1].to_numpy(), 8001, axis=0)  # rows that are spread as those of the curves are
+    even[:, 1] = np.interp(
+        np.linspace(0, 1, 8001), [0, 1 / 3, 2 / 3, 1], model.columns_.expert.features.maps[1][1].knots
+    )
+    lines = model.predict_experts(pd.DataFrame(even, columns=X.columns))
+    np.testing.assert_allclose(np.abs(bars.effects[:, 1, 0]), lines.std(axis=0), rtol=0.01)
+    assert (np.sign(bars.effects[:, 1, 0]) == np.sign(lines[-1] - lines[0])).all()
+    assert "s(bmi): slope" in export_graphviz(model, max_terms=None)
 
 
 def test_lines_are_those_of_the_experts_with_the_rows():

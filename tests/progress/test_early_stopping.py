@@ -7,6 +7,8 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from hme import HMEClassifier, HMERegressor, HMERegressorCV
+from hme.bootstrap import lr_test_bootstrap
+from hme.diagnosis import restart_report
 from hme.experts import LinearExpert
 from hme.gates import SoftmaxGate
 from hme.inference import infer
@@ -166,6 +168,7 @@ TOGETHER = {
     "dropping": {"n_experts": 8, "on_empty": "drop"},
     "reseeding": {"n_experts": 8, "on_empty": "reseed"},
     "growing": {},
+    "growing, with splines": {"candidates": [{}, {"expert_features": "splines"}]},
     "splines": {"depth": 1, "expert_features": "splines"},
 }
 
@@ -187,3 +190,11 @@ def test_a_warm_start_goes_on_from_what_was_kept():
 def test_models_of_a_search_stop_early():
     search = HMERegressorCV(HMERegressor(early_stopping=True, **LOOSE), [{"depth": 1}, {"depth": 2}], cv=2).fit(X, Y)
     assert search.best_estimator_.best_validation_score_ is not None and np.isfinite(search.predict(X)).all()
+
+
+def test_likelihoods_of_fits_that_stop_early_are_not_compared():
+    model = HMERegressor(depth=1, early_stopping=True)
+    with pytest.raises(ValueError, match="small has early_stopping = True"):
+        lr_test_bootstrap(model, HMERegressor(depth=2), X, Y)
+    with pytest.raises(ValueError, match="early_stopping = True"):
+        restart_report(model, X, Y)

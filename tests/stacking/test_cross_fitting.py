@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from problems import few
 from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import NotFittedError
@@ -39,7 +40,7 @@ def cut(fitted, groups):
     return [set(groups[train]) & set(groups[test]) for train, test in fitted.folds_]
 
 
-@pytest.mark.parametrize("cv", [None, 3, KFold(4), TimeSeriesSplit(3, gap=5)])
+@pytest.mark.parametrize("cv", few([None, TimeSeriesSplit(3, gap=5), 3, KFold(4)], 2))
 def test_a_model_that_memorises_has_nothing_to_say(cv):
     fitted = stack([("memory", Memory()), ("ridge", Ridge())], cv=cv).fit(X, y)
     said = fitted.cross_fitted_predictions_[:, 0]
