@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from hme import HMERegressor
+from hme.growing.merging import Average, Part
+
 UGLINESS = (
     "plain", "collinear", "duplicated columns", "n < p", "tiny scale", "huge scale", "constant column", "separable",
     "repeated rows", "zero weights", "fractional weights", "more experts than n / p", "far from zero", "rounded y",
@@ -86,3 +89,14 @@ def few(cases, number):
     cases = list(cases)
     plain = [i for i, case in enumerate(cases) if not getattr(case, "marks", ())]
     return [slow_case(case) if i in plain[number:] else case for i, case in enumerate(cases)]
+
+
+def lines_and_curves(X, y):
+    """A model whose predictions are the average over experts that are lines and experts that bend, as after growing."""
+    parts = []
+    for number, features in enumerate((None, "splines")):
+        model = HMERegressor(depth=1 + number, expert_features=features, tol=1.0).fit(X, y)
+        own = model.model_, model.params_, 1.0, number, model.columns_, model.range_, model.uncertainty_
+        parts.append(Part(0.4 + 0.2 * number, *own))
+    model.average_, model.candidates_ = Average(parts), [{}, {"expert_features": "splines"}]
+    return model

@@ -29,6 +29,7 @@ REFUSALS = [
     r"nothing of this model has a standard error",
     r"cannot be combined with",  # options of one family are drawn independently
     r"Found array with 0 feature",  # an estimator of the user's that sees no column
+    r"early_stopping = True with validation_fraction = .* leaves no row",  # of few different rows
     r"Found array with 1 sample\(s\).* minimum of 2 is required by SplineTransformer",  # a table of one row
     r"Expected n_neighbors <= n_samples",
     r"can produce no value of y",

@@ -1,9 +1,6 @@
-"""The one real data set that ships with the package."""
+"""Head acceleration in a simulated motorcycle accident."""
 
-from importlib.resources import files
-
-import numpy as np
-from sklearn.utils import Bunch
+from .loading import load_table
 
 __all__ = ["load_motorcycle"]
 
@@ -48,26 +45,4 @@ def load_motorcycle(*, return_X_y=False, as_frame=False):
     >>> X.shape, y.shape
     ((133, 1), (133,))
     """
-    for name, value in (("return_X_y", return_X_y), ("as_frame", as_frame)):
-        if not isinstance(value, (bool, np.bool_)):
-            raise ValueError(f"{name} must be True or False, got {value!r}.")
-    folder = files(__package__).joinpath("data")
-    lines = folder.joinpath("motorcycle.csv").read_text(encoding="utf-8").splitlines()
-    names = lines[0].split(",")
-    table = np.loadtxt(lines[1:], delimiter=",")
-    data, target, frame = table[:, :1], table[:, 1], None
-    if as_frame:
-        import pandas as pd  # only here: pandas is not needed for anything else
-
-        frame = pd.DataFrame(table, columns=names)
-        data, target = frame[names[:1]], frame[names[1]]
-    if return_X_y:
-        return data, target
-    return Bunch(
-        data=data,
-        target=target,
-        frame=frame,
-        feature_names=names[:1],
-        target_names=names[1:],
-        DESCR=folder.joinpath("README.md").read_text(encoding="utf-8"),
-    )
+    return load_table("motorcycle", return_X_y, as_frame)

@@ -42,13 +42,13 @@ def variant(model, changes):
     return other
 
 
-def automatic(model, rows):
+def automatic(model, bound):
     """What a default estimator tries: lines, and experts that bend where there are rows enough to tell.
 
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
-    rows : Rows
+    bound : Bound
         Of the estimator as it is.
 
     Returns
@@ -56,7 +56,8 @@ def automatic(model, rows):
     list of dict
     """
     open_ = model.task == "regression" and model.expert is None and model.expert_features is None
-    return [{}, {"expert_features": "splines"}] if open_ and _can_bend(rows) else [{}]
+    open_ = open_ and "splines" not in bound.columns.expert.features.given  # a column of that name comes first
+    return [{}, {"expert_features": "splines"}] if open_ and _can_bend(bound.rows) else [{}]
 
 
 def _can_bend(rows):

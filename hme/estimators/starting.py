@@ -99,14 +99,17 @@ def _grow(model, read_as, given, bound, task):
     if not bound.grows or not rows.n_different(LEAST_ROWS) >= LEAST_ROWS:
         return Prepared(given, bound, None, {})
     tried = [{}] if model.candidates is None else model.candidates
-    tried = automatic(model, rows) if isinstance(tried, str) else list(tried)
+    tried = automatic(model, bound) if isinstance(tried, str) else list(tried)
     out = None if bound.held_out is None else bound.held_out.found
     pairs = [
         _changed(model, read_as, i, changes, out) if changes else (given, bound) for i, changes in enumerate(tried)
     ]
     who_grow = [
         growing.Candidate(
-            partial(bound_to, given=own, columns=its.columns, rate=its.rate), its.rows, _most(model, its.rows, rows)
+            partial(bound_to, given=own, columns=its.columns, rate=its.rate),
+            its.rows,
+            _most(model, its.rows, rows),
+            its.held_out,
         )
         for own, its in pairs
     ]

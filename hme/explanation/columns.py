@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..plot.sizes import sizes_of
 from ..text.tree import report_of
@@ -53,15 +54,20 @@ def contributions(fitted, table, background, arguments):
     if any(side.traits.sees_table for side in sides):
         return _of_table(fitted, sizes, table, background, arguments)
     owners = [[side.features.owners() for side in (one.columns_.gate, one.columns_.expert)] for one in sizes]
-    columns = list(dict.fromkeys(name for of_gate, of_experts in owners for name in (*of_experts, *of_gate)))
-    found = []
+    names = dict.fromkeys(name for of_gate, of_experts in owners for name in (*of_experts, *of_gate))
+    found, number = [], {name: j for j, name in enumerate(names)}
     for one, sides in zip(sizes, owners, strict=True):
         rows = one.rows(fitted, table, **arguments)._replace(beyond=None)
-        members = [np.array([[name == own for own in columns] for name in side], dtype=float) for side in sides]
-        members = [own.reshape(-1, len(columns)) for own in members]
+        members = [_members([number[name] for name in side], len(number)) for side in sides]
         found.append(_of_design(one, _start(fitted, one, rows, background), rows, members))
     shares = [one.share for one in sizes]
-    return Contributions(columns, *(sum(map(np.multiply, shares, own)) for own in zip(*found, strict=True)))
+    return Contributions(list(number), *(sum(map(np.multiply, shares, own)) for own in zip(*found, strict=True)))
+
+
+def _members(places, n_columns):
+    """A sparse matrix (q, J) that adds what design columns do up to what the columns do that they are made of."""
+    ones = np.ones(len(places)), np.array(places, dtype=int), np.arange(len(places) + 1)
+    return sp.csr_matrix(ones, (len(places), n_columns))
 
 
 def _of_design(one, start, rows, members):
@@ -71,12 +77,16 @@ def _of_design(one, start, rows, members):
     """
     ends = [one.answers(end) for end in (start, rows)]
     (prior0, means0), (prior1, means1) = ends
-    of_gate = _gate_parts(one, start, rows, prior0, prior1) @ members[0]
-    of_experts = _expert_parts(one, start, rows, means0, means1) @ members[1]
+    of_gate = _summed(_gate_parts(one, start, rows, prior0, prior1), members[0])
+    of_experts = _summed(_expert_parts(one, start, rows, means0, means1), members[1])
     parts = np.zeros((len(prior0), members[0].shape[1], 2, means0.shape[2]))
     parts[:, :, 0] = np.einsum("nkj,nkt->njt", of_gate, 0.5 * (means0 + means1))
     parts[:, :, 1] = np.einsum("nk,nktj->njt", 0.5 * (prior0 + prior1), of_experts)
     return *(np.einsum("nk,nkt->nt", *end) for end in ends), parts
+
+
+def _summed(parts, members):
+    return (parts.reshape(-1, parts.shape[-1]) @ members).reshape(*parts.shape[:-1], members.shape[1])
 
 
 def _start(fitted, one, rows, background):

@@ -12,7 +12,7 @@ from ..explanation.columns import scores_of, slopes_of
 from ..model.tree import Tree
 from ..text.tree import report_of
 
-__all__ = ["LINKS", "NotExportable", "Part", "agree", "part_of", "priors", "softmax"]
+__all__ = ["LINKS", "NotExportable", "Part", "agree", "gate_of", "part_of", "priors", "softmax"]
 
 SAME = 1e-9  # relative difference up to which numbers are the same
 LEAST = 1e-300  # of a probability whose logarithm is taken
@@ -66,7 +66,7 @@ class Part(NamedTuple):
     sides: list | None = None
 
 
-def part_of(fitted, one, rows):
+def part_of(fitted, one, rows, gate=None):
     """One size of a fitted mixture as a `Part`.
 
     Parameters
@@ -75,6 +75,8 @@ def part_of(fitted, one, rows):
     one : Size
     rows : Rows
         Rows as this size sees them, at which the numbers are compared with the model's.
+    gate : callable or None
+        What finds the numbers of the gate; None is `gate_of`.
 
     Raises
     ------
@@ -84,7 +86,9 @@ def part_of(fitted, one, rows):
     tree = Tree.flat(one.n_experts_) if tree is None else tree
     bounds = _limits(one.range_, rows) if one.hold else None
     sides = [
-        found for label, of in (("gate", _gate), ("expert", _experts)) for found in _side(fitted, label, of, one, rows)
+        found
+        for label, of in (("gate", gate or gate_of), ("expert", _experts))
+        for found in _side(fitted, label, of, one, rows)
     ]
     return Part(float(one.share), tree, bounds, *sides)
 
@@ -115,7 +119,7 @@ def _limits(ranges, rows):
 # -- gate and experts --------------------------------------------------------------------------------------------------
 
 
-def _gate(mixture, rows):
+def gate_of(mixture, rows):
     """The priors as constants, or as softmax scores at the nodes of a tree; the other one is None."""
     gate, params, K = mixture.model_.gate, mixture.params_.gate, mixture.n_experts_
     if gate.traits.sees_table:

@@ -63,7 +63,7 @@ def to_python(model, *, name="predict", arguments="columns", density="predictive
     ----------
     model : HMERegressor or HMEClassifier
         Fitted; or a pipeline of StandardScalers that ends in one. The gate must be of softmax nodes or constant, the
-        experts linear, generalised linear, logistic or constant.
+        experts linear, generalised linear, logistic or constant; columns chosen, or splines or squares of them.
     name : str, default="predict"
         Of the function. Of a classifier it gives the class, and the function ``<name>_proba`` a tuple of the
         probabilities of all classes, which are in ``<NAME>_CLASSES``.

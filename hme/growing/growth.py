@@ -15,8 +15,6 @@ from .path import finished, grown, pruned, sampled
 
 __all__ = ["Candidate", "Growth", "GrowthStep", "Settings", "grow"]
 
-# Least share of a size in the average.
-LEAST_SHARE = 0.03
 # Standard errors of the difference to the best score that a smaller tree may lack: chance has its part in the best.
 ERRORS = 2.0
 CLOSE = 0.01  # nats a row that no one would read a larger tree for
@@ -30,6 +28,7 @@ class Candidate(NamedTuple):
     make: Callable  # as of `path.grown`
     rows: Rows  # the same ones for all candidates, but for their columns
     max_experts: int
+    held_out: Any = None  # `HeldOut` of the same columns, of ``early_stopping=True``
 
 
 class Settings(NamedTuple):
@@ -37,6 +36,10 @@ class Settings(NamedTuple):
 
     min_weight_fraction_leaf: float
     options: em.Options
+
+    def of(self, candidate):
+        """Those of a candidate, whose held-out rows have columns of their own."""
+        return self._replace(options=self.options._replace(held_out=candidate.held_out))
 
 
 class GrowthStep(NamedTuple):
@@ -100,11 +103,10 @@ def grow(candidates, settings):
         scores = joined(every)
         chosen = _chosen(scores, [candidates[c].rows.n_coefficients(every[c].n_experts[s]) for c, s in places])
         share = shares_of(scores.log_density, scores.weight)
-        share = np.where(share < LEAST_SHARE, 0.0, share)
         factor, sizes = 1.0, {}
         try:
             if not interrupted:
-                factor = factor_of(scores, share / share.sum())
+                factor = factor_of(scores, share)
                 sizes = _sizes(candidates, settings, every, places, {chosen, *np.flatnonzero(share).tolist()})
         except KeyboardInterrupt:
             interrupted = True
@@ -135,7 +137,7 @@ def _scores(candidates, settings):
         number = fold_numbers(seen[0])
     for candidate, rows in zip(candidates, seen, strict=True):
         try:
-            every.append(scores_of(candidate.make, rows, candidate.max_experts, settings, number))
+            every.append(scores_of(candidate.make, rows, candidate.max_experts, settings.of(candidate), number))
         except KeyboardInterrupt:
             if not every:
                 raise
@@ -175,10 +177,10 @@ def _sizes(candidates, settings, every, places, needed):
         if scores.once:
             sizes = {s: _of_all(candidate, scores.fitted[s]) for s in own}
         else:
-            sizes = _grown_again(candidate, settings, scores, max(own))
+            sizes = _grown_again(candidate, settings.of(candidate), scores, max(own))
         for s, size in sizes.items():
             if s in own:
-                found[own[s]] = finished(candidate.make, size, candidate.rows, settings)
+                found[own[s]] = finished(candidate.make, size, candidate.rows, settings.of(candidate))
     return found
 
 
@@ -189,7 +191,7 @@ def _of_all(candidate, size):
 
 def _grown_again(candidate, settings, scores, last):
     """The sizes on the path of all rows, as far as they are needed."""
-    (make, rows, most), sizes = candidate, {}
+    (make, rows, most, _), sizes = candidate, {}
     for s, size in enumerate(grown(make, rows, most, settings)):
         sizes[s] = size
         if s == min(max(last, scores.top), scores.n_up - 1):

@@ -27,6 +27,7 @@ MOST_PRUNED = 32
 FACTORS = 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0
 PRIOR = 200.0  # rows as which a factor of one counts
 SHARE_ROUNDS, SHARE_TOL = 500, 1e-6
+SAME = 1e-3  # nats a row for which no further size is kept
 IMPOSSIBLE = -1e4  # log-density of a row that is impossible by a size, so that others are still compared
 
 
@@ -82,7 +83,7 @@ def scores_of(make, rows, max_experts, settings, number):
     n_folds = next((n for most, n in FOLDS if number.max() < most), 1)
     every = n_folds if n_folds > 1 else ONCE
     folds = [~with_every_class(rows, number, number % every != c) for c in range(n_folds)]
-    folds = [fold for fold in folds if fold.any()]
+    folds = [fold for fold in folds if fold.any() and not fold.all()]
     values = values_of(rows, int(number.max()) + 1)
     parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds] or [(rows, rows)]
     most = None if folds else 1  # every row is the only one of its class: there is nothing to compare sizes by
@@ -228,7 +229,31 @@ def factor_of(scores, share):
 
 
 def shares_of(log_density, weight):
-    """The shares (S,) of the sizes which make held-out rows most likely, eq. (stop-shares), by EM."""
+    """The shares (S,) of the sizes which make held-out rows most likely, eq. (stop-shares), of as few as will do.
+
+    Sizes that are next to each other on a path say nearly the same. The one of the least share is left out, again and
+    again, as long as the mean log-density of rows falls by less than `SAME` altogether.
+    """
+    used, share = np.arange(log_density.shape[1]), _shares(log_density, weight)
+    best = _mean_log_density(log_density, share, weight)
+    found = share
+    while len(used) > 1:
+        used = np.delete(used, share.argmin())
+        share = _shares(log_density[:, used], weight)
+        if best - _mean_log_density(log_density[:, used], share, weight) > SAME:
+            break
+        found = np.zeros(log_density.shape[1])
+        found[used] = share
+    return found
+
+
+def _mean_log_density(log_density, share, weight):
+    with np.errstate(divide="ignore"):
+        return weight @ np.logaddexp.reduce(log_density + np.log(share), axis=1) / weight.sum()
+
+
+def _shares(log_density, weight):
+    """All shares (S,), by EM."""
     share = np.full(log_density.shape[1], 1.0 / log_density.shape[1])
     density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
     weight = weight / weight.sum()

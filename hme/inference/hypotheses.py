@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..features.curves import curves_of
 from ..numerics.checks import check_choice
 from ..tables import Table
 
-__all__ = ["WaldTest", "combinations", "equalities"]
+__all__ = ["WaldTest", "combinations", "curved", "equalities"]
 
 
 class WaldTest(NamedTuple):
@@ -31,8 +32,18 @@ class WaldTest(NamedTuple):
         return self.table().html()
 
 
-def find(labels, fixed, terms, side=None, experts=None):
-    """Numbers of the coordinates of some columns, without fixed ones."""
+def curved(columns):
+    """The column that terms are slopes along, as a dict of pairs (side, term), of the `Columns` of a model."""
+    found = {}
+    for side in ("expert", "gate"):
+        features = getattr(columns, side).features
+        for curve in curves_of(features):
+            found |= {(side, str(features.names[j])): curve.name for j in curve.index}
+    return found
+
+
+def find(labels, fixed, curves, terms, side=None, experts=None):
+    """Numbers of the coordinates of some columns, without fixed ones; `curves` is what `curved` returns."""
     if side is not None:
         check_choice(side, "side", ("expert", "gate"))
     if experts is not None:
@@ -45,7 +56,7 @@ def find(labels, fixed, terms, side=None, experts=None):
         matching = [
             i
             for i, label in enumerate(labels)
-            if label.term == term
+            if term in (label.term, curves.get((label.side, label.term)))
             and side in (None, label.side)
             and (experts is None or (label.side == "expert" and str(label.index) in experts))
         ]
@@ -61,11 +72,11 @@ def find(labels, fixed, terms, side=None, experts=None):
     return free
 
 
-def combinations(labels, names, fixed, terms, side=None, experts=None):
+def combinations(labels, names, fixed, curves, terms, side=None, experts=None):
     """Factors (q, P) on the reported coordinates, and names of the combinations."""
     P = len(labels)
     if isinstance(terms, str) or (isinstance(terms, list | tuple) and all(isinstance(t, str) for t in terms)):
-        found = find(labels, fixed, terms, side, experts)
+        found = find(labels, fixed, curves, terms, side, experts)
         return np.eye(P)[found], [names[i] for i in found]
     if side is not None or experts is not None:
         raise ValueError("side and experts go with terms that are columns; combinations name their coordinates.")
@@ -88,11 +99,11 @@ def combinations(labels, names, fixed, terms, side=None, experts=None):
     return matrix, [" ".join(terms) for terms in sums]
 
 
-def equalities(labels, names, fixed, term):
+def equalities(labels, names, fixed, curves, term):
     """Factors (q, P) that compare a column's coefficients in all experts, and names of the differences."""
     parts = {}
-    for i in find(labels, fixed, term, "expert"):
-        parts.setdefault(labels[i].part, []).append(i)
+    for i in find(labels, fixed, curves, term, "expert"):
+        parts.setdefault((labels[i].part, labels[i].term), []).append(i)
     pairs = [(same[0], i) for same in parts.values() for i in same[1:]]
     if not pairs:
         raise ValueError(f"{term!r} is a term of one expert only: there is nothing to compare.")

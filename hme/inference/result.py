@@ -244,8 +244,9 @@ class Inference:
         Parameters
         ----------
         terms : str, sequence of str, mapping, sequence of mappings or array of shape (q, P)
-            Columns, whose coefficients are all tested together; or combinations, each a mapping of `names` to
-            factors; or their factors on all coordinates as a matrix.
+            Columns, whose coefficients are all tested together, of a column that experts bend along by splines those of
+            its curve; or combinations, each a mapping of `names` to factors; or their factors on all coordinates as a
+            matrix.
         side : {"expert", "gate"} or None, default=None
             For columns: test coefficients of this side only; None is both.
         experts : sequence of int or str, or None
@@ -273,11 +274,12 @@ class Inference:
         >>> [result.wald_test(term).p_value < 0.01 for term in ("x0", "x1")]
         [True, False]
         """
-        combinations, names = hypotheses.combinations(self.labels, self.names, self._fixed, terms, side, experts)
+        known = self.labels, self.names, self._fixed, hypotheses.curved(self.model.columns_)
+        combinations, names = hypotheses.combinations(*known, terms, side, experts)
         return self._wald(combinations, value, names)
 
     def equal_across_experts(self, term):
-        """Test whether a column has the same coefficient in all experts, eq. (wald).
+        """Test whether a column has the same coefficient, or the same curve, in all experts, eq. (wald).
 
         Parameters
         ----------
@@ -287,7 +289,8 @@ class Inference:
         -------
         hme.inference.hypotheses.WaldTest
         """
-        combinations, names = hypotheses.equalities(self.labels, self.names, self._fixed, term)
+        known = self.labels, self.names, self._fixed, hypotheses.curved(self.model.columns_)
+        combinations, names = hypotheses.equalities(*known, term)
         return self._wald(combinations, 0.0, names)
 
     def _wald(self, combinations, value, names):

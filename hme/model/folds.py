@@ -14,9 +14,11 @@ def fold_numbers(rows):
     Equal rows have the same number, and so do the rows of a group. For every `cv` the folds are stratified: their
     sizes, and their counts of each class or quantile bin of y, differ by at most one distinct row.
     """
-    columns = rows.X[:, :-1]
     # Sort keys whose order does not depend on the units of the columns. The last key of lexsort is the primary one.
-    keys = list((columns @ _directions(columns.shape[1])).T if sp.issparse(columns) else columns.T[::-1])
+    keys = [a for a in (rows.trials, rows.offset) if a is not None]
+    if rows.Z is not rows.X and rows.Z is not None and rows.Z.shape[0] == rows.n_rows:
+        keys += _columns(rows.Z)
+    keys += _columns(rows.X)
     keys += list(np.atleast_2d(rows.y.T)[::-1])
     order, changes = _sorted(keys)
     rank = np.empty(len(order), dtype=int)
@@ -65,5 +67,10 @@ def _sorted(keys):
     return order, changes
 
 
-def _directions(n_columns):
-    return np.random.default_rng(0).standard_normal((n_columns, 2))
+def _columns(design):
+    """The columns (n,) of a design but for the intercept, the last one first; of a sparse one two projections."""
+    columns = design[:, :-1]
+    if sp.issparse(columns):
+        columns = columns @ np.random.default_rng(0).standard_normal((columns.shape[1], 2))
+        return list(columns.T)
+    return list(columns.T[::-1])

@@ -5,36 +5,67 @@ from scipy.optimize import lsq_linear
 
 from .systems import NULL_EIGENVALUE
 
-__all__ = ["bounded_squares", "bounded_step"]
+__all__ = ["bounded_squares", "bounded_steps"]
 
 GUESSES = 4  # bounds that are tried before a search for the right ones
 HARDLY = 1e-13  # root of the ridge of least squares with bounds, of columns of unit length
 UNKNOWN = 1e-100  # share of the information about another coefficient that is none
 
 
-def bounded_step(system, slope, lower):
-    """The step d (q,), none of it less than `lower`, that maximises ``slope'd - d'system d / 2``.
+def bounded_steps(systems, slopes, lower):
+    """The steps d (M, q), none of them less than `lower`, that maximise ``slope'd - d'system d / 2``, of M systems.
 
-    As a least-squares problem with bounds. Null directions of the system do not enter its first block of rows; the
-    second block is a tiny ridge, which keeps the step from moving along them. What nothing is known of stays.
+    Null directions of a system do not enter, and what nothing is known of stays.
     """
-    known = np.diagonal(system) > UNKNOWN * np.diagonal(system).max()
-    scale = np.sqrt(np.where(known, np.diagonal(system), 1.0))
+    size = np.diagonal(systems, axis1=1, axis2=2)
+    known = size > UNKNOWN * size.max(axis=1, keepdims=True)
+    scale = np.sqrt(np.where(known, size, 1.0))
     inverse = np.where(known, 1.0 / scale, 0.0)
-    scaled = system * inverse * inverse[:, None]
-    step = _guessed_step(scaled, slope * inverse, lower * scale)
-    if step is not None:
-        return step * inverse
-    values, vectors = np.linalg.eigh(scaled)
+    scaled = systems * inverse[:, None] * inverse[:, :, None]
+    steps, found = _guessed(scaled, slopes * inverse, lower * scale)
+    for m in np.flatnonzero(~found):
+        steps[m] = _searched(scaled[m], (slopes * inverse)[m], (lower * scale)[m])
+    return steps * inverse
+
+
+def _guessed(systems, slopes, lower):
+    """The steps whose bounds are those that they leave from or run into at once, and which these are, (M,) of bool."""
+    free = (lower < 0) | (slopes > 0)
+    for _ in range(GUESSES):
+        steps = np.where(free, 0.0, lower)
+        values, vectors = np.linalg.eigh(np.where(free[:, :, None] & free[:, None], systems, 0.0))
+        kept = values > NULL_EIGENVALUE * np.max(values, axis=1, keepdims=True, initial=0.0)
+        pull = np.where(free, slopes - _times(systems, steps), 0.0)
+        size = np.where(kept, values + NULL_EIGENVALUE, np.inf)
+        steps += np.where(free, _times(vectors, _times(np.swapaxes(vectors, 1, 2), pull) / size), 0.0)
+        running, leaving = free & (steps < lower), ~free & (slopes - _times(systems, steps) > 0)
+        found = ~(running | leaving).any(axis=1)
+        if found.all():
+            break
+        free = (free & ~running) | leaving
+    return steps, found
+
+
+def _times(matrices, vectors):
+    return np.matmul(matrices, vectors[..., None])[..., 0]
+
+
+def _searched(system, slope, lower):
+    """One step (q,), as a least-squares problem with bounds.
+
+    Null directions of the system do not enter its first block of rows; the second block is a tiny ridge, which keeps
+    the step from moving along them.
+    """
+    values, vectors = np.linalg.eigh(system)
     kept = values > NULL_EIGENVALUE * values[-1]
     root, vectors = np.sqrt(values[kept]), vectors[:, kept]
-    matrix = np.vstack([root[:, None] * vectors.T, np.sqrt(NULL_EIGENVALUE) * np.eye(len(scale))])
-    target = np.append(vectors.T @ (slope * inverse) / root, np.zeros(len(scale)))
-    return lsq_linear(matrix, target, bounds=(lower * scale, np.inf), method="bvls", tol=1e-14).x * inverse
+    matrix = np.vstack([root[:, None] * vectors.T, np.sqrt(NULL_EIGENVALUE) * np.eye(len(slope))])
+    target = np.append(vectors.T @ slope / root, np.zeros(len(slope)))
+    return lsq_linear(matrix, target, bounds=(lower, np.inf), method="bvls", tol=1e-14).x
 
 
 def bounded_squares(system, force, A, lower):
-    """`bounded_step` of coefficients ``A d`` of all experts, without the square of the condition of A.
+    """The step d (q,) of coefficients ``A d`` of experts, as of `bounded_steps`, without the square of A's condition.
 
     From roots of the systems (K, p, p), so that A enters a least-squares problem and not its normal equations.
     """
@@ -55,20 +86,3 @@ def bounded_squares(system, force, A, lower):
         method="bvls", tol=1e-14,
     )  # fmt: skip
     return found.x / norm
-
-
-def _guessed_step(system, slope, lower):
-    """The step, if the bounds that it ends on are those that it leaves from or runs into at once; else None."""
-    free = (lower < 0) | (slope > 0)
-    for _ in range(GUESSES):
-        step = np.where(free, 0.0, lower)
-        values, vectors = np.linalg.eigh(system[np.ix_(free, free)])
-        kept = values > NULL_EIGENVALUE * np.max(values, initial=0.0)
-        vectors = vectors[:, kept]
-        pull = vectors.T @ (slope[free] - system[np.ix_(free, ~free)] @ lower[~free])
-        step[free] = vectors @ (pull / (values[kept] + NULL_EIGENVALUE))
-        running, leaving = free & (step < lower), ~free & (slope - system @ step > 0)
-        if not (running | leaving).any():
-            return step
-        free = (free & ~running) | leaving
-    return None

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import null_space
 
-from .bounds import bounded_squares, bounded_step
+from .bounds import bounded_squares, bounded_steps
 from .penalties import lasso_minimum, subgradient
 from .rank import n_independent, rank_of_directions
 from .systems import solve_psd
@@ -244,22 +244,33 @@ class Constraints:
         if not self:
             return solve_psd(system, force[..., None])[..., 0]
         space = self.space(len(coef))
-        bounded = space.nonnegative.any()
-        A = space.A if bounded else space.basis
-        reduced = np.tensordot(A, system @ A, axes=([0, 1], [0, 1]))
-        slope = np.tensordot(A, force, axes=([0, 1], [0, 1]))
-        if not bounded:
-            return A @ solve_psd(reduced, slope[:, None])[:, 0]
+        if space.nonnegative.any():
+            return self._bounded_step(system, force, coef)
+        reduced = np.tensordot(space.basis, system @ space.basis, axes=([0, 1], [0, 1]))
+        slope = np.tensordot(space.basis, force, axes=([0, 1], [0, 1]))
+        return space.basis @ solve_psd(reduced, slope[:, None])[:, 0]
+
+    def _bounded_step(self, system, force, coef):
+        """`step` where coefficients are bounded, of all experts together if they share some, else of each one.
+
+        The rounding of one expert is nothing to another of next to no weight.
+        """
+        K, space = len(coef), self.space(len(coef))
         theta = np.tensordot(space.B, coef - space.base, axes=2)
         lower = np.where(space.nonnegative, -np.maximum(theta, 0.0), -np.inf)
-        # One by one where they share nothing: the rounding of one expert is nothing to another of next to no weight.
-        each = [space.first[:, 0] == k for k in range(len(coef))]
-        change = np.zeros_like(theta)
-        for own in [np.ones(len(theta), dtype=bool)] if self.shared else filter(np.any, each):
-            if self._far:
-                change[own] = bounded_squares(system, force, A[:, :, own], lower[own])
-            else:
-                change[own] = bounded_step(reduced[np.ix_(own, own)], slope[own], lower[own])
+        if self.shared:
+            own, A = np.arange(len(theta))[None], space.A[None]
+        else:
+            own = np.argsort(space.first[:, 0], kind="stable").reshape(K, -1)
+            A = np.take_along_axis(space.A, own[:, None], axis=2)[:, None]
+        system, force = (a.reshape(*A.shape[:2], *a.shape[1:]) for a in (system, force))
+        if self._far:
+            steps = [bounded_squares(*part) for part in zip(system, force, A, lower[own], strict=True)]
+        else:
+            reduced = (np.swapaxes(A, 2, 3) @ system @ A).sum(axis=1)
+            steps = bounded_steps(reduced, np.einsum("mkpq,mkp->mq", A, force), lower[own])
+        change = np.empty_like(theta)
+        change[own] = steps
         return space.A @ change
 
     def maximum(self, system, force, coef, target, lasso):

@@ -74,12 +74,12 @@ class WideGram:
         X, W = self._joined()
         scores = (X @ v.reshape(-1, v.shape[-1]).T).reshape(len(W), *v.shape[:-1])
         scores = scores * W.reshape(len(W), *[1] * (scores.ndim - W.ndim), *self.lead)
-        return np.ascontiguousarray((X.T @ scores.reshape(len(W), -1)).T).reshape(*scores.shape[1:], -1)
+        return np.ascontiguousarray((X.T @ scores.reshape(len(W), -1)).T).reshape(*scores.shape[1:], self.n_columns)
 
     def diagonal(self):
         """Diagonals (*lead, p)."""
         X, W = self._joined()
-        return (X.multiply(X).T @ W.reshape(len(W), -1)).T.reshape(*self.lead, -1)
+        return (X.multiply(X).T @ W.reshape(len(W), -1)).T.reshape(*self.lead, self.n_columns)
 
     def within(self, index, columns):
         """The matrix (m, m) of some columns, of one of the matrices."""

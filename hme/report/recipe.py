@@ -16,11 +16,13 @@ from ..model.uncertainty import leverages
 from ..plot.sizes import dense, sizes_of, tree_alone
 from ..prediction.of_mixture import predictive_distribution
 from .encoding import packed
+from .leaves import gate_of_page
 
 __all__ = ["recipe_of"]
 
 MOST_LEVELS = 60  # values of a column that is a list of choices
 LARGEST_ROOTS = 60_000  # numbers in the roots of all experts: beyond, a page would be too large
+LEAST_ROWS = 5  # at which a form of three factors is seen to be right
 DISTRIBUTIONS = {
     "Normal": ("center", "scale"),
     "Student": ("df", "center", "scale"),
@@ -90,11 +92,12 @@ def recipe_of(mixture, table, seen_names, names, columns, arguments):
 def _mixture(fitted, one, table, arguments, most):
     """What predicts as one size does."""
     rows = one.rows(fitted, table, **arguments)
-    part = part_of(fitted, one, rows)
-    constant, classes = part.gate is None, part.links is None
-    gate = (
-        {"kind": "constant", "prior": part.prior.tolist()} if constant else {"kind": "tree", "coef": packed(part.gate)}
-    )
+    part = part_of(fitted, one, rows, gate_of_page)
+    gate, classes = part.gate, part.links is None
+    if gate is None:
+        gate = {"kind": "constant", "prior": part.prior.tolist()}
+    elif not isinstance(gate, dict):
+        gate = {"kind": "tree", "coef": packed(gate)}
     experts = {"kind": "softmax" if classes else "index", "coef": packed(part.experts)}
     return {
         "share": part.share,
@@ -223,10 +226,12 @@ def _distributions(one, rows, most):
         if names is None:
             return None
         for i, k in enumerate(index):
-            forms = {}
+            forms, seen = {}, np.flatnonzero(dist.weights[:, k] > 0)  # a routed gate asks few experts about a row
+            if len(seen) < min(LEAST_ROWS, rows.n_rows):
+                return None
             for name in names:
-                values = np.broadcast_to(getattr(part, name), part.shape)[:, i]
-                forms[name] = _form(values, mean[:, k], leverage[:, k])
+                values = np.broadcast_to(getattr(part, name), part.shape)[seen, i]
+                forms[name] = _form(values, mean[seen, k], leverage[seen, k])
                 if forms[name] is None:
                     return None
                 used |= bool(forms[name].get("b"))

@@ -62,8 +62,9 @@ def default_candidates(base, bound):
     list of dict
     """
     bent = base.expert_features is None and _bends(base, bound.rows)
-    tried = automatic(base, bound.rows) if bound.grows and base.candidates == "auto" else []
-    changes = [{"expert_features": name} for name in ("splines", "squares") if bent]
+    tried = automatic(base, bound) if bound.grows and base.candidates == "auto" else []
+    names = [name for name in ("splines", "squares") if bent and name not in bound.columns.expert.features.given]
+    changes = [{"expert_features": name} for name in names]
     return [{}] + [change for change in changes if change not in tried]
 
 

@@ -12,6 +12,7 @@ from hme.datasets import (
     arm_inverse_dynamics,
     arm_mass_matrix,
     load_motorcycle,
+    load_sunspots,
     make_heteroscedastic,
     make_inverse_problem,
     make_regimes,
@@ -217,6 +218,18 @@ def test_motorcycle_frame():
     assert list(X.columns) == ["times"] and y.name == "accel"
 
 
+def test_sunspots():
+    bunch = load_sunspots()
+    np.testing.assert_array_equal(bunch.data[:, 0], np.arange(1700, 2009))
+    assert bunch.feature_names == ["year"] and bunch.target_names == ["number"]
+    high, low = bunch.target.argmax(), np.flatnonzero(bunch.target == 0)
+    assert (bunch.data[high, 0], bunch.target[high]) == (1957, 190.2)
+    np.testing.assert_array_equal(bunch.data[low, 0], [1711, 1712, 1810])
+    assert "NOAA" in bunch.DESCR and "Licence" in bunch.DESCR
+    year, number = load_sunspots(return_X_y=True, as_frame=True)
+    assert list(year.columns) == ["year"] and number.name == "number"
+
+
 # Errors ---------------------------------------------------------------------------------------------------
 
 
@@ -252,6 +265,7 @@ def test_generators_name_the_bad_parameter(generator, name, value):
         (make_two_spirals, {"n_samples": 1}, "n_samples must be an integer >= 2, got 1"),
         (load_motorcycle, {"return_X_y": 1}, "return_X_y must be True or False, got 1"),
         (load_motorcycle, {"as_frame": "yes"}, "as_frame must be True or False, got 'yes'"),
+        (load_sunspots, {"as_frame": 0}, "as_frame must be True or False, got 0"),
         (arm_mass_matrix, {"q": np.zeros(3)}, r"q must have shape \(4,\) or \(n, 4\), got shape \(3,\)"),
         (arm_energy, {"q": np.zeros((2, 4)), "qd": np.zeros((3, 4))}, "the same number of rows"),
     ],

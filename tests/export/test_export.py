@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from problems import few
+from problems import few, lines_and_curves
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScaler
@@ -20,11 +20,10 @@ DIABETES, IRIS = load_diabetes(), load_iris()
 X, Y = DIABETES.data[:, 2:6], DIABETES.target
 FLOWERS, KINDS = IRIS.data, IRIS.target_names[IRIS.target]
 CURVE = np.where(X[:, 1] > 0, np.sin(60 * X[:, 0]), 20 * X[:, 2]) + 0.1 * np.random.default_rng(1).normal(size=len(X))
-BENT = [{}, {"expert_features": "splines"}]
 COUNTS = np.random.default_rng(0).poisson(np.exp(5 * X[:, 0] + 1))
 
 CASES = {
-    "bent average": cache(lambda: HMERegressor(max_experts=3, candidates=BENT, max_iter=5).fit(X, CURVE)),
+    "bent average": cache(lambda: lines_and_curves(X, CURVE)),
     "average": cache(lambda: HMERegressor(max_experts=3, max_iter=5).fit(X, Y)),
     "squares": lambda: HMERegressor(depth=1, expert_features="squares", hold_range=False, max_iter=5).fit(X, CURVE),
     "bent pipeline": lambda: make_pipeline(

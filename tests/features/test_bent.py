@@ -8,6 +8,7 @@ from sklearn.preprocessing import SplineTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from hme import HMERegressor
+from hme.estimators import candidates
 from hme.experts import LinearExpert
 from hme.features import Splines, Squares
 
@@ -123,6 +124,14 @@ def test_a_column_of_that_name_comes_first():
     table = pd.DataFrame(X, columns=["splines", "dose"])
     model = HMERegressor(depth=0, expert_features="splines").fit(table, Y)
     assert list(model.columns_.expert.features.names) == ["splines"]
+
+
+@pytest.mark.parametrize("name, n_candidates", [("splines", 1), ("age", 2)])
+def test_growing_tries_no_column_of_that_name(name, n_candidates, monkeypatch):
+    monkeypatch.setattr(candidates, "ROWS_A_COLUMN", 1)
+    table = pd.DataFrame(X[:60], columns=[name, "dose"])
+    model = HMERegressor(max_experts=1, average=False).fit(table, Y[:60])
+    assert len(model.candidates_) == n_candidates
 
 
 def test_weighted_fits_are_fits_to_repeated_rows():

@@ -10,7 +10,7 @@ from hme.experts import LinearExpert
 from hme.gates import GaussianGate
 from hme.growing import held_out
 from hme.growing.held_out import shares_of
-from hme.model.folds import with_every_class
+from hme.model.folds import fold_numbers, with_every_class
 from hme.model.rows import Rows
 from hme.plot import GrowthDisplay
 
@@ -216,6 +216,16 @@ def test_a_tree_does_not_grow_where_every_row_has_its_own_class():
     assert model.n_experts_ == len(model.growth_) == 1
 
 
+def test_rows_that_only_the_gate_or_an_offset_tells_apart_are_held_out():
+    X, _ = bent(60)
+    ones, Z = np.ones((60, 1)), np.column_stack([X, np.ones(60)])
+    rows = Rows(ones, Z, np.zeros((60, 1)), np.ones(60))
+    assert len(np.unique(fold_numbers(rows))) == 60
+    assert len(np.unique(fold_numbers(rows._replace(Z=ones, offset=X[:, 0])))) == 60
+    model = HMERegressor(expert="point_mass", expert_features=[], max_experts=2).fit(X, np.zeros(60))
+    assert model.growth_ and model.n_experts_ == 1
+
+
 def test_parts_of_a_table_have_every_class():
     rows = Rows(np.ones((50, 1)), np.ones((50, 1)), np.repeat([0, 1, 2], [2, 24, 24]), np.ones(50))
     number = np.arange(50) // 2
@@ -232,7 +242,7 @@ def test_one_expert_is_fitted_to_the_same_rows_once(monkeypatch):
     )
     model = HMERegressor(expert=LinearExpert(alpha=0.1), max_experts=4, tol=0.1).fit(*bent(60))
     sizes = [step.n_experts for step in model.growth_]
-    n_folds = 5
+    n_folds = held_out.FOLDS[0][1]
     assert len(sizes) > 3 and len(bound) == 2 + n_folds  # all rows as a table is read, and as they grow
 
 

@@ -197,3 +197,21 @@ def test_experts_and_classes_have_their_names_everywhere(named):
     assert "expert 0 [low]: dose" in result.names
     assert "class low against class high" in str(result.summary())
     assert set(result.to_frame().loc["expert"].index.get_level_values("part")) == {"low", "middle"}
+
+
+def test_curves_are_tested_as_a_whole():
+    rng = np.random.default_rng(0)
+    table = rng.uniform(-1, 1, (200, 2))
+    y = np.where(rng.random(200) < 0.5, 2.0 + table[:, 1] ** 2, table[:, 1]) + 0.1 * rng.normal(size=200)
+    model = HMERegressor(n_experts=2, gate="constant", expert=LinearExpert(**PLAIN), expert_features="splines").fit(
+        table, y
+    )
+    result = infer(model, table, y)
+    own = [f"x1_sp_{j}" for j in range(4)]
+    whole, of_terms = result.wald_test("x1", experts=0), result.wald_test(own, experts=0)
+    assert whole == of_terms and whole.df == 4
+    assert result.wald_test("x1").df == 8 and result.equal_across_experts("x1").df == 4
+    assert result.equal_across_experts("x1").p_value < 1e-6 < result.equal_across_experts("x0").p_value
+    effects, step = result.marginal_effects(table).to_frame(), np.array([0.0, 1e-6])
+    slope = (model.predict(table + step) - model.predict(table - step)).mean() / 2e-6
+    assert effects.effect.loc["x1", "per unit", "", "expert"] == pytest.approx(slope, rel=1e-5)

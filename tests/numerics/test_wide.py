@@ -127,6 +127,12 @@ def test_a_fit_is_that_with_matrices(monkeypatch, expert, gate, y):
     assert len(pickle.dumps(found)) < 400_000  # none of the rows
 
 
+def test_one_expert_has_no_gating_nodes(narrow_is_wide):
+    alone = HMERegressor(depth=0, expert=LinearExpert(alpha=3.0, shrink_to="zero")).fit(X, Y)
+    plain = HMERegressor(depth=0, expert=LinearExpert(alpha=3.0, shrink_to="zero")).fit(X.toarray(), Y)
+    np.testing.assert_allclose(alone.predict(X), plain.predict(X.toarray()), atol=1e-4)
+
+
 def test_starts_see_the_useful_columns(narrow_is_wide):
     design, weight = table(), np.ones(N)
     rest = design[:, :-1].toarray()

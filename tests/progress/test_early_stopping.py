@@ -168,6 +168,7 @@ TOGETHER = {
     "dropping": {"n_experts": 8, "on_empty": "drop"},
     "reseeding": {"n_experts": 8, "on_empty": "reseed"},
     "growing": {},
+    "growing, with splines": {"candidates": [{}, {"expert_features": "splines"}]},
     "splines": {"depth": 1, "expert_features": "splines"},
 }
 

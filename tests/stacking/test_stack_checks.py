@@ -32,7 +32,7 @@ GIVEN = HMEStackingClassifier(CLASSES, HMEClassifier(**SHORT))
 SLOW, BY_HAND = [pytest.mark.slow], [pytest.mark.slow, pytest.mark.exhaustive]
 
 
-@pytest.mark.parametrize("estimator, check", checks_of(GIVEN, every=3, first=[], others=SLOW))
+@pytest.mark.parametrize("estimator, check", checks_of(GIVEN, every=6, first=[], others=SLOW))
 def test_scikit_learn_checks_of_a_given_mixture(estimator, check):
     check(estimator)
 

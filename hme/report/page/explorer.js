@@ -143,7 +143,7 @@ function span(values, room = 0.05) {
 
 // -- the tree ----------------------------------------------------------------------------------------------------------
 
-const LEVEL = 226, LINE = 58, BOX = [164, 46], LEAF = 290;
+const LEVEL = 226, LINE = 58, BOX = [164, 46], LEAF = 290, MOST_CURVES = 6;
 
 // Places of gating nodes and leaves.
 function layout() {
@@ -245,6 +245,22 @@ function ownRows(k, most) {
   return order.sort((a, b) => at(ROWS.resp, b, k) - at(ROWS.resp, a, k)).slice(0, most);
 }
 
+// The curves of an expert that bends, those of the largest reach.
+function curvesOf(k, t) {
+  const bent = MODEL ? [...new Set(MODEL.tree.maps[0].filter((form) => form.pieces).map((form) => form.column))] : [];
+  const found = bent.map((c) => {
+    const { low, high } = DATA.columns[c], xs = Array.from({ length: 60 }, (_, i) => low + ((high - low) * i) / 59);
+    const values = xs.map((v) => added(MODEL.tree, k, t, c, v)), first = values[0];
+    return { c, xs, ys: values.map((v) => v - first) };
+  });
+  const reach = ({ ys }) => Math.max(...ys) - Math.min(...ys), both = span(found.flatMap(({ ys }) => ys));
+  return found.sort((a, b) => reach(b) - reach(a)).slice(0, MOST_CURVES).map(({ c, xs, ys }) => {
+    const { name, low, high } = DATA.columns[c], frame = plot(340, 110, [low, high], both, name, `s(${name})`);
+    polyline(frame, xs, ys, { stroke: COLORS[k], "stroke-width": 2 });
+    return frame.root;
+  });
+}
+
 function leafDetails(k) {
   const leaf = DATA.leaves[k], own = ownRows(k, 800), t = shownOutput();
   const parts = [make("h3", {}, `leaf ${leaf.name}, load ${short(leaf.load, 3)}`), make("p", { class: "equation" }, leaf.lines.join("\n"))];
@@ -281,6 +297,8 @@ function leafDetails(k) {
     parts.push(frame.root);
   }
   parts.push(make("p", { class: "hint" }, `${own.length} rows, as dark as the expert is responsible for them.`));
+  const curves = DATA.columns.length > 1 ? curvesOf(k, t) : [];
+  if (curves.length) parts.push(make("h4", {}, "Curves, from zero at the least value"), ...curves);
   show("details", parts);
 }
 

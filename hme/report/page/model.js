@@ -21,7 +21,8 @@ function prepared(recipe) {
 function preparedOne(columns, one) {
   const made = { ...columns[one.columns], tree: one.children, share: one.share };
   made.bounds = one.bounds.map((ends) => (ends ? unpacked(ends) : null));
-  made.gate = one.gate.kind === "tree" ? { ...one.gate, coef: unpacked(one.gate.coef) } : one.gate;
+  made.gate = { ...one.gate };
+  for (const name of ["coef", "mean", "root"]) if (one.gate[name]) made.gate[name] = unpacked(one.gate[name]);
   made.experts = { ...one.experts, coef: unpacked(one.experts.coef) };
   made.dist = one.dist && { ...one.dist, root: one.dist.root ? unpacked(one.dist.root) : null };
   return made;
@@ -76,6 +77,10 @@ function priors(model, z) {
     });
     return { prior: gate.prior, branches };
   }
+  if (gate.kind !== "tree") {
+    const prior = LEAVES[gate.kind](gate, z);
+    return { prior, branches: [prior] };
+  }
   const [, B, q] = gate.coef.shape, prior = [], branches = [];
   const reach = tree.map(() => 0);
   reach[0] = 1;
@@ -91,6 +96,27 @@ function priors(model, z) {
   });
   return { prior, branches };
 }
+
+// Priors of gates over leaves: by normal densities around centres, or by the largest of linear scores.
+const LEAVES = {
+  near: ({ mean, root, constant }, z) => {
+    const [K, q] = mean.shape, scores = constant.slice();
+    for (let k = 0; k < K; k++)
+      for (let i = 0; i < q; i++) {
+        let sum = 0;
+        for (let j = 0; j < q; j++) sum += root.values[(k * q + i) * q + j] * (z[j] - mean.values[k * q + j]);
+        scores[k] -= 0.5 * sum * sum;
+      }
+    return softmax(scores);
+  },
+  largest: ({ coef, bias, k }, z) => {
+    const scores = bias.map((_, leaf) => dot(coef.values, leaf * z.length, z));
+    const order = bias.map((_, leaf) => leaf).sort((a, b) => scores[b] + bias[b] - scores[a] - bias[a] || a - b);
+    const used = order.slice(0, k), shares = softmax(used.map((leaf) => scores[leaf])), prior = bias.map(() => 0);
+    used.forEach((leaf, i) => { prior[leaf] = shares[i]; });
+    return prior;
+  },
+};
 
 // Leaves below a child of a node, which is a node itself or a leaf.
 function below(tree, child) {
@@ -109,6 +135,14 @@ function means(model, x) {
     out.push(kind === "softmax" ? softmax(scores) : scores.map(LINKS[links[k]]));
   }
   return out;
+}
+
+// What a value of a column adds to the linear predictor of an output of expert k.
+function added(model, k, t, column, value) {
+  const { coef } = model.experts, [, T, p] = coef.shape, row = [];
+  row[column] = value;
+  const { held } = design(model, 0, row);
+  return model.maps[0].reduce((sum, form, j) => (form.column === column ? sum + coef.values[(k * T + t) * p + j] * held[j] : sum), 0);
 }
 
 // The predictive distributions of the experts, of one output; null where they are not in the page.
@@ -206,6 +240,27 @@ function priorSlopes(model, z) {
   return slopes;
 }
 
+// Parts of the changes of V functions, which are moved in steps: in each, every column goes first, and last.
+const STEPS = 32;
+function stepped(evaluate, start, end) {
+  const J = start.length - 1, place = (share) => start.map((v, j) => v + share * (end[j] - v));
+  const moving = Array.from({ length: J }, (_, j) => j).filter((j) => start[j] !== end[j]);
+  const out = evaluate(start).map(() => new Array(J).fill(0));
+  for (let i = 0; i < STEPS; i++) {
+    const from = place(i / STEPS), to = place((i + 1) / STEPS), at = evaluate(from), then = evaluate(to);
+    const parts = at.map(() => []);
+    for (const j of moving) {
+      const first = from.slice(), last = to.slice();
+      first[j] = to[j];
+      last[j] = from[j];
+      const ahead = evaluate(first), behind = evaluate(last);
+      parts.forEach((own, v) => own.push(0.5 * (ahead[v] - at[v] + then[v] - behind[v])));
+    }
+    parts.forEach((own, v) => balanced(own, then[v] - at[v]).forEach((part, m) => { out[v][moving[m]] += part; }));
+  }
+  return out;
+}
+
 const LINK_SLOPES = {
   identity: () => 1, log: Math.exp, logit: (e) => LINKS.logit(e) * (1 - LINKS.logit(e)), inverse: (e) => -1 / (e * e),
 };
@@ -239,8 +294,11 @@ function contributionsOne(model, row) {
   const ends = [0, 1].map((side) => [model.start[side], design(model, side, row).held]);
   const g = ends[1].map((z) => priors(model, z).prior), mu = ends[0].map((x) => means(model, x)), T = mu[0][0].length;
   const empty = () => row.map(() => new Array(T).fill(0)), gate = empty(), expert = empty();
-  if (model.gate.kind === "tree") {
-    const parts = integrated((z) => priorSlopes(model, z), ...ends[1], ...g);
+  if (model.gate.kind !== "constant") {
+    const smooth = model.gate.kind === "tree";
+    const parts = smooth
+      ? integrated((z) => priorSlopes(model, z), ...ends[1], ...g)
+      : stepped((z) => priors(model, z).prior, ...ends[1]);
     parts.forEach((own, k) => own.forEach((part, j) => {
       for (let t = 0; t < T; t++) gate[model.maps[1][j].column][t] += 0.5 * part * (mu[0][k][t] + mu[1][k][t]);
     }));
@@ -432,5 +490,5 @@ function interval(said, coverage) {
 }
 
 if (typeof module !== "undefined") {
-  module.exports = { unpacked, prepared, predict, density, below_, quantile, interval, below, contributions };
+  module.exports = { unpacked, prepared, predict, density, below_, quantile, interval, below, contributions, added };
 }
