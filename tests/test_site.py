@@ -50,3 +50,15 @@ def test_the_gallery_shows_every_display():
     assert {name for name in plot.__all__ if name not in ("TreeDisplay", "export_graphviz")} <= shown
     pictures = set(re.findall(r":img-top: (\S+)", text))
     assert pictures == {f"images/gallery/{one.name}" for one in (pages.DOCS / "images" / "gallery").glob("*.png")}
+
+
+def test_figures_on_when_not_to_use_it_are_those_of_the_benchmarks():
+    page, benchmarks = ((pages.DOCS / f"{name}.md").read_text("utf-8") for name in ("when-not", "benchmarks"))
+    for figure, there in {
+        "1.0001 to 1.0006": "1.0006, 1.0001 and 1.0003",
+        "0.508": "RMSE 0.508",
+        "in 0.29 s": "| 8 | 0.29,",
+        "52, ten starts in 56": "| one default fit | 52 (83 %)",
+        "a hundred starts in all": "| `n_init=100` | 63 (100 %)",
+    }.items():
+        assert figure in page and there in benchmarks, figure
