@@ -126,19 +126,30 @@ def tabulate_families(app, docname, source):
 # -- Rows of the page on accuracy --------------------------------------------------------------------------------------
 
 
+def cells_of(table):
+    """The cells of the lines of a table in Markdown."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
 def quote_accuracy(app, docname, source):
     """Fill the tables of the page on when not to use the package with rows of the tables of ranks."""
     if docname != "when-not":
         return
     text = (HERE / "accuracy.md").read_text("utf-8")
     tables = [part.partition("\n\n")[0].splitlines() for part in re.split(r"\n\n(?=\| method \|)", text)[1:]]
-    ranked = {"numbers": ("RMSE / tuned", "coverage"), "classes": ("near the best", "accuracy")}
-    for kind, marks in ranked.items():
-        rows = next(rows for rows in tables if all(mark in rows[0] for mark in marks))
-        by_name = {row.split(" | ")[0].removeprefix("| "): row for row in rows[2:]}
+    kept = {
+        "numbers": ["method", "RMSE", "log score", "CRPS", "RMSE / tuned", "coverage", "CPU, s"],
+        "classes": ["method", "log loss", "accuracy", "Brier score", "near the best", "CPU, s"],
+    }
+    for kind, columns in kept.items():
+        cells = next(rows for rows in map(cells_of, tables) if set(columns) <= set(rows[0]))
+        places = [cells[0].index(column) for column in columns]
+        by_name = {row[0]: "| " + " | ".join(row[place] for place in places) + " |" for row in cells}
 
-        def quoted(match, rows=rows, by_name=by_name):
-            return "\n".join([*rows[:2], *(by_name[name] for name in match[1].split("; "))])
+        rule = "|---" * len(columns) + "|"
+
+        def quoted(match, by_name=by_name, rule=rule):
+            return "\n".join([by_name["method"], rule, *(by_name[name] for name in match[1].split("; "))])
 
         source[0] = re.sub(rf"<!-- accuracy of {kind}: (.*?) -->", quoted, source[0])
 
@@ -156,8 +167,8 @@ def setup(app):
     app.connect("source-read", tabulate_families)
     app.connect("source-read", quote_accuracy)
     app.connect("source-read", drop_empty_list)
-    # These pages depend on more than their own text.
-    app.connect("env-get-outdated", lambda *_: ["notebooks", "theory", "when-not"])
+    made = ["notebooks", "theory", "when-not"]  # they depend on more than their own text
+    app.connect("env-get-outdated", lambda *_: made)
 
 
 # -- Pages and notebooks -----------------------------------------------------------------------------------------------

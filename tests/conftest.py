@@ -22,7 +22,14 @@ settings.register_profile("with slow tests", max_examples=5, derandomize=True)
 settings.register_profile("everything", max_examples=40)
 
 # Where starts are the subject, or results are on a page, as many are drawn as users do.
-WITH_ALL_STARTS = {"test_golden.py", "test_restarts.py", "test_starts.py", "test_ascent.py", "test_readme.py"}
+WITH_ALL_STARTS = {
+    "test_golden.py",
+    "test_restarts.py",
+    "test_starts.py",
+    "test_ascent.py",
+    "test_readme.py",
+    "test_site.py",
+}
 # Where growing is the subject, trees grow as those of users.
 WITH_ALL_SIZES = {"test_golden.py", "test_readme.py", "test_growing.py", "test_candidates.py", "test_main.py"}
 WITH_ALL_SIZES |= {"test_printed_numbers.py"}

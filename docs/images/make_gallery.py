@@ -88,13 +88,9 @@ PICTURES = {
     "tree": lambda: whole(displays.TreeDisplay, *motorcycle(depth=2)),
     "tree_of_many_columns": lambda: whole(displays.TreeDisplay, *patients(n_experts=3)),
     "gate": lambda: on_axes(displays.GateDisplay, *spirals()),
-    "density": lambda: on_axes(
-        displays.DensityDisplay, *inverse(), feature_name="x", target_name="t", levels=[0.5]
-    ),
+    "density": lambda: on_axes(displays.DensityDisplay, *inverse(), feature_name="x", target_name="t", levels=[0.5]),
     "coefficients": lambda: whole(displays.CoefficientsDisplay, *patients(depth=1), max_terms=6),
-    "effect": lambda: whole(
-        displays.EffectDisplay, *patients(depth=1)[:2], feature="bmi", target_name="progression"
-    ),
+    "effect": lambda: whole(displays.EffectDisplay, *patients(depth=1)[:2], feature="bmi", target_name="progression"),
     "routing": lambda: whole(displays.RoutingDisplay, *patients(depth=1)[:2]),
     "responsibilities": lambda: whole(displays.ResponsibilitiesDisplay, *motorcycle(depth=2), mark=1),
     "calibration": lambda: on_axes(displays.CalibrationDisplay, *held_out()),

@@ -95,8 +95,8 @@ class TopKGate(Gate):
     >>> from hme.gates import TopKGate
     >>> X = np.linspace(-2, 2, 200)[:, None]
     >>> model = HMERegressor(n_experts=4, gate=TopKGate(k=2)).fit(X, np.sin(2 * X[:, 0]))
-    >>> (model.gate_proba(X) > 0).sum(axis=1).max()
-    np.int64(2)
+    >>> int((model.gate_proba(X) > 0).sum(axis=1).max())
+    2
     """
 
     traits = GateTraits(

@@ -7,7 +7,7 @@ from .proper import average, central, check_share, coded, need_numbers, target_o
 
 __all__ = ["calibration_error", "coverage", "pit", "pit_distance"]
 
-LEVELS = tuple(np.arange(1, 20) / 20)
+LEVELS = tuple(i / 20 for i in range(1, 20))
 # The PIT of an atom with less probability than this is treated as a point; distances change by no more than that.
 NARROW = 1e-6
 
