@@ -42,7 +42,8 @@ REFUSALS = [
     r"nonnegative must be one of True, False",  # a pool has no single columns
     r"algorithm='stochastic' does not go with TopKGate",
     r"on_empty='drop' does not go with gate FixedGate",
-    r"max_experts = .* is for trees that grow, and this one does not",  # drawn beside families that are fitted anew
+    r"(max_experts|candidates) = .* is for trees that grow, and this one does not",  # drawn beside fitted estimators
+    r"early_stopping = True with validation_fraction = .* leaves no row to (hold out|fit)",  # of few different rows
 ]
 # Names that a message must hold one of.
 NAMED = {name for family in (*EXPERTS.values(), *GATES.values()) for name in inspect.signature(family).parameters}

@@ -19,6 +19,7 @@ from hme.experts import (
     TreeExpert,
 )
 from hme.experts.noise.floor import SHARE, local_variance
+from hme.inference import infer
 from hme.model.rows import Rows
 
 FREE = dict(alpha=0.0, variance_prior=None)
@@ -176,6 +177,17 @@ def test_little_noise_is_found_with_the_default_penalty(expert):
     assert not any("floor" in sentence for sentence in model.boundary_)
     assert np.std(y - model.predict(X)) < 2e-4
     assert model.model_.expert.response_.floor_[0] <= 0.1 * variance_of(model) * 1.001
+
+
+@pytest.mark.parametrize("expert", [LaplaceExpert(), StudentExpert(df=4.0), LinearExpert()], ids=str)
+def test_rows_are_next_to_impossible_where_all_targets_of_the_fit_were_zero(expert):
+    X = np.arange(20.0)[:, None]
+    model = HMERegressor(depth=0, expert=expert).fit(X, np.zeros(20))
+    y = np.append(np.zeros(19), 1e6)
+    each = model.log_likelihood(X, y)
+    assert np.isfinite(each).all() and each[-1] < -each[0]
+    with np.errstate(all="raise", under="ignore"):
+        infer(model, X, y, sample_weight=np.full(20, 1e9))
 
 
 @pytest.mark.parametrize("expert", [LaplaceExpert(), StudentExpert(df=4.0), LinearExpert()], ids=str)

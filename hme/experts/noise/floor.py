@@ -15,6 +15,7 @@ FRACTION = 1e-6  # of the variance of y: the automatic floor, where neither roun
 SHARE = 0.1  # of the noise that the data show, which the automatic floor never exceeds
 CLOSER = 1e-3  # share of its residual variance that the pooled fit may owe to its penalty
 ROUNDING = 1e-12  # residuals smaller than this fraction of the largest target are rounding errors
+LEAST = 1e-100  # where all targets are zero; its inverse, squared and times weights, is a number
 SINGULAR = 1e-9  # outputs are functions of each other if the correlation of their residuals has a smaller eigenvalue
 # Of the trees that estimate the noise of rounded targets: number of leaves, their least share of the weight, and rows.
 LEAVES, LEAST_SHARE, MOST_ROWS = 32, 0.02, 20_000
@@ -47,7 +48,7 @@ class Floor:
     def __init__(self, setting, rows, y, scale, unit=1.0):
         self.setting = setting
         self.tells = rows.X.shape[1] <= MOST_FITTED * rows.weight.sum()
-        self.exact = np.maximum((ROUNDING * np.abs(rows.y).max(axis=0)) ** 2 / unit, np.finfo(float).tiny)
+        self.exact = np.maximum((ROUNDING * np.abs(rows.y).max(axis=0)) ** 2 / unit, LEAST)
         if setting != "auto":
             self.wanted = setting * scale
             return
