@@ -11,6 +11,8 @@ from .final import Problem, held_out
 
 __all__ = ["ablated", "expert_weights"]
 
+ROUNDING = 1e-12  # share of the largest weight by which one at its bound may be below it
+
 
 def expert_weights(stack):
     """Weight of each model in each expert, (K, M).
@@ -39,12 +41,12 @@ def expert_weights(stack):
         raise ValueError(
             "final_estimator: its experts are no combinations of the models, so that these have no weights."
         )
-    if (weights < 0).any():
+    if (weights < -ROUNDING * np.abs(weights).max()).any():
         raise ValueError(
             "some weights of models are negative, so that they do not tell how much a model counts; use positive=True, "
             "or ablation, which tells what a model is worth."
         )
-    return weights
+    return np.maximum(weights, 0.0)
 
 
 def ablated(stack, X, y, sample_weight=None):

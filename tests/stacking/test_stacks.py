@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from hme import HMEClassifier, HMERegressor, HMEStackingClassifier, HMEStackingR
 from hme.experts import LinearExpert, StudentExpert
 from hme.stacking import final
 from hme.stacking.preparation import preparation
+from hme.stacking.worth import expert_weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -300,6 +302,12 @@ def test_weights_that_mean_nothing_are_refused():
         stack.estimator_weights(X)
     with pytest.raises(ValueError, match="positive=False"):
         classifier(passthrough=True).fit(X, c)
+
+
+def test_a_weight_that_rounding_takes_below_its_bound_is_zero():
+    mixture = SimpleNamespace(experts_=SimpleNamespace(coef=np.array([[-3e-17, 1.03], [0.2, 0.8]])), n_experts_=2)
+    stack = SimpleNamespace(passthrough=False, final_estimator_=mixture, names_=["one", "two"])
+    np.testing.assert_array_equal(expert_weights(stack), [[0.0, 1.03], [0.2, 0.8]])
 
 
 class Nothing(Ridge):
