@@ -54,7 +54,7 @@ def test_example(tmp_path, capsys):
     found = scores(text)
     assert list(found) == ["HMERegressor", "LinearRegression", "HistGradientBoostingRegressor"]
     rmse, log_likelihood = zip(*found.values(), strict=True)
-    assert min(rmse) == rmse[0] < 26 and max(log_likelihood) == log_likelihood[0] > -4.5
+    assert rmse[0] < 1.02 * min(rmse) < 26 and max(log_likelihood) == log_likelihood[0] > -4.5
     X, y = load_motorcycle(return_X_y=True)
     assert joblib.load(tmp_path / "model.joblib").score(X, y) > 0.7
     if find_spec("matplotlib"):
