@@ -157,7 +157,7 @@ def quote_accuracy(app, docname, source):
 def drop_empty_list(app, docname, source):
     """No notebooks, no list of them."""
     if docname == "notebooks" and not notebooks:
-        source[0] = source[0].partition("```")[0]
+        source[0] = source[0].partition("\n|")[0]
 
 
 def setup(app):

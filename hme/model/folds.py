@@ -5,6 +5,7 @@ import scipy.sparse as sp
 
 __all__ = ["fold_numbers", "with_every_class"]
 
+FEW = 1 << 22  # numbers of a sparse table that is sorted as the dense one is
 STRATA = 20  # quantile bins of y, each of which is distributed evenly over the folds
 
 
@@ -68,8 +69,10 @@ def _sorted(keys):
 
 
 def _columns(design):
-    """The columns (n,) of a design but for the intercept, the last one first; of a sparse one two projections."""
+    """The columns (n,) of a design but for the intercept, the last one first; of a large sparse one two projections."""
     columns = design[:, :-1]
+    if sp.issparse(columns) and columns.shape[0] * columns.shape[1] <= FEW:
+        columns = columns.toarray()
     if sp.issparse(columns):
         columns = columns @ np.random.default_rng(0).standard_normal((columns.shape[1], 2))
         return list(columns.T)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
@@ -224,6 +225,13 @@ def test_rows_that_only_the_gate_or_an_offset_tells_apart_are_held_out():
     assert len(np.unique(fold_numbers(rows._replace(Z=ones, offset=X[:, 0])))) == 60
     model = HMERegressor(expert="point_mass", expert_features=[], max_experts=2).fit(X, np.zeros(60))
     assert model.growth_ and model.n_experts_ == 1
+
+
+def test_folds_of_a_sparse_table_are_those_of_the_dense_one():
+    X = np.column_stack([bent(50)[0], np.ones(50)])
+    rows = Rows(X, X, np.arange(50) % 2, np.ones(50))
+    sparse = sp.csr_matrix(X)
+    np.testing.assert_array_equal(fold_numbers(rows), fold_numbers(rows._replace(X=sparse, Z=sparse)))
 
 
 def test_parts_of_a_table_have_every_class():
