@@ -183,6 +183,7 @@ nb_execution_show_tb = True
 nb_execution_timeout = 300  # seconds a cell
 nb_kernel_rgx_aliases = {".*": "python3"}  # the kernel of this environment, whatever the author's was called
 nb_merge_streams = True
+nb_output_stderr = "remove"  # warnings name files of the machine that builds the pages
 
 # -- HTML --------------------------------------------------------------------------------------------------------------
 
