@@ -104,6 +104,7 @@ def _grow(model, read_as, given, bound, task):
     pairs = [
         _changed(model, read_as, i, changes, out) if changes else (given, bound) for i, changes in enumerate(tried)
     ]
+    _check_measures(tried, pairs)
     who_grow = [
         growing.Candidate(
             partial(bound_to, given=own, columns=its.columns, rate=its.rate),
@@ -121,6 +122,17 @@ def _grow(model, read_as, given, bound, task):
     bound = bound._replace(mixture=size.mixture, tree=size.tree, asked=size.tree, kept=kept)
     grown = Grown(growth, size.params, tried, [its for _, its in pairs])
     return Prepared(given, bound, grown, tried[growth.candidate])
+
+
+def _check_measures(tried, pairs):
+    """Refuse densities beside probabilities of counts: their scores cannot be compared."""
+    measures = [given.expert.traits.measure for given, _ in pairs]
+    for number, (changes, measure) in enumerate(zip(tried, measures, strict=True)):
+        if measure != measures[0]:
+            raise ValueError(
+                f"candidates[{number}] = {changes!r} has a {measure} of y, candidates[0] a {measures[0]}: their scores "
+                "cannot be compared. Compare counts with counts."
+            )
 
 
 def _most(model, rows, plain):

@@ -94,9 +94,11 @@ def test_columns_of_the_gate_are_compared():
         ({"candidates": [{}, {"expert": Ridge()}]}, ValueError, r"candidates\[1\].*no tree that grows"),
         ({"candidates": [{}, {"expert": "poisson"}]}, ValueError, r"candidates\[1\].*poisson"),
         ({"candidates": [{}], "depth": 1}, ValueError, "candidates"),
+        ({"candidates": [{"expert": "poisson"}, {}]}, ValueError, r"candidates\[1\] = {}.*Compare counts with counts"),
     ],
 )
 def test_refusals_name_the_candidate(settings, error, text):
     X, y = waves(60)
+    y = np.round(np.abs(y)) if "counts" in text else y
     with pytest.raises(error, match=text):
         HMERegressor(max_experts=None, **settings).fit(X, y)
