@@ -147,7 +147,7 @@ class GrowthDisplay:
         self.share_ax_.set(ylabel="share in the average", ylim=(0.0, 1.0))
         ax.set_zorder(self.share_ax_.get_zorder() + 1)
         ax.patch.set_visible(False)
-        ax.legend(loc="lower right", frameon=False, fontsize="small")
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
