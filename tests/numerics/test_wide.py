@@ -12,6 +12,7 @@ from hme.experts import LinearExpert, LogisticExpert, PoissonExpert
 from hme.fitting import screening
 from hme.gates import SoftmaxGate
 from hme.inference import uphill
+from hme.model import folds
 from hme.model.rows import Rows
 from hme.numerics import wide
 from hme.numerics.kernels import weighted_gram
@@ -30,6 +31,7 @@ def table(n=N, p=P, seed=0):
 @pytest.fixture
 def narrow_is_wide(monkeypatch):
     monkeypatch.setattr(wide, "WIDE", 30)
+    monkeypatch.setattr(folds, "FEW", 0)
 
 
 def both(lead=(3, 1)):

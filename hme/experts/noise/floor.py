@@ -48,7 +48,8 @@ class Floor:
     def __init__(self, setting, rows, y, scale, unit=1.0):
         self.setting = setting
         self.tells = rows.X.shape[1] <= MOST_FITTED * rows.weight.sum()
-        self.exact = np.maximum((ROUNDING * np.abs(rows.y).max(axis=0)) ** 2 / unit, LEAST)
+        largest = np.abs(rows.y).max(axis=0)
+        self.exact = np.maximum((ROUNDING * largest) ** 2 / unit, np.where(largest > 0, np.finfo(float).tiny, LEAST))
         if setting != "auto":
             self.wanted = setting * scale
             return
