@@ -167,7 +167,7 @@ def _sizes(candidates, settings, every, places, needed):
     """The sizes that are needed, by their numbers, fitted to all rows.
 
     Where rows were held out once, of a large table, EM goes on with all rows from the fit without them. Otherwise the
-    tree grows again.
+    tree grows again; if its path ends before those without a fold did, its last size is among them.
     """
     found = {}
     for c, (candidate, scores) in enumerate(zip(candidates, every, strict=True)):
@@ -178,9 +178,10 @@ def _sizes(candidates, settings, every, places, needed):
             sizes = {s: _of_all(candidate, scores.fitted[s]) for s in own}
         else:
             sizes = _grown_again(candidate, settings.of(candidate), scores, max(own))
-        for s, size in sizes.items():
-            if s in own:
-                found[own[s]] = finished(candidate.make, size, candidate.rows, settings.of(candidate))
+        first = places.index((c, 0))
+        reached = {s for s in own if s in sizes} | ({max(sizes)} if max(own) not in sizes else set())
+        for s in sorted(reached):
+            found[first + s] = finished(candidate.make, sizes[s], candidate.rows, settings.of(candidate))
     return found
 
 

@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from hme import HMEClassifier, HMERegressor
 from hme.experts import LinearExpert
 from hme.gates import GaussianGate
-from hme.growing import held_out
+from hme.growing import growth, held_out
 from hme.growing.held_out import shares_of
 from hme.model.folds import fold_numbers, with_every_class
 from hme.model.rows import Rows
@@ -117,6 +117,15 @@ def test_repeated_rows_are_weights():
     shuffled = np.random.default_rng(0).permutation(120)
     again = HMERegressor(max_experts=3).fit(X[shuffled], y[shuffled], sample_weight=times[shuffled])
     np.testing.assert_allclose(again.predict(X), weighted.predict(X), rtol=1e-6)
+
+
+def test_a_path_on_all_rows_may_end_early(monkeypatch):
+    again = growth._grown_again
+    monkeypatch.setattr(growth, "_grown_again", lambda *given: {0: again(*given)[0]})
+    X, y = bent(300)
+    model = HMERegressor(candidates=None, max_experts=3).fit(X, y)
+    assert model.n_experts_ == 1 and [step.chosen for step in model.growth_].index(True) == 0
+    assert np.isfinite(model.predict(X)).all()
 
 
 def test_experts_and_parts_are_limited():
