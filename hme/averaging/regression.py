@@ -6,11 +6,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..estimators.predictive import Predictive
 from ..prediction import average_of
+from .importances import SharedImportances
 
 __all__ = ["TogetherRegressors"]
 
 
-class TogetherRegressors(Predictive):
+class TogetherRegressors(SharedImportances, Predictive):
     """The predict side of several fitted regressors whose densities are mixed with fixed shares, eq. (size-average).
 
     Attributes
