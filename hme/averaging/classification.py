@@ -1,4 +1,4 @@
-"""What several classifiers answer together: the mean of their probabilities."""
+"""Joint predictions of several classifiers: the mean of their probabilities."""
 
 import numpy as np
 from scipy.special import logsumexp

@@ -1,4 +1,4 @@
-"""What several regressors answer together: the mixture of their densities."""
+"""Joint predictions of several regressors: the mixture of their densities."""
 
 import numpy as np
 from sklearn.metrics import r2_score

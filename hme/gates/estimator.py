@@ -42,7 +42,7 @@ class EstimatorGateReport(NamedTuple):
 class EstimatorGate(RefitGate):
     """A prior that a scikit-learn classifier learns, eq. (classifier-gate); by default a small decision tree.
 
-    Every sweep fits the classifier anew, with the leaves as classes: each row comes once for each leaf, with its
+    Every sweep refits the classifier, with the leaves as classes: each row comes once for each leaf, with its
     responsibility as weight, eq. (soft-targets). The classifier sees the table in the user's units, with its column
     names. The shape of the tree of experts is without meaning. Nothing stops a refitted gate from lowering the
     objective; EM keeps the best parameters that it came across.
