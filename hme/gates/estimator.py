@@ -15,7 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ..model.parts import codes_of, first_of, lent, probabilities_of, quiet, renamed
 from ..model.refits import STEP, fit_to, resample, seeded, weight_name
 from ..model.traits import GateTraits
-from ..model.wording import indented
+from ..model.wording import indented, threshold_in_words
 from ..numerics.checks import check_int, check_real
 from ..numerics.rank import n_aliased
 from .base import Question, RefitGate
@@ -42,7 +42,7 @@ class EstimatorGateReport(NamedTuple):
 class EstimatorGate(RefitGate):
     """A prior that a scikit-learn classifier learns, eq. (classifier-gate); by default a small decision tree.
 
-    Every sweep fits the classifier anew, with the leaves as classes: each row comes once for each leaf, with its
+    Every sweep refits the classifier, with the leaves as classes: each row comes once for each leaf, with its
     responsibility as weight, eq. (soft-targets). The classifier sees the table in the user's units, with its column
     names. The shape of the tree of experts is without meaning. Nothing stops a refitted gate from lowering the
     objective; EM keeps the best parameters that it came across.
@@ -338,7 +338,7 @@ def _rules_below(classifier, names, node):
     top = f"leaf {classifier.classes_[share.argmax()]} ("
     if all(len(below) == 1 and below[0].startswith(top) for below in lines):
         return [f"{top}{share.max():.2f})"]
-    question = f"{names[tree.feature[node]]} <= {tree.threshold[node]:.4g}"
+    question = threshold_in_words(names, tree.feature[node], tree.threshold[node])
     return [question, *indented(["yes: ", "no: "], lines)]
 
 

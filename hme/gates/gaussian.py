@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from scipy.special import softmax
 
 from ..model.traits import GateTraits
+from ..model.wording import places_in_words
 from ..numerics.checks import check_choice, check_prior, check_real
 from ..numerics.coordinates import (
     Coordinates,
@@ -259,7 +260,7 @@ class GaussianGate(Gate):
         return GaussianParams(params.proportion, params.mean * scale + design.center, params.covariance * units)
 
     def questions(self, report, branching, names, scale, max_terms=None):
-        places = [", ".join(f"{a} = {b:.3g}" for a, b in zip(names, mean, strict=True)) for mean in report.mean]
+        places = [", ".join(places_in_words(mean, names)) for mean in report.mean]
         return [Question(self.name, [f"near {place}" if place else "" for place in places])]
 
     # -- information ---------------------------------------------------------------------------------------------------

@@ -317,10 +317,10 @@ class TopKGate(Gate):
         return TopKReport(*design.to_user_units(params.coef), params.bias)
 
     def questions(self, report, branching, names, scale, max_terms=None):
-        answers = score_texts(report.coef, report.intercept, names, max_terms)
+        answers, curves = score_texts(report.coef, report.intercept, names, max_terms, "leaf")
         if report.bias.any():
             answers = [f"{text}, bias {bias:+.3g}" for text, bias in zip(answers, report.bias, strict=True)]
-        return [Question(f"softmax of the {self.k} largest of the scores", answers)]
+        return [Question(f"softmax of the {self.k} largest of the scores", answers, curves)]
 
     def column_strength(self, report, design):
         return np.abs(report.coef * design.scale).sum(axis=0)
