@@ -1,7 +1,8 @@
 """The way of a group of rows down a tree: only branches that carry mass for some row are followed, eq. (pruning).
 
-A group has 64 rows, the lanes, in strips of sixteen: whether a branch is followed is said strip by strip. Priors are
-products of branch probabilities, relative to which everything is measured; where the density of a row is so small that
+A group has 64 rows, the lanes, in strips of sixteen. Whether a branch is followed is said strip by strip: each visit of a
+strip to a node or leaf has a number, and is an item of a list, for loops that end where it depends on the data are
+slow. Priors are products of branch probabilities, relative to which everything is measured; where the density of a row is so small that
 such products might not hold its numbers, a group goes down with logarithms instead.
 """
 
@@ -9,15 +10,16 @@ import numpy as np
 
 from . import vectors
 from .scalars import exp, inline, kernel, log1p_unit
-from .vectors import EIGHT, at_most, choose, first_lane, lanes_at_most, load, splat, store
+from .vectors import EIGHT, at_most, broadcast, lanes_at_most, load, splat, store, where
 
 __all__ = [
-    "LANES", "LARGEST", "SHARE", "STRIP", "descend", "descend_logs", "halves", "log_lines", "places", "strip_scores",
+    "LANES", "LARGEST", "SHARE", "STRIP", "STRIPS", "descend", "descend_logs", "halves", "log_lines", "places", "strip_scores",
     "wide",
 ]  # fmt: skip
 
 LANES, STRIP = 64, 2 * EIGHT
-ALL_STRIPS, ALL_EIGHT = (1 << LANES // STRIP) - 1, (1 << EIGHT) - 1
+STRIPS = LANES // STRIP  # visit v is that of the strip v % STRIPS to node, or leaf, v // STRIPS
+ALL_EIGHT = (1 << EIGHT) - 1
 LARGEST = 700.0  # exponent
 SHARE = 0.25  # of what may still be left out of a row, that one branch or leaf may take
 
@@ -60,26 +62,26 @@ def log_lines(line, half_precision, constant, x, y, score, out):
 
 
 @kernel
-def descend_logs(children, slope, x, score, prior, branch, strips, nodes, leaves):
+def descend_logs(children, slope, x, score, prior, of_nodes, of_leaves):
     """As `descend`, with logarithms of priors; no branch is left out."""
     M = len(slope)
     prior[0] = 0.0
-    strips[:] = ALL_STRIPS
     for m in range(M):
-        nodes[m] = m
         _scores(slope[m], x, score)
-        above, second, left, right = prior[m], branch[m], prior[children[m, 0]], prior[children[m, 1]]
+        above, left, right = prior[m], prior[children[m, 0]], prior[children[m, 1]]
         for lane in range(LANES):
             s = score[lane]
             e = exp(-abs(s))
             before = above[lane] - log1p_unit(e)
             larger = 1.0 / (1.0 + e)
-            second[lane] = larger if s > 0.0 else e * larger
             left[lane] = before - s if s > 0.0 else before
             right[lane] = before if s > 0.0 else before + s
-    for k in range(len(leaves)):
-        leaves[k] = k
-    return M, len(leaves)
+            above[lane] = larger if s > 0.0 else e * larger
+    for visit in range(len(of_nodes)):
+        of_nodes[visit] = visit
+    for visit in range(len(of_leaves)):
+        of_leaves[visit] = len(of_nodes) + visit
+    return len(of_nodes), len(of_leaves)
 
 
 # -- strips ------------------------------------------------------------------------------------------------------------
@@ -89,8 +91,9 @@ def descend_logs(children, slope, x, score, prior, branch, strips, nodes, leaves
 def strip_scores(coef, k, x, at):
     """Linear scores of the strip from lane `at` on, two vectors, from row k of coef (K, p) and columns x (p, LANES)."""
     a = b = c = d = splat(0.0)
-    for j in range(0, coef.shape[1], 2):
-        one, two, place = coef[k, j], coef[k, j + 1], j * LANES + at
+    p = coef.shape[1]
+    for j in range(0, p, 2):
+        one, two, place = broadcast(coef, k * p + j), broadcast(coef, k * p + j + 1), j * LANES + at
         a += one * load(x, place)
         b += one * load(x, place + EIGHT)
         c += two * load(x, place + LANES)
@@ -108,62 +111,71 @@ def halves(score):
 
 
 @inline
-def _split(score, above, branch, place):
-    """Priors below a node; the probability of its second branch is stored."""
+def _split(score, prior, place):
+    """Priors of the branches below a node, whose own prior gives way to the probability of the second one."""
     second, first = halves(score)
-    store(branch, place, second)
+    above = load(prior, place)
+    store(prior, place, second)
     return above * first, above * second
 
 
 @inline
-def _followed(first, second, ceiling, slack, at, prior, place):
-    """Store priors below a branch; 1 if it is followed from a strip, else 0.
+def _followed(first, second, ceiling, of_first, of_second, prior, place):
+    """Store priors below a branch: whether it is followed from a strip, and what may still be left out.
 
     It is not if it has little of what may be left out of every lane, which is then less.
     """
-    of_first, of_second, none = load(slack, at), load(slack, at + EIGHT), splat(0.0)
     lost, more = first * ceiling, second * ceiling
-    out = (lanes_at_most(lost, SHARE * of_first) & lanes_at_most(more, SHARE * of_second)) == ALL_EIGHT  # nan is not
-    store(slack, at, of_first - choose(out, lost, none))
-    store(slack, at + EIGHT, of_second - choose(out, more, none))
-    store(prior, place, choose(out, none, first))
-    store(prior, place + EIGHT, choose(out, none, second))
-    return 0 if out else 1
+    out = (lanes_at_most(lost, of_first) & lanes_at_most(more, of_second)) == ALL_EIGHT  # nan is not
+    store(prior, place, where(not out, first))
+    store(prior, place + EIGHT, where(not out, second))
+    return np.int64(not out), of_first - SHARE * where(out, lost), of_second - SHARE * where(out, more)
 
 
 @kernel
-def descend(children, slope, ceilings, x, slack, prior, branch, strips, nodes, leaves):
-    """Go down from the root; counts of nodes and leaves that are reached, whose numbers go into `nodes` and `leaves`.
+def descend(children, slope, ceilings, x, slack, prior, of_nodes, of_leaves):
+    """Go down from the root; numbers of visits to nodes and to leaves, which `of_nodes` and `of_leaves` get.
 
-    `prior` (M + K, LANES) gets the priors of the nodes, and then of the leaves, that are reached; `strips` (M + K,) the
-    strips that reach them, as bits; `branch` (M, LANES) the probabilities of second branches. `ceilings` (M, 2) bound
-    the densities below the branches, and `slack` is how much prior times ceiling may be left out.
+    `prior` (M + K, LANES) gets the probabilities of second branches for the nodes that are visited, and then the priors
+    of the leaves that are; zero below a branch that is not followed. `ceilings` (M, 2) bound the densities below the
+    branches, and `slack` is how much prior times ceiling a branch may have that is left out. Both lists need room for
+    one visit more than there can be.
     """
-    n_nodes, n_leaves, number, M = 1, 0, 0, len(slope)
-    nodes[0], strips[0] = 0, ALL_STRIPS
+    n_nodes, n_leaves, first, nodes = STRIPS, 0, 0, len(slope) * STRIPS
+    followed = np.empty((nodes, 2), dtype=np.int64)
+    for strip in range(STRIPS):
+        of_nodes[strip] = strip
     prior[0] = 1.0
-    while number < n_nodes:
-        m = nodes[number]
-        number += 1
-        low, high, of_low, of_high = children[m, 0], children[m, 1], ceilings[m, 0], ceilings[m, 1]
-        to_low, to_high, left = 0, 0, strips[m]
-        while left != 0:
-            strip = first_lane(left)
-            left &= left - 1
-            at = strip * STRIP
-            place = m * LANES + at
-            first, second = strip_scores(slope, m, x, at)
-            a, b = _split(first, load(prior, place), branch, place)
-            c, d = _split(second, load(prior, place + EIGHT), branch, place + EIGHT)
-            to_low |= _followed(a, c, of_low, slack, at, prior, low * LANES + at) << strip
-            to_high |= _followed(b, d, of_high, slack, at, prior, high * LANES + at) << strip
-        for b in range(2):
-            child, reached = (low, to_low) if b == 0 else (high, to_high)
-            strips[child] = reached
-            if reached != 0 and child < M:
-                nodes[n_nodes] = child
-                n_nodes += 1
-            elif reached != 0:
-                leaves[n_leaves] = child - M
-                n_leaves += 1
+    while first < n_nodes:  # a level of the tree
+        level = of_nodes[first:n_nodes]
+        for number in range(level.size):
+            _visit(children, slope, ceilings, x, slack, prior, level[number], followed[number])
+        first = n_nodes
+        # Lists grow in a loop of their own: the processor cannot read ahead past a place that it does not know yet.
+        for number in range(level.size):
+            m, strip = level[number] // STRIPS, level[number] % STRIPS
+            for b in range(2):
+                child = children[m, b] * STRIPS + strip
+                if child < nodes:
+                    of_nodes[n_nodes] = child
+                    n_nodes += followed[number, b]
+                else:
+                    of_leaves[n_leaves] = child
+                    n_leaves += followed[number, b]
     return n_nodes, n_leaves
+
+
+@inline
+def _visit(children, slope, ceilings, x, slack, prior, visit, followed):
+    """Go from a node to its children."""
+    m, strip, place = visit // STRIPS, visit % STRIPS, visit * STRIP
+    at = strip * STRIP
+    first, second = strip_scores(slope, m, x, at)
+    a, b = _split(first, prior, place)
+    c, d = _split(second, prior, place + EIGHT)
+    of_first, of_second = load(slack, at), load(slack, at + EIGHT)
+    low, high = children[m, 0] * LANES + at, children[m, 1] * LANES + at
+    followed[0], of_first, of_second = _followed(a, c, ceilings[m, 0], of_first, of_second, prior, low)
+    followed[1], of_first, of_second = _followed(b, d, ceilings[m, 1], of_first, of_second, prior, high)
+    store(slack, at, of_first)
+    store(slack, at + EIGHT, of_second)

@@ -7,11 +7,11 @@ each node and leaf that it visits, only the lanes that have mass there are added
 import numpy as np
 
 from . import vectors
-from .descent import LANES, SHARE, STRIP, descend, descend_logs, log_lines, places, strip_scores, wide
+from .descent import LANES, SHARE, STRIP, STRIPS, descend, descend_logs, log_lines, places, strip_scores, wide
 from .memory import aligned
 from .scalars import exp, inline, kernel, log
 from .survey import blocks, padded
-from .vectors import EIGHT, add_terms, at_most, first_lane, lanes_at_most, lanes_not_zero, load, splat, store, sum_of
+from .vectors import EIGHT, add_terms, at_most, lanes_at_most, lanes_not_zero, load, splat, store, sum_of
 
 __all__ = ["line_means", "line_sums"]
 
@@ -52,7 +52,7 @@ def _in_range(base, shift, slack):
     for lane in range(LANES):
         value = base[lane] + shift
         outside += 0 if value >= LEAST else 1
-        slack[lane] = exp(value)
+        slack[lane] = SHARE * exp(value)
     return outside == 0
 
 
@@ -63,35 +63,30 @@ def _density(score, target, half, shift):
 
 
 @kernel
-def _joint(lines, noise, leaves, n_leaves, strips, x, y, base, joint, total):
+def _joint(lines, noise, visits, x, y, base, joint, total):
     """Priors of the leaves become joint densities, relative to exp(base)."""
     half_precision, constant = noise
     M = len(joint) - len(lines)
     total[:] = 0.0
-    for number in range(n_leaves):
-        k = leaves[number]
-        half, shift, left = half_precision[k], constant[k], strips[M + k]
-        while left != 0:
-            at = first_lane(left) * STRIP
-            left &= left - 1
-            place, next_to = (M + k) * LANES + at, at + EIGHT
-            a, b = strip_scores(lines, k, x, at)
-            a = load(joint, place) * _density(a, load(y, at), half, load(base, at) + shift)
-            b = load(joint, place + EIGHT) * _density(b, load(y, next_to), half, load(base, next_to) + shift)
-            store(joint, place, a)
-            store(joint, place + EIGHT, b)
-            store(total, at, load(total, at) + a)
-            store(total, next_to, load(total, next_to) + b)
+    for visit in visits:
+        k, at, place = visit // STRIPS - M, visit % STRIPS * STRIP, visit * STRIP
+        half, shift, to = half_precision[k], constant[k], at + EIGHT
+        a, b = strip_scores(lines, k, x, at)
+        a = load(joint, place) * _density(a, load(y, at), half, load(base, at) + shift)
+        b = load(joint, place + EIGHT) * _density(b, load(y, to), half, load(base, to) + shift)
+        store(joint, place, a)
+        store(joint, place + EIGHT, b)
+        store(total, at, load(total, at) + a)
+        store(total, to, load(total, to) + b)
 
 
 @kernel
-def _joint_logs(lines, noise, leaves, n_leaves, x, y, score, base, joint, total):
-    """The same from log-priors; `base` gets the largest log-joints."""
+def _joint_logs(lines, noise, x, y, score, base, joint, total):
+    """The same of all leaves, from log-priors; `base` gets the largest log-joints."""
     half_precision, constant = noise
-    M = len(joint) - len(lines)
+    K, M = len(lines), len(joint) - len(lines)
     base[:] = -np.inf
-    for number in range(n_leaves):
-        k = leaves[number]
+    for k in range(K):
         own = joint[M + k]
         log_lines(lines[k], half_precision[k], constant[k], x, y, score, own)
         for lane in range(LANES):
@@ -99,8 +94,8 @@ def _joint_logs(lines, noise, leaves, n_leaves, x, y, score, base, joint, total)
     for lane in range(LANES):
         base[lane] = 0.0 if base[lane] == -np.inf else base[lane]
         total[lane] = 0.0
-    for number in range(n_leaves):
-        own = joint[M + leaves[number]]
+    for k in range(K):
+        own = joint[M + k]
         for lane in range(LANES):
             own[lane] = exp(own[lane] - base[lane])
             total[lane] += own[lane]
@@ -116,7 +111,7 @@ def _evidence(weight, neglect, base, total, slack, limit):
     for lane in range(LANES):
         if weight[lane] > 0.0:
             log_likelihood += weight[lane] * (base[lane] + log(total[lane]) if total[lane] != 0.0 else -np.inf)
-        slack[lane], limit[lane] = neglect * total[lane], SHARE * neglect * weight[lane]
+        slack[lane], limit[lane] = SHARE * neglect * total[lane], SHARE * neglect * weight[lane]
         total[lane] = weight[lane] / total[lane] if total[lane] != 0.0 else 0.0
     return log_likelihood
 
@@ -124,30 +119,22 @@ def _evidence(weight, neglect, base, total, slack, limit):
 @inline
 def _cut(joint, place, total, slack, at):
     """Store the shares of the weight of eight joint densities; those that may be left out are zero."""
-    value, free = load(joint, place), load(slack, at)
-    limit, none = SHARE * free, splat(0.0)
-    store(slack, at, free - at_most(value, limit, value, none))
+    value, limit, none = load(joint, place), load(slack, at), splat(0.0)
+    store(slack, at, limit - SHARE * at_most(value, limit, value, none))
     share = at_most(value, limit, none, value * load(total, at))
     store(joint, place, share)
     return share
 
 
 @kernel
-def _shares(load_of, leaves, n_leaves, strips, total, slack, joint, lanes):
-    """Bayes' rule for the leaves that are reached; `lanes` (M + K,) get the lanes that have a share, as bits."""
+def _shares(load_of, visits, total, slack, joint, lanes):
+    """Bayes' rule for the leaves; `lanes` (M + K,) get the lanes that have a share, as bits."""
     M = len(joint) - len(load_of)
-    for number in range(n_leaves):
-        k = leaves[number]
-        left, own, mass = strips[M + k], 0, splat(0.0)
-        while left != 0:
-            at = first_lane(left) * STRIP
-            left &= left - 1
-            place = (M + k) * LANES + at
-            a, b = _cut(joint, place, total, slack, at), _cut(joint, place + EIGHT, total, slack, at + EIGHT)
-            own |= (lanes_not_zero(a) | lanes_not_zero(b) << EIGHT) << at
-            mass += a + b
-        load_of[k] += sum_of(mass)
-        lanes[M + k] = own
+    for visit in visits:
+        k, at, place = visit // STRIPS - M, visit % STRIPS * STRIP, visit * STRIP
+        a, b = _cut(joint, place, total, slack, at), _cut(joint, place + EIGHT, total, slack, at + EIGHT)
+        load_of[k] += sum_of(a + b)
+        lanes[M + k] |= (lanes_not_zero(a) | lanes_not_zero(b) << EIGHT) << at
 
 
 @inline
@@ -156,7 +143,7 @@ def _eight_moments(mass, left, right, place, moved, spread, limit, at):
 
     Also the lanes whose variance or excess is more than the limit, as bits.
     """
-    before, after, second = load(mass, left), load(mass, right), load(spread, place)
+    before, after, second = load(mass, left), load(mass, right), load(mass, place)
     both = before + after
     expected = both * second
     excess, variance, most = after - expected, expected * (1.0 - second), load(limit, at)
@@ -168,35 +155,40 @@ def _eight_moments(mass, left, right, place, moved, spread, limit, at):
 
 
 @kernel
-def _moments(total, children, nodes, n_nodes, strips, limit, moved, spread, mass, lanes):
-    """Masses of the nodes that are reached, from the last to the root, and their moments.
+def _moments(total, children, visits, limit, moved, spread, mass, lanes):
+    """Masses of the nodes that are visited, from the last to the root, and their moments.
 
-    `spread` has the probabilities of second branches, and gets variances.
+    `mass` has the masses of leaves, and for nodes the probabilities of second branches, which give way to masses.
     """
-    for number in range(n_nodes - 1, -1, -1):
-        m = nodes[number]
-        low, high, left, own, inside = children[m, 0] * LANES, children[m, 1] * LANES, strips[m], 0, splat(0.0)
-        while left != 0:
-            at = first_lane(left) * STRIP
-            left &= left - 1
-            place, to = m * LANES + at, at + EIGHT
-            a, of_a = _eight_moments(mass, low + at, high + at, place, moved, spread, limit, at)
-            b, of_b = _eight_moments(mass, low + to, high + to, place + EIGHT, moved, spread, limit, to)
-            own |= (of_a | of_b << EIGHT) << at
-            inside += a + b
-        total[m] += sum_of(inside)
-        lanes[m] = own
+    for number in range(len(visits) - 1, -1, -1):
+        visit = visits[number]
+        m, at, place = visit // STRIPS, visit % STRIPS * STRIP, visit * STRIP
+        low, high, to = children[m, 0] * LANES, children[m, 1] * LANES, at + EIGHT
+        a, of_a = _eight_moments(mass, low + at, high + at, place, moved, spread, limit, at)
+        b, of_b = _eight_moments(mass, low + to, high + to, place + EIGHT, moved, spread, limit, to)
+        total[m] += sum_of(a + b)
+        lanes[m] |= (of_a | of_b << EIGHT) << at
 
 
 @kernel
-def _line_sums(tree, slope, lines, noise, block, neglect, first, second, space, of_lines, of_nodes):
+def _with_lanes(lanes, chosen):
+    """Numbers of the rows that have lanes, of which `chosen` (one more than there are) gets as many as it returns."""
+    count = 0
+    for k in range(len(lanes)):
+        chosen[count] = k
+        count += 1 if lanes[k] != 0 else 0
+    return count
+
+
+@kernel
+def _line_sums(tree, slope, lines, noise, block, neglect, first, second, space, lines_sums, nodes_sums):
     """See `line_sums`; the log-likelihood."""
     children, ceilings, largest = tree
-    prior, branch, x, moved, points, pairs, lanes = space
-    (products, load_of), (curvature, gradient, total) = of_lines, of_nodes
+    prior, x, moved, spread, points, pairs, lanes = space
+    (products, load_of), (curvature, gradient, total) = lines_sums, nodes_sums
     M, K, p = len(slope), len(lines), first[-1]
-    nodes, leaves = np.empty(M, dtype=np.int64), np.empty(K, dtype=np.int64)
-    strips, active = np.empty(M + K, dtype=np.int64), np.empty(M + K, dtype=np.int64)
+    of_nodes, of_leaves = np.empty(M * STRIPS + 1, dtype=np.int64), np.empty(K * STRIPS + 1, dtype=np.int64)
+    active, chosen = np.empty(M + K, dtype=np.int64), np.empty(max(M, K) + 1, dtype=np.int64)
     # By numbers: rows that an array is unpacked to have no known stride, and loops over them are not vectorised.
     score, y, residual, weight, base = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4]
     sums, slack, limit = lanes[5], lanes[6], lanes[7]
@@ -204,18 +196,21 @@ def _line_sums(tree, slope, lines, noise, block, neglect, first, second, space, 
     for start in range(0, len(block[1]), LANES):
         _gather(block, start, p, x, y, residual, weight, base, points)
         if _in_range(base, shift, slack):
-            n_nodes, n_leaves = descend(children, slope, ceilings, x, slack, prior, branch, strips, nodes, leaves)
-            _joint(lines, noise, leaves, n_leaves, strips, x, y, base, prior, sums)
+            n_nodes, n_leaves = descend(children, slope, ceilings, x, slack, prior, of_nodes, of_leaves)
+            _joint(lines, noise, of_leaves[:n_leaves], x, y, base, prior, sums)
         else:
-            n_nodes, n_leaves = descend_logs(children, slope, x, score, prior, branch, strips, nodes, leaves)
-            _joint_logs(lines, noise, leaves, n_leaves, x, y, score, base, prior, sums)
+            n_nodes, n_leaves = descend_logs(children, slope, x, score, prior, of_nodes[:-1], of_leaves[:-1])
+            _joint_logs(lines, noise, x, y, score, base, prior, sums)
         log_likelihood += _evidence(weight, neglect, base, sums, slack, limit)
         _products(x[:p], residual, first, second, pairs)
-        _shares(load_of, leaves, n_leaves, strips, sums, slack, prior, active)
-        _moments(total, children, nodes, n_nodes, strips, limit, moved, branch, prior, active)
-        add_terms(products, leaves, n_leaves, pairs, prior, M, active)
-        add_terms(curvature, nodes, n_nodes, pairs, branch, 0, active)
-        add_terms(gradient, nodes, n_nodes, points, moved, 0, active)
+        active[:] = 0
+        _shares(load_of, of_leaves[:n_leaves], sums, slack, prior, active)
+        _moments(total, children, of_nodes[:n_nodes], limit, moved, spread, prior, active)
+        count = _with_lanes(active[M:], chosen)
+        add_terms(products, chosen[:count], pairs, prior, M, active)
+        count = _with_lanes(active[:M], chosen)
+        add_terms(curvature, chosen[:count], pairs, spread, 0, active)
+        add_terms(gradient, chosen[:count], points, moved, 0, active)
     return log_likelihood
 
 
@@ -230,6 +225,7 @@ def line_sums(paths, slope, lines, variance, X, y, residual, weight, neglect):
     gradient, load_of, total, log_likelihood = aligned(M, padded(p)), np.zeros(K), np.zeros(M), 0.0
     space = (
         *_space(M, K, slope),
+        aligned(M, LANES),
         aligned(M, LANES),
         aligned(LANES, gradient.shape[1]),
         aligned(LANES, products.shape[1]),
@@ -259,8 +255,8 @@ def _tree(paths, log_density):
 
 
 def _space(M, K, slope):
-    """Room for a group of lanes: priors of nodes and leaves, probabilities of second branches, and columns."""
-    return aligned(M + K, LANES), aligned(M, LANES), aligned(wide(slope).shape[1], LANES)
+    """Room for a group of lanes: of nodes and leaves, and for columns."""
+    return aligned(M + K, LANES), aligned(wide(slope).shape[1], LANES)
 
 
 def line_means(paths, slope, lines, X, neglect):
@@ -279,9 +275,9 @@ def line_means(paths, slope, lines, X, neglect):
 def _line_means(tree, block, p, neglect, space, mean):
     children, ceilings, slope, lines = tree
     numbers, order, _ = block
-    prior, branch, x, lanes = space
+    prior, x, lanes = space
     M, K, n = len(slope), len(lines), len(order)
-    nodes, leaves, strips = np.empty(M, dtype=np.int64), np.empty(K, dtype=np.int64), np.empty(M + K, dtype=np.int64)
+    of_nodes, of_leaves = np.empty(M * STRIPS + 1, dtype=np.int64), np.empty(K * STRIPS + 1, dtype=np.int64)
     slack, total, found = lanes[0], lanes[1], lanes[2]
     for start in range(0, n, LANES):
         for lane in range(LANES):
@@ -289,15 +285,10 @@ def _line_means(tree, block, p, neglect, space, mean):
             for j in range(p):
                 x[j, lane] = numbers[i, j]
             total[lane] = found[lane] = 0.0
-            slack[lane] = neglect
-        _, n_leaves = descend(children, slope, ceilings, x, slack, prior, branch, strips, nodes, leaves)
-        for number in range(n_leaves):
-            k = leaves[number]
-            left = strips[M + k]
-            while left != 0:
-                at = first_lane(left) * STRIP
-                left &= left - 1
-                _add_means(lines, k, x, at, prior, (M + k) * LANES + at, total, found)
+            slack[lane] = SHARE * neglect
+        _, n_leaves = descend(children, slope, ceilings, x, slack, prior, of_nodes, of_leaves)
+        for visit in of_leaves[:n_leaves]:
+            _add_means(lines, visit // STRIPS - M, x, visit % STRIPS * STRIP, prior, visit * STRIP, total, found)
         for lane in range(min(LANES, n - start)):
             mean[order[start + lane]] = found[lane] / total[lane]
 

@@ -17,7 +17,6 @@ __all__ = [
     "EIGHT",
     "add_terms",
     "at_most",
-    "choose",
     "exp",
     "first_lane",
     "lanes_at_most",
@@ -26,6 +25,7 @@ __all__ = [
     "splat",
     "store",
     "sum_of",
+    "where",
 ]
 
 EIGHT = 8
@@ -57,7 +57,7 @@ class _Model(models.PrimitiveModel):
 def _splat(builder, value):
     nothing, first = ir.Constant(_numbers, ir.Undefined), ir.IntType(32)
     lane = builder.insert_element(nothing, value, first(0))
-    return builder.shuffle_vector(lane, nothing, ir.Constant(ir.VectorType(first, EIGHT), [0] * EIGHT))
+    return builder.shuffle_vector(lane, nothing, _all(ir.VectorType(first, EIGHT), 0))
 
 
 def _operator(function, instruction):
@@ -158,13 +158,17 @@ def lanes_at_most(context, a, b):
 
 
 @intrinsic
-def choose(context, truth, a, b):
-    """a or b, as `truth` says for all lanes."""
+def where(context, truth, a):
+    """a where `truth`, which is one for all lanes, else zero; without a branch, which would be guessed wrong."""
 
     def build(context, builder, signature, arguments):
-        return builder.select(*arguments)
+        whole, index = ir.IntType(64), ir.IntType(32)
+        nothing = ir.Constant(_integers, ir.Undefined)
+        lane = builder.insert_element(nothing, builder.sext(arguments[0], whole), index(0))
+        mask = builder.shuffle_vector(lane, nothing, _all(ir.VectorType(index, EIGHT), 0))
+        return builder.bitcast(builder.and_(mask, builder.bitcast(arguments[1], _integers)), _numbers)
 
-    return vector(types.boolean, vector, vector), build
+    return vector(types.boolean, vector), build
 
 
 @intrinsic
@@ -233,8 +237,8 @@ def exp(x):
 
 
 @kernel
-def add_terms(sums, chosen, n_chosen, terms, share, offset, lanes):
-    """Add terms (LANES, q), times the shares of the lanes, to the first of the `chosen` rows of sums (K, q).
+def add_terms(sums, chosen, terms, share, offset, lanes):
+    """Add terms (LANES, q), times the shares of the lanes, to the `chosen` rows of sums (K, q).
 
     Row k has the shares ``share[offset + k]``, and ``lanes[offset + k]`` are the lanes that have any, as bits; q is a
     multiple of sixteen. A few columns of all lanes stay in the first cache while all rows take them.
@@ -244,11 +248,8 @@ def add_terms(sums, chosen, n_chosen, terms, share, offset, lanes):
     while column < q:
         left = q - column
         size = 6 if left == 6 * EIGHT or left >= 10 * EIGHT else (4 if left >= 4 * EIGHT else 2)
-        for number in range(n_chosen):
-            k = chosen[number]
+        for k in chosen:
             place, first, own = k * q + column, (offset + k) * n_lanes, lanes[offset + k]
-            if own == 0:
-                continue
             if size == 6:
                 _add_six(sums, place, terms, q, column, share, first, own)
             elif size == 4:
