@@ -89,15 +89,26 @@ def descend_logs(children, slope, x, score, prior, of_nodes, of_leaves):
 
 @inline
 def strip_scores(coef, k, x, at):
-    """Linear scores of the strip from lane `at` on, two vectors, from row k of coef (K, p) and columns x (p, LANES)."""
+    """Linear scores of the strip from lane `at` on, two vectors, from row k of coef (K, p) and columns x (p, LANES).
+
+    p is a multiple of four.
+    """
     a = b = c = d = splat(0.0)
     p = coef.shape[1]
-    for j in range(0, p, 2):
-        one, two, place = broadcast(coef, k * p + j), broadcast(coef, k * p + j + 1), j * LANES + at
-        a += one * load(x, place)
-        b += one * load(x, place + EIGHT)
-        c += two * load(x, place + LANES)
-        d += two * load(x, place + LANES + EIGHT)
+    place, end = k * p, k * p + p
+    while place < end:
+        one, two = broadcast(coef, place), broadcast(coef, place + 1)
+        a += one * load(x, at)
+        b += one * load(x, at + EIGHT)
+        c += two * load(x, at + LANES)
+        d += two * load(x, at + LANES + EIGHT)
+        one, two = broadcast(coef, place + 2), broadcast(coef, place + 3)
+        a += one * load(x, at + 2 * LANES)
+        b += one * load(x, at + 2 * LANES + EIGHT)
+        c += two * load(x, at + 3 * LANES)
+        d += two * load(x, at + 3 * LANES + EIGHT)
+        place += 4
+        at += 4 * LANES
     return a + c, b + d
 
 

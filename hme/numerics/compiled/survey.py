@@ -70,7 +70,7 @@ def _survey(children, slope, columns, least, space, own):
     x, prior, steps = space
     numbers, code, likely, floor = own
     n, p = len(code), len(columns)
-    most, number = steps[-1], 0
+    most = steps[-1]
     for first in range(0, n, LANES):
         size = min(LANES, n - first)
         for j in range(p):
@@ -79,11 +79,7 @@ def _survey(children, slope, columns, least, space, own):
                 out[lane] = column[lane]
                 numbers[first + lane, j] = column[lane]
         _top(children, slope, x, prior, least, most, code[first : first + size], likely[first : first + size])
-        steps[:-1] = LARGEST
-        for lane in range(size):
-            i = first + lane
-            likely[i], own_number = _down(children, slope, numbers, i, likely[i], steps, lane)
-            number = max(number, own_number)
+        number = _down(children, slope, numbers, first, likely[first : first + size], steps)
         for level in range(number):
             for lane in range(LANES):
                 most[lane] /= 1.0 + exp(-steps[level, lane])
@@ -135,18 +131,26 @@ def _product(coef, k, numbers, i):
 
 
 @kernel
-def _down(children, slope, numbers, i, m, steps, lane):
-    """The leaf below a node, or leaf, m to which row i goes by the likelier branches, and how many steps it takes.
+def _down(children, slope, numbers, first, places, steps):
+    """From nodes and leaves, by the likelier branches, to the leaves of the rows from the first on.
 
-    `steps` get the sizes of their scores.
+    `steps` get the sizes of the scores on the way, for as many levels as are returned.
     """
-    number = 0
-    while m < len(slope):
-        score = _product(slope, m, numbers, i)
-        steps[number, lane] = abs(score)
-        number += 1
-        m = children[m, 1 if score > 0.0 else 0]
-    return m - len(slope), number
+    M, level, going = len(slope), 0, True
+    while going:  # level by level: what a row waits for is computed while others go on
+        going = False
+        for lane in range(places.size):
+            m = places[lane]
+            if m < M:
+                score = _product(slope, m, numbers, first + lane)
+                steps[level, lane] = abs(score)
+                places[lane] = children[m, 1 if score > 0.0 else 0]
+                going = True
+            else:
+                steps[level, lane] = LARGEST
+        level += 1
+    places -= M
+    return level - 1
 
 
 @kernel
