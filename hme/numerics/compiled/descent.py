@@ -1,9 +1,9 @@
 """The way of a group of rows down a tree: only branches that carry mass for some row are followed, eq. (pruning).
 
-A group has 64 rows, the lanes, in strips of sixteen. Whether a branch is followed is said strip by strip: each visit of a
-strip to a node or leaf has a number, and is an item of a list, for loops that end where it depends on the data are
-slow. Priors are products of branch probabilities, relative to which everything is measured; where the density of a row is so small that
-such products might not hold its numbers, a group goes down with logarithms instead.
+A group has 64 rows, the lanes, in strips of sixteen. Whether a branch is followed is said strip by strip: each visit of
+a strip to a node or leaf has a number, and is an item of a list. Priors are products of branch probabilities, relative
+to which everything is measured; where the density of a row is so small that such products might not hold its numbers, a
+group goes down with logarithms instead.
 """
 
 import numpy as np
@@ -13,8 +13,8 @@ from .scalars import exp, inline, kernel, log1p_unit
 from .vectors import EIGHT, at_most, broadcast, lanes_at_most, load, splat, store, where
 
 __all__ = [
-    "LANES", "LARGEST", "SHARE", "STRIP", "STRIPS", "descend", "descend_logs", "halves", "log_lines", "places", "strip_scores",
-    "wide",
+    "LANES", "LARGEST", "SHARE", "STRIP", "STRIPS", "descend", "descend_logs", "halves", "log_lines", "places",
+    "strip_scores", "wide",
 ]  # fmt: skip
 
 LANES, STRIP = 64, 2 * EIGHT

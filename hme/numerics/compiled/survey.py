@@ -5,7 +5,7 @@ one after the other, and among them those of one likely leaf. What a row's likel
 bound.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 

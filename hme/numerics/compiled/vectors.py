@@ -37,7 +37,6 @@ def _all(kind, value):
     return ir.Constant(kind, [value] * EIGHT)
 
 
-
 class Vector(types.Type):
     """Eight numbers of double precision."""
 
