@@ -17,6 +17,7 @@ __all__ = [
     "EIGHT",
     "add_terms",
     "at_most",
+    "broadcast",
     "exp",
     "first_lane",
     "lanes_at_most",
