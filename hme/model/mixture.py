@@ -18,8 +18,8 @@ __all__ = ["Mixture", "Params", "Statistics", "starving"]
 STARVING = 1e-3
 # The gate's probabilities are summed for so many rows before a fit, and may differ from one by this much.
 CHECKED, SUM_TOL = 100, 1e-6
-# Leaves from which it pays that rows visit only some of them: for sums of a sweep, and for means.
-MANY_SUMS, MANY_MEANS = 128, 24
+# Leaves from which it pays that rows visit only some of them.
+MANY = 24
 
 
 class Params(NamedTuple):
@@ -157,7 +157,7 @@ class Mixture:
     def mean(self, params, rows):
         """Mean of y given x, (n, T), or class probabilities (n, C), eq. (mean)."""
         with work(rows.n_rows * self.n_leaves(params)):
-            pruned = self._pruned(params, rows, self.expert.means_below, MANY_MEANS)
+            pruned = self._pruned(params, rows, self.expert.means_below)
         return (
             pruned
             if pruned is not None
@@ -279,7 +279,7 @@ class Mixture:
         log_likelihood, stats, n_leaves = 0.0, None, self.n_leaves(params)
         with work(rows.n_rows * n_leaves):
             if assign is log_normalize and rows.group is None and rows.log_label is None:
-                pruned = self._pruned(params, rows, self.expert.sums_below, MANY_SUMS)
+                pruned = self._pruned(params, rows, self.expert.sums_below)
                 if pruned is not None:
                     log_likelihood, load, experts, of_nodes = pruned
                     stats = Statistics(self.gate.from_pairs(*of_nodes), experts, load)
@@ -302,9 +302,9 @@ class Mixture:
                 stats = own if stats is None else self._added(stats, own)
         return (log_likelihood + self.log_prior_density(params)) / stats.load.sum(), stats
 
-    def _pruned(self, params, rows, function, many):
-        """A function of the experts by rows that visit few of `many` leaves, eq. (pruning); None if there is no way."""
-        if not neglect() or rows.Z is not rows.X or sp.issparse(rows.X) or self.n_leaves(params) < many:
+    def _pruned(self, params, rows, function):
+        """A function of the experts by rows that visit few of many leaves, eq. (pruning); None if there is no way."""
+        if not neglect() or rows.Z is not rows.X or sp.issparse(rows.X) or self.n_leaves(params) < MANY:
             return None
         pairs = self.gate.pairs(params.gate)
         return None if pairs is None else function(params.experts, rows, *pairs, neglect())

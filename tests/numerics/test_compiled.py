@@ -16,6 +16,7 @@ from hme.numerics import engine, kernels, multinomial, paths
 pytest.importorskip("numba")
 compiled = pytest.importorskip("hme.numerics.compiled")
 scalars = pytest.importorskip("hme.numerics.compiled.scalars")
+vectors = pytest.importorskip("hme.numerics.compiled.vectors")
 
 N = 700  # no multiple of a piece
 UNEVEN, BINARY = Tree.from_text("((. . .) . ((. .) .))"), Tree.from_text("((. (. .)) ((. .) .))")
@@ -154,8 +155,7 @@ def test_rows_far_from_every_line_keep_their_shares():
 
 
 def test_large_trees_are_pruned_in_sweeps_and_means(monkeypatch):
-    monkeypatch.setattr("hme.model.mixture.MANY_SUMS", 4)
-    monkeypatch.setattr("hme.model.mixture.MANY_MEANS", 4)
+    monkeypatch.setattr("hme.model.mixture.MANY", 4)
     X, tree = rng().normal(size=(N, 3)), Tree.complete(2)
     design = Design.fit(X, np.ones(N), True)
     D = design.transform(X)
@@ -180,8 +180,50 @@ def test_scalars_are_within_two_units_of_rounding():
         for i in range(x.size):
             of_exp[i], of_log[i], of_log1p[i] = scalars.exp(-x[i]), scalars.log(x[i]), scalars.log1p_unit(x[i] / 700.0)
 
+    @scalars.kernel
+    def eight(x, of_exp):
+        for i in range(0, x.size, 8):
+            vectors.store(of_exp, i, vectors.exp(0.0 - vectors.load(x, i)))
+
     x = np.linspace(1e-3, 700.0, 5000)
-    got = np.empty((3, len(x)))
-    applied(x, *got)
-    for a, b in zip(got, (np.exp(-x), np.log(x), np.log1p(x / 700.0)), strict=True):
+    got = np.empty((4, len(x)))
+    applied(x, *got[:3])
+    eight(x, got[3])
+    for a, b in zip(got, (np.exp(-x), np.log(x), np.log1p(x / 700.0), np.exp(-x)), strict=True):
         assert (np.abs(a - b) <= 2 * np.spacing(np.abs(b))).all()
+
+
+@pytest.mark.slow
+def test_vectors_are_eight_numbers():
+    @scalars.kernel
+    def applied(x, y, out):
+        a, b, one = vectors.load(x, 0), vectors.load(x, 8), vectors.broadcast(y, 3)
+        vectors.store(out, 0, (a + b) * one - 2.0 * a / b)
+        vectors.store(out, 8, vectors.at_most(a, b, a, vectors.splat(9.0)))
+        vectors.store(out, 16, vectors.where(out[0] > 1e9, a))
+        least = vectors.first_lane(vectors.lanes_not_zero(a))
+        return vectors.sum_of(a), vectors.lanes_at_most(a, b), vectors.lanes_not_zero(a), least
+
+    x, y, out = rng().normal(size=16), np.arange(4.0), np.empty(24)
+    x[[0, 2, 5]], x[9] = 0.0, np.nan
+    a, b = x[:8], x[8:]
+    total, at_most, not_zero, least = applied(x, y, out)
+    bits = 1 << np.arange(8)
+    assert total == pytest.approx(a.sum(), abs=1e-14)
+    assert (at_most, not_zero, least) == (bits @ (a <= b), bits @ (a != 0), 1)
+    np.testing.assert_allclose(out[:8], (a + b) * 3.0 - 2.0 * a / b, rtol=1e-14)
+    np.testing.assert_array_equal(out[8:], np.append(np.where(a <= b, a, 9.0), np.zeros(8)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("tree", "p"), [(Tree.complete(6), 2), (Tree.complete(5), 11), (Tree.complete(1), 4)])
+def test_sums_of_trees_of_any_size_and_columns(tree, p):
+    paths, draw, n = tree.by_level, rng(), 5000
+    X, y = np.asfortranarray(draw.normal(size=(n, p))), draw.normal(size=n)
+    slope, leaf_lines = 3 * draw.normal(size=(paths.n_nodes, p)), draw.normal(size=(paths.n_leaves, p))
+    arguments = paths, slope, leaf_lines, draw.random(paths.n_leaves) + 0.1, X, y, y, draw.random(n)
+    dense = flattened(lines.line_sums.plain(*arguments, 0.0))
+    for a, b in zip(flattened(compiled.line_sums(*arguments, 1e-14)), dense, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-9)
+    expected = lines.line_means.plain(*arguments[:3], X, 0.0)
+    np.testing.assert_allclose(compiled.line_means(*arguments[:3], X, 1e-14), expected, rtol=1e-12, atol=1e-12)

@@ -1,53 +1,45 @@
 """The way of a group of rows down a tree: only branches that carry mass for some row are followed, eq. (pruning).
 
-Priors are products of branch probabilities, relative to which everything is measured; where the density of a row is so
-small that such products might not hold its numbers, a group goes down with logarithms instead.
+A group has 64 rows, the lanes, in strips of sixteen. Whether a branch is followed is said strip by strip: each visit of
+a strip to a node or leaf has a number, and is an item of a list. Priors are products of branch probabilities, relative
+to which everything is measured; where the density of a row is so small that such products might not hold its numbers, a
+group goes down with logarithms instead.
 """
 
 import numpy as np
 
-from .scalars import exp, kernel, log1p_unit
+from . import vectors
+from .scalars import exp, inline, kernel, log1p_unit
+from .vectors import EIGHT, at_most, broadcast, lanes_at_most, load, splat, store, where
 
-__all__ = ["LANES", "descend", "descend_logs", "log_lines", "log_path", "order_of", "scores", "wide"]
+__all__ = [
+    "LANES", "LARGEST", "SHARE", "STRIP", "STRIPS", "descend", "descend_logs", "halves", "log_lines", "places",
+    "strip_scores", "wide",
+]  # fmt: skip
 
-LANES = 64
+LANES, STRIP = 64, 2 * EIGHT
+STRIPS = LANES // STRIP  # visit v is that of the strip v % STRIPS to node, or leaf, v // STRIPS
+ALL_EIGHT = (1 << EIGHT) - 1
 LARGEST = 700.0  # exponent
 SHARE = 0.25  # of what may still be left out of a row, that one branch or leaf may take
 
 
-def wide(coef):
-    """Coefficients with columns of zeros, so that their number is a multiple of four."""
-    return np.pad(coef, ((0, 0), (0, -coef.shape[1] % 4)))
+def wide(coef, q=None):
+    """Coefficients with columns of zeros, so that there are q of them, or a multiple of four."""
+    p = coef.shape[1]
+    return np.pad(coef, ((0, 0), (0, -p % 4 if q is None else q - p)))
 
 
-def order_of(paths, slope, columns):
-    """Rows of a likely leaf together, and these leaves."""
-    likely = np.empty(columns.shape[1], dtype=np.int32)
-    _likely_leaves(paths.children, slope, columns, likely)
-    return np.argsort(likely.astype(np.min_scalar_type(paths.n_leaves)), kind="stable"), likely
+def places(paths):
+    """Children (M, 2) as rows of an array of all nodes, and then of all leaves."""
+    return np.where(paths.children > 0, paths.children, paths.n_nodes + ~paths.children)
 
 
-@kernel
-def _likely_leaves(children, slope, columns, leaf):
-    """The leaf (n,) to which every row goes if it takes the likelier branch at every node."""
-    p, n = columns.shape
-    x = np.empty(p)
-    for i in range(n):
-        for j in range(p):
-            x[j] = columns[j, i]
-        m = 0
-        while True:
-            own, score = slope[m], 0.0
-            for j in range(p):
-                score += own[j] * x[j]
-            m = children[m, 1 if score > 0.0 else 0]
-            if m < 0:
-                leaf[i] = ~m
-                break
+# -- all lanes ---------------------------------------------------------------------------------------------------------
 
 
 @kernel
-def scores(coef, x, out):
+def _scores(coef, x, out):
     """Linear scores of the lanes from coef (p,), p a multiple of four, and columns x (p, LANES)."""
     for j in range(0, coef.size, 4):
         a, b, c, d = coef[j], coef[j + 1], coef[j + 2], coef[j + 3]
@@ -63,105 +55,138 @@ def scores(coef, x, out):
 @kernel
 def log_lines(line, half_precision, constant, x, y, score, out):
     """Add the log-density of a line with Gaussian noise to `out`."""
-    scores(line, x, score)
+    _scores(line, x, score)
     for lane in range(LANES):
         residual = score[lane] - y[lane]
         out[lane] -= half_precision * (residual * residual) + constant
 
 
 @kernel
-def log_path(above_node, above_leaf, slope, x, k, score, out):
-    """Add the log-prior of leaf k to `out`."""
-    m, b = above_leaf[k]
-    while m >= 0:
-        scores(slope[m], x, score)
+def descend_logs(children, slope, x, score, prior, of_nodes, of_leaves):
+    """As `descend`, with logarithms of priors; no branch is left out."""
+    M = len(slope)
+    prior[0] = 0.0
+    for m in range(M):
+        _scores(slope[m], x, score)
+        above, left, right = prior[m], prior[children[m, 0]], prior[children[m, 1]]
         for lane in range(LANES):
-            s = score[lane] if b == 1 else -score[lane]
-            out[lane] += (0.0 if s > 0.0 else s) - log1p_unit(exp(-abs(s)))
-        m, b = above_node[m]
+            s = score[lane]
+            e = exp(-abs(s))
+            before = above[lane] - log1p_unit(e)
+            larger = 1.0 / (1.0 + e)
+            left[lane] = before - s if s > 0.0 else before
+            right[lane] = before if s > 0.0 else before + s
+            above[lane] = larger if s > 0.0 else e * larger
+    for visit in range(len(of_nodes)):
+        of_nodes[visit] = visit
+    for visit in range(len(of_leaves)):
+        of_leaves[visit] = len(of_nodes) + visit
+    return len(of_nodes), len(of_leaves)
 
 
-@kernel
-def _split(score, above, second, left, right):
-    """Priors below a node, and the probability of its second branch."""
-    for lane in range(LANES):
-        turned = -score[lane]
-        odds = exp(LARGEST if turned > LARGEST else turned)
-        probability = 1.0 / (1.0 + odds)
-        second[lane] = probability
-        right[lane] = above[lane] * probability
-        left[lane] = odds * right[lane]
+# -- strips ------------------------------------------------------------------------------------------------------------
 
 
-@kernel
-def _left_out(below, ceiling, slack):
-    """Whether a branch is left out for all lanes: it has little of what may still be, which is then less."""
-    followed = 0
-    for lane in range(LANES):
-        followed += 0 if below[lane] * ceiling <= SHARE * slack[lane] else 1  # nan is followed
-    if followed > 0:
-        return False
-    for lane in range(LANES):
-        slack[lane] -= below[lane] * ceiling
-        below[lane] = 0.0
-    return True
+@inline
+def strip_scores(coef, k, x, at):
+    """Linear scores of the strip from lane `at` on, two vectors, from row k of coef (K, p) and columns x (p, LANES).
 
-
-@kernel
-def descend(children, slope, ceilings, x, slack, score, node, leaf, branch, nodes, leaves):
-    """Go down from the root; counts of nodes and leaves that are reached, whose numbers go into `nodes` and `leaves`.
-
-    `node` and `leaf` get the priors of what is reached, `branch` the probabilities of second branches. `ceilings`
-    (M, 2) bound the densities below the branches, and `slack` is how much prior times ceiling may be left out.
+    p is a multiple of four.
     """
-    n_nodes, n_leaves, number = 1, 0, 0
-    nodes[0] = 0
-    node[0] = 1.0
-    while number < n_nodes:
-        m = nodes[number]
-        number += 1
-        scores(slope[m], x, score)
-        low, high = children[m, 0], children[m, 1]
-        left = node[low] if low > 0 else leaf[~low]
-        right = node[high] if high > 0 else leaf[~high]
-        _split(score, node[m], branch[m], left, right)
-        for b in range(2):
-            child = children[m, b]
-            if _left_out(left if b == 0 else right, ceilings[m, b], slack):
-                continue
-            if child > 0:
-                nodes[n_nodes] = child
-                n_nodes += 1
-            else:
-                leaves[n_leaves] = ~child
-                n_leaves += 1
+    a = b = c = d = splat(0.0)
+    p = coef.shape[1]
+    place, end = k * p, k * p + p
+    while place < end:
+        one, two = broadcast(coef, place), broadcast(coef, place + 1)
+        a += one * load(x, at)
+        b += one * load(x, at + EIGHT)
+        c += two * load(x, at + LANES)
+        d += two * load(x, at + LANES + EIGHT)
+        one, two = broadcast(coef, place + 2), broadcast(coef, place + 3)
+        a += one * load(x, at + 2 * LANES)
+        b += one * load(x, at + 2 * LANES + EIGHT)
+        c += two * load(x, at + 3 * LANES)
+        d += two * load(x, at + 3 * LANES + EIGHT)
+        place += 4
+        at += 4 * LANES
+    return a + c, b + d
+
+
+@inline
+def halves(score):
+    """Probabilities of the second branch, of which this is the score, and of the first."""
+    turned, most = splat(0.0) - score, splat(LARGEST)
+    odds = vectors.exp(at_most(turned, most, turned, most))
+    second = 1.0 / (1.0 + odds)
+    return second, odds * second
+
+
+@inline
+def _split(score, prior, place):
+    """Priors of the branches below a node, whose own prior gives way to the probability of the second one."""
+    second, first = halves(score)
+    above = load(prior, place)
+    store(prior, place, second)
+    return above * first, above * second
+
+
+@inline
+def _followed(first, second, ceiling, of_first, of_second, prior, place):
+    """Store priors below a branch: whether it is followed from a strip, and what may still be left out.
+
+    It is not if it has little of what may be left out of every lane, which is then less.
+    """
+    lost, more = first * ceiling, second * ceiling
+    out = (lanes_at_most(lost, of_first) & lanes_at_most(more, of_second)) == ALL_EIGHT  # nan is not
+    store(prior, place, where(not out, first))
+    store(prior, place + EIGHT, where(not out, second))
+    return np.int64(not out), of_first - SHARE * where(out, lost), of_second - SHARE * where(out, more)
+
+
+@kernel
+def descend(children, slope, ceilings, x, slack, prior, of_nodes, of_leaves):
+    """Go down from the root; numbers of visits to nodes and to leaves, which `of_nodes` and `of_leaves` get.
+
+    `prior` (M + K, LANES) gets the probabilities of second branches for the nodes that are visited, and then the priors
+    of the leaves that are; zero below a branch that is not followed. `ceilings` (M, 2) bound the densities below the
+    branches, and `slack` is how much prior times ceiling a branch may have that is left out. Both lists need room for
+    one visit more than there can be.
+    """
+    n_nodes, n_leaves, first, nodes = STRIPS, 0, 0, len(slope) * STRIPS
+    followed = np.empty((nodes, 2), dtype=np.int64)
+    for strip in range(STRIPS):
+        of_nodes[strip] = strip
+    prior[0] = 1.0
+    while first < n_nodes:  # a level of the tree
+        level = of_nodes[first:n_nodes]
+        for number in range(level.size):
+            _visit(children, slope, ceilings, x, slack, prior, level[number], followed[number])
+        first = n_nodes
+        # Lists grow in a loop of their own: the processor cannot read ahead past a place that it does not know yet.
+        for number in range(level.size):
+            m, strip = level[number] // STRIPS, level[number] % STRIPS
+            for b in range(2):
+                child = children[m, b] * STRIPS + strip
+                if child < nodes:
+                    of_nodes[n_nodes] = child
+                    n_nodes += followed[number, b]
+                else:
+                    of_leaves[n_leaves] = child
+                    n_leaves += followed[number, b]
     return n_nodes, n_leaves
 
 
-@kernel
-def _split_logs(score, above, second, left, right):
-    for lane in range(LANES):
-        s = score[lane]
-        e = exp(-abs(s))
-        before = above[lane] - log1p_unit(e)
-        larger = 1.0 / (1.0 + e)
-        second[lane] = larger if s > 0.0 else e * larger
-        left[lane] = before - s if s > 0.0 else before
-        right[lane] = before if s > 0.0 else before + s
-
-
-@kernel
-def descend_logs(children, slope, x, score, node, leaf, branch, nodes, leaves):
-    """As `descend`, with logarithms of priors; no branch is left out."""
-    for m in range(len(nodes)):
-        nodes[m] = m
-        if m == 0:
-            node[0] = 0.0
-        scores(slope[m], x, score)
-        low, high = children[m, 0], children[m, 1]
-        left = node[low] if low > 0 else leaf[~low]
-        right = node[high] if high > 0 else leaf[~high]
-        _split_logs(score, node[m], branch[m], left, right)
-    for k in range(len(leaves)):
-        leaves[k] = k
-    return len(nodes), len(leaves)
+@inline
+def _visit(children, slope, ceilings, x, slack, prior, visit, followed):
+    """Go from a node to its children."""
+    m, strip, place = visit // STRIPS, visit % STRIPS, visit * STRIP
+    at = strip * STRIP
+    first, second = strip_scores(slope, m, x, at)
+    a, b = _split(first, prior, place)
+    c, d = _split(second, prior, place + EIGHT)
+    of_first, of_second = load(slack, at), load(slack, at + EIGHT)
+    low, high = children[m, 0] * LANES + at, children[m, 1] * LANES + at
+    followed[0], of_first, of_second = _followed(a, c, ceilings[m, 0], of_first, of_second, prior, low)
+    followed[1], of_first, of_second = _followed(b, d, ceilings[m, 1], of_first, of_second, prior, high)
+    store(slack, at, of_first)
+    store(slack, at + EIGHT, of_second)

@@ -1,14 +1,14 @@
 """Products of pairs of columns, and their weighted sums."""
 
 import numpy as np
-from numba import njit
 
 from .memory import aligned
-from .scalars import kernel
+from .scalars import inline, kernel
+from .vectors import EIGHT, load, splat, sum_of
 
 __all__ = ["column_pairs", "scored_cross", "weighted_pairs"]
 
-PIECE = 512  # rows
+PIECE = 256  # rows
 # Matrix products of all weights are faster for more weights than FEW and fewer columns than MANY, and for very many.
 FEW, MANY, MOST = 6, 16, 48
 
@@ -57,7 +57,7 @@ def _weighted_pairs(columns, weights, x, w, sums):
             pair = 0
             for j in range(p):
                 for k in range(j, p, 2):
-                    _two_pairs(x[j], x[k], x[k + 1], w, first, sums, pair)
+                    _two_pairs(x, j, x, k, w, first, sums, pair)
                     pair += 2 if k + 1 < p else 1
 
 
@@ -90,86 +90,96 @@ def _scored_cross(columns, weights, score, x, w, own, sums):
         _copy(weights, start, w)
         _copy(score, start, own)
         for j in range(0, p, 2):
-            _two_pairs(own[0], x[j], x[j + 1], w, 0, sums, j)
+            _two_pairs(own, 0, x, j, w, 0, sums, j)
 
 
 @kernel
-def _two_pairs(a, b, c, w, first, sums, pair):
-    """Add the sums of a b and a c, weighted by up to six of the weights w."""
+def _two_pairs(a, j, x, k, w, first, sums, pair):
+    """Add the sums of products of row j of a with rows k and k + 1 of x, weighted by up to six of the weights w."""
     left = len(w) - first
     if left >= 6:
-        _six(a, b, c, w, first, sums, pair)
+        _six(a, j, x, k, w, first, sums, pair)
     elif left == 4:
-        _four(a, b, c, w, first, sums, pair)
+        _four(a, j, x, k, w, first, sums, pair)
     else:
-        _two(a, b, c, w, first, sums, pair)
+        _two(a, j, x, k, w, first, sums, pair)
 
 
-def _reduction(function):
-    """Compile a function that sums in any order, so that it vectorises."""
-    return njit(nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})(function)
+# Two pairs of columns and up to six weights at a time: as many sums as stay in registers.
 
 
-# Two pairs of columns and up to six weights at a time: as many sums as there are registers.
-
-
-@_reduction
-def _six(a, b, c, w, q, sums, pair):
-    w0, w1, w2, w3, w4, w5 = w[q], w[q + 1], w[q + 2], w[q + 3], w[q + 4], w[q + 5]
-    s0 = s1 = s2 = s3 = s4 = s5 = r0 = r1 = r2 = r3 = r4 = r5 = 0.0
-    for i in range(a.size):
-        t, u = a[i] * b[i], a[i] * c[i]
-        s0 += t * w0[i]
-        s1 += t * w1[i]
-        s2 += t * w2[i]
-        s3 += t * w3[i]
-        s4 += t * w4[i]
-        s5 += t * w5[i]
-        r0 += u * w0[i]
-        r1 += u * w1[i]
-        r2 += u * w2[i]
-        r3 += u * w3[i]
-        r4 += u * w4[i]
-        r5 += u * w5[i]
+@inline
+def _six(a, j, x, k, w, q, sums, pair):
+    s0 = s1 = s2 = s3 = s4 = s5 = r0 = r1 = r2 = r3 = r4 = r5 = splat(0.0)
+    first = q * PIECE
+    for i in range(0, PIECE, EIGHT):
+        one, place, at = load(a, j * PIECE + i), first + i, k * PIECE + i
+        t, u = one * load(x, at), one * load(x, at + PIECE)
+        weight = load(w, place)
+        s0 += t * weight
+        r0 += u * weight
+        weight = load(w, place + PIECE)
+        s1 += t * weight
+        r1 += u * weight
+        weight = load(w, place + 2 * PIECE)
+        s2 += t * weight
+        r2 += u * weight
+        weight = load(w, place + 3 * PIECE)
+        s3 += t * weight
+        r3 += u * weight
+        weight = load(w, place + 4 * PIECE)
+        s4 += t * weight
+        r4 += u * weight
+        weight = load(w, place + 5 * PIECE)
+        s5 += t * weight
+        r5 += u * weight
     _put(sums, q, pair, s0, s1, r0, r1)
     _put(sums, q + 2, pair, s2, s3, r2, r3)
     _put(sums, q + 4, pair, s4, s5, r4, r5)
 
 
-@_reduction
-def _four(a, b, c, w, q, sums, pair):
-    w0, w1, w2, w3 = w[q], w[q + 1], w[q + 2], w[q + 3]
-    s0 = s1 = s2 = s3 = r0 = r1 = r2 = r3 = 0.0
-    for i in range(a.size):
-        t, u = a[i] * b[i], a[i] * c[i]
-        s0 += t * w0[i]
-        s1 += t * w1[i]
-        s2 += t * w2[i]
-        s3 += t * w3[i]
-        r0 += u * w0[i]
-        r1 += u * w1[i]
-        r2 += u * w2[i]
-        r3 += u * w3[i]
+@inline
+def _four(a, j, x, k, w, q, sums, pair):
+    s0 = s1 = s2 = s3 = r0 = r1 = r2 = r3 = splat(0.0)
+    first = q * PIECE
+    for i in range(0, PIECE, EIGHT):
+        one, place, at = load(a, j * PIECE + i), first + i, k * PIECE + i
+        t, u = one * load(x, at), one * load(x, at + PIECE)
+        weight = load(w, place)
+        s0 += t * weight
+        r0 += u * weight
+        weight = load(w, place + PIECE)
+        s1 += t * weight
+        r1 += u * weight
+        weight = load(w, place + 2 * PIECE)
+        s2 += t * weight
+        r2 += u * weight
+        weight = load(w, place + 3 * PIECE)
+        s3 += t * weight
+        r3 += u * weight
     _put(sums, q, pair, s0, s1, r0, r1)
     _put(sums, q + 2, pair, s2, s3, r2, r3)
 
 
-@_reduction
-def _two(a, b, c, w, q, sums, pair):
-    w0, w1 = w[q], w[q + 1]
-    s0 = s1 = r0 = r1 = 0.0
-    for i in range(a.size):
-        t, u = a[i] * b[i], a[i] * c[i]
-        s0 += t * w0[i]
-        s1 += t * w1[i]
-        r0 += u * w0[i]
-        r1 += u * w1[i]
+@inline
+def _two(a, j, x, k, w, q, sums, pair):
+    s0 = s1 = r0 = r1 = splat(0.0)
+    first = q * PIECE
+    for i in range(0, PIECE, EIGHT):
+        one, place, at = load(a, j * PIECE + i), first + i, k * PIECE + i
+        t, u = one * load(x, at), one * load(x, at + PIECE)
+        weight = load(w, place)
+        s0 += t * weight
+        r0 += u * weight
+        weight = load(w, place + PIECE)
+        s1 += t * weight
+        r1 += u * weight
     _put(sums, q, pair, s0, s1, r0, r1)
 
 
-@_reduction
+@inline
 def _put(sums, q, pair, s0, s1, r0, r1):
-    sums[q, pair] += s0
-    sums[q + 1, pair] += s1
-    sums[q, pair + 1] += r0
-    sums[q + 1, pair + 1] += r1
+    sums[q, pair] += sum_of(s0)
+    sums[q + 1, pair] += sum_of(s1)
+    sums[q, pair + 1] += sum_of(r0)
+    sums[q + 1, pair + 1] += sum_of(r1)

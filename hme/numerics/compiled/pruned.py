@@ -1,48 +1,48 @@
 """Sums of a sweep, and means, over rows that visit only the branches and leaves which carry mass for them.
 
-Rows go through the tree in groups of lanes, those of one likely leaf together, so that a group visits few nodes.
+Rows go through the tree in groups of lanes, those of one likely leaf together, so that a group visits few nodes. Of
+each node and leaf that it visits, only the lanes that have mass there are added.
 """
 
 import numpy as np
 
-from .descent import LANES, SHARE, descend, descend_logs, log_lines, log_path, order_of, scores, wide
+from . import vectors
+from .descent import LANES, SHARE, STRIP, STRIPS, descend, descend_logs, log_lines, places, strip_scores, wide
 from .memory import aligned
-from .scalars import exp, kernel, log, total_of
+from .scalars import exp, inline, kernel, log
+from .survey import blocks, padded
+from .vectors import EIGHT, add_terms, at_most, lanes_at_most, lanes_not_zero, load, splat, store, sum_of
 
 __all__ = ["line_means", "line_sums"]
 
-PAD = 32  # numbers: loops over sums have no remainders
 LEAST = -600.0  # logarithm of a prior, times a density relative to the largest, that may still count
 
 
 @kernel
-def _products(x, residual, first, second, points, pairs):
-    """Columns and residual of every lane, one after the other, and products of the pairs `first` and `second`."""
+def _gather(block, start, p, x, y, residual, weight, base, points):
+    """Columns of a group of rows, which `points` get row by row, their y, residuals and weights, and floors.
+
+    Lanes beyond the last row have the last row, with no weight.
+    """
+    numbers, order, floor = block
+    n = len(order)
+    for lane in range(LANES):
+        i = order[min(start + lane, n - 1)]
+        for j in range(p):
+            x[j, lane] = points[lane, j] = numbers[i, j]
+        residual[lane], y[lane], base[lane] = numbers[i, p], numbers[i, p + 1], floor[i]
+        weight[lane] = numbers[i, p + 2] if start + lane < n else 0.0
+
+
+@kernel
+def _products(x, residual, first, second, pairs):
+    """Products of the pairs `first` and `second` of columns and residual, lane by lane."""
     p = len(x)
-    for j in range(p):
-        for lane in range(LANES):
-            points[lane, j] = x[j, lane]
     for place in range(first.size):
         one = residual if first[place] == p else x[first[place]]
         other = residual if second[place] == p else x[second[place]]
         for lane in range(LANES):
             pairs[lane, place] = one[lane] * other[lane]
-
-
-@kernel
-def _below_density(parents, slope, lines, noise, likely, x, y, score, other, out):
-    """Lower bounds of the log-densities of the lanes: the larger log-joint of the likely leaves of first and last."""
-    (above_node, above_leaf), (half_precision, constant) = parents, noise
-    for number in range(2):
-        k = likely[number]
-        if number == 1 and k == likely[0]:
-            break
-        own = out if number == 0 else other
-        own[:] = 0.0
-        log_lines(lines[k], half_precision[k], constant[k], x, y, score, own)
-        log_path(above_node, above_leaf, slope, x, k, score, own)
-        for lane in range(LANES):
-            out[lane] = own[lane] if own[lane] > out[lane] else out[lane]
 
 
 @kernel
@@ -52,151 +52,165 @@ def _in_range(base, shift, slack):
     for lane in range(LANES):
         value = base[lane] + shift
         outside += 0 if value >= LEAST else 1
-        slack[lane] = exp(value)
+        slack[lane] = SHARE * exp(value)
     return outside == 0
 
 
+@inline
+def _density(score, target, half, shift):
+    residual = score - target
+    return vectors.exp(splat(0.0) - (half * residual * residual + shift))
+
+
 @kernel
-def _joint(lines, noise, leaves, n_leaves, x, y, score, base, leaf, total):
+def _joint(lines, noise, visits, x, y, base, joint, total):
     """Priors of the leaves become joint densities, relative to exp(base)."""
     half_precision, constant = noise
+    M = len(joint) - len(lines)
     total[:] = 0.0
-    for number in range(n_leaves):
-        k = leaves[number]
-        own, half, shift = leaf[k], half_precision[k], constant[k]
-        scores(lines[k], x, score)
-        for lane in range(LANES):
-            residual = score[lane] - y[lane]
-            own[lane] *= exp(-half * (residual * residual) - (shift + base[lane]))
-            total[lane] += own[lane]
+    for visit in visits:
+        k, at, place = visit // STRIPS - M, visit % STRIPS * STRIP, visit * STRIP
+        half, shift, to = half_precision[k], constant[k], at + EIGHT
+        a, b = strip_scores(lines, k, x, at)
+        a = load(joint, place) * _density(a, load(y, at), half, load(base, at) + shift)
+        b = load(joint, place + EIGHT) * _density(b, load(y, to), half, load(base, to) + shift)
+        store(joint, place, a)
+        store(joint, place + EIGHT, b)
+        store(total, at, load(total, at) + a)
+        store(total, to, load(total, to) + b)
 
 
 @kernel
-def _joint_logs(lines, noise, leaves, n_leaves, x, y, score, base, leaf, total):
-    """The same from log-priors; `base` gets the largest log-joints."""
+def _joint_logs(lines, noise, x, y, score, base, joint, total):
+    """The same of all leaves, from log-priors; `base` gets the largest log-joints."""
     half_precision, constant = noise
+    K, M = len(lines), len(joint) - len(lines)
     base[:] = -np.inf
-    for number in range(n_leaves):
-        k = leaves[number]
-        own = leaf[k]
+    for k in range(K):
+        own = joint[M + k]
         log_lines(lines[k], half_precision[k], constant[k], x, y, score, own)
         for lane in range(LANES):
             base[lane] = own[lane] if own[lane] > base[lane] else base[lane]
     for lane in range(LANES):
         base[lane] = 0.0 if base[lane] == -np.inf else base[lane]
         total[lane] = 0.0
-    for number in range(n_leaves):
-        own = leaf[leaves[number]]
+    for k in range(K):
+        own = joint[M + k]
         for lane in range(LANES):
             own[lane] = exp(own[lane] - base[lane])
             total[lane] += own[lane]
 
 
 @kernel
-def _share(leaf, leaves, n_leaves, weight, neglect, base, total, slack):
-    """Bayes' rule for the leaves that are reached: their joint densities become shares of the weight.
+def _evidence(weight, neglect, base, total, slack, limit):
+    """The log-likelihood; `total` becomes the weight that a unit of joint density stands for.
 
-    The log-likelihood is returned. Shares are left out that add up to `neglect` at most.
+    `slack` gets how much of the joint densities may be left out of the shares, `limit` how much of the sums of a node.
     """
     log_likelihood = 0.0
     for lane in range(LANES):
         if weight[lane] > 0.0:
             log_likelihood += weight[lane] * (base[lane] + log(total[lane]) if total[lane] != 0.0 else -np.inf)
-        slack[lane] = neglect * total[lane]
+        slack[lane], limit[lane] = SHARE * neglect * total[lane], SHARE * neglect * weight[lane]
         total[lane] = weight[lane] / total[lane] if total[lane] != 0.0 else 0.0
-    for number in range(n_leaves):
-        own = leaf[leaves[number]]
-        for lane in range(LANES):
-            value = own[lane]
-            cut = value <= SHARE * slack[lane]
-            slack[lane] -= value if cut else 0.0
-            own[lane] = 0.0 if cut else value * total[lane]
     return log_likelihood
 
 
-@kernel
-def _moments(children, node, leaf, above, second, moved, spread):
-    """Mass of a node, and what its second branch's mass exceeds its expectation by, and its variance."""
-    low, high = children[0], children[1]
-    left = node[low] if low > 0 else leaf[~low]
-    right = node[high] if high > 0 else leaf[~high]
-    for lane in range(LANES):
-        after = right[lane]
-        above[lane] = left[lane] + after
-        expected = above[lane] * second[lane]
-        moved[lane] = after - expected
-        spread[lane] = expected * (1.0 - second[lane])
+@inline
+def _cut(joint, place, total, slack, at):
+    """Store the shares of the weight of eight joint densities; those that may be left out are zero."""
+    value, limit, none = load(joint, place), load(slack, at), splat(0.0)
+    store(slack, at, limit - SHARE * at_most(value, limit, value, none))
+    share = at_most(value, limit, none, value * load(total, at))
+    store(joint, place, share)
+    return share
 
 
 @kernel
-def _with_mass(share, size, active):
-    """How many lanes have mass; their numbers go into `active`, and three times the last one more."""
+def _shares(load_of, visits, total, slack, joint, lanes):
+    """Bayes' rule for the leaves; `lanes` (M + K,) get the lanes that have a share, as bits."""
+    M = len(joint) - len(load_of)
+    for visit in visits:
+        k, at, place = visit // STRIPS - M, visit % STRIPS * STRIP, visit * STRIP
+        a, b = _cut(joint, place, total, slack, at), _cut(joint, place + EIGHT, total, slack, at + EIGHT)
+        load_of[k] += sum_of(a + b)
+        lanes[M + k] |= (lanes_not_zero(a) | lanes_not_zero(b) << EIGHT) << at
+
+
+@inline
+def _eight_moments(mass, left, right, place, moved, spread, limit, at):
+    """Eight masses of a node, what the second branch's exceed their expectation by, and variances.
+
+    Also the lanes whose variance or excess is more than the limit, as bits.
+    """
+    before, after, second = load(mass, left), load(mass, right), load(mass, place)
+    both = before + after
+    expected = both * second
+    excess, variance, most = after - expected, expected * (1.0 - second), load(limit, at)
+    store(mass, place, both)
+    store(moved, place, excess)
+    store(spread, place, variance)
+    negligible = lanes_at_most(variance, most) & lanes_at_most(excess, most) & lanes_at_most(0.0 - most, excess)
+    return both, ~negligible & (1 << EIGHT) - 1
+
+
+@kernel
+def _moments(total, children, visits, limit, moved, spread, mass, lanes):
+    """Masses of the nodes that are visited, from the last to the root, and their moments.
+
+    `mass` has the masses of leaves, and for nodes the probabilities of second branches, which give way to masses.
+    """
+    for number in range(len(visits) - 1, -1, -1):
+        visit = visits[number]
+        m, at, place = visit // STRIPS, visit % STRIPS * STRIP, visit * STRIP
+        low, high, to = children[m, 0] * LANES, children[m, 1] * LANES, at + EIGHT
+        a, of_a = _eight_moments(mass, low + at, high + at, place, moved, spread, limit, at)
+        b, of_b = _eight_moments(mass, low + to, high + to, place + EIGHT, moved, spread, limit, to)
+        total[m] += sum_of(a + b)
+        lanes[m] |= (of_a | of_b << EIGHT) << at
+
+
+@kernel
+def _with_lanes(lanes, chosen):
+    """Numbers of the rows that have lanes, of which `chosen` (one more than there are) gets as many as it returns."""
     count = 0
-    for lane in range(size):
-        active[count] = lane
-        count += 1 if share[lane] != 0.0 else 0
-    last = active[max(count - 1, 0)]
-    for number in range(count, count + 3):
-        active[number] = last
+    for k in range(len(lanes)):
+        chosen[count] = k
+        count += 1 if lanes[k] != 0 else 0
     return count
 
 
 @kernel
-def _add(sums, share, terms, active, count):
-    """Add terms (LANES, q) of the lanes that have mass, times their shares, to sums (q,): four lanes at a time."""
-    for first in range(0, count, 4):
-        left = count - first
-        a, b, c, d = active[first], active[first + 1], active[first + 2], active[first + 3]
-        one, two, three, four = terms[a], terms[b], terms[c], terms[d]
-        of_one, of_two = share[a], share[b] if left > 1 else 0.0
-        of_three, of_four = share[c] if left > 2 else 0.0, share[d] if left > 3 else 0.0
-        for j in range(sums.size):
-            sums[j] += of_one * one[j] + of_two * two[j] + of_three * three[j] + of_four * four[j]
-
-
-@kernel
-def _line_sums(tree, slope, lines, noise, rows, order, likely, neglect, first, second, space, of_lines, of_nodes):
+def _line_sums(tree, slope, lines, noise, block, neglect, first, second, space, lines_sums, nodes_sums):
     """See `line_sums`; the log-likelihood."""
-    children, ceilings, largest, parents = tree
-    columns, y, residual, weight = rows
-    node, leaf, branch, x, points, pairs, lanes = space
-    (products, load), (curvature, gradient, total) = of_lines, of_nodes
-    (M, _), K, n = slope.shape, len(lines), len(y)
-    nodes, leaves = np.empty(M, dtype=np.int64), np.empty(K, dtype=np.int64)
-    active = np.empty(LANES + 3, dtype=np.int64)
+    children, ceilings, largest = tree
+    prior, x, moved, spread, points, pairs, lanes = space
+    (products, load_of), (curvature, gradient, total) = lines_sums, nodes_sums
+    M, K, p = len(slope), len(lines), first[-1]
+    of_nodes, of_leaves = np.empty(M * STRIPS + 1, dtype=np.int64), np.empty(K * STRIPS + 1, dtype=np.int64)
+    active, chosen = np.empty(M + K, dtype=np.int64), np.empty(max(M, K) + 1, dtype=np.int64)
     # By numbers: rows that an array is unpacked to have no known stride, and loops over them are not vectorised.
-    score, target, left_over, own_weight, base = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4]
-    sums, slack, moved, spread = lanes[5], lanes[6], lanes[7], lanes[8]
+    score, y, residual, weight, base = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4]
+    sums, slack, limit = lanes[5], lanes[6], lanes[7]
     log_likelihood, shift = 0.0, np.log(neglect) - largest
-    for start in range(0, n, LANES):
-        size = min(LANES, n - start)
-        for lane in range(LANES):
-            i = order[start + min(lane, size - 1)]
-            for j in range(len(columns)):
-                x[j, lane] = columns[j, i]
-            target[lane], left_over[lane] = y[i], residual[i]
-            own_weight[lane] = weight[i] if lane < size else 0.0
-        ends = likely[order[start]], likely[order[start + size - 1]]
-        _below_density(parents, slope, lines, noise, ends, x, target, score, sums, base)
+    for start in range(0, len(block[1]), LANES):
+        _gather(block, start, p, x, y, residual, weight, base, points)
         if _in_range(base, shift, slack):
-            n_nodes, n_leaves = descend(children, slope, ceilings, x, slack, score, node, leaf, branch, nodes, leaves)
-            _joint(lines, noise, leaves, n_leaves, x, target, score, base, leaf, sums)
+            n_nodes, n_leaves = descend(children, slope, ceilings, x, slack, prior, of_nodes, of_leaves)
+            _joint(lines, noise, of_leaves[:n_leaves], x, y, base, prior, sums)
         else:
-            n_nodes, n_leaves = descend_logs(children, slope, x, score, node, leaf, branch, nodes, leaves)
-            _joint_logs(lines, noise, leaves, n_leaves, x, target, score, base, leaf, sums)
-        log_likelihood += _share(leaf, leaves, n_leaves, own_weight, neglect, base, sums, slack)
-        _products(x[: len(columns)], left_over, first, second, points, pairs)
-        for number in range(n_leaves):
-            k = leaves[number]
-            _add(products[k], leaf[k], pairs, active, _with_mass(leaf[k], size, active))
-            load[k] += total_of(leaf[k])
-        for number in range(n_nodes - 1, -1, -1):
-            m = nodes[number]
-            _moments(children[m], node, leaf, node[m], branch[m], moved, spread)
-            count = _with_mass(node[m], size, active)
-            total[m] += total_of(node[m])
-            _add(curvature[m], spread, pairs, active, count)
-            _add(gradient[m], moved, points, active, count)
+            n_nodes, n_leaves = descend_logs(children, slope, x, score, prior, of_nodes[:-1], of_leaves[:-1])
+            _joint_logs(lines, noise, x, y, score, base, prior, sums)
+        log_likelihood += _evidence(weight, neglect, base, sums, slack, limit)
+        _products(x[:p], residual, first, second, pairs)
+        active[:] = 0
+        _shares(load_of, of_leaves[:n_leaves], sums, slack, prior, active)
+        _moments(total, children, of_nodes[:n_nodes], limit, moved, spread, prior, active)
+        count = _with_lanes(active[M:], chosen)
+        add_terms(products, chosen[:count], pairs, prior, M, active)
+        count = _with_lanes(active[:M], chosen)
+        add_terms(curvature, chosen[:count], pairs, spread, 0, active)
+        add_terms(gradient, chosen[:count], points, moved, 0, active)
     return log_likelihood
 
 
@@ -206,24 +220,26 @@ def line_sums(paths, slope, lines, variance, X, y, residual, weight, neglect):
         return NotImplemented
     p, K, M = len(columns), paths.n_leaves, paths.n_nodes
     first, second = _pairs(p)
-    order, likely = order_of(paths, slope, columns)
     noise = 0.5 / variance, 0.5 * np.log(2.0 * np.pi * variance)
-    products, curvature = (aligned(q, _padded(len(first))) for q in (K, M))
-    gradient, load, total = aligned(M, _padded(p + 1)), np.zeros(K), np.zeros(M)
+    products, curvature = (aligned(q, padded(len(first))) for q in (K, M))
+    gradient, load_of, total, log_likelihood = aligned(M, padded(p)), np.zeros(K), np.zeros(M), 0.0
     space = (
         *_space(M, K, slope),
+        aligned(M, LANES),
+        aligned(M, LANES),
         aligned(LANES, gradient.shape[1]),
         aligned(LANES, products.shape[1]),
-        aligned(9, LANES),
+        aligned(8, LANES),
     )
-    log_likelihood = _line_sums(
-        (*_tree(paths, -noise[1]), paths.parents), wide(slope), wide(lines), noise,
-        (columns, y, residual, weight), order, likely, neglect, first, second, space,
-        (products, load), (curvature, gradient, total),
-    )  # fmt: skip
+    tree, wide_slope, wide_lines = _tree(paths, -noise[1]), wide(slope), wide(lines)
+    for _, block in blocks(paths, slope, columns, neglect, (residual, y, weight), (lines, *noise)):
+        log_likelihood += _line_sums(
+            tree, wide_slope, wide_lines, noise, block, neglect, first, second, space,
+            (products, load_of), (curvature, gradient, total),
+        )  # fmt: skip
     n_pairs = len(first) - p - 1
     gram, cross, square = np.split(products[:, : len(first)], [n_pairs, n_pairs + p], axis=1)
-    return log_likelihood, (load, gram, cross, square[:, 0]), (total, curvature[:, :n_pairs], gradient[:, :p])
+    return log_likelihood, (load_of, gram, cross, square[:, 0]), (total, curvature[:, :n_pairs], gradient[:, :p])
 
 
 def _pairs(p):
@@ -232,53 +248,56 @@ def _pairs(p):
     return np.append(first, np.arange(p + 1)), np.append(second, np.full(p + 1, p))
 
 
-def _padded(size):
-    return -(-size // PAD) * PAD
-
-
 def _tree(paths, log_density):
     """Children, ceilings of the densities below branches relative to the largest, and its logarithm."""
     largest = log_density.max()
-    return paths.children, np.exp(paths.ceilings(log_density) - largest), largest
+    return places(paths), np.exp(paths.ceilings(log_density) - largest), largest
 
 
 def _space(M, K, slope):
-    """Room for a group of lanes: priors of nodes and leaves, probabilities of second branches, and columns."""
-    return aligned(M, LANES), aligned(K, LANES), aligned(M, LANES), aligned(wide(slope).shape[1], LANES)
+    """Room for a group of lanes: of nodes and leaves, and for columns."""
+    return aligned(M + K, LANES), aligned(wide(slope).shape[1], LANES)
 
 
 def line_means(paths, slope, lines, X, neglect):
     columns = X.T
     if not columns.flags.c_contiguous or columns.dtype != np.float64:
         return NotImplemented
-    order, _ = order_of(paths, slope, columns)
     mean, (children, ceilings, _) = np.empty(columns.shape[1]), _tree(paths, np.zeros(paths.n_leaves))
-    space = *_space(paths.n_nodes, paths.n_leaves, slope), aligned(4, LANES)
-    _line_means(children, ceilings, wide(slope), wide(lines), columns, order, neglect, space, mean)
+    space = *_space(paths.n_nodes, paths.n_leaves, slope), aligned(3, LANES)
+    tree, p = (children, ceilings, wide(slope), wide(lines)), len(columns)
+    for start, block in blocks(paths, slope, columns, neglect):
+        _line_means(tree, block, p, neglect, space, mean[start : start + len(block.order)])
     return mean
 
 
 @kernel
-def _line_means(children, ceilings, slope, lines, columns, order, neglect, space, mean):
-    node, leaf, branch, x, lanes = space
-    M, K, n = len(slope), len(lines), len(mean)
-    nodes, leaves = np.empty(M, dtype=np.int64), np.empty(K, dtype=np.int64)
-    score, slack, total, found = lanes[0], lanes[1], lanes[2], lanes[3]
+def _line_means(tree, block, p, neglect, space, mean):
+    children, ceilings, slope, lines = tree
+    numbers, order, _ = block
+    prior, x, lanes = space
+    M, K, n = len(slope), len(lines), len(order)
+    of_nodes, of_leaves = np.empty(M * STRIPS + 1, dtype=np.int64), np.empty(K * STRIPS + 1, dtype=np.int64)
+    slack, total, found = lanes[0], lanes[1], lanes[2]
     for start in range(0, n, LANES):
-        size = min(LANES, n - start)
         for lane in range(LANES):
-            i = order[start + min(lane, size - 1)]
-            for j in range(len(columns)):
-                x[j, lane] = columns[j, i]
+            i = order[min(start + lane, n - 1)]
+            for j in range(p):
+                x[j, lane] = numbers[i, j]
             total[lane] = found[lane] = 0.0
-            slack[lane] = neglect
-        _, n_leaves = descend(children, slope, ceilings, x, slack, score, node, leaf, branch, nodes, leaves)
-        for number in range(n_leaves):
-            k = leaves[number]
-            scores(lines[k], x, score)
-            prior = leaf[k]
-            for lane in range(LANES):
-                total[lane] += prior[lane]
-                found[lane] += prior[lane] * score[lane]
-        for lane in range(size):
+            slack[lane] = SHARE * neglect
+        _, n_leaves = descend(children, slope, ceilings, x, slack, prior, of_nodes, of_leaves)
+        for visit in of_leaves[:n_leaves]:
+            _add_means(lines, visit // STRIPS - M, x, visit % STRIPS * STRIP, prior, visit * STRIP, total, found)
+        for lane in range(min(LANES, n - start)):
             mean[order[start + lane]] = found[lane] / total[lane]
+
+
+@inline
+def _add_means(lines, k, x, at, prior, place, total, found):
+    a, b = strip_scores(lines, k, x, at)
+    first, second, next_to = load(prior, place), load(prior, place + EIGHT), at + EIGHT
+    store(total, at, load(total, at) + first)
+    store(total, next_to, load(total, next_to) + second)
+    store(found, at, load(found, at) + first * a)
+    store(found, next_to, load(found, next_to) + second * b)

@@ -59,13 +59,9 @@ ROUNDER = 6755399441055744.0
 
 
 @inline
-def exp(x):
-    """e^x for x up to 700; zero below -708."""
-    held = SMALLEST if x < SMALLEST else x  # nan is not less
-    shifted = held * LOG2_E + ROUNDER
-    turns = shifted - ROUNDER
-    r = (held - turns * LN2_HIGH) - turns * LN2_LOW
-    # (e^r - 1 - r) / r^2 for abs(r) up to ln(2) / 2, interpolated at Chebyshev's points; the error is 1e-16.
+def exp_series(r):
+    """e^r for abs(r) up to ln(2) / 2; r may be a vector."""
+    # (e^r - 1 - r) / r^2, interpolated at Chebyshev's points; the error is 1e-16.
     p = 2.510038549551032e-08
     p = p * r + 2.7620088445409746e-07
     p = p * r + 2.7557268459997064e-06
@@ -78,6 +74,17 @@ def exp(x):
     p = p * r + 0.5
     p = p * r + 1.0
     p = p * r + 1.0
+    return p
+
+
+@inline
+def exp(x):
+    """e^x for x up to 700; zero below -708."""
+    held = SMALLEST if x < SMALLEST else x  # nan is not less
+    shifted = held * LOG2_E + ROUNDER
+    turns = shifted - ROUNDER
+    r = (held - turns * LN2_HIGH) - turns * LN2_LOW
+    p = exp_series(r)
     # The integer stands in the lowest bits of `shifted`; moved up, everything above it is lost.
     value = p * _as_float((_as_bits(shifted) + BIAS) << MANTISSA)
     return 0.0 if x < SMALLEST else value
