@@ -52,12 +52,12 @@ class SoftmaxGate(Shrunk, NodeGate):
     Parameters
     ----------
     alpha : float, array-like of shape (p,) or "auto", default=0.1
-        Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off;
-        an array has a strength for each column. With "auto" one strength of all nodes is estimated from the rows, eq.
-        (evidence-alpha); it needs ``l1_ratio=0``.
+        Strength of the penalty on the slopes in the symmetric coding, relative to the sum over rows; intercepts are not
+        penalised. 0 means no penalty; an array has a strength for each column. With "auto" one strength for all nodes
+        is estimated from the data, eq. (evidence-alpha); it needs ``l1_ratio=0``.
     l1_ratio : float, default=0.0
-        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
-        slopes may then be exactly zero. For two branches that is `alpha` times the slope of the log-odds.
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero. With two branches the lasso penalty is `alpha` times the slope of the log-odds.
 
     References
     ----------
