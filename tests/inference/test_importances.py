@@ -65,8 +65,8 @@ def test_of_a_classifier():
 
 def test_rare_values_count():
     table = sparse.random(600, 200, 0.02, random_state=0, format="csr")
-    y = 5 * table[:, :3].sum(axis=1) + 0.1 * RNG.normal(size=600)
-    found = HMERegressor(depth=1, start="model_tree", max_iter=3).fit(table, np.asarray(y)).feature_importances_
+    y = 5 * np.ravel(table[:, :3].sum(axis=1)) + 0.1 * RNG.normal(size=600)
+    found = HMERegressor(depth=1, start="model_tree", max_iter=3).fit(table, y).feature_importances_
     variance = table.toarray()[:, :3].var(axis=0)
     np.testing.assert_allclose(found[:3], variance / variance.sum(), atol=0.03)
     rare = np.column_stack([RNG.random(600) < 0.01, RNG.normal(size=600)])
