@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from .memory import aligned
+from .memory import aligned, in_one_piece
 from .scalars import inline, kernel
 from .vectors import EIGHT, load, splat, sum_of
 
-__all__ = ["PIECE", "add_pairs", "add_products", "column_pairs", "scored_cross", "weighted_pairs"]
+__all__ = ["PIECE", "add_pairs", "add_products", "column_pairs", "copy_rows", "scored_cross", "weighted_pairs"]
 
 PIECE = 256  # rows
 # Matrix products of all weights are faster for more weights than FEW and fewer columns than MANY, and for very many.
@@ -36,23 +36,26 @@ def _column_pairs(columns, products):
             pair += 1
 
 
+def _columns(A):
+    return in_one_piece(A) or in_one_piece(np.asfortranarray(A))
+
+
 def weighted_pairs(X, W):
     p, q = X.shape[1], W.shape[1]
     if X.dtype != np.float64 or W.dtype != np.float64 or p > MOST or (q > FEW and p < MANY):
         return NotImplemented
     even = q + q % 2
     sums = np.zeros((even, p * (p + 1) // 2 + 1))
-    _weighted_pairs(X.T, W.T, aligned(p + 1, PIECE), aligned(even, PIECE), sums)
+    _weighted_pairs(len(X), p, q, _columns(X), _columns(W), aligned(p + 1, PIECE), aligned(even, PIECE), sums)
     return sums[:q, :-1]
 
 
 @kernel
-def _weighted_pairs(columns, weights, x, w, sums):
+def _weighted_pairs(n, p, q, columns, weights, x, w, sums):
     """Add to sums (q, pairs), q even; products with the column of zeros behind the last one add nothing."""
-    p, n = columns.shape
     for start in range(0, n, PIECE):
-        _copy(columns, start, x)
-        _copy(weights, start, w)
+        copy_rows(columns, start, n, x[:p])
+        copy_rows(weights, start, n, w[:q])
         add_pairs(x, p, w, sums)
 
 
@@ -76,13 +79,14 @@ def add_products(x, j, p, start, w, sums):
 
 
 @kernel
-def _copy(columns, start, piece):
-    """Rows of the columns from `start`; zeros where there are no more."""
-    size = min(PIECE, columns.shape[1] - start)
-    for j in range(len(columns)):
-        own, out = columns[j], piece[j]
+def copy_rows(columns, start, n, piece):
+    """Of each column the numbers from `start` on, as many as the piece has room for; zeros where there are no more."""
+    flat, step = columns
+    size = min(PIECE, n - start)
+    for j in range(len(piece)):
+        own, out = flat[j * step + start : j * step + start + size], piece[j]
         for i in range(size):
-            out[i] = own[start + i]
+            out[i] = own[i]
         out[size:] = 0.0
 
 
@@ -91,18 +95,17 @@ def scored_cross(X, W, score):
     if X.dtype != np.float64 or W.dtype != np.float64 or score.dtype != np.float64 or q > FEW:
         return NotImplemented
     even = q + q % 2
-    sums = np.zeros((even, p + 1))
-    _scored_cross(X.T, W.T, score, aligned(p + 2, PIECE), aligned(even, PIECE), sums)
+    columns, sums = (_columns(X), _columns(W), _columns(score[:, None])), np.zeros((even, p + 1))
+    _scored_cross(len(X), p, q, *columns, aligned(p + 2, PIECE), aligned(even, PIECE), sums)
     return sums[:q, :p]
 
 
 @kernel
-def _scored_cross(columns, weights, score, x, w, sums):
-    p, n = columns.shape
+def _scored_cross(n, p, q, columns, weights, scores, x, w, sums):
     for start in range(0, n, PIECE):
-        _copy(columns, start, x)
-        _copy(weights, start, w)
-        _copy(score.reshape(1, n), start, x[p + 1 :])
+        copy_rows(columns, start, n, x[:p])
+        copy_rows(scores, start, n, x[p + 1 :])
+        copy_rows(weights, start, n, w[:q])
         add_products(x, p + 1, p, 0, w, sums)
 
 

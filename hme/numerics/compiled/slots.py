@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .memory import aligned
-from .pairs import PIECE, add_pairs, add_products
+from .memory import aligned, in_one_piece
+from .pairs import PIECE, add_pairs, add_products, copy_rows
 from .scalars import exp, kernel, log, total_of
 from .vectors import EIGHT, broadcast, load, splat, store
 
@@ -11,8 +11,8 @@ __all__ = ["slot_sums"]
 
 
 def slot_sums(coef, lines, variance, X, y, residual, weight):
-    columns = X.T
-    if not columns.flags.c_contiguous or columns.dtype != np.float64:
+    columns = in_one_piece(X)
+    if columns is None:
         return NotImplemented
     K, p = coef.shape
     last, some = K + K * (K - 1) // 2, K + K % 2
@@ -39,8 +39,7 @@ def _slot_sums(coef, lines, half_precision, constant, columns, others, space, su
     x[p + 3] = 1.0
     for start in range(0, n, PIECE):
         stop = min(start + PIECE, n)
-        for j in range(p):
-            _fill(x[j], columns[j, start:stop])
+        copy_rows(columns, start, n, x[:p])
         _fill(x[p + 1], residual[start:stop])
         _fill(target, y[start:stop])
         _fill(own_weight, weight[start:stop])
