@@ -172,16 +172,17 @@ class Expert(BaseEstimator, ABC):
     # -- below a tree of pairs: rows visit only the leaves that carry mass for them, eq. (pruning) ------------------
 
     def sums_below(self, params, rows, paths, slope, neglect):
-        """The sums of a sweep below a tree whose nodes have two logit branches; None where the family has no such way.
+        """The sums of a sweep below nodes of two logit branches, or one softmax node; None where there is no such way.
 
         Parameters
         ----------
         params : Params
         rows : Rows
             All rows, which gate and experts see by the same dense columns.
-        paths : Paths
-        slope : ndarray of shape (M, p)
-            Coefficients of the relative score of every node's second branch.
+        paths : Paths or None
+            Of a tree of nodes with two branches; None stands for one node of K slots.
+        slope : ndarray of shape (M, p) or (K, p)
+            Coefficients of the relative score of every node's second branch, or of the slots.
         neglect : float
             Most that may be left out of the density of a row, and of its weight, as a share of them.
 
@@ -192,7 +193,7 @@ class Expert(BaseEstimator, ABC):
         stats : Statistics
             Of the experts.
         of_nodes : tuple
-            Of the gate, for its ``from_pairs``.
+            Of the gate, for its ``from_pairs`` or ``from_slots``.
         """
         return None
 

@@ -5,7 +5,7 @@ import numpy as np
 from ..numerics.kernels import symmetric
 from .noise.arrays import own_targets
 from .noise.gaussian import GaussianNoise
-from .noise.lines import line_means, line_sums
+from .noise.lines import line_means, line_sums, slot_sums
 from .noise.sums import PredictorStatistics
 from .predictor import PredictorExpert
 
@@ -115,9 +115,9 @@ class LinearExpert(PredictorExpert):
             return None
         y, center = own_targets(rows)[:, 0], self._origin(params)[0, 0]
         lines = params.coef[:, 0], params.variance.reshape(-1)
-        log_likelihood, (load, pairs, cross, square), of_nodes = line_sums(
-            paths, slope, *lines, rows.X, np.ascontiguousarray(y), y - rows.X @ center, rows.weight, neglect
-        )
+        table = rows.X, np.ascontiguousarray(y), y - rows.X @ center, rows.weight
+        below = slot_sums(slope, *lines, *table) if paths is None else line_sums(paths, slope, *lines, *table, neglect)
+        log_likelihood, (load, pairs, cross, square), of_nodes = below
         sums = load, symmetric(pairs)[:, None], cross[:, None], square[:, None], np.zeros((len(load), 1, 0))
         return log_likelihood, load, PredictorStatistics(*sums), of_nodes
 

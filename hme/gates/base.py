@@ -250,6 +250,14 @@ class Gate(GateFamily):
         """Statistics of such a tree, from weights (M,), Gram matrices (M, p (p + 1) / 2) and gradients (M, p)."""
         raise NotImplementedError(f"{type(self).__name__} is no tree of pairs.")
 
+    def slots(self, params):
+        """Coefficients (K, p) of a gate that is one softmax node, with Newton steps by the exact Hessian, or None."""
+        return None
+
+    def from_slots(self, total, curvature, gradient):
+        """Statistics of such a node, from its weight (1,), Gram matrices of the pairs of slots and gradients (K, p)."""
+        raise NotImplementedError(f"{type(self).__name__} is no softmax node.")
+
     def dense(self, n_leaves):
         """The gate that a routed one restricts to a few leaves; any other gate itself."""
         return self

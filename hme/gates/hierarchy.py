@@ -54,6 +54,14 @@ class NodeGate(GateFamily):
         """See `Gate.from_pairs`."""
         raise NotImplementedError(f"{type(self).__name__} has no pairs of logit branches.")
 
+    def slots(self, params):
+        """See `Gate.slots`; of a single node."""
+        return None
+
+    def from_slots(self, total, curvature, gradient):
+        """See `Gate.from_slots`."""
+        raise NotImplementedError(f"{type(self).__name__} has no slots.")
+
     def _unnamed(self, n_branches):
         return [f"branch {b}" for b in range(n_branches)]
 
@@ -140,6 +148,12 @@ class TreeGate(Gate):
 
     def from_pairs(self, total, curvature, gradient):
         return self.node.from_pairs(total, curvature, gradient)
+
+    def slots(self, params):
+        return self.node.slots(params) if self.tree.by_level.flat else None
+
+    def from_slots(self, total, curvature, gradient):
+        return self.node.from_slots(total, curvature, gradient)
 
     # -- learning ------------------------------------------------------------------------------------------------------
 

@@ -111,6 +111,12 @@ class SoftmaxGate(Shrunk, NodeGate):
         gradient = np.stack([-gradient, gradient], axis=1)
         return multinomial.LogitStatistics(total, gradient, symmetric(curvature)[:, None])
 
+    def slots(self, params):
+        return params.coef[0] if multinomial.is_exact(*params.coef.shape[1:]) else None
+
+    def from_slots(self, total, curvature, gradient):
+        return multinomial.LogitStatistics(total, gradient[None], symmetric(curvature)[None])
+
     def gather(self, seen, rows, leaf, paths):
         if not paths.pairs:
             return super().gather(seen, rows, leaf, paths)

@@ -279,11 +279,9 @@ class Mixture:
         log_likelihood, stats, n_leaves = 0.0, None, self.n_leaves(params)
         with work(rows.n_rows * n_leaves):
             if assign is log_normalize and rows.group is None and rows.log_label is None:
-                pruned = self._pruned(params, rows, self.expert.sums_below)
-                if pruned is not None:
-                    log_likelihood, load, experts, of_nodes = pruned
-                    stats = Statistics(self.gate.from_pairs(*of_nodes), experts, load)
-                    return (log_likelihood + self.log_prior_density(params)) / load.sum(), stats
+                together = self._summed(params, rows)
+                if together is not None:
+                    return (together[0] + self.log_prior_density(params)) / together[1].load.sum(), together[1]
             for _, block in rows.blocks(block_rows(n_leaves, in_use())):
                 heads = block.heads()
                 with pairs_shared(block.X):
@@ -301,6 +299,17 @@ class Mixture:
                 own = Statistics(gate, experts, resp.sum(axis=0))
                 stats = own if stats is None else self._added(stats, own)
         return (log_likelihood + self.log_prior_density(params)) / stats.load.sum(), stats
+
+    def _summed(self, params, rows):
+        """The log-likelihood and the statistics by compiled functions of gate and experts together, or None."""
+        found, gather = self._pruned(params, rows, self.expert.sums_below), self.gate.from_pairs
+        if found is None and in_use() and rows.Z is rows.X and not sp.issparse(rows.X):
+            slots, gather = self.gate.slots(params.gate), self.gate.from_slots
+            found = None if slots is None else self.expert.sums_below(params.experts, rows, None, slots, 0.0)
+        if found is None:
+            return None
+        log_likelihood, load, experts, of_gate = found
+        return log_likelihood, Statistics(gather(*of_gate), experts, load)
 
     def _pruned(self, params, rows, function):
         """A function of the experts by rows that visit few of many leaves, eq. (pruning); None if there is no way."""

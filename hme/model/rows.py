@@ -52,8 +52,8 @@ class Rows(NamedTuple):
     def __getitem__(self, index):
         if not isinstance(index, slice) and not hasattr(index, "__array__"):
             return tuple.__getitem__(self, index)
-        X = self.X[index]
-        Z = X if self.Z is self.X else self.Z[index]
+        X = _some(self.X, index)
+        Z = X if self.Z is self.X else _some(self.Z, index)
         *arrays, table, gate_table = tuple(self)[2:]
         tables = [None if a is None else _safe_indexing(a, index) for a in (table, gate_table)]
         return Rows(X, Z, *(None if a is None else a[index] for a in arrays), *tables)
@@ -125,3 +125,10 @@ def _n_different(rows):
     if not tables:
         return int(codes.max()) + 1
     return len({tuple(row) for row in np.concatenate([codes[:, None], *tables], axis=1).tolist()})
+
+
+def _some(X, index):
+    """Rows of a design, dense ones in Fortran order still: NumPy's own indexing by arrays turns it."""
+    if isinstance(index, slice) or sp.issparse(X) or not X.flags.f_contiguous:
+        return X[index]
+    return np.take(X.T, np.flatnonzero(index) if index.dtype == bool else index, axis=1).T

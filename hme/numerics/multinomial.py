@@ -23,6 +23,7 @@ __all__ = [
     "diverging",
     "guarded_step",
     "hessian",
+    "is_exact",
     "log_probability",
     "log_sigmoids",
     "log_softmax",
@@ -64,7 +65,7 @@ class LogitStatistics(NamedTuple):
 
     total: np.ndarray  # (Q,), total weight of each system
     gradient: np.ndarray  # (Q, C, p), of the log-likelihood, eq. (logit-gradient)
-    # (Q, pairs of slots, p, p), the blocks of minus its Hessian; or (Q, C, p, p), of a bound on it; see `_exact`
+    # (Q, pairs of slots, p, p), the blocks of minus its Hessian; or (Q, C, p, p), of a bound on it; see `is_exact`
     curvature: np.ndarray
 
 
@@ -109,7 +110,7 @@ def statistics(log_probability, X, target):
     p, mass, log_probability = X.shape[1], target.transpose(2, 1, 0), log_probability.transpose(2, 1, 0)
     if C == 2:
         return pair_statistics(X, *logit_moments(np.exp(log_probability[1]), mass))
-    moments = softmax_moments if _exact(C, p) else majoriser_moments
+    moments = softmax_moments if is_exact(C, p) else majoriser_moments
     moved, weights, total = moments(log_probability, mass)
     gradient = weighted_cross(X, moved.reshape(C * Q, n).T).reshape(C, Q, p).swapaxes(0, 1)
     if is_wide(X):
@@ -147,12 +148,11 @@ def softmax_moments(log_probability, mass):
 def majoriser_moments(log_probability, mass):
     """`softmax_moments` with the diagonal (C, Q, n) of a bound on the covariances, eq. (logit-majoriser)."""
     probability, total = np.exp(log_probability), mass.sum(axis=0)
-    expected = total * probability
-    weights = expected * _bound_factor(probability.transpose(2, 1, 0)).transpose(2, 1, 0)
-    return mass - expected, weights, total.sum(axis=1)
+    expected, factor = total * probability, _bound_factor(probability.transpose(2, 1, 0)).transpose(2, 1, 0)
+    return mass - expected, expected * factor, total.sum(axis=1)
 
 
-def _exact(C, p):
+def is_exact(C, p):
     """Whether the slots of a system are solved jointly with the exact Hessian, which is done where it is cheap."""
     return C == 2 or C * p <= EXACT_SIZE
 
@@ -169,7 +169,7 @@ def hessian(curvature, C):
     Q, _, p, _ = curvature.shape
     full = np.zeros((Q, C, p, C, p))
     slots = np.arange(C)
-    if not _exact(C, p):
+    if not is_exact(C, p):
         full[:, slots, :, slots, :] = curvature.swapaxes(0, 1)
         return full
     first, second = upper_triangle(C, 1)
@@ -206,7 +206,7 @@ def newton_step(coef, stats, penalty, center=0.0, used=None):
     curvature = stats.curvature if wide else _unsettled(stats)
     if wide:
         step = curvature.solve(penalty, gradient, 2.0 if C == 2 else 1.0, _settled(stats))
-    elif C > 2 and _exact(C, p):
+    elif C > 2 and is_exact(C, p):
         system = hessian(curvature, C).reshape(Q, C * p, C * p) + np.diag(np.tile(penalty, C))
         step = solve_psd(system, gradient.reshape(Q, C * p, 1)).reshape(Q, C, p)
     else:
@@ -240,7 +240,7 @@ def _settled(stats):
     if (size > least).all():
         return None
     small = np.abs(stats.gradient) <= least
-    if C > 2 and _exact(C, p):  # the pairs of a slot that has settled, so that common shifts stay without curvature
+    if C > 2 and is_exact(C, p):  # the pairs of a slot that has settled, so that common shifts stay without curvature
         first, second = upper_triangle(C, 1)
         of_slot = np.zeros_like(stats.gradient)
         np.add.at(of_slot, (slice(None), first), size)
@@ -262,7 +262,7 @@ def proximal(coef, stats, penalty, lasso, center=0.0, used=None):
     if C == 2 and isinstance(stats.curvature, WideGram):
         new = stats.curvature.lasso(penalty, gradient[:, :1], z[:, :1], lasso, 2.0)
         new = np.concatenate([new, -new], axis=1)
-    elif C > 2 and _exact(C, p):
+    elif C > 2 and is_exact(C, p):
         system = _with_shifts(hessian(stats.curvature, C), used).reshape(Q, C * p, C * p)
         system = system + np.diag(np.tile(penalty, C))
         flat = lasso_minimum(system, gradient.reshape(Q, C * p), z.reshape(Q, C * p), np.tile(lasso, C))
@@ -374,7 +374,7 @@ def degrees(stats, penalty, used=None):
     if isinstance(curvature, WideGram):
         own = curvature.trace(penalty, factor)
     else:
-        if C > 2 and _exact(C, p):
+        if C > 2 and is_exact(C, p):
             curvature, penalty, share = hessian(curvature, C).reshape(Q, 1, C * p, C * p), np.tile(penalty, C), 1.0
         own = np.trace(solve_psd(factor * curvature + np.diag(penalty), factor * curvature), axis1=-2, axis2=-1)
     return float(np.maximum(share * own.reshape(Q, -1).sum(axis=1) - (slots - 1), 0.0).sum())  # intercepts are free
@@ -413,7 +413,7 @@ def guarded_step(coef, stats, penalty, center, moment, used=None, lasso=None):
     """
     if lasso is None:
         step, _ = newton_step(coef, stats, penalty, center, used)
-        if not _exact(*coef.shape[1:]):
+        if not is_exact(*coef.shape[1:]):
             step *= RELAXATION
         return coef + damping(step, moment)[:, None, None] * step
     z, _ = proximal(coef, stats, penalty, lasso, center, used)

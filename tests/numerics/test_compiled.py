@@ -45,6 +45,9 @@ def probabilities(C):
     return multinomial.log_softmax.plain(slots(C)), rng().random((C, 2, N))
 
 
+LINES = "variance", "X", "y", "residual", "weight"
+
+
 def lines_below(*arguments):
     """Arguments of functions of lines below a tree of pairs."""
     draw, X = rng(), np.asfortranarray(rng().normal(size=(N, 3)))
@@ -68,13 +71,14 @@ CASES = {
     ),
     "leaf_sums": (paths, lambda: branches(UNEVEN, 3)),
     "line_means": (lines, lambda: lines_below("X")),
-    "line_sums": (lines, lambda: lines_below("variance", "X", "y", "residual", "weight")),
+    "line_sums": (lines, lambda: lines_below(*LINES)),
     "log_normalize": (kernels, joint),
     "log_sigmoids": (multinomial, lambda: (np.append(100 * rng().normal(size=N), [0.0, 800.0, -800.0])[None],)),
     "log_softmax": (multinomial, lambda: (slots(4),)),
     "pair_moments": (paths, lambda: (BINARY.by_level, rng().random((5, N)), rng().random((6, N)))),
     "pair_priors": (paths, lambda: (BINARY.by_level, 9 * rng().normal(size=(5, N)))),
     "scored_cross": (kernels, lambda: (rng().normal(size=(N, 4)), rng().random((N, 5)), rng().normal(size=N))),
+    "slot_sums": (lines, lambda: (5 * rng().normal(size=(6, 3)), *lines_below(*LINES)[2:-1])),
     "softmax_moments": (multinomial, lambda: probabilities(4)),
     "weighted_pairs": (kernels, lambda: (rng().normal(size=(N, 4)), rng().random((N, 5)))),
 }

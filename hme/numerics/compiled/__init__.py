@@ -9,6 +9,7 @@ from .pairs import column_pairs, scored_cross, weighted_pairs
 from .paths import branch_sums, leaf_sums, pair_moments, pair_priors
 from .pruned import line_means, line_sums
 from .rows import gaussian_log_density, log_normalize
+from .slots import slot_sums
 
 __all__ = [
     "branch_sums",
@@ -23,6 +24,7 @@ __all__ = [
     "pair_moments",
     "pair_priors",
     "scored_cross",
+    "slot_sums",
     "softmax_moments",
     "weighted_pairs",
 ]

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from .memory import aligned
+from .memory import aligned, in_one_piece
 from .scalars import inline, kernel
 from .vectors import EIGHT, load, splat, sum_of
 
-__all__ = ["column_pairs", "scored_cross", "weighted_pairs"]
+__all__ = ["PIECE", "add_pairs", "add_products", "column_pairs", "copy_rows", "scored_cross", "weighted_pairs"]
 
 PIECE = 256  # rows
 # Matrix products of all weights are faster for more weights than FEW and fewer columns than MANY, and for very many.
@@ -36,39 +36,57 @@ def _column_pairs(columns, products):
             pair += 1
 
 
+def _columns(A):
+    return in_one_piece(A) or in_one_piece(np.asfortranarray(A))
+
+
 def weighted_pairs(X, W):
     p, q = X.shape[1], W.shape[1]
     if X.dtype != np.float64 or W.dtype != np.float64 or p > MOST or (q > FEW and p < MANY):
         return NotImplemented
     even = q + q % 2
     sums = np.zeros((even, p * (p + 1) // 2 + 1))
-    _weighted_pairs(X.T, W.T, aligned(p + 1, PIECE), aligned(even, PIECE), sums)
+    _weighted_pairs(len(X), p, q, _columns(X), _columns(W), aligned(p + 1, PIECE), aligned(even, PIECE), sums)
     return sums[:q, :-1]
 
 
 @kernel
-def _weighted_pairs(columns, weights, x, w, sums):
+def _weighted_pairs(n, p, q, columns, weights, x, w, sums):
     """Add to sums (q, pairs), q even; products with the column of zeros behind the last one add nothing."""
-    p, n = columns.shape
     for start in range(0, n, PIECE):
-        _copy(columns, start, x)
-        _copy(weights, start, w)
-        for first in range(0, len(w), FEW):
-            pair = 0
-            for j in range(p):
-                for k in range(j, p, 2):
-                    _two_pairs(x, j, x, k, w, first, sums, pair)
-                    pair += 2 if k + 1 < p else 1
+        copy_rows(columns, start, n, x[:p])
+        copy_rows(weights, start, n, w[:q])
+        add_pairs(x, p, w, sums)
 
 
 @kernel
-def _copy(columns, start, piece):
-    """Rows of the columns from `start`; zeros where there are no more."""
-    size = min(PIECE, columns.shape[1] - start)
-    for j in range(len(columns)):
-        own, out = columns[j], piece[j]
+def add_pairs(x, p, w, sums):
+    """Add the weighted sums of all pairs of the first p rows of x, below which is a row of zeros."""
+    for first in range(0, len(w), FEW):
+        pair = 0
+        for j in range(p):
+            for k in range(j, p, 2):
+                _two_pairs(x, j, k, w, first, sums, pair)
+                pair += 2 if k + 1 < p else 1
+
+
+@kernel
+def add_products(x, j, p, start, w, sums):
+    """Add the weighted sums of row j of x times each of p rows from `start` on, below which is a row of zeros."""
+    for first in range(0, len(w), FEW):
+        for k in range(0, p, 2):
+            _two_pairs(x, j, start + k, w, first, sums, k)
+
+
+@kernel
+def copy_rows(columns, start, n, piece):
+    """Of each column the numbers from `start` on, as many as the piece has room for; zeros where there are no more."""
+    flat, step = columns
+    size = min(PIECE, n - start)
+    for j in range(len(piece)):
+        own, out = flat[j * step + start : j * step + start + size], piece[j]
         for i in range(size):
-            out[i] = own[start + i]
+            out[i] = own[i]
         out[size:] = 0.0
 
 
@@ -77,43 +95,41 @@ def scored_cross(X, W, score):
     if X.dtype != np.float64 or W.dtype != np.float64 or score.dtype != np.float64 or q > FEW:
         return NotImplemented
     even = q + q % 2
-    sums = np.zeros((even, p + 1))
-    _scored_cross(X.T, W.T, score[None], aligned(p + 1, PIECE), aligned(even, PIECE), aligned(1, PIECE), sums)
+    columns, sums = (_columns(X), _columns(W), _columns(score[:, None])), np.zeros((even, p + 1))
+    _scored_cross(len(X), p, q, *columns, aligned(p + 2, PIECE), aligned(even, PIECE), sums)
     return sums[:q, :p]
 
 
 @kernel
-def _scored_cross(columns, weights, score, x, w, own, sums):
-    p, n = columns.shape
+def _scored_cross(n, p, q, columns, weights, scores, x, w, sums):
     for start in range(0, n, PIECE):
-        _copy(columns, start, x)
-        _copy(weights, start, w)
-        _copy(score, start, own)
-        for j in range(0, p, 2):
-            _two_pairs(own, 0, x, j, w, 0, sums, j)
+        copy_rows(columns, start, n, x[:p])
+        copy_rows(scores, start, n, x[p + 1 :])
+        copy_rows(weights, start, n, w[:q])
+        add_products(x, p + 1, p, 0, w, sums)
 
 
 @kernel
-def _two_pairs(a, j, x, k, w, first, sums, pair):
-    """Add the sums of products of row j of a with rows k and k + 1 of x, weighted by up to six of the weights w."""
+def _two_pairs(x, j, k, w, first, sums, pair):
+    """Add the sums of products of row j of x with rows k and k + 1, weighted by up to six of the weights w."""
     left = len(w) - first
     if left >= 6:
-        _six(a, j, x, k, w, first, sums, pair)
+        _six(x, j, k, w, first, sums, pair)
     elif left == 4:
-        _four(a, j, x, k, w, first, sums, pair)
+        _four(x, j, k, w, first, sums, pair)
     else:
-        _two(a, j, x, k, w, first, sums, pair)
+        _two(x, j, k, w, first, sums, pair)
 
 
 # Two pairs of columns and up to six weights at a time: as many sums as stay in registers.
 
 
 @inline
-def _six(a, j, x, k, w, q, sums, pair):
+def _six(x, j, k, w, q, sums, pair):
     s0 = s1 = s2 = s3 = s4 = s5 = r0 = r1 = r2 = r3 = r4 = r5 = splat(0.0)
     first = q * PIECE
     for i in range(0, PIECE, EIGHT):
-        one, place, at = load(a, j * PIECE + i), first + i, k * PIECE + i
+        one, place, at = load(x, j * PIECE + i), first + i, k * PIECE + i
         t, u = one * load(x, at), one * load(x, at + PIECE)
         weight = load(w, place)
         s0 += t * weight
@@ -139,11 +155,11 @@ def _six(a, j, x, k, w, q, sums, pair):
 
 
 @inline
-def _four(a, j, x, k, w, q, sums, pair):
+def _four(x, j, k, w, q, sums, pair):
     s0 = s1 = s2 = s3 = r0 = r1 = r2 = r3 = splat(0.0)
     first = q * PIECE
     for i in range(0, PIECE, EIGHT):
-        one, place, at = load(a, j * PIECE + i), first + i, k * PIECE + i
+        one, place, at = load(x, j * PIECE + i), first + i, k * PIECE + i
         t, u = one * load(x, at), one * load(x, at + PIECE)
         weight = load(w, place)
         s0 += t * weight
@@ -162,11 +178,11 @@ def _four(a, j, x, k, w, q, sums, pair):
 
 
 @inline
-def _two(a, j, x, k, w, q, sums, pair):
+def _two(x, j, k, w, q, sums, pair):
     s0 = s1 = r0 = r1 = splat(0.0)
     first = q * PIECE
     for i in range(0, PIECE, EIGHT):
-        one, place, at = load(a, j * PIECE + i), first + i, k * PIECE + i
+        one, place, at = load(x, j * PIECE + i), first + i, k * PIECE + i
         t, u = one * load(x, at), one * load(x, at + PIECE)
         weight = load(w, place)
         s0 += t * weight

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import vectors
 from .descent import LANES, SHARE, STRIP, STRIPS, descend, descend_logs, log_lines, places, strip_scores, wide
-from .memory import aligned
+from .memory import aligned, in_one_piece
 from .scalars import exp, inline, kernel, log
 from .survey import blocks, padded
 from .vectors import EIGHT, add_terms, at_most, lanes_at_most, lanes_not_zero, load, splat, store, sum_of
@@ -215,10 +215,9 @@ def _line_sums(tree, slope, lines, noise, block, neglect, first, second, space, 
 
 
 def line_sums(paths, slope, lines, variance, X, y, residual, weight, neglect):
-    columns = X.T
-    if not columns.flags.c_contiguous or columns.dtype != np.float64:
+    if in_one_piece(X) is None:
         return NotImplemented
-    p, K, M = len(columns), paths.n_leaves, paths.n_nodes
+    p, K, M = X.shape[1], paths.n_leaves, paths.n_nodes
     first, second = _pairs(p)
     noise = 0.5 / variance, 0.5 * np.log(2.0 * np.pi * variance)
     products, curvature = (aligned(q, padded(len(first))) for q in (K, M))
@@ -232,7 +231,7 @@ def line_sums(paths, slope, lines, variance, X, y, residual, weight, neglect):
         aligned(8, LANES),
     )
     tree, wide_slope, wide_lines = _tree(paths, -noise[1]), wide(slope), wide(lines)
-    for _, block in blocks(paths, slope, columns, neglect, (residual, y, weight), (lines, *noise)):
+    for _, block in blocks(paths, slope, X, neglect, (residual, y, weight), (lines, *noise)):
         log_likelihood += _line_sums(
             tree, wide_slope, wide_lines, noise, block, neglect, first, second, space,
             (products, load_of), (curvature, gradient, total),
@@ -260,13 +259,12 @@ def _space(M, K, slope):
 
 
 def line_means(paths, slope, lines, X, neglect):
-    columns = X.T
-    if not columns.flags.c_contiguous or columns.dtype != np.float64:
+    if in_one_piece(X) is None:
         return NotImplemented
-    mean, (children, ceilings, _) = np.empty(columns.shape[1]), _tree(paths, np.zeros(paths.n_leaves))
+    mean, (children, ceilings, _) = np.empty(len(X)), _tree(paths, np.zeros(paths.n_leaves))
     space = *_space(paths.n_nodes, paths.n_leaves, slope), aligned(3, LANES)
-    tree, p = (children, ceilings, wide(slope), wide(lines)), len(columns)
-    for start, block in blocks(paths, slope, columns, neglect):
+    tree, p = (children, ceilings, wide(slope), wide(lines)), X.shape[1]
+    for start, block in blocks(paths, slope, X, neglect):
         _line_means(tree, block, p, neglect, space, mean[start : start + len(block.order)])
     return mean
 

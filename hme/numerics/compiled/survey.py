@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .descent import LANES, LARGEST, SHARE, STRIP, halves, places, strip_scores, wide
-from .memory import aligned
+from .memory import aligned, in_one_piece
 from .scalars import exp, inline, kernel, log
 from .vectors import EIGHT, load, splat, store, sum_of
 
@@ -33,13 +33,14 @@ def padded(size):
     return -(-size // PAD) * PAD
 
 
-def blocks(paths, slope, columns, neglect, others=(), leaf=None):
-    """Iterate over the first rows of `Block`s, and these, of columns (p, n) and other arrays (n,): residual, y, weight.
+def blocks(paths, slope, X, neglect, others=(), leaf=None):
+    """Iterate over the first rows of `Block`s, and these, of X (n, p) and other arrays (n,): residual, y, weight.
 
     `leaf` are lines, halves of their precisions, and what is constant in their log-densities; else the floor is that of
     priors.
     """
-    p, n = columns.shape
+    n, p = X.shape
+    columns, step = in_one_piece(X)
     q = padded(p + len(others))
     size = min(n, max(NUMBERS // q, LANES))
     numbers, floor = aligned(size, q), np.zeros(size)
@@ -49,7 +50,7 @@ def blocks(paths, slope, columns, neglect, others=(), leaf=None):
     for start in range(0, n, size):
         rows = slice(0, min(size, n - start))
         own = numbers[rows], code[rows], likely[rows], floor[rows]
-        _survey(places(paths), wide_slope, columns[:, start : start + size], SHARE * neglect, space, own)
+        _survey(places(paths), wide_slope, p, columns[start:], step, SHARE * neglect, space, own)
         for j, other in enumerate(others):
             numbers[rows, p + j] = other[start : start + size]
         if leaf is not None:
@@ -61,7 +62,7 @@ def blocks(paths, slope, columns, neglect, others=(), leaf=None):
 
 
 @kernel
-def _survey(children, slope, columns, least, space, own):
+def _survey(children, slope, p, columns, step, least, space, own):
     """Copy the columns to rows, and find codes of the branches below the top, and the likely leaves.
 
     A branch is in the code if it has more than the least prior. The floor gets the logarithms of the priors of the
@@ -69,12 +70,12 @@ def _survey(children, slope, columns, least, space, own):
     """
     x, prior, steps = space
     numbers, code, likely, floor = own
-    n, p = len(code), len(columns)
+    n = len(code)
     most = steps[-1]
     for first in range(0, n, LANES):
         size = min(LANES, n - first)
         for j in range(p):
-            column, out = columns[j, first : first + size], x[j]
+            column, out = columns[j * step + first : j * step + first + size], x[j]
             for lane in range(size):
                 out[lane] = column[lane]
                 numbers[first + lane, j] = column[lane]
