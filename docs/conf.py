@@ -1,5 +1,6 @@
 """Sphinx configuration. Needs the docs extra, an installed hme, and no network."""
 
+import os
 import re
 import shutil
 import sys
@@ -14,6 +15,8 @@ logger = logging.getLogger(__name__)
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 sys.path[:0] = [str(ROOT), str(HERE / "_extensions")]
+
+os.environ.pop("MPLBACKEND", None)  # kernels then take the one that shows pictures on the pages
 
 # -- What is made afresh before every build ----------------------------------------------------------------------------
 
@@ -161,7 +164,24 @@ def drop_empty_list(app, docname, source):
         source[0] = source[0].partition("\n|")[0]
 
 
+# -- Order of reading --------------------------------------------------------------------------------------------------
+
+
+def spread_executed(app, env, docnames):
+    """Spread pages that are executed over the list of pages, neighbours in which are read by one process."""
+    executed = [name for name in docnames if name.startswith("notebooks/") or "{code-cell}" in text_of(env, name)]
+    others = [name for name in docnames if name not in set(executed)]
+    place = {name: (i + 0.5) / len(some) for some in (executed, others) for i, name in enumerate(some)}
+    docnames.sort(key=place.get)
+
+
+def text_of(env, name):
+    """The source of a page."""
+    return Path(env.doc2path(name)).read_text("utf-8")
+
+
 def setup(app):
+    app.connect("env-before-read-docs", spread_executed)
     app.connect("autodoc-skip-member", skip_member)
     app.connect("autodoc-process-docstring", unlink_inherited, priority=100)
     app.connect("source-read", name_equations)

@@ -9,7 +9,10 @@ from html import escape
 from pathlib import PurePosixPath
 
 from docutils import nodes
+from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
+
+logger = logging.getLogger(__name__)
 
 CARD = """<div class="sd-col sd-d-flex-row">
 <div class="sd-card sd-sphinx-override sd-w-100 sd-shadow-sm sd-card-hover">
@@ -17,7 +20,7 @@ CARD = """<div class="sd-col sd-d-flex-row">
 <div class="sd-card-title sd-font-weight-bold">{title}</div>
 <p class="sd-card-text">{text}</p>
 </div>
-<a class="sd-stretched-link" href="{link}"><span>{title}</span></a>
+<a class="sd-stretched-link sd-hide-link-text" href="{link}"><span>{title}</span></a>
 </div>
 </div>"""
 GRID = (
@@ -53,15 +56,18 @@ def picture_of(app, name):
 def put_cards(app, doctree, docname):
     """Replace the place of the cards by the cards."""
     for place in list(doctree.findall(notebook_cards)):
-        cards, text = [], (app.srcdir / "notebooks.md").read_text("utf-8")
+        cards, text, n_pictures = [], (app.srcdir / "notebooks.md").read_text("utf-8"), 0
         for title, name, said in rows_of(text):
             if name not in app.env.all_docs:
                 continue
             picture = picture_of(app, name)
+            n_pictures += picture is not None
             source = PurePosixPath(app.builder.imagedir, picture) if picture else None
             shown = f'<img class="sd-card-img-top" src="{source}" alt="{escape(said)}"/>' if source else ""
             link = app.builder.get_relative_uri(docname, name)
             cards.append(CARD.format(picture=shown, title=escape(title), text=escape(said), link=link))
+        if cards and not n_pictures:
+            logger.warning("no notebook shows a picture: has its kernel a backend that draws nothing?")
         place.replace_self(nodes.raw("", GRID.format("\n".join(cards)), format="html") if cards else [])
 
 
