@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(HERE / "_extensions")]
 
 # -- What is made afresh before every build ----------------------------------------------------------------------------
 
@@ -41,8 +41,9 @@ extensions = [
     "sphinx_design",
     "numpydoc",
     "myst_nb",  # brings the MyST parser
+    "notebook_cards",
 ]
-exclude_patterns = ["_build", "**.ipynb_checkpoints", "jupyter_execute"]
+exclude_patterns = ["_build", "_extensions", "**.ipynb_checkpoints", "jupyter_execute"]
 templates_path = ["_templates"]
 
 # -- API pages ---------------------------------------------------------------------------------------------------------
@@ -167,7 +168,8 @@ def setup(app):
     app.connect("source-read", tabulate_families)
     app.connect("source-read", quote_accuracy)
     app.connect("source-read", drop_empty_list)
-    made = ["notebooks", "theory", "when-not"]  # they depend on more than their own text
+    app.extensions["sphinx-mathjax-offline"].parallel_read_safe = True  # it copies files, and does not say so
+    made = ["gallery", "notebooks", "theory", "when-not"]  # they depend on more than their own text
     app.connect("env-get-outdated", lambda *_: made)
 
 
@@ -183,7 +185,7 @@ nb_execution_show_tb = True
 nb_execution_timeout = 300  # seconds a cell
 nb_kernel_rgx_aliases = {".*": "python3"}  # the kernel of this environment, whatever the author's was called
 nb_merge_streams = True
-nb_output_stderr = "remove"  # warnings name files of the machine that builds the pages
+nb_output_stderr = "remove-warn"  # nothing on the pages warns; warnings would name files of this machine
 
 # -- HTML --------------------------------------------------------------------------------------------------------------
 

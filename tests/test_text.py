@@ -10,6 +10,9 @@ from sklearn.exceptions import NotFittedError
 
 from hme import HMEClassifier, HMERegressor, Tree
 from hme.datasets import load_motorcycle, make_regimes
+from hme.features import Splines
+from hme.features.curves import curves_of
+from hme.model.features import Features
 from hme.text import export_text
 
 NUMBER = r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?"
@@ -205,3 +208,37 @@ def test_curves_of_classes_and_outputs():
         "b: s(x0):",
         "c: s(x0):",
     ]
+
+
+def test_gates_that_bend_are_told_in_the_columns_of_the_table():
+    rng = np.random.default_rng(1)
+    x, other = rng.uniform(20.0, 80.0, 300), rng.integers(0, 2, 300)
+    table = np.column_stack([x, other])
+    y = np.where(np.abs(x - 50.0) < 15.0, x / 10.0, -x / 5.0 + other) + 0.1 * rng.standard_normal(300)
+    model = HMERegressor(depth=1, gate_features="splines").fit(table, y)
+    first, second, *_ = export_text(model, ["age", "sex"], digits=15).splitlines()
+    sex, threshold = map(float, re.search(r"gate 0: (\S+) sex \+s\(age\) > (\S+)$", first).groups())
+    assert second.startswith("|   s(age): slope ")
+    slopes, knots = np.array(re.findall(r"(\S+) at ([^\s,]+)", second), dtype=float).T
+    places = np.linspace(knots[0], knots[-1], 60_001)
+    rates = np.interp(places, knots, slopes)
+    curve = np.concatenate([[0.0], np.cumsum(0.5 * (rates[1:] + rates[:-1]) * np.diff(places))])[::5000]
+    prior = model.gate_proba(np.column_stack([places[::5000], np.ones(13)]))
+    np.testing.assert_allclose(curve + sex - threshold, np.log(prior[:, 1] / prior[:, 0]), atol=1e-5)
+    texts = {
+        gate: export_text(HMERegressor(n_experts=2, gate=gate, gate_features="splines").fit(table, y), ["age", "sex"])
+        for gate in ("top_k", "gaussian", "tree")
+    }
+    assert "leaf 1, s(age): slope" in texts["top_k"] and "age = about" in texts["gaussian"]
+    assert not any("_sp_" in text for text in texts.values())
+
+
+def test_rules_on_splines_are_rules_on_their_column():
+    x = np.linspace(-2.0, 5.0, 200)[:, None] ** 3
+    splines = Splines().fit(x)
+    (curve,) = curves_of(Features(splines, None, "gate_features", given=["t"]))
+    for j, column in enumerate(splines.transform(x).T):
+        for i in np.flatnonzero(np.gradient(column) > 1e-6)[::40]:
+            assert curve.crossing(j, column[i]) == pytest.approx(x[i, 0], abs=0.02)
+    assert curve.crossing(0, -7.0) == pytest.approx(x.min() - 7.0)
+    assert curve.crossing(3, curve.pieces.columns(x.max() + np.ones(1))[0, 3]) == pytest.approx(x.max() + 1.0)

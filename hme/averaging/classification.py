@@ -1,15 +1,16 @@
-"""What several classifiers answer together: the mean of their probabilities."""
+"""Joint predictions of several classifiers: the mean of their probabilities."""
 
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.utils.validation import check_is_fitted
 
 from ..prediction import average_of
+from .importances import SharedImportances
 
 __all__ = ["TogetherClassifiers"]
 
 
-class TogetherClassifiers:
+class TogetherClassifiers(SharedImportances):
     """The predict side of several fitted classifiers whose probabilities are mixed, eq. (size-average).
 
     Attributes

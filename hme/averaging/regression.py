@@ -1,4 +1,4 @@
-"""What several regressors answer together: the mixture of their densities."""
+"""Joint predictions of several regressors: the mixture of their densities."""
 
 import numpy as np
 from sklearn.metrics import r2_score
@@ -6,11 +6,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..estimators.predictive import Predictive
 from ..prediction import average_of
+from .importances import SharedImportances
 
 __all__ = ["TogetherRegressors"]
 
 
-class TogetherRegressors(Predictive):
+class TogetherRegressors(SharedImportances, Predictive):
     """The predict side of several fitted regressors whose densities are mixed with fixed shares, eq. (size-average).
 
     Attributes

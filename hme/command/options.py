@@ -39,7 +39,7 @@ def parser():
     it.add_argument("--report", action="store_true", help="write an HTML page to explore the model in a browser too")
     it.add_argument("--test-size", type=_share, default=0.25, help="share of held-out rows (default 0.25)")
     it.add_argument("--random-state", type=_seed, default=0, help="seed (default 0)")
-    reading = it.add_argument_group("how the table is read", "found out by itself unless it is said")
+    reading = it.add_argument_group("how the table is read", "detected, unless given")
     reading.add_argument(
         "--separator", type=_separator, metavar="SIGN", help=f"{', '.join(SEPARATORS)}, or the character itself"
     )

@@ -1,4 +1,4 @@
-"""Deciding what the columns of a table are; what is not plain is said, with the cells in question."""
+"""Deciding what the columns of a table are; guesses are reported, with the cells in question."""
 
 import re
 from collections import Counter

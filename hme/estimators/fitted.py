@@ -5,6 +5,7 @@ import scipy.sparse as sp
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ..inference import comparison
+from ..inference.importances import Seen, importances
 from ..inference.infer import infer
 from ..numerics.checks import check_choice
 from ..registry import check_target
@@ -258,6 +259,51 @@ class FittedMixture:
             return int(self.model_.n_parameters(self.params_))
         except NotImplementedError as error:
             raise AttributeError(str(error)) from error
+
+    @property
+    def feature_importances_(self):
+        """Importance of each column of X for the predictions, (p,); they sum to one, eq. (column-importance).
+
+        It is the share of a column in the mean squared changes of predictions that are seen when one column after the
+        other is given the values of other rows, as of `sklearn.inspection.permutation_importance`. No rows are kept for
+        that: they are made from the mean, standard deviation and range that each column had in the fit, independently.
+        `importances` splits them into gate and experts.
+        """
+        return self._importances().total
+
+    def importances(self):
+        """`feature_importances_`, split into what a column does through the gate and within the experts.
+
+        The split is in proportion to the mean squares of the two parts of each change, eq. (effect-split).
+
+        Returns
+        -------
+        Table
+            Of ``column``, ``gate``, ``expert`` and ``total``, the most important column first: text when printed, and
+            ``to_frame()`` for pandas.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from hme import HMERegressor
+        >>> X = np.random.default_rng(0).uniform(-1, 1, (400, 3))
+        >>> model = HMERegressor(depth=1, gate_features=[0]).fit(X, np.where(X[:, 0] > 0, X[:, 1], -X[:, 1]))
+        >>> print(model.importances())
+        column   gate  expert  total
+        x0      0.5...  0.000  0.5...
+        x1      0.000  0.4...  0.4...
+        x2      0.000   0.000  0.000
+        """
+        return self._importances().table()
+
+    def _importances(self):
+        check_is_fitted(self)
+        if self.average_ is None:
+            seen = [Seen(1.0, self.model_, self.params_, self.columns_, self.range_)]
+        else:
+            parts = self.average_.parts
+            seen = [Seen(part.share, part.mixture, part.params, part.columns, part.ranges) for part in parts]
+        return importances(seen, list(map(str, self.input_names())), self.task == "classification")
 
     def bic(self, X, y, sample_weight=None, *, count="groups", **rows):
         """Bayesian information criterion, ``-2 log-likelihood + n_parameters_ log(n)``; less is better, eq. (bic).

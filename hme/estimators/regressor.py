@@ -20,30 +20,31 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     Parameters
     ----------
     depth : int or "auto", default="auto"
-        Levels of gates of a complete tree; 0 is one expert. With "auto" the tree grows: leaf by leaf, as far as rows
-        that are held out become more likely. Estimators as experts, routed gates, labels, lists of experts and more
-        than two branches have no growth: there "auto" is the deepest complete tree that keeps 10 (p + 1) units of
-        weight for each leaf, at most 5. A tree that would grow is one expert below 30 different rows or groups.
+        Number of levels of gates of a complete tree; 0 is a single expert. With "auto" the tree is grown: leaves are
+        split as long as the likelihood of held-out rows improves. With estimators as experts, routed gates, labels,
+        lists of experts or more than two branches no tree is grown: "auto" is then the deepest complete tree with 10
+        (p + 1) units of weight for each leaf, at most 5. Below 30 distinct rows or groups a grown tree is one expert.
     branching : int or sequence of int, default=2
-        Branches of every gating node, or one number for each level from the root down.
+        Number of branches of the gating nodes, or one number for each level, from the root down.
     n_experts : int or None, default=None
-        Number of experts of a flat tree, with one gating node above all of them.
+        Number of experts of a flat mixture, with a single gating node.
     tree : Tree, str, tuple or None, default=None
-        A tree of any other shape: a `Tree`, its text such as ``"((. .) .)"``, or nested tuples.
+        A tree of any shape: a `Tree`, its text form such as ``"((. .) .)"``, or nested tuples.
     max_experts : int or None, default=None
-        Most experts of a tree that grows; None is 64, fewer where that leaves less than two rows a coefficient.
+        Largest number of experts of a grown tree; None is 64, or fewer so that there are two rows per coefficient.
     min_weight_fraction_leaf : float, default=0.0
-        Share of the weight that either part of a split has at least, where the tree grows; a fixed tree tells that it
-        does not read it.
+        Smallest fraction of the total weight in either part of a split of a growing tree; with a fixed tree a warning
+        says that it has no effect.
     candidates : "auto", None or list of dict, default="auto"
-        What else than its size the growing tree chooses: changes of `expert`, `gate`, `expert_features` and
-        `gate_features`, the simplest first, such as ``[{}, {"expert_features": "splines"}, {"expert": "student"}]``. A
-        tree grows for each, held-out rows compare the sizes of all, and all predict together. "auto" tries lines and
-        splines in regression, where `expert` and `expert_features` are None, X is dense, and there are 10 distinct rows
-        or more for each column of splines. Otherwise, as with None, there is nothing else to choose.
+        Alternatives that a growing tree chooses from besides its size: changes of `expert`, `gate`, `expert_features`
+        and `gate_features`, the simplest first, such as ``[{}, {"expert_features": "splines"}, {"expert":
+        "student"}]``. A tree is grown for each, all sizes of all trees are compared on held-out rows, and they predict
+        together. "auto" compares lines and splines in regression if `expert` and `expert_features` are None, X is
+        dense, and there are at least 10 distinct rows for each spline column; otherwise it is None: only the size is
+        chosen.
     average : bool, default=True
-        Whether a tree that has grown predicts as the average of all useful sizes on its path, with shares that make
-        rows which were held out most likely, eq. (size-average). Otherwise the tree alone predicts.
+        Whether a grown tree predicts with the weighted average of the sizes on its path, with the weights that maximise
+        the likelihood of held-out rows, eq. (size-average). Otherwise the tree alone predicts.
     expert : str, expert object, estimator, list of pairs or None, default=None
         The family of experts: "linear", "constant", "gaussian", "student", "laplace", "poisson", "negative_binomial",
         "binomial", "gamma", "inverse_gaussian", "tree", "background", "point_mass";
@@ -52,74 +53,74 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     gate : {"softmax", "constant", "gaussian", "top_k", "tree"}, gate object, classifier or None, default=None
         The gate, or the family of its nodes; None is "softmax".
     expert_features, gate_features : None, columns, transformer or its name, default=None
-        What experts and gate see of X: all columns; some of them, by names, numbers, a mask, a slice or a callable as
-        in scikit-learn's `ColumnTransformer`; or a transformer that is fitted with the model. "splines" and "squares"
-        are short for `hme.features.Splines` and `Squares`, which bend the experts. With both given, X may hold columns
-        that are not numeric.
+        The columns that experts and gate use: all of X (None); a selection by names, numbers, a mask, a slice or a
+        callable, as in scikit-learn's `ColumnTransformer`; or a transformer that is fitted with the model. "splines"
+        and "squares" are short for `hme.features.Splines` and `Squares`, which make smooth curves of each column. If
+        both are given, X may have columns that are not numeric.
     standardize : bool, default=True
         Whether `alpha` of experts and gate acts on standardised columns or on the columns as given. Computations use
         standardised columns in either case, and coefficients are reported in the units of X.
     hold_range : bool, default=True
-        Whether columns of new rows are held near their ranges in the fit, eq. (held): what gate and experts say of a
-        row further out than a quarter of the range is what they say at the nearest values inside. One expert is the
-        plain model, whose columns are never held. `outside_range` tells which rows are outside the range.
+        Whether columns of new rows are clipped near their training range, eq. (held): beyond a margin of a quarter of
+        the range, gate and experts do not extrapolate. A single expert, which is an ordinary regression, is never
+        clipped. `outside_range` finds rows outside the range.
     algorithm : {"em", "hard", "stochastic"} or tuple of them, default="em"
-        "em" weights every expert by its responsibilities. "hard" gives each row to its most probable expert, as in
+        "em" weights rows by responsibilities. "hard" assigns each row to its most probable expert, as in
         clusterwise regression, and maximises the classification likelihood. "stochastic" draws one expert for each row
-        in every sweep, and keeps the best parameters found. In a tuple, each algorithm continues from where the one
-        before ended: ``("stochastic", "em")`` searches, then climbs. `history_`, `n_iter_` and `lower_bounds_` are
+        in every sweep, and keeps the best parameters found. In a tuple, each algorithm continues where the one
+        before ended: ``("stochastic", "em")`` explores, then converges. `history_`, `n_iter_` and `lower_bounds_` are
         those of the last one.
     accelerate : bool, default=True
-        Whether EM leaps ahead where its steps are steady, eq. (squarem), so as to need fewer sweeps. A leap is kept
-        only where the objective does not fall. False is the textbook algorithm, step by step.
+        Whether EM is accelerated by extrapolation, eq. (squarem), which needs fewer sweeps. An extrapolation is kept
+        only if the objective does not fall. False is the textbook algorithm.
     start : str or array-like, default="auto"
         "model_tree", "perturbed_model_tree", "directions", "hyperplanes", "residuals", "labels", "kmeans" or "groups";
-        or one leaf number a row (n,), or responsibilities (n, K). With "auto" the first start is "groups", which
-        clusters fits to single groups, if `fit` is given groups, else "model_tree". Where a sweep is cheap (at most
-        16,384 rows times leaves, and 6 leaves) it is only one of twelve candidates, of which short runs choose.
+        or the leaf of each row (n,), or responsibilities (n, K). With "auto" the first start is "groups", which
+        clusters fits to single groups, if `fit` is given groups, else "model_tree". If sweeps are cheap (rows times
+        leaves at most 16,384, and at most 6 leaves) it is one of twelve candidates, which are compared by short runs.
     n_init : int, default=1
-        Number of starts that run to their end, of which the best fit is kept. The first is `start`; after "auto" and
+        Number of starts that are run to convergence; the best fit is kept. The first is `start`; with "auto" and
         without groups the next is "kmeans"; the others are in turn "labels", "directions", "hyperplanes", "residuals"
-        and "perturbed_model_tree". Where ``start="auto"`` tries candidates, there are four times as many for ``n_init >
-        1``.
+        and "perturbed_model_tree". If ``start="auto"`` compares candidates, there are four times as many with ``n_init
+        > 1``.
     n_finalists : int, "auto" or None, default="auto"
-        Whether the starts race. In a race a start that cannot be expected to overtake the best is left behind,
-        eq. (expected), and of several on their way to one maximum one goes on; a number also bounds how many run to the
-        end. "auto" is a race without a bound from 12 starts on; None lets every start run to the end.
+        Whether unpromising starts are abandoned: those not expected to overtake the best one, eq. (expected), and all
+        but one of those that approach the same maximum. A number also limits how many are run to convergence. "auto"
+        abandons starts, without such a limit, if there are 12 or more; None runs all of them to convergence.
     prefer : {"auto", "interior", "likelihood"}, default="auto"
-        Which of several starts is kept: the one of highest objective ("likelihood"), or the one that is highest where
-        degenerate experts count for nothing ("interior"), eq. (worth). Degenerate are experts of a single group or of
-        hardly more weight than they have parameters, and those whose variance is at its floor while that of others is
-        not. "auto" is "interior", but "likelihood" with ``on_empty="drop"``.
+        Which of several starts is kept: the one with the highest objective ("likelihood"), or with the highest
+        objective when degenerate experts do not count ("interior"), eq. (worth). Degenerate experts are those of a
+        single group, those with hardly more weight than parameters, and those whose variance is at its floor while that
+        of others is not. "auto" is "interior", or "likelihood" with ``on_empty="drop"``.
     max_iter : int, default=500
-        Largest number of sweeps of a start.
+        Largest number of sweeps (EM iterations) of a start.
     tol : float or "auto", default="auto"
-        A fit has converged when no more than this is left to gain, in nats per unit of weight, by the estimate of
-        eq. (aitken), and the scaled gradient is below its square root. "auto" is 1e-5, or 1e-3 where EM fits more than
-        100 coefficients of experts and gate.
+        A fit has converged when the remaining gain of the objective, estimated by eq. (aitken), is at most `tol` nats
+        per unit of weight, and the scaled gradient is below its square root. "auto" is 1e-5, or 1e-3 if experts and
+        gate have more than 100 coefficients.
     early_stopping : bool, default=False
-        Whether rows are held out, and a run of EM ends when their mean log-density has not risen by more than `tol` in
-        the last `n_iter_no_change` sweeps. The parameters that are best for them are kept, and the start that is.
+        Whether to hold out rows and stop EM when their mean log-density has not risen by more than `tol` in
+        the last `n_iter_no_change` sweeps. The parameters, and the start, with the best score are kept.
     validation_fraction : float or int, default=0.1
-        Share, or number, of the different rows (or groups) that are held out; which ones their content decides.
+        Fraction, or number, of the distinct rows (or groups) that are held out, chosen by their content.
     n_iter_no_change : int, default=10
-        Sweeps without a gain for the held-out rows after which a run ends.
+        Number of sweeps without improvement of the held-out rows' score after which EM stops.
     on_empty : {"warn", "reseed", "drop", "raise"}, default="warn"
         What to do about an expert that ends with less than a thousandth of an equal share of the weight: "warn",
-        "reseed" it with rows that another one fits badly, or "raise" an error. "drop" fits again without such experts
-        and without `tiny_` ones, as flexmix's minprior does, until there are none; the tree loses their leaves, and
-        `n_experts_`, `tree_` and `dropped_` say so.
+        "reseed" it with rows that another expert fits badly, or "raise" an error. "drop" refits without such experts
+        and without `tiny_` ones until there are none, like minprior in flexmix; their leaves are removed from the tree,
+        see `n_experts_`, `tree_` and `dropped_`.
     warm_start : bool, default=False
-        Start from the parameters, and the standardisation, of the last fit. There is no other start then: `start`,
-        `n_init` and `n_finalists` count for the first fit alone, and a later one with ``n_init > 1`` says so.
+        Whether to start from the parameters, and the standardisation, of the last fit. `start`, `n_init` and
+        `n_finalists` then apply to the first fit only; later fits with ``n_init > 1`` warn.
     callback : callable or None, default=None
-        ``callback(sweep, objective, params)``, called after every accepted sweep with a copy of the parameters; a true
-        value stops the current start. With ``n_jobs`` above 1 it is called in the worker processes.
+        ``callback(sweep, objective, params)`` is called after every accepted sweep with a copy of the parameters; if it
+        returns a true value, the current start ends. With ``n_jobs`` above 1 it is called in the worker processes.
     random_state : int, RandomState or None, default=None
-        For starts that are drawn and for stochastic EM. With None these differ from fit to fit, but not those that
-        the default, ``start="auto"`` with ``n_init=1``, tries.
+        For random starts and stochastic EM. With None these differ from fit to fit, except for the candidates of the
+        default, ``start="auto"`` with ``n_init=1``.
     n_jobs : int or None, default=None
-        Number of starts that run at the same time (joblib). The result does not depend on it.
+        Number of starts that run in parallel (joblib). The result does not depend on it.
     verbose : int, default=0
         1 prints every tenth sweep of each start and how it has ended, 2 every sweep.
 
@@ -132,63 +133,64 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     tree_ : Tree
     n_experts_ : int
     growth_ : list of GrowthStep
-        The sizes of a tree that has grown, and their scores; empty where the tree was given.
+        The sizes of a grown tree, and their scores; empty for a fixed tree.
     candidates_ : list of dict
-        Changes of the hyper-parameters for which trees have grown; `growth_` tells their numbers.
+        Changes of the hyper-parameters for which trees were grown; `growth_` refers to them by number.
     candidate_ : dict
-        Those with which `tree_` has grown.
+        The one that `tree_` was grown with.
     average_ : Average or None
-        The sizes that predict together, with their shares. Text, pictures and inference are of `tree_` alone, and so
-        are `log_likelihood` and the plug-in density.
+        The sizes that predict together, with their weights. Text, pictures, inference, `log_likelihood` and the plug-in
+        density are those of `tree_` alone.
     params_ : Params
         The parameters that EM estimated, on standardised columns.
     load_ : ndarray of shape (K,)
-        Share of the weight that each expert is responsible for.
+        Share of each expert in the total weight, by responsibilities.
     lower_bounds_ : ndarray
         Mean penalised log-likelihood of each accepted sweep, eq. (objective). It does not fall; with a top-k gate it
         does not fall within each of the `stages_`, with ``alpha="auto"`` within each round of `shrinkage_`.
     validation_scores_ : ndarray or None
-        Mean log-density of the rows that ``early_stopping=True`` holds out, by the parameters of every accepted sweep.
+        Mean log-density of the rows held out with ``early_stopping=True``, after every accepted sweep.
     best_validation_score_ : float or None
-        That of the parameters that are kept, with which `lower_bounds_` ends.
+        The score of the parameters that are kept, with which `lower_bounds_` ends.
     history_ : History
-        Every sweep, also those that the guard rejected; `moved` marks the first ones at new strengths of penalties.
+        Every sweep, including those that were rejected; `moved` marks the first ones after a change of the penalty
+        strengths.
     alpha_ : dict
-        The strengths of penalties that were estimated, of "expert" and "gate" where their alpha is "auto"; of a list of
-        experts a dict by their names. A fit with these numbers has the same maximum.
+        The estimated penalty strengths of "expert" and "gate", where their alpha is "auto"; of a list of experts a dict
+        by their names. A fit with these numbers has the same maximum.
     shrinkage_ : list of Shrinkage
-        The rounds in which they were estimated: `alphas`, sweeps so far, the objective at the end.
+        The rounds in which they were estimated: `alphas`, number of sweeps so far, the objective at the end.
     log_hyperprior_ : float
-        What their own prior adds to the last of `lower_bounds_`; a fit with the same numbers is without it.
+        The contribution of their own prior to the last of `lower_bounds_`; a fit with fixed strengths does not have it.
     objective_ : str
         "conditional" where `lower_bounds_` is of log p(y | x), "joint" where it is of log p(x, y) (a Gaussian gate);
         with " classification" where the last `algorithm` is "hard".
     samples_ : list of Sample
-        What EM reached on samples of the rows before it went on with all of them, of large tables: `n_rows`, sweeps,
-        the objective of the sample. `history_`, `n_iter_` and `max_iter` are of sweeps over all rows.
+        For large tables, the early sweeps on samples of the rows: `n_rows`, number of sweeps, the objective of the
+        sample. `history_`, `n_iter_` and `max_iter` refer to sweeps over all rows.
     stages_ : list of Stage
-        What each stage of a top-k gate's training reached; empty for other gates.
+        Results of the stages in which a top-k gate is trained; empty for other gates.
     n_parameters_ : int
-        Free parameters of gate and experts.
+        Number of free parameters of gate and experts.
     n_iter_ : int
     converged_ : bool
     stop_reason_ : str
-        "converged", "max_iter", "stalled", "saddle" (a way up is known, and no sweeps are left to go it),
+        "converged", "max_iter", "stalled", "saddle" (at a saddle point, without sweeps left to leave it),
         "early_stopping", "callback" or "interrupted", also if the start that is kept had ended before the interrupt.
     boundary_ : list of str
         Parameters at a boundary: separating gates or experts, variances at their floor.
     tiny_ : list of Tiny
-        Experts of a single group, or of hardly more weight than they have parameters.
+        Experts of a single group, or with hardly more weight than parameters.
     dropped_ : list of Tiny
-        Experts that ``on_empty="drop"`` has dropped, by the numbers of their leaves in the tree that was asked for; a
-        tree that has grown loses tiny ones too.
+        Experts dropped with ``on_empty="drop"``, with the numbers of their leaves in the original tree; from a grown
+        tree tiny experts are dropped too.
     restarts_ : list of Restart
-        What each start reached: objective, sweeps, why it ended, loads, tiny experts, variances at their floor, other
-        boundaries. It prints as a table and has ``to_frame()``; `from_restart` makes a model of any of them.
+        Results of all starts: objective, sweeps, why each ended, loads, tiny experts, variances at their floor, other
+        boundaries. Prints as a table and has ``to_frame()``; `from_restart` returns the model of any of them.
     restart_params_ : list of Params
-        The parameters that each start reached.
+        The final parameters of each start.
     model_ : Mixture
-        Gate and experts, bound to the rows of the fit; with `params_`, the mixture itself.
+        Gate and experts, bound to the training rows; with `params_`, the mixture itself.
     columns_ : Columns
         The map from X to the design columns of gate and experts.
     range_ : Ranges
@@ -196,10 +198,10 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     target_ : Outputs
         Number and shape of the outputs of y.
     uncertainty_ : Uncertainty
-        What the predictive density counts beside the plug-in one, eq. (predictive): degrees of freedom and leverages of
-        the experts' coefficients, and `inflation`, factors (K,) on the variances from rows that a fit had not seen.
+        What the predictive density adds to the plug-in density, eq. (predictive): degrees of freedom and leverages of
+        the experts' coefficients, and `inflation`, factors (K,) on the variances estimated from unseen rows.
     row_arguments_ : tuple of str
-        Which of `offset` and `trials` `fit` was given.
+        Which of `offset` and `trials` were passed to `fit`.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X has string column names.

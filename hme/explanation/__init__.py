@@ -1,4 +1,4 @@
-"""Explanations of predictions: the path of a row, what each expert says, and what each column adds."""
+"""Explanations of predictions: the path of a row, the prediction of each expert, and what each column adds."""
 
 from .explain import explain
 from .importance import ImportanceDisplay

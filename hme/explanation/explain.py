@@ -14,7 +14,7 @@ __all__ = ["explain"]
 
 
 def explain(model, X, y=None, *, background=None, coverage=0.9, merge=True, feature_names=None, **rows):
-    """Explain predictions: the path, what each expert says, what each column adds, and the predictive density.
+    """Explain predictions: the path, each expert's prediction, what each column adds, and the predictive density.
 
     Rows are compared with the mean row of the fit. Each column's part of the difference between the two predictions is
     split in two: through the gate, because it sends the row to other experts, and within the experts, eq.
@@ -33,7 +33,7 @@ def explain(model, X, y=None, *, background=None, coverage=0.9, merge=True, feat
     X : data frame or array-like of shape (n, p)
         Rows, in the columns that the model, or the pipeline, takes.
     y : array-like of shape (n,) or (n, T) or None, default=None
-        What was seen: adds responsibilities and the density at y.
+        Observed values: adds responsibilities and the density at y.
     background : data frame or array-like or None, default=None
         Rows whose mean is what rows are compared with; None is the weighted mean of the training rows.
     coverage : float, default=0.9

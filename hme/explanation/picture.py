@@ -96,14 +96,14 @@ def _classes(ax, one, t):
     names = [as_text(label) for label in one.outputs]
     if one.y is not None:
         seen = [label == one.y[0] for label in one.outputs]
-        ax.plot(one.mean[0][seen] + 0.03, place[seen], "<", color=SEEN, ms=8, label="was seen")
+        ax.plot(one.mean[0][seen] + 0.03, place[seen], "<", color=SEEN, ms=8, label="observed")
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize="small")
     ax.set_yticks(place, names)
     ax.set(xlim=(0.0, 1.08), ylim=(len(names) - 0.4, -0.6), xlabel="probability", ylabel=as_text(one.target_name))
 
 
 def _density(ax, one, t):
-    """The predictive density with the parts of the experts, the interval and what was seen."""
+    """The predictive density with the parts of the experts, the interval and the observed value."""
     dist = one.dist.marginal(t)
     seen = None if one.y is None else float(np.ravel(one.y[0])[t])
     ax.set(xlabel=as_text(_named(one, t)), ylabel="probability" if dist.discrete else "density")
@@ -137,5 +137,5 @@ def _density(ax, one, t):
     ax.axvspan(*interval, color="0.9", zorder=0, label=f"{one.coverage:g} interval")
     ax.axvline(one.mean[0, t], color="black", lw=1.2, ls="--", label="mean")
     if seen is not None:
-        ax.axvline(seen, color=SEEN, lw=1.6, label="was seen")
+        ax.axvline(seen, color=SEEN, lw=1.6, label="observed")
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False, fontsize="small")

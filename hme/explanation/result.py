@@ -31,7 +31,7 @@ class Explanation:
     resp : ndarray of shape (n, K) or None
         Responsibilities, where y was given.
     experts : ndarray of shape (n, K, T)
-        What each expert says: its mean, or its class probabilities.
+        Mean, or class probabilities, of each expert.
     sizes : list of triples
         Of the mixtures whose average predicts the number of experts, the share, and what growing has changed of the
         hyper-parameters, where mixtures differ in it; one triple unless the tree has grown.
@@ -230,14 +230,14 @@ class Explanation:
             said = f"{name} is {self.outputs[t]} with probability {self.mean[row, t]:.3g}"
             if self.y is not None:
                 proba = float(np.ravel(dist.pmf(self.y[row : row + 1]))[0])
-                said += f"; {self.y[row]} was seen, of probability {proba:.3g}"
+                said += f"; {self.y[row]} was observed, which had probability {proba:.3g}"
             return f"{said}."
         if len(self.outputs) > 1:
             means = ", ".join(
                 f"{name}[{label}] = {mean:.4g}" for label, mean in zip(self.outputs, self.mean[row], strict=True)
             )
-            seen = "" if self.y is None else f"; {', '.join(f'{value:.4g}' for value in self.y[row])} was seen"
-            return f"{means}{seen}. What follows is of {name}[{self.outputs[t]}]."
+            seen = "" if self.y is None else f"; {', '.join(f'{value:.4g}' for value in self.y[row])} was observed"
+            return f"{means}{seen}. The rest is about {name}[{self.outputs[t]}]."
         try:
             low, high = dist.interval(self.coverage)[0]
             between = f", between {low:.4g} and {high:.4g} with probability {self.coverage:g}"
@@ -252,19 +252,20 @@ class Explanation:
             below = ""
         kind = "probability" if dist.discrete else "density"
         density = np.exp(float(np.ravel(dist.log_likelihood(self.y[row]))[0]))
-        return f"{said}; {self.y[row]:.4g} was seen{below}, where the {kind} is {density:.3g}."
+        return f"{said}; {self.y[row]:.4g} was observed{below}, where the {kind} is {density:.3g}."
 
     def _expert_table(self, row, t):
         prior = self.prior[row]
         weight = prior if self.resp is None else np.maximum(prior, self.resp[row])
         shown = np.flatnonzero(weight >= LEAST)
         shown = np.sort(shown[np.argsort(-weight[shown], kind="stable")[:MOST_EXPERTS]])
+        mean = "probability" if self.task == "classification" else "mean"
         headings = [
             "expert",
             "prior",
             *(["responsibility"] if self.resp is not None else []),
-            "says",
-            "prior x says",
+            mean,
+            f"prior x {mean}",
             "",
         ]
         rows = []

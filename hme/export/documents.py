@@ -9,13 +9,14 @@ from ..estimators.target import plain
 from ..features.pieces import Pieces
 from ..model.tree import Tree
 from .formula import LINKS, NotExportable, Part
+from .leaves import KINDS as KINDS_OF_LEAVES
 from .portable import PortableModel, portable
 from .sides import Side
 
 __all__ = ["to_json", "from_json"]
 
-FORMAT, VERSION = "hme", 2
-READ = 1, 2  # in version 1 all parts had the same columns, none of which bent
+FORMAT, VERSION = "hme", 3
+READ = 1, 2, 3  # in version 1 all parts had the same columns, none of which bent; before 3 none had scores of leaves
 SIDES = "experts", "gate"
 KINDS = "OUiufb"  # of arrays of classes
 TASKS = "regression", "classification"
@@ -111,9 +112,15 @@ def _part(part, number):
         "bounds": bounds,
         "prior": None if part.prior is None else part.prior.tolist(),
         "gate": None if part.gate is None else np.where(part.tree.used[..., None], part.gate, 0.0).tolist(),
+        "leaves": None if part.leaves is None else _leaves(part.leaves),
         "experts": part.experts.tolist(),
         "links": None if part.links is None else list(part.links),
     }
+
+
+def _leaves(form):
+    kind = next(name for name, own in KINDS_OF_LEAVES.items() if type(form) is own)
+    return {"kind": kind, **{name: np.array(values).tolist() for name, values in form._asdict().items()}}
 
 
 # -- and back ----------------------------------------------------------------------------------------------------------
@@ -213,14 +220,23 @@ def _part_of(fields, several):
         bounds = [np.array(bounds[name], dtype=float).reshape(2, p) for name, p in zip(SIDES, widths, strict=True)]
     _require(experts.ndim == 3 and experts.shape[::2] == (K, widths[0] + 1), "experts")
     _require(links is None or (len(links) == K and set(links) <= set(LINKS)), "links")
-    _require((prior is None) != (gate is None), "prior and gate, one of which is null,")
+    leaves = fields.get("leaves")
+    _require([prior, gate, leaves].count(None) == 2, "prior, gate and leaves, all but one of which are null,")
     if prior is not None:
         prior = np.array(prior, dtype=float)
         _require(prior.shape == (K,), "prior")
-    else:
+    elif gate is not None:
         gate = np.array(gate, dtype=float)
         _require(gate.shape == (*tree.children.shape, widths[1] + 1), "gate")
-    return Part(share, tree, bounds, prior, gate, experts, None if links is None else tuple(links), sides)
+    else:
+        leaves = _leaves_of(leaves)
+        _require(leaves.fits(K, widths[1]), "leaves")
+    return Part(share, tree, bounds, prior, gate, leaves, experts, None if links is None else tuple(links), sides)
+
+
+def _leaves_of(fields):
+    kind = KINDS_OF_LEAVES[fields["kind"]]
+    return kind(*(int(fields[name]) if name == "k" else np.array(fields[name], dtype=float) for name in kind._fields))
 
 
 def _require(right, name):

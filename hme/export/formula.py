@@ -11,8 +11,9 @@ import numpy as np
 from ..explanation.columns import scores_of, slopes_of
 from ..model.tree import Tree
 from ..text.tree import report_of
+from .leaves import Largest, Near, forms_of
 
-__all__ = ["LINKS", "NotExportable", "Part", "agree", "gate_of", "part_of", "priors", "softmax"]
+__all__ = ["LINKS", "NotExportable", "Part", "agree", "part_of", "priors", "softmax"]
 
 SAME = 1e-9  # relative difference up to which numbers are the same
 LEAST = 1e-300  # of a probability whose logarithm is taken
@@ -48,6 +49,8 @@ class Part(NamedTuple):
         Priors that do not depend on x.
     gate : ndarray of shape (M, B, q + 1) or None
         Scores of the branches of each gating node.
+    leaves : Near, Largest or None
+        Scores of the leaves; one of the three is not None.
     experts : ndarray of shape (K, T, p + 1)
         Linear predictors of the outputs, or scores of the classes.
     links : tuple of str, of length K, or None
@@ -61,12 +64,13 @@ class Part(NamedTuple):
     bounds: list | None
     prior: np.ndarray | None
     gate: np.ndarray | None
+    leaves: Near | Largest | None
     experts: np.ndarray
     links: tuple | None
     sides: list | None = None
 
 
-def part_of(fitted, one, rows, gate=None):
+def part_of(fitted, one, rows):
     """One size of a fitted mixture as a `Part`.
 
     Parameters
@@ -75,8 +79,6 @@ def part_of(fitted, one, rows, gate=None):
     one : Size
     rows : Rows
         Rows as this size sees them, at which the numbers are compared with the model's.
-    gate : callable or None
-        What finds the numbers of the gate; None is `gate_of`.
 
     Raises
     ------
@@ -86,9 +88,7 @@ def part_of(fitted, one, rows, gate=None):
     tree = Tree.flat(one.n_experts_) if tree is None else tree
     bounds = _limits(one.range_, rows) if one.hold else None
     sides = [
-        found
-        for label, of in (("gate", gate or gate_of), ("expert", _experts))
-        for found in _side(fitted, label, of, one, rows)
+        found for label, of in (("gate", _gate), ("expert", _experts)) for found in _side(fitted, label, of, one, rows)
     ]
     return Part(float(one.share), tree, bounds, *sides)
 
@@ -119,20 +119,24 @@ def _limits(ranges, rows):
 # -- gate and experts --------------------------------------------------------------------------------------------------
 
 
-def gate_of(mixture, rows):
-    """The priors as constants, or as softmax scores at the nodes of a tree; the other one is None."""
+def _gate(mixture, rows):
+    """The priors as constants, as softmax scores at the nodes of a tree, or by scores of leaves."""
     gate, params, K = mixture.model_.gate, mixture.params_.gate, mixture.n_experts_
     if gate.traits.sees_table:
         raise NotExportable("it is an estimator")
     prior = np.exp(gate.log_prior(params, rows))
     if K == 1 or not gate.traits.sees_columns:
-        return np.array(prior[0], dtype=float), None
+        return np.array(prior[0], dtype=float), None, None
+    if gate.tree is None:
+        for form in forms_of(gate, params, rows):
+            if agree(form.priors(rows.Z), prior):
+                return None, None, form
     if gate.tree is None or not gate.traits.smooth:
-        raise NotExportable("it is no tree of softmax nodes")
+        raise NotExportable("it is no tree of softmax nodes, and neither normal densities nor largest scores of leaves")
     coef = np.array(gate.coordinates(params, mixture.columns_.gate.design).coef, dtype=float)
     if not agree(priors(gate.tree, coef, rows.Z), prior):
         raise NotExportable("its nodes have scores of their own")
-    return None, coef
+    return None, coef, None
 
 
 def priors(tree, coef, Z):

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .leaves import LOWEST, Near
+
 __all__ = ["answers_of", "experts_of", "gate_of", "inputs_of"]
 
 OPERATORS = {"identity": "Identity", "log": "Exp", "logit": "Sigmoid", "inverse": "Reciprocal"}  # of links
@@ -110,9 +112,12 @@ def _linear(graph, columns, coef):
 
 def _prior(graph, part, columns, X):
     """Priors (n, K)."""
-    if part.gate is None:  # a row for each row of X
+    if part.prior is not None:  # a row for each row of X
         shape = graph.node("Concat", [_n_rows(graph, X), graph.constant([len(part.prior)])], axis=0)
         return graph.node("Expand", [graph.constant(part.prior), shape])
+    if part.leaves is not None:
+        scores = _near if type(part.leaves) is Near else _largest
+        return graph.node("Softmax", [scores(graph, part.leaves, columns)], axis=1)
     branches, paths = [], []
     for m, used in enumerate(part.tree.used):
         score = _linear(graph, columns, part.gate[m, used])
@@ -120,6 +125,30 @@ def _prior(graph, part, columns, X):
         paths.append(part.tree.paths[m, used].astype(float))
     whole = graph.node("Concat", branches, axis=1)
     return graph.node("Exp", [graph.node("MatMul", [whole, graph.constant(np.concatenate(paths))])])
+
+
+def _near(graph, leaves, columns):
+    """Scores (n, K) by distances from centres."""
+    away = graph.node("Sub", [graph.node("Unsqueeze", [columns, graph.constant([1])]), graph.constant(leaves.mean)])
+    away = graph.node("Unsqueeze", [away, graph.constant([2])])  # (n, K, 1, q)
+    turned = graph.constant(np.ascontiguousarray(np.swapaxes(leaves.root, 1, 2)))
+    away = graph.node("MatMul", [away, turned])
+    square = graph.node("Mul", [away, away])
+    square = graph.node("ReduceSum", [square, graph.constant([2, 3])], keepdims=0)
+    score = graph.node("Mul", [square, graph.constant(np.array(-0.5))])
+    return graph.node("Add", [score, graph.constant(leaves.constant)])
+
+
+def _largest(graph, leaves, columns):
+    """Scores (n, K), those that are not among the k largest next to minus infinity."""
+    score = _linear(graph, columns, leaves.coef)
+    biased = graph.node("Add", [score, graph.constant(leaves.bias)])
+    wanted = graph.constant([leaves.k])
+    values, index = graph.name("v"), graph.name("i")
+    graph.node("TopK", [biased, wanted], outputs=[values, index], axis=1)
+    low = graph.node("Mul", [score, graph.constant(np.array(0.0))])
+    low = graph.node("Add", [low, graph.constant(np.array(LOWEST))])
+    return graph.node("ScatterElements", [low, index, graph.node("GatherElements", [score, index], axis=1)], axis=1)
 
 
 def _n_rows(graph, X):

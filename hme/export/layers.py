@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .leaves import LOWEST, Near
+
 __all__ = ["Language", "Layer", "layers"]
 
 FAR = 1e4  # standard deviations from zero beyond which columns are centred: coefficients would lose digits
@@ -39,6 +41,14 @@ class Language(ABC):
 
     @abstractmethod
     def largest(self, values): ...
+
+    @abstractmethod
+    def exceeds(self, value, other, equal):
+        """1 where a value is larger than another one, or where `equal` at least as large; else 0."""
+
+    @abstractmethod
+    def below(self, count, limit, value, otherwise):
+        """A value where a count is below a limit; else the other one."""
 
     def linear(self, intercept, terms):
         """A sum of an intercept and products of coefficients and names."""
@@ -100,14 +110,17 @@ class _Writer:
             "columns, held near the ranges that the model was fitted to, or between knots",
             "columns that bend",
             "these, held near the ranges that the model was fitted to",
-            "scores of gating nodes, and linear predictors of experts",
+            "distances from the centres of leaves",
+            "scores of the gate, and linear predictors of experts",
+            "how many leaves have larger scores",
             "largest scores",
             "powers",
             "sums of powers",
             "priors and means of experts",
         )
         self.layers = [Layer(title, [], []) for title in titles]
-        self.columns, self.bent, self.held, self.scores, self.tops, self.powers, self.sums, self.ends = self.layers
+        self.columns, self.bent, self.held, self.away, self.scores, *others = self.layers
+        self.ranks, self.tops, self.powers, self.sums, self.ends = others
 
     def add(self, layer, name, value):
         layer.names.append(name)
@@ -122,17 +135,17 @@ class _Writer:
             means.append(self._classes(part, k, name) if part.links is None else self._outputs(part, k, name))
         self.leaves.append((priors, means))
 
-    def _predictor(self, part, which, coef):
-        """A linear predictor of design columns, in the units of the inputs."""
+    def _predictor(self, part, which, coef, far=FAR):
+        """A linear predictor of design columns, in the units of the inputs; columns `far` from zero are centred."""
         side, intercept, terms = part.sides[which], float(coef[-1]), []
         for j, origin in enumerate(side.origins):
             if coef[j] == 0.0:
                 continue
             slope, center = coef[j] / side.scale[j], side.center[j]
-            far = abs(center) > FAR * side.scale[j]
+            is_far = abs(center) > far * side.scale[j]
             ends = None if part.bounds is None else part.bounds[which][:, j] * side.scale[j] + center
-            terms.append((float(slope), self._column(origin, ends, center if far else 0.0)))
-            intercept -= 0.0 if far else float(slope * center)
+            terms.append((float(slope), self._column(origin, ends, center if is_far else 0.0)))
+            intercept -= 0.0 if is_far else float(slope * center)
         return self.language.linear(intercept, terms)
 
     def _column(self, origin, ends, center):
@@ -200,8 +213,12 @@ class _Writer:
         language, share = self.language, "" if part.share == 1.0 else f"{self.language.number(part.share)} * "
         if len(part.experts) == 1:
             return [language.number(part.share) if share else None]
-        if part.gate is None:
+        if part.prior is not None:
             return [language.number(part.share * float(prior)) for prior in part.prior]
+        if part.leaves is not None:
+            shares = self._near(part, suffix) if type(part.leaves) is Near else self._largest(part, suffix)
+            named = [f"{share}({own})" if share else own for own in shares]
+            return [self.add(self.ends, f"prior_expert{k}{suffix}", own) for k, own in enumerate(named)]
         branches = {}
         for m, used in enumerate(part.tree.used):
             slots = np.flatnonzero(used)
@@ -214,6 +231,46 @@ class _Writer:
             value = share + " * ".join(f"({one})" if share or path[1:] else one for one in path)
             priors.append(self.add(self.ends, f"prior_expert{k}{suffix}", value))
         return priors
+
+    def _near(self, part, suffix):
+        """Priors by distances from centres."""
+        language, scores, (mean, root, constant) = self.language, [], part.leaves
+        for k, turn in enumerate(root):
+            terms = []
+            for r, row in enumerate(turn):
+                value = self._predictor(part, 1, np.append(row, -row @ mean[k]), far=0.0)
+                name = self.add(self.away, f"away_expert{k}_{r}{suffix}", value)
+                terms.append((-0.5, f"{name} * {name}"))
+            value = language.linear(float(constant[k] - constant.max()), terms)
+            scores.append(self.add(self.scores, f"score_expert{k}{suffix}", value))
+        if len(scores) == 2:
+            scores = [language.number(0.0), f"{scores[1]} - {scores[0]}"]
+        return self._softmax(scores, f"gate{suffix}")
+
+    def _largest(self, part, suffix):
+        """Priors by the largest of linear scores."""
+        language, (coef, bias, most) = self.language, part.leaves
+        scores, name = self._compared(part, 1, coef, f"gate{suffix}"), f"gate{suffix}"
+        chosen = [f"{s} + {language.number(b)}" if b else s for s, b in zip(scores, bias.tolist(), strict=True)]
+        ranks = [
+            self.add(
+                self.ranks,
+                f"rank_{name}_{k}",
+                _added([language.exceeds(chosen[j], own, j < k) for j in range(len(chosen)) if j != k]),
+            )
+            for k, own in enumerate(chosen)
+        ]
+        low = language.number(LOWEST)
+        top = language.largest([language.below(rank, most, s, low) for rank, s in zip(ranks, scores, strict=True)])
+        top, zero = self.add(self.tops, f"top_{name}", top), language.number(0.0)
+        powers = [
+            self.add(
+                self.powers, f"exp_{name}_{k}", language.below(rank, most, language.power(f"{score} - {top}"), zero)
+            )
+            for k, (rank, score) in enumerate(zip(ranks, scores, strict=True))
+        ]
+        whole = self.add(self.sums, f"sum_{name}", _added(powers))
+        return [f"{power} / {whole}" for power in powers]
 
     def _classes(self, part, k, name):
         """Names of the class probabilities of an expert."""

@@ -172,8 +172,10 @@ class PortableModel:
 
 def _prior(part, Z):
     """Priors (n, K)."""
-    if part.gate is None:
+    if part.prior is not None:
         return np.repeat(part.prior[None], len(Z), axis=0)
+    if part.leaves is not None:
+        return part.leaves.priors(Z)
     return priors(part.tree, part.gate, Z)
 
 

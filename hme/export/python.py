@@ -22,7 +22,9 @@ OWN = (
     "beyond_",
     "bent_",
     "held_",
+    "away_",
     "score_",
+    "rank_",
     "top_",
     "exp_",
     "sum_",
@@ -52,6 +54,12 @@ class _Python(Language):
     def largest(self, values):
         return f"max({', '.join(values)})"
 
+    def exceeds(self, value, other, equal):
+        return f"({value} {'>=' if equal else '>'} {other})"
+
+    def below(self, count, limit, value, otherwise):
+        return f"{value} if {count} < {limit} else {otherwise}"
+
 
 def to_python(model, *, name="predict", arguments="columns", density="predictive"):
     """The source of a Python function that predicts what a fitted model predicts.
@@ -62,8 +70,9 @@ def to_python(model, *, name="predict", arguments="columns", density="predictive
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
-        Fitted; or a pipeline of StandardScalers that ends in one. The gate must be of softmax nodes or constant, the
-        experts linear, generalised linear, logistic or constant; columns chosen, or splines or squares of them.
+        Fitted; or a pipeline of StandardScalers that ends in one. The gate must be of softmax nodes, top-k, Gaussian
+        or constant, the experts linear, generalised linear, logistic or constant; columns chosen, or splines or squares
+        of them.
     name : str, default="predict"
         Of the function. Of a classifier it gives the class, and the function ``<name>_proba`` a tuple of the
         probabilities of all classes, which are in ``<NAME>_CLASSES``.

@@ -33,6 +33,12 @@ class _Standard(Language):
     def largest(self, values):
         return f"GREATEST({', '.join(values)})"
 
+    def exceeds(self, value, other, equal):
+        return f"CASE WHEN {value} {'>=' if equal else '>'} {other} THEN 1 ELSE 0 END"
+
+    def below(self, count, limit, value, otherwise):
+        return f"CASE WHEN {count} < {limit} THEN {value} ELSE {otherwise} END"
+
 
 class _SQLite(_Standard):
     """SQL of SQLite, which would write the steps into each other if it were not told to keep them."""

@@ -8,6 +8,8 @@ from .pieces import Pieces
 
 __all__ = ["Curve", "curves_of"]
 
+N_TRIED, N_CROSSED = 257, 4097  # places of a column among which the nearest is found, and between which a crossing
+
 
 class Curve(NamedTuple):
     """The columns of one side that are made of one column and make one curve of it.
@@ -38,6 +40,23 @@ class Curve(NamedTuple):
         values = coef[..., self.index] @ self.pieces.columns(self.pieces.places()).T
         ends = coef[..., self.index] @ np.diff(self.pieces.columns(self.pieces.knots[[0, -1]]), axis=0)[0]
         return np.where(ends < 0, -1.0, 1.0) * values.std(axis=-1)
+
+    def nearest(self, values):
+        """The value of the column, between its knots, whose columns are nearest to values (p,) of the side."""
+        x = np.linspace(*self.pieces.knots[[0, -1]], N_TRIED)
+        made = self.pieces.columns(x)
+        away = (made - values[self.index]) / np.maximum(made.std(axis=0), np.finfo(float).tiny)
+        return float(x[np.square(away).sum(axis=1).argmin()])
+
+    def crossing(self, j, value):
+        """The value of the column at which column j of the side, which rises with it, has a value."""
+        number, ends = int(np.flatnonzero(self.index == j)[0]), self.pieces.knots[[0, -1]]
+        x = np.linspace(*ends, N_CROSSED)
+        made = self.pieces.columns(x)[:, number]
+        for end, limit, slope in zip(ends, made[[0, -1]], (self.pieces.below, self.pieces.above), strict=True):
+            if slope[number] and (value - limit) * (end - x[N_CROSSED // 2]) > 0:
+                return float(end + (value - limit) / slope[number])
+        return float(np.interp(value, made, x))
 
     @property
     def knots(self):

@@ -40,7 +40,7 @@ class Squares(Columnwise):
     """Every column and its square about the mean, for experts that bend.
 
     The squares of rows outside the range of the fit are held at its ends: there, experts are straight lines. Columns of
-    one or two values, whose squares tell nothing new, are left as they are.
+    one or two values, whose squares add nothing, are left unchanged.
 
     Attributes
     ----------

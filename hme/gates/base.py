@@ -340,7 +340,7 @@ class Gate(GateFamily):
 
 
 class RefitGate(Refitted, Gate):
-    """A gate that is fitted anew on all rows in each sweep."""
+    """A gate that is refitted to all rows in each sweep."""
 
     traits = GateTraits(refitted=True)
 

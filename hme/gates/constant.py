@@ -18,7 +18,7 @@ class ConstantParams(NamedTuple):
 
 
 class ConstantGate(Gate):
-    """The same prior for every row, eq. (constant-gate). The shape of the tree then means nothing.
+    """The same prior for every row, eq. (constant-gate), which gives a mixture of regressions.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ..model.parts import codes_of, first_of, lent, probabilities_of, quiet, renamed
 from ..model.refits import STEP, fit_to, resample, seeded, weight_name
 from ..model.traits import GateTraits
-from ..model.wording import indented
+from ..model.wording import indented, threshold_in_words
 from ..numerics.checks import check_int, check_real
 from ..numerics.rank import n_aliased
 from .base import Question, RefitGate
@@ -42,10 +42,10 @@ class EstimatorGateReport(NamedTuple):
 class EstimatorGate(RefitGate):
     """A prior that a scikit-learn classifier learns, eq. (classifier-gate); by default a small decision tree.
 
-    Every sweep fits the classifier anew, with the leaves as classes: each row comes once for each leaf, with its
-    responsibility as weight, eq. (soft-targets). The classifier sees the table in the user's units, with its column
-    names. The shape of the tree of experts is without meaning. Nothing stops a refitted gate from lowering the
-    objective; EM keeps the best parameters that it came across.
+    Every sweep refits the classifier, with the leaves as classes: each row is repeated once for each leaf, weighted by
+    its responsibility, eq. (soft-targets). The classifier sees the table in the user's units, with its column names.
+    The shape of the tree of experts has no effect. A refitted gate may lower the objective; EM keeps the best
+    parameters it has found.
 
     Parameters
     ----------
@@ -55,33 +55,33 @@ class EstimatorGate(RefitGate):
         `FrozenEstimator` is taken as it is and never fitted: its classes, in sorted order, are the leaves from left to
         right.
     cv : int or None, default=5
-        Folds of cross-fitting, eq. (cross-fitted-gate): responsibilities of the training rows come from a prior that
-        has not seen them, while new rows are answered by a classifier of all rows. None or 1 asks the latter
-        everywhere, for one fit a sweep instead of `cv` + 1. Small trees then report too good a fit; flexible
-        classifiers overfit their own responsibilities, and are worse for new rows. `lower_bounds_` is of the prior that
-        EM used.
+        Folds of cross-fitting, eq. (cross-fitted-gate): responsibilities of the training rows use out-of-fold priors,
+        while new rows get the prior of a classifier fitted to all rows. None or 1 uses the latter everywhere, with one
+        fit per sweep instead of `cv` + 1. Small trees then report too good a fit; flexible classifiers overfit their
+        own responsibilities, and are worse for new rows. `lower_bounds_` refers to the prior that EM used.
     smoothing : float, default=0.01
-        Share of the overall proportions in every prior, greater than 0 and at most 1. A classifier may be certain of
-        its answer; a prior may not, or a row could never find its way to another expert.
+        Share of the overall proportions in every prior, greater than 0 and at most 1. Without it, a classifier that is
+        certain would keep a row from ever moving to another expert.
     n_jobs : int or None, default=None
-        Classifiers that are fitted at the same time (threads). The result does not depend on it.
+        Number of classifiers fitted in parallel (threads). The result does not depend on it.
 
     Notes
     -----
-    Entries of less than a ten-thousandth of their row are left out, and the row's largest entry makes up for them.
+    Responsibilities below a ten-thousandth are left out, and the row's largest one makes up for them.
 
-    A classifier whose `fit` takes no `sample_weight` (of a pipeline, its last step) gets as many rows as the weight
-    amounts to, drawn by systematic resampling leaf by leaf: without chance, each leaf with its share of the rows. One
-    that is told how many rows to keep in a leaf or to look at nearby counts entries, not weight.
+    If the classifier's `fit` takes no `sample_weight` (in a pipeline, that of the last step), it is fitted to a
+    systematic, deterministic sample of rows in proportion to their weights, leaf by leaf, of as many rows as the
+    weights amount to. Settings such as the smallest number of rows in a leaf of a tree, or the number of neighbours,
+    then count repeated rows, not weight.
 
-    Probabilities that are negative, not finite or do not sum to one are refused, as is a classifier that changes its X,
-    y or weights in place. What the classifiers warn of in the last sweep becomes a part of the one warning of the fit.
+    Probabilities that are negative, not finite or do not sum to one raise an error, as does a classifier that changes
+    its X, y or weights in place. Warnings of the classifiers in the last sweep are included in the warning of the fit.
 
-    Where only one leaf has responsibilities to fit, it has all of the prior but for the smoothing. A `random_state`
-    that is None is set to 0, so that sweeps can be compared.
+    If only one leaf has responsibilities, it has all of the prior except for the smoothing. A `random_state` of None is
+    replaced by 0, so that sweeps can be compared.
 
-    Parameters are counted for trees (each leaf's probabilities) and classifiers with `coef_`; otherwise there is no
-    `n_parameters_` and hence no BIC.
+    Parameters are counted for trees (the probabilities of their leaves) and for classifiers with `coef_`; for others
+    there is no `n_parameters_` and hence no BIC.
 
     References
     ----------
@@ -338,7 +338,7 @@ def _rules_below(classifier, names, node):
     top = f"leaf {classifier.classes_[share.argmax()]} ("
     if all(len(below) == 1 and below[0].startswith(top) for below in lines):
         return [f"{top}{share.max():.2f})"]
-    question = f"{names[tree.feature[node]]} <= {tree.threshold[node]:.4g}"
+    question = threshold_in_words(names, tree.feature[node], tree.threshold[node])
     return [question, *indented(["yes: ", "no: "], lines)]
 
 

@@ -28,11 +28,10 @@ class FixedGate(Gate):
     Parameters
     ----------
     proba : callable
-        ``proba(Z)`` gets the gate's columns in the user's units, an array (n, q), and returns the probabilities of the
-        leaves (n, K), rows summing to one: a function of your own, or the `predict_proba` of a fitted classifier. Zeros
-        are allowed. It is called for every block of rows in every sweep. Values come with 13 significant digits, so
-        that codes and decimals are exactly what they were. A model that is to be pickled needs a function that can be,
-        one of a module and no lambda.
+        ``proba(Z)`` takes the gate's columns in the user's units, an array (n, q), and returns the probabilities of the
+        leaves (n, K), with rows summing to one: your own function, or the `predict_proba` of a fitted classifier. Zeros
+        are allowed. It is called for each block of rows in each sweep. Values are rounded to 13 significant digits, so
+        that codes and decimals are exact. To pickle the model, define the function in a module, not as a lambda.
 
     Examples
     --------

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from scipy.special import softmax
 
 from ..model.traits import GateTraits
+from ..model.wording import places_in_words
 from ..numerics.checks import check_choice, check_prior, check_real
 from ..numerics.coordinates import (
     Coordinates,
@@ -52,19 +53,20 @@ class GaussianStatistics(NamedTuple):
 class GaussianGate(Gate):
     """Normal density of x at every leaf, eq. (gaussian-gate); its M-step is in closed form, eq. (gaussian-update).
 
-    EM climbs the joint likelihood of x and y, eq. (joint-objective), and `lower_bounds_` holds that; `log_likelihood`
-    is log p(y | x) as with every gate. The shape of the tree means nothing.
+    EM maximises the joint likelihood of x and y, eq. (joint-objective), whose values are in `lower_bounds_`;
+    `log_likelihood` is log p(y | x) as with every gate. The gate acts on the leaves directly; the shape of the tree has
+    no effect.
 
     Parameters
     ----------
     covariance_type : {"full", "tied", "diag"}, default="full"
         A covariance matrix for each leaf, one for all, or independent columns.
     covariance_prior : (float, float) or None, default=(1.0, 0.1)
-        Weak prior on each covariance: it counts as so many more rows, in each leaf, whose columns are independent and
-        have this fraction of their variances in the table. None switches it off.
+        Weak prior on each covariance, (rows, fraction): it counts as this many additional rows in each leaf, with
+        independent columns whose variances are this fraction of those in the table. None means no prior.
     covariance_floor : "auto" or float >= 1e-10, default="auto"
-        Least variance in any direction, as a fraction of the columns' variances; "auto" is 1e-6. A column that is
-        constant in the whole table has the same variance in all leaves, so that it tells none apart.
+        Smallest variance in any direction, as a fraction of the columns' variances; "auto" is 1e-6. A column that is
+        constant in the whole table has the same variance in all leaves and no effect on the prior.
 
     References
     ----------
@@ -259,7 +261,7 @@ class GaussianGate(Gate):
         return GaussianParams(params.proportion, params.mean * scale + design.center, params.covariance * units)
 
     def questions(self, report, branching, names, scale, max_terms=None):
-        places = [", ".join(f"{a} = {b:.3g}" for a, b in zip(names, mean, strict=True)) for mean in report.mean]
+        places = [", ".join(places_in_words(mean, names)) for mean in report.mean]
         return [Question(self.name, [f"near {place}" if place else "" for place in places])]
 
     # -- information ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from scipy.special import expit
 from ..model.shares import Shares, largest
 from ..model.shrunk import Shrunk
 from ..model.traits import GateTraits
-from ..model.wording import Terms, cut, linear_parts, linear_text, number, runaway
+from ..model.wording import Terms, curve_lines, cut, linear_parts, linear_text, number, runaway
 from ..numerics import multinomial, penalties
 from ..numerics.coordinates import Coordinates, joined, ridge_derivatives
 from ..numerics.kernels import linear_scores, symmetric
@@ -52,12 +52,12 @@ class SoftmaxGate(Shrunk, NodeGate):
     Parameters
     ----------
     alpha : float, array-like of shape (p,) or "auto", default=0.1
-        Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off;
-        an array has a strength for each column. With "auto" one strength of all nodes is estimated from the rows, eq.
-        (evidence-alpha); it needs ``l1_ratio=0``.
+        Strength of the penalty on the slopes in the symmetric coding, relative to the sum over rows; intercepts are not
+        penalised. 0 means no penalty; an array has a strength for each column. With "auto" one strength for all nodes
+        is estimated from the data, eq. (evidence-alpha); it needs ``l1_ratio=0``.
     l1_ratio : float, default=0.0
-        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
-        slopes may then be exactly zero. For two branches that is `alpha` times the slope of the log-odds.
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero. With two branches the lasso penalty is `alpha` times the slope of the log-odds.
 
     References
     ----------
@@ -175,11 +175,10 @@ class SoftmaxGate(Shrunk, NodeGate):
         found = []
         for coef, intercept, n_branches in zip(report.coef, report.intercept, branching, strict=True):
             if n_branches == 2:
-                text = log_odds_question(coef[1] - coef[0], intercept[1] - intercept[0], names, scale, max_terms)
-                found.append(Question(text, ["no", "yes"]))
+                found.append(log_odds(coef[1] - coef[0], intercept[1] - intercept[0], names, scale, max_terms))
                 continue
-            answers = score_texts(coef[:n_branches], intercept[:n_branches], names, max_terms)
-            found.append(Question("softmax of the scores", answers))
+            answers, curves = score_texts(coef[:n_branches], intercept[:n_branches], names, max_terms)
+            found.append(Question("softmax of the scores", answers, curves))
         return found
 
     def column_strength(self, report, design):
@@ -206,24 +205,27 @@ class SoftmaxGate(Shrunk, NodeGate):
         return column_information(stats.curvature)
 
 
-def log_odds_question(slope, intercept, names, scale, max_terms):
-    """When the log-odds of the second of two branches are positive, in words."""
+def log_odds(slope, intercept, names, scale, max_terms):
+    """The question when the log-odds of the second of two branches are positive."""
     if np.abs(slope * scale).max(initial=0.0) < FLAT:
-        return f"yes for {expit(intercept):.2f} of every row"
+        return Question(f"yes for {expit(intercept):.2f} of every row", ["no", "yes"])
     names = Terms.plain(names)
     if len(slope) > 1:
-        slope, intercept, names, n_left_out = cut(slope, intercept, names, max_terms)
-        threshold, (first, *more) = linear_parts(intercept, slope, names, -1.0)
-        return f"{' '.join([first.lstrip('+'), *more])}{' ...' if n_left_out else ''} > {threshold}"
+        short, intercept, names, n_left_out = cut(slope, intercept, names, max_terms)
+        threshold, parts = linear_parts(intercept, short, names, -1.0)
+        parts = [*parts, *([names.rest] if names.rest else [])]
+        text = f"{' '.join(parts).lstrip('+')}{' ...' if n_left_out else ''} > {threshold}"
+        return Question(text, ["no", "yes"], tuple(curve_lines(slope, names)))
     place, width = -intercept / slope[0], SURE / abs(slope[0])
     shown = number(place, names.digits, width), number(width, max(names.digits - 1, 1))
-    return f"{names[0]} {'>' if slope[0] > 0 else '<'} {shown[0]} +/- {shown[1]}"
+    return Question(f"{names[0]} {'>' if slope[0] > 0 else '<'} {shown[0]} +/- {shown[1]}", ["no", "yes"])
 
 
-def score_texts(coef, intercept, names, max_terms):
-    """Linear scores (K, p) and (K,) as text."""
-    texts = []
-    for slope, constant in zip(coef, intercept, strict=True):
-        slope, constant, terms, n_left_out = cut(slope, constant, Terms.plain(names), max_terms)
-        texts.append(f"{linear_text(constant, slope, terms)}{' ...' if n_left_out else ''}")
-    return texts
+def score_texts(coef, intercept, names, max_terms, branch="branch"):
+    """Linear scores (K, p) and (K,) as text, and lines about the curves in them."""
+    texts, curves = [], []
+    for k, (slope, constant) in enumerate(zip(coef, intercept, strict=True)):
+        short, constant, terms, n_left_out = cut(slope, constant, Terms.plain(names), max_terms)
+        texts.append(f"{linear_text(constant, short, terms)}{' ...' if n_left_out else ''}")
+        curves += [f"{branch} {k}, {line}" for line in curve_lines(slope, terms)]
+    return texts, tuple(curves)

@@ -50,38 +50,38 @@ class TopKReport(NamedTuple):
 
 
 class TopKGate(Gate):
-    """One softmax over all leaves, cut down to the k largest for every row, so that prediction costs k experts a row.
+    """One softmax over all leaves, restricted to the k largest scores of each row: only k experts are evaluated.
 
-    The prior is eq. (sparse-prior), whatever the tree. Training starts with the dense softmax and goes on in stages:
-    each freezes every row's k leaves, climbs the likelihood of that sparse model plus a commitment to these leaves,
-    eq. (commitment), and lets the gate choose again. The parameters that are best with the leaves of their own choice
-    are kept.
+    The prior is eq. (sparse-prior), whatever the shape of the tree. Training starts with the dense softmax and
+    continues in stages: each fixes the k leaves of every row, maximises the likelihood of that sparse model plus a
+    commitment term, eq. (commitment), and then lets the gate choose again. The parameters that are best with the leaves
+    of their own choice are kept.
 
     Parameters
     ----------
     k : int, default=2
-        Leaves a row, at most as many as there are.
+        Number of leaves used for each row, at most the number of experts.
     alpha : float or array-like of shape (p,), default=0.1
-        Strength of the penalty on the slopes in the symmetric coding, a total; intercepts are free. 0 switches it off;
-        an array has a strength for each column.
+        Strength of the penalty on the slopes in the symmetric coding, relative to the sum over rows; intercepts are not
+        penalised. 0 means no penalty; an array has a strength for each column.
     l1_ratio : float, default=0.0
-        Share of `alpha` that acts on absolute values, from 0 (ridge) over elastic nets to 1 (lasso), eq. (elastic-net):
-        slopes may then be exactly zero.
+        Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
+        may be exactly zero.
     balance : float or None, default=None
-        Largest load of a leaf, the weight of the rows routed to it, in units of the mean load; the mean over it is the
-        least. Greater than 1. It is met on the training rows by a bias for every leaf that counts in the choice of
-        leaves only. None lets the loads be.
+        Largest load of a leaf (the weight of the rows routed to it) relative to the mean load; the smallest is 1 /
+        `balance`. Greater than 1. On the training rows this is achieved by a bias for each leaf that enters only the
+        choice of leaves. None does not balance the loads.
     commit : float, default=0.1
-        Weight, from 0 to 1, of the log-probability that the dense softmax gives to the leaves that are frozen, which a
-        stage adds to its likelihood. The likelihood alone cannot see how the leaves in use compare with the others, so
-        that with 0 the gate drifts and chooses worse leaves from stage to stage.
+        Weight, from 0 to 1, of the commitment term: the log-probability that the dense softmax assigns to the leaves
+        fixed in a stage. The likelihood alone does not depend on how these leaves compare with the others, so that with
+        0 the gate drifts and chooses worse leaves from stage to stage.
     dense_sweeps : int, default=1000
-        Most sweeps of the dense softmax that the first stage starts from; the model's `max_iter` bounds every stage.
-        Choices of a gate that has not converged are worse ones.
+        Largest number of sweeps with the dense softmax before the first stage; `max_iter` of the model limits all
+        stages. A gate that has not converged makes worse choices.
     max_stages : int, default=20
-        Most stages after it.
+        Largest number of stages.
     stage_sweeps : int, default=25
-        Most sweeps of a stage.
+        Largest number of sweeps of a stage.
 
     References
     ----------
@@ -317,10 +317,10 @@ class TopKGate(Gate):
         return TopKReport(*design.to_user_units(params.coef), params.bias)
 
     def questions(self, report, branching, names, scale, max_terms=None):
-        answers = score_texts(report.coef, report.intercept, names, max_terms)
+        answers, curves = score_texts(report.coef, report.intercept, names, max_terms, "leaf")
         if report.bias.any():
             answers = [f"{text}, bias {bias:+.3g}" for text, bias in zip(answers, report.bias, strict=True)]
-        return [Question(f"softmax of the {self.k} largest of the scores", answers)]
+        return [Question(f"softmax of the {self.k} largest of the scores", answers, curves)]
 
     def column_strength(self, report, design):
         return np.abs(report.coef * design.scale).sum(axis=0)

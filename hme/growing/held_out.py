@@ -4,6 +4,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.optimize import nnls
 
 from ..model.folds import with_every_class
 from ..numerics.kernels import log_normalize
@@ -26,7 +27,10 @@ MOST_PRUNED = 32
 # Factors on the variances of held-out rows that are tried, up and down from one.
 FACTORS = 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0
 PRIOR = 200.0  # rows as which a factor of one counts
-SHARE_ROUNDS, SHARE_TOL = 500, 1e-6
+SHARE_ROUNDS, SHARE_TOL = 50, 1e-7  # nats that are left to gain
+FAR = 100.0  # nats to the best size of a row, beyond which one is as impossible as another
+LEAST_SHARE = 1e-3  # of a size from which its share may grow again
+STEPS = 0.5 ** np.arange(8)
 SAME = 1e-3  # nats a row for which no further size is kept
 IMPOSSIBLE = -1e4  # log-density of a row that is impossible by a size, so that others are still compared
 
@@ -234,32 +238,47 @@ def shares_of(log_density, weight):
     Sizes that are next to each other on a path say nearly the same. The one of the least share is left out, again and
     again, as long as the mean log-density of rows falls by less than `SAME` altogether.
     """
-    used, share = np.arange(log_density.shape[1]), _shares(log_density, weight)
-    best = _mean_log_density(log_density, share, weight)
+    n_sizes, weight = log_density.shape[1], weight / weight.sum()
+    used, (share, best) = np.arange(n_sizes), _shares(log_density, weight, np.full(n_sizes, 1.0 / n_sizes))
     found = share
     while len(used) > 1:
-        used = np.delete(used, share.argmin())
-        share = _shares(log_density[:, used], weight)
-        if best - _mean_log_density(log_density[:, used], share, weight) > SAME:
+        used, begin = (np.delete(own, share.argmin()) for own in (used, share + LEAST_SHARE))
+        share, reached = _shares(log_density[:, used], weight, begin / begin.sum())
+        if best - reached > SAME:
             break
-        found = np.zeros(log_density.shape[1])
+        found = np.zeros(n_sizes)
         found[used] = share
     return found
 
 
-def _mean_log_density(log_density, share, weight):
-    with np.errstate(divide="ignore"):
-        return weight @ np.logaddexp.reduce(log_density + np.log(share), axis=1) / weight.sum()
+def _shares(log_density, weight, share):
+    """The best shares (S,) of densities, and the mean log-density that they reach, from given ones.
 
-
-def _shares(log_density, weight):
-    """All shares (S,), by EM."""
-    share = np.full(log_density.shape[1], 1.0 / log_density.shape[1])
-    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
-    weight = weight / weight.sum()
+    Newton steps for the problem without the constraint on the sum, whose solution is the same (Kim, Carbonetto,
+    Stephens and Anitescu 2020); EM's step where they fail. By concavity no shares are better by more than the largest
+    slope less one.
+    """
+    most = log_density.max(axis=1, keepdims=True)
+    density = np.exp(np.maximum(log_density - most, -FAR))
+    reached, scaled = _mixed(density, weight, share)
     for _ in range(SHARE_ROUNDS):
-        joint = density * share
-        last, share = share, weight @ (joint / joint.sum(axis=1, keepdims=True))
-        if np.abs(share - last).max() < SHARE_TOL:
+        slope = scaled.T @ weight
+        if slope.max() <= 1.0 + SHARE_TOL:
             break
-    return share
+        curvature = scaled.T @ (weight[:, None] * scaled)
+        little = SHARE_TOL * curvature.diagonal().max()
+        root = np.linalg.cholesky(curvature + little * np.eye(len(share)))
+        way = nnls(root.T, np.linalg.solve(root, 2.0 * slope - 1.0 + little * share))[0] - share
+        for new in [*(share + step * way for step in STEPS), share * slope]:
+            new = new / new.sum()
+            gained, moved = _mixed(density, weight, new)
+            if gained > reached:
+                break
+        share, reached, scaled = new, gained, moved
+    return share, reached + weight @ most[:, 0]
+
+
+def _mixed(density, weight, share):
+    """The mean log-density of a mixture, and the densities as multiples of it."""
+    mixed = density @ share
+    return weight @ np.log(mixed), density / mixed[:, None]

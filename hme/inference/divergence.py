@@ -1,4 +1,4 @@
-"""Directions that the rows say nothing about, told apart from those that they determine."""
+"""Directions on which the data have no information, and those that they determine."""
 
 from typing import NamedTuple
 

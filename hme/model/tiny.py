@@ -13,7 +13,7 @@ MOST_NAMED = 3  # one by one, in a message
 
 
 class Tiny(NamedTuple):
-    """An expert of which the data say hardly anything."""
+    """An expert on which there are hardly any data."""
 
     expert: int
     name: str | None  # in a list of experts

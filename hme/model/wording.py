@@ -18,9 +18,11 @@ __all__ = [
     "linear_text",
     "models_named",
     "number",
+    "places_in_words",
     "runaway",
     "strengths_in_words",
     "strongest",
+    "threshold_in_words",
 ]
 
 DIGITS = 4  # significant digits of slopes
@@ -220,6 +222,26 @@ def curve_lines(coef, terms):
         parts = [f"{value:.{terms.digits}g} {'from' if steady else 'at'} {knot}" for value, knot in told]
         lines.append(f"s({curve.name}): slope {', '.join(parts)}")
     return lines
+
+
+def places_in_words(values, terms):
+    """A place (p,) in the columns, as a list of text such as "age = 41".
+
+    What is made of one column and makes a curve is one place of that column: the one whose values are nearest.
+    """
+    curves = {int(j): curve for curve in getattr(terms, "curves", ()) for j in curve.index}
+    found = [
+        f"{name} = {value:.3g}" for j, (name, value) in enumerate(zip(terms, values, strict=True)) if j not in curves
+    ]
+    return [*found, *(f"{one.name} = about {one.nearest(values):.3g}" for one in getattr(terms, "curves", ()))]
+
+
+def threshold_in_words(terms, j, value):
+    """What a rule says of column j, such as "age <= 41": of what is made of one column, where that column is as low."""
+    for curve in getattr(terms, "curves", ()):
+        if j in curve.index:
+            return f"{curve.name} <= {curve.crossing(j, value):.4g}"
+    return f"{terms[j]} <= {value:.4g}"
 
 
 def linear_text(intercept, slope, names):

@@ -1,4 +1,4 @@
-"""How strongly slopes are shrunk, asked of the rows: the evidence approximation, eq. (evidence-alpha)."""
+"""How strongly slopes are shrunk, estimated from the data: the evidence approximation, eq. (evidence-alpha)."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Rootograms of the responsibilities: are the experts told apart?"""
+"""Rootograms of the responsibilities: are the experts well separated?"""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ class ResponsibilitiesDisplay:
 
     A rootogram is a histogram whose heights are square roots of counts, so that small bins are seen beside large ones.
     Responsibilities next to zero are left out: they would dwarf all others. A peak at one and nothing else means
-    that the rows of an expert are told apart from those of all others; mass in the middle means that they are not.
+    that the expert is well separated from all others; mass in the middle means that it is not.
 
     Parameters
     ----------
@@ -93,13 +93,13 @@ class ResponsibilitiesDisplay:
         return np.stack([np.histogram(own[own >= self.least], bins=self.n_bins, range=(0.0, 1.0))[0] for own in resp.T])
 
     def frame(self):
-        """How well the experts are told apart, as a data frame.
+        """How well the experts are separated, as a data frame.
 
         Returns
         -------
         pandas.DataFrame
             For each `expert` the number of rows of which it is the most probable one, `size`; that of rows whose
-            responsibility is not next to zero, `possible`; and their `ratio`, which is 1 where experts are told apart.
+            responsibility is not next to zero, `possible`; and their `ratio`, 1 where experts are well separated.
         """
         size = np.bincount(self.resp.argmax(axis=1), minlength=self.resp.shape[1])
         possible = (self.resp >= self.least).sum(axis=0)

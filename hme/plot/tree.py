@@ -1,4 +1,4 @@
-"""A fitted tree as a picture: questions, how many rows go which way, and what every expert says."""
+"""A fitted tree as a picture: questions, how many rows go which way, and every expert."""
 
 import numpy as np
 
@@ -220,7 +220,7 @@ class TreeDisplay:
 
 
 def plot_tree(model, X=None, y=None, **options):
-    """Draw a fitted tree: questions, how many rows go which way, and what every expert says.
+    """Draw a fitted tree: questions, how many rows go which way, and every expert.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How far a fit has come, who is told of it, and rows that are held out to say when it is enough."""
+"""Progress of a fit: printed lines, callbacks, and early stopping on held-out rows."""
 
 from .callbacks import NOBODY, Followable, Task, followed, unfollowed
 from .callers import level_outside

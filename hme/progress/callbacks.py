@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks: the tasks of a fit, nested, of which the callbacks of an estimator are told.
+"""scikit-learn's callbacks: the tasks of a fit, nested, as the callbacks of an estimator see them.
 
 There are none below scikit-learn 1.9, where `set_callbacks` is absent, and nothing here does anything.
 """
@@ -21,7 +21,7 @@ class Followable(*(() if CallbackSupportMixin is None else (CallbackSupportMixin
 
 
 class _Told(NamedTuple):
-    """What callbacks are told beside the task."""
+    """What callbacks are passed besides the task."""
 
     estimator: Any
     X: Any

@@ -1,4 +1,4 @@
-"""Rows that are held out of a fit, whose density says when more sweeps do no more good."""
+"""Rows that are held out of a fit, whose density decides when EM stops early."""
 
 from typing import NamedTuple
 

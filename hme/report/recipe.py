@@ -11,12 +11,12 @@ import numpy as np
 from ..experts.noise.counts import MOST_SPREAD
 from ..explanation.tables import merged
 from ..export.formula import SAME, NotExportable, agree, part_of
+from ..export.leaves import KINDS
 from ..features.pieces import Pieces
 from ..model.uncertainty import leverages
 from ..plot.sizes import dense, sizes_of, tree_alone
 from ..prediction.of_mixture import predictive_distribution
 from .encoding import packed
-from .leaves import gate_of_page
 
 __all__ = ["recipe_of"]
 
@@ -92,21 +92,29 @@ def recipe_of(mixture, table, seen_names, names, columns, arguments):
 def _mixture(fitted, one, table, arguments, most):
     """What predicts as one size does."""
     rows = one.rows(fitted, table, **arguments)
-    part = part_of(fitted, one, rows, gate_of_page)
-    gate, classes = part.gate, part.links is None
-    if gate is None:
-        gate = {"kind": "constant", "prior": part.prior.tolist()}
-    elif not isinstance(gate, dict):
-        gate = {"kind": "tree", "coef": packed(gate)}
+    part = part_of(fitted, one, rows)
+    classes = part.links is None
     experts = {"kind": "softmax" if classes else "index", "coef": packed(part.experts)}
     return {
         "share": part.share,
         "children": part.tree.children.tolist(),
         "bounds": [None, None] if part.bounds is None else [packed(ends) for ends in part.bounds],
-        "gate": gate,
+        "gate": _gate(part),
         "experts": experts if classes else {**experts, "links": list(part.links)},
         "dist": _distributions(one, rows, most),
     }
+
+
+def _gate(part):
+    """The gate of a part, under the name of its kind."""
+    if part.prior is not None:
+        return {"kind": "constant", "prior": part.prior.tolist()}
+    if part.gate is not None:
+        return {"kind": "tree", "coef": packed(part.gate)}
+    kind = next(name for name, own in KINDS.items() if type(part.leaves) is own)
+    vectors = {name: np.array(values).tolist() for name, values in part.leaves._asdict().items() if np.ndim(values) < 2}
+    arrays = {name: packed(values) for name, values in part.leaves._asdict().items() if np.ndim(values) > 1}
+    return {"kind": kind, **arrays, **vectors}
 
 
 # -- columns -----------------------------------------------------------------------------------------------------------

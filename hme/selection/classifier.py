@@ -11,37 +11,37 @@ __all__ = ["HMEClassifierCV"]
 
 
 class HMEClassifierCV(TogetherClassifiers, ClassifierMixin, BaseCV):
-    """Mixtures of experts for classes compared by cross-validation; the fold models answer together.
+    """Mixtures of experts for classes compared by cross-validation; the fold models predict together.
 
-    Every candidate is fitted without each fold, and scored by the logarithm of the probability of the classes of its
-    rows. The models that these fits leave are kept: with models of all rows they answer together, and every candidate
-    has the share with which held-out classes are most likely, eq. (cross-validated). `best_estimator_` is the best
-    candidate fitted to all rows: one tree that can be read.
+    Each candidate is fitted without each fold, and scored by the log-probability of the classes in that fold. These
+    models are kept: together with models fitted to all rows they predict as a mixture, in which the weights of the
+    candidates maximise the likelihood of held-out classes, eq. (cross-validated). `best_estimator_` is the best
+    candidate fitted to all rows: a single tree that can be read.
 
     Parameters
     ----------
     estimator : HMEClassifier or None, default=None
-        What the candidates are variations of. None is ``HMEClassifier()``.
+        The estimator whose hyper-parameters the candidates change. None is ``HMEClassifier()``.
     candidates : list of dict or None, default=None
         Hyper-parameters of the candidates, such as ``[{"depth": 2}, {"expert__alpha": 1.0}]``. None is the estimator
-        itself, {}, and where it leaves the experts' columns open and there are rows enough, experts that bend,
+        itself, {}, and, if its `expert_features` are None and there are enough rows,
         ``{"expert_features": "squares"}`` and, unless its own tree tries them, ``{"expert_features": "splines"}``.
     cv : int, splitter, iterable or None, default=None
-        Folds. Those of an int depend on the content of the rows, so that equal rows share one, and keep groups whole.
-        None is five folds; of more than 5,000 different rows only three of them are left out in turn.
+        Folds. An int assigns folds by the content of the rows, so that identical rows share a fold, and keeps groups
+        together. None is five folds, of which only three are used for more than 5,000 distinct rows.
     predict_from : {"all", "folds", "refit"}, default="all"
-        Whose answers are given: with "folds" those of the fold models, as one mixture; with "all" half of the mixture
-        are the candidates fitted to all rows, each with its share; with "refit" those of `best_estimator_` alone.
+        Models that predict: with "folds" the fold models, as one mixture; with "all" half of the mixture
+        are the candidates fitted to all rows, with their weights; with "refit" `best_estimator_` alone.
     budget : float or None, default=None
-        Seconds for all fits. Candidates that are behind the best one by more than three standard errors after the first
-        fold are left out anyway; to keep to the budget the worst of the others are too, and at last folds. The result
+        Seconds for all fits. Candidates more than three standard errors behind the best one after the first fold are
+        always dropped; to keep to the budget, the worst of the others are dropped too, and finally folds. The result
         then depends on the speed of the machine.
     random_state : int, RandomState or None, default=None
-        Of the models, where `estimator` has none.
+        Passed to the models if `estimator` has none.
     n_jobs : int or None, default=None
-        Number of fits that run at the same time (joblib). Without a budget the result does not depend on it.
+        Number of fits that run in parallel (joblib). Without a budget the result does not depend on it.
     verbose : int, default=0
-        1 prints which candidates are left out.
+        1 prints which candidates are dropped.
 
     Attributes
     ----------
@@ -52,23 +52,23 @@ class HMEClassifierCV(TogetherClassifiers, ClassifierMixin, BaseCV):
     best_score_ : float
         Its mean log score over held-out rows, in nats.
     weights_ : ndarray of shape (number of candidates,)
-        Shares of the candidates in the mixture.
+        Weights of the candidates in the mixture.
     folds_score_ : float
-        Mean log score of the mixture over held-out rows, whose shares come from the other folds. A held-out row is
-        unknown to one model of each candidate only, so that the average over folds is not in it: new rows are expected
-        to fare better.
+        Mean log score of the mixture over held-out rows, with weights from the other folds. For a held-out row only one
+        model of each candidate can be used, so that the gain of averaging over folds is not included: the score on new
+        rows is expected to be better.
     refit_score_ : float
-        Mean log score of the candidate that is best on the other folds. The model of all rows knows more of them.
+        Mean log score of the candidate that is best on the other folds. The model fitted to all rows has more data.
     candidates_ : list of dict
     cv_results_ : dict of arrays
-        As of GridSearchCV: scores of candidates and folds, ranks, times. Scores are means over rows, but those of
-        classes that no other fold holds; of candidates that were `dropped`, over the folds that they have seen.
+        As in GridSearchCV: scores of candidates and folds, ranks, times. Scores are means over rows, without those of
+        classes that occur in no other fold; for candidates that were `dropped`, over the folds that were fitted.
     fold_estimators_ : list of list of HMEClassifier
-        Of every candidate that has a share, the model of every fold.
+        For each candidate with a positive weight, the models of all folds.
     refit_estimators_ : list
-        Of every candidate, the model of all rows; None where it does not answer.
+        For each candidate, the model fitted to all rows; None if it is not used.
     members_ : list of (float, HMEClassifier)
-        The models that answer, with their shares.
+        The models that predict, with their weights.
     n_splits_ : int
         Number of folds.
     refit_time_ : float
@@ -80,7 +80,7 @@ class HMEClassifierCV(TogetherClassifiers, ClassifierMixin, BaseCV):
 
     See Also
     --------
-    hme.average : The mixture of models that are fitted already.
+    hme.average : The mixture of models that are already fitted.
 
     References
     ----------

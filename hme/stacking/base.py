@@ -149,7 +149,7 @@ class BaseStacking(TransformerMixin, Versioned, Followable, Composition):
         models = None if self.estimators is None else self._models(self.method)
         sources, groups, kept = read(self, X, y, sample_weight, groups, fit_params)
         seed = 0 if self.random_state is None else int(check_random_state(self.random_state).randint(2**31 - 1))
-        level, columns = LevelOne.fit(self.gate_features, sources.table, self._input_names())
+        level, columns = LevelOne.fit(self.gate_features, sources.table, self.input_names())
         folds = folds_of(None if prefit else self.cv, sources, columns, groups, kept)
         searched = {}
         if models is None:
@@ -219,7 +219,14 @@ class BaseStacking(TransformerMixin, Versioned, Followable, Composition):
         unset["expert"] = self._experts(Candidate(1, 1), level, table, y, weight)
         return final.set_params(**{name: value for name, value in unset.items() if getattr(final, name) is None})
 
-    def _input_names(self):
+    def input_names(self):
+        """Names of the columns of X.
+
+        Returns
+        -------
+        list of length p
+            Those of the table that the model was fitted to, else x0, x1, ...
+        """
         return list(getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)]))
 
     # -- the way of new rows -------------------------------------------------------------------------------------------

@@ -19,53 +19,52 @@ ALPHA = 30.0, 30.0, 3.0  # shrinkage of the experts towards one pool, by their f
 class HMEStackingClassifier(ClassifierMixin, BaseStacking):
     """A mixture of experts over several classifiers: which model when.
 
-    The models are cross-fitted: each gives probabilities to the rows of a fold from a fit to the other folds. On the
-    logarithms of these, a mixture of experts is fitted whose experts are logarithmic pools of the models,
-    eq. (log-pool), and whose gate sees X and the predictions. Where the rows do not tell experts apart it is one pool.
-    New rows are predicted by the models fitted to all rows.
+    The models are cross-fitted: each predicts probabilities for the rows of a fold from a fit to the other folds. On
+    their logarithms, a mixture of experts is fitted whose experts are logarithmic opinion pools of the models,
+    eq. (log-pool), and whose gate sees X and the predictions. If the data do not support several experts it is a single
+    pool. New rows are predicted by the models fitted to all rows.
 
     Parameters
     ----------
     estimators : list of (str, classifier) or None, default=None
-        The models, with `predict_proba`, or "drop" in the place of one. They are cloned, unless ``cv="prefit"``. None
-        is boosting whose rate, tree size and number of trees are chosen on the folds, extra trees, logistic regression
-        and an `HMEClassifier`; text and gaps in X are taken care of.
+        The models, with `predict_proba`, or "drop" instead of a model. They are cloned, unless ``cv="prefit"``. None is
+        gradient boosting with learning rate, tree size and number of trees chosen on the folds, extra trees, logistic
+        regression and an `HMEClassifier`; text and missing values in X are handled.
     final_estimator : HMEClassifier or None, default=None
-        The mixture over the models. What it leaves at None (experts, the columns of both sides) is set here. With None,
-        depth and kind are chosen by log score on the folds of `cv`, on rows that neither level has seen; `choice_`
-        shows them.
+        The mixture over the models; if it leaves experts or the columns of either side at None, the stack sets them.
+        With None, depth and kind of mixture are chosen by log score on the folds of `cv`, on rows that neither level
+        was fitted to; see `choice_`.
     cv : None, int, splitter, iterable or "prefit", default=None
-        Folds. None is 5; those of an int depend on the content of the rows, so that equal rows share one, are
-        stratified by class, and keep groups whole. "prefit" takes models that have been fitted, to other rows than
-        these.
+        Folds. None is 5; an int assigns folds by the content of the rows, so that identical rows share a fold,
+        stratified by class, and keeps groups together. "prefit" uses models already fitted to other rows.
     passthrough : bool, default=False
-        Whether the experts see the columns of X beside the predictions; they are then logistic regressions with free
-        coefficients, so that it needs ``positive=False``.
+        Whether the experts see the columns of X in addition to the predictions; they are then logistic regressions with
+        unconstrained coefficients, which needs ``positive=False``.
     positive : bool, default=True
-        Whether the weights of the models are at least zero.
+        Whether the weights of the models are constrained to be non-negative.
     gate_features : None, columns or transformer, default=None
-        What of X the gate sees, beside the predictions: all columns, some of them (none: ``[]``), or what a transformer
-        makes of X.
+        Columns of X that the gate sees in addition to the predictions: all of them, a selection (``[]`` for none), or
+        the output of a transformer.
     n_jobs : int or None, default=None
-        Number of fits that run at the same time (joblib). The result does not depend on it.
+        Number of fits that run in parallel (joblib). The result does not depend on it.
     random_state : int, RandomState or None, default=None
         Of the default models and of the mixture; 0 with None.
 
     Attributes
     ----------
     classes_ : ndarray of shape (C,)
-        Those of the rows that have weight.
+        The classes of rows with positive weight.
     final_estimator_ : HMEClassifier
         The mixture over the models.
     choice_ : Choice or None
-        Which mixtures were tried, with their log scores; it prints as a table.
+        The candidate mixtures with their log scores; prints as a table.
     estimators_ : list of estimators
         The models, fitted to all rows.
     named_estimators_ : Bunch
         The models by their names.
     cross_fitted_predictions_ : ndarray of shape (n, M, C)
-        Probabilities that each model gives to the rows of the fit without having seen them; nan in rows without weight
-        and in those that no fold leaves out.
+        Out-of-fold probabilities of the training rows by each model; nan in rows without weight and in those that no
+        fold leaves out.
     names_ : list of str
         Names of the models that are not dropped.
     folds_ : list of (train, test)

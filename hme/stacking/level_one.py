@@ -12,6 +12,8 @@ from .preparation import preparation
 
 __all__ = ["LevelOne", "Picked"]
 
+OF_X = " of X"  # behind the name of a column of X that a model has, too
+
 
 class Picked(TransformerMixin, BaseEstimator):
     """Columns of an array under names of their own, as `expert_features` or `gate_features` of a mixture.
@@ -94,8 +96,23 @@ class LevelOne(NamedTuple):
 
     def over(self, predicted, passthrough):
         """The level over models whose columns are called `predicted`."""
-        names = [f"{name} of X" if name in set(predicted) else name for name in self.names]
+        names = [f"{name}{OF_X}" if name in set(predicted) else name for name in self.names]
         return self._replace(names=names, predicted=list(predicted), passthrough=passthrough)
+
+    def called(self, given, names):
+        """A dict from names of prepared columns to new ones, if the columns of X that were called `given` have `names`.
+
+        A column is of X where it has a name of X, or one followed by what a transformer adds: site_north of site.
+        """
+        found, owners = {}, sorted(zip(map(str, given), map(str, names), strict=True), key=lambda pair: -len(pair[0]))
+        for column in self.names:
+            short = column.removesuffix(OF_X)
+            for old, new in owners:
+                if short == old or short.startswith(f"{old}_"):
+                    renamed = new + short[len(old) :]
+                    found[column] = f"{renamed}{OF_X}" if renamed in set(self.predicted) else renamed
+                    break
+        return found
 
     def columns(self, table):
         """The prepared columns (n, q) of new rows."""

@@ -29,32 +29,32 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
 
     The models are cross-fitted: each predicts the rows of a fold from a fit to the other folds. On these predictions, a
     mixture of experts is fitted whose experts are weighted sums of the models, eq. (stack), and whose gate sees X and
-    the predictions. Where the rows do not tell experts apart it is one stack with one noise, as in scikit-learn's
+    the predictions. If the data do not support several experts it is a single stack, as in scikit-learn's
     `StackingRegressor`, but with a predictive distribution. New rows are predicted by the models fitted to all rows.
 
     Parameters
     ----------
     estimators : list of (str, estimator) or None, default=None
-        The models, or "drop" in the place of one. They are cloned, unless ``cv="prefit"``. None is boosting whose rate,
-        tree size and number of trees are chosen on the folds, extra trees, ridge, an `HMERegressor`, and below 1500
-        rows a Gaussian process; text and gaps in X are taken care of.
+        The models, or "drop" instead of a model. They are cloned, unless ``cv="prefit"``. None is gradient boosting
+        with learning rate, tree size and number of trees chosen on the folds, extra trees, ridge, an `HMERegressor`,
+        and below 1500 rows a Gaussian process; text and missing values in X are handled.
     final_estimator : HMERegressor or None, default=None
-        The mixture over the models. What it leaves at None (experts, the columns of both sides) is set here. With None,
-        depth and kind are chosen by log score and error on the folds of `cv`, on rows that neither level has seen;
-        `choice_` shows them.
+        The mixture over the models; if it leaves experts or the columns of either side at None, the stack sets them.
+        With None, depth and kind of mixture are chosen by log score and error on the folds of `cv`, on rows that
+        neither level was fitted to; see `choice_`.
     cv : None, int, splitter, iterable or "prefit", default=None
-        Folds. None is 5; those of an int depend on the content of the rows, so that equal rows share one, and keep
-        groups whole. A splitter such as ``TimeSeriesSplit(gap=...)`` may leave rows without a test fold; the mixture is
-        then fitted to the others. "prefit" takes models that have been fitted, to other rows than these.
+        Folds. None is 5; an int assigns folds by the content of the rows, so that identical rows share a fold, and
+        keeps groups together. A splitter such as ``TimeSeriesSplit(gap=...)`` may leave rows without a test fold; the
+        mixture is then fitted to the others. "prefit" uses models already fitted to other rows.
     passthrough : bool, default=False
-        Whether the experts see the columns of X beside the predictions.
+        Whether the experts see the columns of X in addition to the predictions.
     positive : bool, default=True
-        Whether the weights of the models are at least zero.
+        Whether the weights of the models are constrained to be non-negative.
     gate_features : None, columns or transformer, default=None
-        What of X the gate sees, beside the predictions: all columns, some of them (none: ``[]``), or what a transformer
-        makes of X.
+        Columns of X that the gate sees in addition to the predictions: all of them, a selection (``[]`` for none), or
+        the output of a transformer.
     n_jobs : int or None, default=None
-        Number of fits that run at the same time (joblib). The result does not depend on it.
+        Number of fits that run in parallel (joblib). The result does not depend on it.
     random_state : int, RandomState or None, default=None
         Of the default models and of the mixture; 0 with None.
 
@@ -63,19 +63,20 @@ class HMEStackingRegressor(RegressorMixin, BaseStacking):
     final_estimator_ : HMERegressor
         The mixture over the models.
     choice_ : Choice or None
-        Which mixtures were tried, with their log scores and errors; it prints as a table.
+        The candidate mixtures with their log scores and errors; prints as a table.
     estimators_ : list of estimators
         The models, fitted to all rows.
     named_estimators_ : Bunch
         The models by their names.
     cross_fitted_predictions_ : ndarray of shape (n, M)
-        What each model predicts for the rows of the fit without having seen them; nan in rows without weight and in
-        those that no fold leaves out. What is asked about training rows (calibration, importances) must use these.
+        Out-of-fold predictions of the training rows by each model; nan in rows without weight and in those that no fold
+        leaves out. Use these for anything that is computed on training rows (calibration, importances).
     scale_ : float
-        Factor on the noise of `final_estimator_`, at most 1, eq. (more-rows): the models that predict new rows have
-        seen all rows, those that it was fitted to only a part.
+        Factor on the noise of `final_estimator_`, at most 1, eq. (more-rows): the models that predict new rows were
+        fitted to all rows, those that the mixture was fitted to only to a part of them.
     values_ : ndarray or None
-        The values of y, where they are fewer than 100: log scores in `choice_` are then of their cells.
+        The distinct values of y if they are fewer than 100; log scores in `choice_` are then probabilities of rounding
+        cells.
     names_ : list of str
         Names of the models that are not dropped.
     folds_ : list of (train, test)

@@ -1,4 +1,4 @@
-"""What the models of a stack are worth: their weights in the experts, and the scores without each of them."""
+"""Contributions of the models of a stack: their weights in the experts, and the scores without each of them."""
 
 from functools import partial
 

@@ -55,9 +55,10 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
     The numbers give what the model predicts: a column that is far from zero is written less a round number near its
     mean, as in ``112.3 +0.8 (year - 2005)``, and constants have as many digits as the largest effect needs.
 
-    What an expert that bends adds for a column is a curve, ``s(age)``, and a line below the equation tells its slopes
-    at the knots, as in ``s(age): slope 0.9 at 20, 0.4 at 35, -0.1 at 80``. The curve is zero at the first knot. Slopes
-    change linearly from knot to knot and are constant beyond the outer ones, by eq. (splines) with the default degree.
+    Where experts or the gate bend, what a column adds to an equation or a score is a curve, ``s(age)``, and a line
+    below gives its slopes at the knots, as in ``s(age): slope 0.9 at 20, 0.4 at 35, -0.1 at 80``. The curve is zero at
+    the first knot. Slopes change linearly from knot to knot and are constant beyond the outer ones, by eq. (splines)
+    with the default degree. A Gaussian gate is near the place of the column whose splines are nearest to its mean.
 
     Parameters
     ----------
@@ -65,7 +66,8 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
         A fitted one; of a stack (`HMEStackingRegressor`) the mixture over its models is shown, of a search
         (`HMERegressorCV`) its best model.
     feature_names : sequence of str or None, default=None
-        Names of the columns of X; by default those seen in fit, else ``x0``, ``x1``, ...
+        Names of the columns of X, also of a stack, whose models have names of their own; by default those seen in fit,
+        else ``x0``, ``x1``, ...
     target : str, default="y"
         Name of the target.
     max_terms : int or None, default=5
@@ -122,15 +124,16 @@ def told(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
     """
     check_is_fitted(model)
     model = getattr(model, "best_estimator_", model)
+    names, called = _names(model, feature_names)
     model = getattr(model, "final_estimator_", model)
     if max_terms is not None:
         check_int(max_terms, "max_terms")
     check_int(digits, "digits", 1, 17)
-    names = _names(model, feature_names)
     rest, (expert, gate) = "+offset" if "offset" in model.row_arguments_ else "", model.columns_[:2]
-    curves = curves_of(expert.features, names)
-    columns = Terms.of(expert.features.renamed(names), expert.design, digits, rest, curves)
-    names = Terms.of(gate.features.renamed(names), gate.design, digits)
+    curves = [curves_of(side.features, names) for side in (expert, gate)]
+    seen = [[called.get(name, name) for name in side.features.renamed(names)] for side in (expert, gate)]
+    columns = Terms.of(seen[0], expert.design, digits, rest, curves[0])
+    names = Terms.of(seen[1], gate.design, digits, curves=curves[1])
     leaves = [_equations(model, k, columns, target, max_terms) for k in range(model.n_experts_)]
     equations, curves = [one.lines for one in leaves], [one.curves for one in leaves]
     gate, experts = model.model_.gate, model.model_.expert.names
@@ -144,11 +147,15 @@ def told(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
 
 
 def _names(model, feature_names):
+    """What the columns that a mixture sees are called, and new names, a dict, of those that a stack prepares for it."""
     if feature_names is None:
         feature_names = model.input_names()
     if len(feature_names) != model.n_features_in_:
         raise ValueError(f"feature_names has {len(feature_names)} names for {model.n_features_in_} features.")
-    return np.array(feature_names, dtype=object)
+    final = getattr(model, "final_estimator_", None)
+    if final is None:
+        return np.array(feature_names, dtype=object), {}
+    return np.array(final.input_names(), dtype=object), model.level_one_.called(model.input_names(), feature_names)
 
 
 # -- leaves ------------------------------------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ def test_classes_add_up(tmp_path):
     found = explain(model, bunch.data[60:64], classes[60:64])
     np.testing.assert_allclose(added(found), model.predict_proba(bunch.data[60:64]), atol=1e-12)
     np.testing.assert_allclose(found.parts.sum(axis=(1, 2, 3)), 0.0, atol=1e-12)  # probabilities sum to one
-    assert "versicolor was seen" in repr(found[0]) and len(found[1:3]) == 2
+    assert "versicolor was observed" in repr(found[0]) and len(found[1:3]) == 2
     with pytest.raises(ValueError, match="output = 'rose' must be one of"):
         found.output(0, "rose")
 

@@ -13,7 +13,7 @@ PIECES = {"knots": [1, 0], "start": [0], "powers": [[[1]]], "below": [0], "above
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@pytest.mark.parametrize("name", few(list(CASES), 6))
+@pytest.mark.parametrize("name", few(list(CASES), 8))
 def test_json_predicts_what_the_model_predicts(name):
     model, new = CASES[name](), rows_for(name, 200)
     text = to_json(model)
@@ -29,7 +29,7 @@ def test_json_predicts_what_the_model_predicts(name):
     seen = model[:-1].transform(new) if "pipeline" in name else new
     np.testing.assert_allclose(again.gate_proba(new), inner.gate_proba(seen), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(again.predict_experts(new), inner.predict_experts(seen), rtol=1e-9, atol=1e-12)
-    assert json.loads(text)["version"] == 2
+    assert json.loads(text)["version"] == 3
 
 
 def test_a_class_without_weight_has_probability_zero():
@@ -65,7 +65,7 @@ def test_frames_are_read_by_name():
     "change, reason",
     [
         ({"format": "other"}, "format"),
-        ({"version": 3}, "version 3"),
+        ({"version": 4}, "version 4"),
         ({"sizes": [{}]}, "KeyError"),
         ({"task": "ranking"}, "task"),
         ({"columns": [{"experts": {"inputs": [9], "center": [0], "scale": [1]}, "gate": None}]}, "columns"),
@@ -76,6 +76,16 @@ def test_what_is_no_document_is_refused(change, reason):
     document = json.loads(to_json(CASES["one expert"]()))
     with pytest.raises(ValueError, match=reason):
         from_json(json.dumps({**document, **change}))
+
+
+def test_scores_of_leaves_are_checked():
+    document = json.loads(to_json(CASES["gaussian"]()))
+    document["sizes"][0]["leaves"]["constant"].pop()
+    with pytest.raises(ValueError, match="leaves"):
+        from_json(json.dumps(document))
+    document["sizes"][0]["leaves"]["kind"] = "far"
+    with pytest.raises(ValueError, match="KeyError"):
+        from_json(json.dumps(document))
 
 
 def test_version_1_is_read():

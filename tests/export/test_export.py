@@ -13,7 +13,9 @@ from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScal
 
 from hme import HMEClassifier, HMERegressor, HMERegressorCV
 from hme.export import NotExportable, to_python, to_sql
+from hme.export.leaves import Largest
 from hme.features import Splines
+from hme.gates import GaussianGate, TopKGate
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 DIABETES, IRIS = load_diabetes(), load_iris()
@@ -29,6 +31,10 @@ CASES = {
     "bent pipeline": lambda: make_pipeline(
         StandardScaler(), HMERegressor(depth=1, expert_features=Splines(6, 3), gate_features=[1], max_iter=5)
     ).fit(X, CURVE),
+    "gaussian": cache(lambda: HMERegressor(n_experts=3, gate="gaussian", max_iter=5).fit(X, Y)),
+    "top-k": cache(
+        lambda: HMERegressor(n_experts=5, gate=TopKGate(2, balance=1.2, dense_sweeps=9, max_stages=3)).fit(X, Y)
+    ),
     "bent classes": lambda: HMEClassifier(depth=1, expert_features="splines", max_iter=3).fit(FLOWERS, KINDS),
     "classes": lambda: HMEClassifier(n_experts=3, max_iter=5).fit(FLOWERS, KINDS),
     "poisson": lambda: HMERegressor(tree="((. . .) .)", expert="poisson", max_iter=5).fit(X, COUNTS),
@@ -42,6 +48,11 @@ CASES = {
     "constant experts": lambda: HMERegressor(n_experts=3, expert="constant", max_iter=5).fit(X, Y),
     "constant classes": lambda: HMEClassifier(n_experts=3, expert="constant", max_iter=5).fit(FLOWERS, KINDS),
     "binomial": lambda: HMERegressor(n_experts=2, expert="binomial", max_iter=5).fit(X, (Y > 100).astype(float)),
+    "diagonal": lambda: HMERegressor(n_experts=2, gate=GaussianGate("diag"), max_iter=5).fit(X + 1e6, Y),
+    "tied classes": lambda: HMEClassifier(n_experts=3, gate=GaussianGate("tied"), max_iter=5).fit(FLOWERS, KINDS),
+    "top-1 splines": lambda: HMERegressor(
+        n_experts=3, gate=TopKGate(k=1), gate_features="splines", hold_range=False, max_iter=5
+    ).fit(X, Y),
     "own columns": lambda: HMERegressor(depth=1, expert_features=[2, 0], gate_features=[1], max_iter=5).fit(X, Y),
 }
 
@@ -53,7 +64,7 @@ def beyond(table, n, seed=0):
 
 
 def rows_for(name, n):
-    return beyond(FLOWERS if "classes" in name else X + 1e6 if name == "far from zero" else X, n)
+    return beyond(FLOWERS if "classes" in name else X + 1e6 if name in ("far from zero", "diagonal") else X, n)
 
 
 def by_python(model, table, **options):
@@ -73,7 +84,7 @@ def in_sqlite(model, table, **options):
     return base.execute(to_sql(model, "data", keep="id", **options) + " ORDER BY id").fetchall()
 
 
-@pytest.mark.parametrize("name", few(list(CASES), 6))
+@pytest.mark.parametrize("name", few(list(CASES), 8))
 def test_python_and_sql_predict_what_the_model_predicts(name):
     model, n = CASES[name](), 10_000 if name == "bent average" else 300
     new, classes = rows_for(name, n), "classes" in name
@@ -147,8 +158,17 @@ def test_names_that_python_uses():
     assert found["predict_proba"](frame.iloc[0].to_dict()) == pytest.approx(wanted, abs=1e-12)
 
 
+def test_of_equal_scores_the_first_leaves_are_used():
+    part = Largest(np.zeros((3, 2)), np.array([0.0, 0.0, 0.5]), 2)
+    np.testing.assert_array_equal(part.priors(np.ones((1, 2))), [[0.5, 0.0, 0.5]])
+    fit = HMERegressor(n_experts=4, gate=TopKGate(k=2), max_iter=5).fit(X, Y)
+    coef, bias = np.zeros_like(fit.params_.gate.coef), np.zeros(4)
+    fit.params_ = fit.params_._replace(gate=fit.params_.gate._replace(coef=coef, bias=bias))
+    np.testing.assert_allclose(by_python(fit, X[:5]), fit.predict_experts(X[:5])[:, :2].mean(axis=1), rtol=1e-9)
+    np.testing.assert_allclose([row[1] for row in in_sqlite(fit, X[:5])], fit.predict(X[:5]), rtol=1e-9)
+
+
 REFUSED = [
-    (lambda: HMERegressor(n_experts=2, gate="gaussian", max_iter=2).fit(X, Y), "no tree of softmax nodes"),
     (lambda: HMERegressor(n_experts=2, expert="tree", max_iter=2).fit(X, Y), "expert = 'tree' has no formula"),
     (lambda: HMERegressor(n_experts=2, gate="tree", max_iter=2).fit(X, Y), "gate = 'tree' has no formula"),
     (

@@ -24,7 +24,7 @@ def run(made, table):
     return dict(zip(names, session.run(None, {session.get_inputs()[0].name: table}), strict=True))
 
 
-@pytest.mark.parametrize("name", few(EXPORTED, 5))
+@pytest.mark.parametrize("name", few(EXPORTED, 7))
 def test_onnxruntime_predicts_what_the_model_predicts(name):
     model, new = CASES[name](), rows_for(name, 200)
     found = run(to_onnx(model, dtype="float64"), new)

@@ -315,6 +315,21 @@ def test_shares_make_held_out_rows_most_likely():
         assert reached(other / other.sum()) <= reached(share) + 1e-4
 
 
+@pytest.mark.parametrize("spread", [0.01, 1.0, 30.0])
+def test_no_slope_of_the_best_shares_is_above_one(spread):
+    rng = np.random.default_rng(0)
+    log_density = spread * rng.normal(size=(100, 2)) @ rng.normal(size=(2, 12))
+    log_density[::9, 3] = -1e4  # impossible
+    weight = rng.dirichlet(np.ones(100))
+    share, reached = held_out._shares(log_density, weight, np.full(12, 1 / 12))
+    density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
+    slope = weight @ (density / (density @ share)[:, None])
+    assert slope.max() <= 1.0 + 2 * held_out.SHARE_TOL
+    assert share @ slope == pytest.approx(1.0) and (share >= 0).all()
+    with np.errstate(divide="ignore"):
+        assert reached == pytest.approx(weight @ np.logaddexp.reduce(log_density + np.log(share), axis=1))
+
+
 def test_rounded_targets_are_compared_by_cells():
     X, y = bent(300)
     fold = HMERegressor(depth=0).fit(X, np.rint(y))

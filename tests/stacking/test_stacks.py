@@ -1,6 +1,7 @@
 """Stacks from outside: parameters, refusals, awkward tables, and what a fitted one answers."""
 
 import pickle
+import re
 import warnings
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from sklearn.tree import DecisionTreeRegressor
 from hme import HMEClassifier, HMERegressor, HMEStackingClassifier, HMEStackingRegressor, export_text, scoring
 from hme.experts import LinearExpert, StudentExpert
 from hme.stacking import final
+from hme.stacking.level_one import LevelOne
 from hme.stacking.preparation import preparation
 from hme.stacking.worth import expert_weights
 
@@ -334,6 +336,13 @@ def test_ablation_of_a_useless_model():
 def test_text(fitted, of_classes):
     assert "ridge" in export_text(fitted) and "leaf 1" in export_text(fitted)
     assert "bayes" in export_text(of_classes)
+    names = [f"column {j}" for j in range(fitted.n_features_in_)]
+    assert export_text(fitted, names) == re.sub(r"\bx(\d)\b", r"column \1", export_text(fitted))
+    with pytest.raises(ValueError, match="feature_names has 1 names for"):
+        export_text(fitted, names[:1])
+    level = LevelOne(None, ["site_a", "site_b", "age", "ridge of X"], ["ridge", "Ort"])
+    renamed = {"site_a": "Ort_a", "site_b": "Ort_b", "age": "Ort of X", "ridge of X": "r"}
+    assert level.called(["site", "ridge", "age"], ["Ort", "r", "Ort"]) == renamed
 
 
 def test_choice_prints_and_travels():

@@ -1,4 +1,4 @@
-"""Any scikit-learn estimator as an expert, fitted anew each sweep and asked only about rows that it has not seen."""
+"""Any scikit-learn estimator as an expert, refitted in each sweep and evaluated only on rows that it has not seen."""
 
 from dataclasses import replace
 

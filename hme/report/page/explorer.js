@@ -285,7 +285,7 @@ function leafDetails(k) {
       }
       parts.push(frame.root);
     } else {
-      const both = span([...seen, ...said]), frame = plot(340, 190, both, both, `what the expert says of ${name}`, name);
+      const both = span([...seen, ...said]), frame = plot(340, 190, both, both, `${name} predicted by the expert`, name);
       frame.inside.append(svg("line", { x1: frame.x(both[0]), y1: frame.y(both[0]), x2: frame.x(both[1]), y2: frame.y(both[1]), stroke: "#999" }));
       dots(frame, said, seen);
       parts.push(frame.root);
@@ -392,7 +392,7 @@ function drawAnswer() {
   const seen = state.index === null ? null : at(ROWS.y, state.index, CLASSES ? 0 : t);
   const title = state.index === null ? "A row of your own" : `Row ${ROWS.number[state.index]}`;
   parts.push(make("h3", {}, title), make("p", { class: "big", id: "prediction" }, sentence(said, t)));
-  if (seen !== null) parts.push(make("p", {}, CLASSES ? `${DATA.outputs[seen]} was seen.` : `${short(seen)} was seen${said.dist ? `, at the ${short(below_(said, seen), 3)} quantile` : ""}.`));
+  if (seen !== null) parts.push(make("p", {}, CLASSES ? `${DATA.outputs[seen]} was observed.` : `${short(seen)} was observed${said.dist ? `, at the ${short(below_(said, seen), 3)} quantile` : ""}.`));
   if (DATA.averaged) parts.push(make("p", { class: "hint" }, averageSaid(said, t)));
   if (pinned) {
     parts.push(make("p", { id: "compared" }, `Pinned: ${sentence(pinned, t)} The difference is ${short(said.mean[t] - pinned.mean[t])}.`));
@@ -407,7 +407,7 @@ function drawAnswer() {
     make("span", {}, make("span", { class: "bar", style: `width:${(70 * said.prior[k]).toFixed(1)}px;background:${COLORS[k]}` }), ` ${said.prior[k] < 0.001 ? "<0.001" : short(said.prior[k], 3)}`),
     short(said.experts[k][t]), short(said.prior[k] * said.experts[k][t]),
   ]);
-  parts.push(make("div", { class: "scroll" }, make("table", {}, table(["expert", "prior", `says ${outputName(t)}`, "product"], rows))));
+  parts.push(make("div", { class: "scroll" }, make("table", {}, table(["expert", "prior", `mean of ${outputName(t)}`, "product"], rows))));
   if (MODEL) parts.push(addedTable(t));
   if (CLASSES) parts.push(classBars(said, pinned));
   else if (said.dist) parts.push(densityPlot(said, pinned, seen));

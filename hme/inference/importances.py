@@ -1,0 +1,239 @@
+"""How much each column of X matters to predictions, from what a fit keeps of its rows, eq. (column-importance)."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import betaincinv
+
+from ..model.rows import Rows
+from ..tables import Table
+
+__all__ = ["Importances", "Seen", "importances"]
+
+MOST_COLUMNS = 1000
+N_ROWS = 32, 256  # that are made, the fewer the more columns there are
+WORK = 1 << 22  # entries of all rows together, beyond which fewer are made
+BLOCK = 1 << 19  # entries of the rows that are made at once
+GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
+TWO_VALUES = 1e-9  # spread of a beta distribution below which all of it is at the ends
+
+
+class Seen(NamedTuple):
+    """A mixture, its share in the predictions, and the columns that it sees."""
+
+    share: float
+    mixture: object
+    params: object
+    columns: object  # `Columns`
+    ranges: object  # `Ranges`
+
+
+class Importances(NamedTuple):
+    """Importances of P columns, through the gate and within experts; all of them sum to one.
+
+    Attributes
+    ----------
+    columns : list of str
+    gate, expert : ndarray of shape (P,)
+    """
+
+    columns: list
+    gate: np.ndarray
+    expert: np.ndarray
+
+    @property
+    def total(self):
+        """Of both together, (P,)."""
+        return self.gate + self.expert
+
+    def table(self):
+        """As a `Table`, the most important column first."""
+        order = np.argsort(-self.total, kind="stable")
+        rows = [[str(self.columns[j]), *(float(a[j]) for a in (self.gate, self.expert, self.total))] for j in order]
+        return Table(["column", "gate", "expert", "total"], rows, formats=["", ".3f", ".3f", ".3f"], align="lrrr")
+
+
+def importances(several, names, classes):
+    """The `Importances` of the columns of a table, eq. (column-importance).
+
+    Rows are made in which every column has the mean, the standard deviation and the range that it had in the fit, and
+    columns are independent. One column after the other is then given the values of other rows.
+
+    Parameters
+    ----------
+    several : list of Seen
+        The mixtures whose average predicts.
+    names : list of str
+        Of the columns of the table.
+    classes : bool
+        Whether the outputs are class probabilities, whose changes count together; else each output counts the same.
+
+    Raises
+    ------
+    AttributeError
+        If experts, gate or transformers see more than columns of numbers.
+    """
+    for one in several:
+        _check(one, names)
+    places = {name: place for place, name in enumerate(names)}
+    law = _marginals(several)
+    moving = [name for name in law if law[name] is not None]
+    if len(moving) > MOST_COLUMNS:
+        raise AttributeError(
+            f"feature_importances_ is of at most {MOST_COLUMNS} columns, and this model sees {len(moving)}. Use "
+            "sklearn.inspection.permutation_importance with some of them."
+        )
+    gate, expert = np.zeros((2, len(names)))
+    if moving:
+        found = _sizes(several, law, moving)  # (columns, 3, T): of both together, gate and experts
+        total, *parts = found.sum(axis=2, keepdims=True).swapaxes(0, 1) if classes else found.swapaxes(0, 1)
+        whole = total.sum(axis=0)
+        total = np.divide(total, whole, out=np.zeros_like(total), where=whole > 0)[:, whole > 0]
+        both = sum(parts)[:, whole > 0]
+        shares = [np.divide(p[:, whole > 0], both, out=np.zeros_like(both), where=both > 0) for p in parts]
+        index = [places[name] for name in moving]
+        if whole.any():
+            gate[index], expert[index] = ((total * share).mean(axis=1) for share in shares)
+    return Importances(list(names), gate, expert)
+
+
+def _check(one, names):
+    """Refuse what sees more than columns of numbers."""
+    asks = "Use sklearn.inspection.permutation_importance, which needs rows."
+    for family in (one.mixture.gate, one.mixture.expert):
+        if family.traits.sees_table or family.traits.refitted:
+            raise AttributeError(f"feature_importances_ is not of models with a {type(family).__name__}. {asks}")
+    for side in one.columns[:2]:
+        if side.features.maps is None:
+            features = side.features
+            raise AttributeError(
+                f"feature_importances_ is of columns that are chosen or bent one by one; {features.label} = "
+                f"{features.transformer!r} makes others. {asks}"
+            )
+    if len(set(names)) < len(names):
+        raise AttributeError(f"feature_importances_ needs columns of different names. {asks}")
+
+
+# -- rows that are made ------------------------------------------------------------------------------------------------
+
+
+def _marginals(several):
+    """For each column that some mixture sees what gives its quantiles; None of one that is constant."""
+    law = {}
+    for one in several:
+        limits = one.ranges.expert, one.ranges.expert if one.ranges.gate is None else one.ranges.gate
+        for side, limit in zip(one.columns[:2], limits, strict=True):
+            design, j = side.design, 0
+            low, high = (np.ravel(end)[:-1] * design.scale + design.center for end in limit)
+            for name, own in side.features.maps:
+                if own.names("")[0] == "":  # the column itself is among what is made of it
+                    ends = float(low[j]), float(high[j])
+                    law[name] = None if design.constant[j] else _Beta(design.mean[j], design.scale[j], *ends)
+                else:
+                    law.setdefault(name, _Knots(own.pieces.knots))
+                j += len(own.names(""))
+    return law
+
+
+class _Beta(NamedTuple):
+    """A beta distribution with the moments and the range of a column; of two values, if it had no more."""
+
+    mean: float
+    std: float
+    low: float
+    high: float
+
+    def quantiles(self, levels):
+        width = self.high - self.low
+        if not width > 0:
+            return np.full(len(levels), self.mean)
+        mean = min(max((self.mean - self.low) / width, 0.0), 1.0)
+        size = mean * (1.0 - mean) / (self.std / width) ** 2 - 1.0
+        if size < TWO_VALUES:
+            return np.where(levels < 1.0 - mean, self.low, self.high)
+        return self.low + width * betaincinv(size * mean, size * (1.0 - mean), levels)
+
+
+class _Knots(NamedTuple):
+    """A distribution whose quantiles, at levels as far from each other, are the knots of a spline."""
+
+    knots: np.ndarray
+
+    def quantiles(self, levels):
+        return np.interp(levels, np.linspace(0.0, 1.0, len(self.knots)), self.knots)
+
+
+class _Places(NamedTuple):
+    """Which design columns are made of which column."""
+
+    design: object  # `Design`
+    maps: dict  # from the name of a column to the design columns that are made of it, a slice, and to what makes them
+
+    @classmethod
+    def of(cls, side):
+        found, j = {}, 0
+        for name, own in side.features.maps:
+            width = len(own.names(""))
+            found[name] = slice(j, j + width), own
+            j += width
+        return cls(side.design, found)
+
+    def replaced(self, columns, name, values):
+        """Set the design columns that are made of a column to those of its values."""
+        if name in self.maps:
+            some, own = self.maps[name]
+            columns[:, some] = (own.columns(values) - self.design.center[some]) / self.design.scale[some]
+
+
+def _sizes(several, law, moving):
+    """Mean squared changes (J, 3, T) of the predictions: in all, through the gate, and within experts."""
+    widths = max(sum(len(side.design.scale) + 1 for side in one.columns[:2]) for one in several)
+    n = int(np.clip(WORK // (len(moving) * widths), *N_ROWS))
+    rng, levels = np.random.default_rng(0), (np.arange(n) + 0.5) / n
+    partner = np.argsort(np.argsort(np.arange(n) * GOLDEN % 1.0))  # pairs of levels fill the unit square evenly
+    values, others = {}, {}
+    for name in moving:
+        own, order = law[name].quantiles(levels), rng.permutation(n)
+        values[name], others[name] = own[order], own[partner[order]]
+    changes = sum(one.share * _changes(one, values, others, max(BLOCK // (n * widths), 1)) for one in several)
+    return (np.concatenate([changes.sum(axis=1, keepdims=True), changes], axis=1) ** 2).mean(axis=2)
+
+
+def _changes(one, values, others, n_columns):
+    """Changes (J, 2, n, T) of the predictions of a mixture, where each column is given other values in turn."""
+    sides = list(one.columns[:2])
+    sides = [_Places.of(side) for side in (sides[:1] if sides[0] is sides[1] else sides)]
+    made = [_made(side, values) for side in sides]
+    prior, means = _answers(one, made)
+    names, found = list(others), []
+    for start in range(0, len(names), n_columns):
+        some = names[start : start + n_columns]
+        moved = [np.repeat(columns[None], len(some), axis=0) for columns in made]
+        for side, columns in zip(sides, moved, strict=True):
+            for name, own in zip(some, columns, strict=True):
+                side.replaced(own, name, others[name])
+        answers = zip(_answers(one, [a.reshape(-1, a.shape[2]) for a in moved]), (prior, means), strict=True)
+        new_prior, new_means = (new.reshape(len(some), *old.shape) for new, old in answers)
+        gate = np.einsum("jnk,jnkt->jnt", new_prior - prior, 0.5 * (new_means + means))
+        expert = np.einsum("jnk,jnkt->jnt", 0.5 * (new_prior + prior), new_means - means)
+        found.append(np.stack([gate, expert], axis=1))
+    return np.concatenate(found)
+
+
+def _made(side, values):
+    """Design columns (n, p + 1) of a side; those of constant columns are zero."""
+    n = len(next(iter(values.values())))
+    columns = np.column_stack([np.zeros((n, len(side.design.scale))), np.ones(n)])
+    for name in values:
+        side.replaced(columns, name, values[name])
+    return columns
+
+
+def _answers(one, columns):
+    """Priors (n, K) and means (n, K, T) of the experts, or their class probabilities."""
+    n, arguments = len(columns[0]), one.mixture.expert.traits.row_arguments
+    rows = Rows(columns[0], columns[-1])._replace(
+        offset=np.zeros(n) if "offset" in arguments else None, trials=np.ones(n) if "trials" in arguments else None
+    )
+    prior = rows.blockwise(lambda block: np.exp(one.mixture.gate.log_prior(one.params.gate, block)))
+    return prior, rows.blockwise(lambda block: one.mixture.expert.predict(one.params.experts, block))
