@@ -14,7 +14,8 @@ step has the exact Hessian:
 The GEMM rate is that of a plain product of pairs of columns and weights, (p (p + 1) / 2, B) @ (B, 32), with blocks of
 B = 2048 rows; the exp rate is NumPy's; the read rate that of a sum over X. Rates and sweeps are measured in turn, in
 CPU time; a ratio is the median over the rounds. A model is fitted to some rows first, from its default start, so that
-its parameters are those of a model in use. Run from the root::
+its parameters are those of a model in use. How many leaves and nodes a row needs is counted as well, of all but 1e-12
+of its density. Run from the root::
 
     PYTHONPATH=. OMP_NUM_THREADS=1 python benchmarks/floor.py [--models flat4,binary16,binary32] [--rows 100000]
 """
@@ -28,6 +29,7 @@ import numpy as np
 
 from hme import HMERegressor, Tree
 from hme.numerics.engine import kernels, set_kernels
+from hme.numerics.paths import branch_sums
 
 BLOCK, WEIGHTS = 2048, 32
 TREES = {
@@ -88,6 +90,17 @@ def fitted(tree, X, y, sweeps):
     return model.model_, model.observed_rows(X, y)[0], model.params_
 
 
+def needed(mixture, rows, params, share=1e-12):
+    """How many leaves, and nodes above them, a row needs so that what is left out is a share of its density."""
+    resp = mixture.posterior(params, rows)[1]
+    rising = np.argsort(resp, axis=1)
+    negligible = np.cumsum(np.take_along_axis(resp, rising, axis=1), axis=1) <= share
+    kept = np.empty(resp.shape)
+    np.put_along_axis(kept, rising, np.where(negligible, 0.0, 1.0), axis=1)
+    below = branch_sums(mixture.gate.tree.by_level, np.ascontiguousarray(kept.T), mixture.gate.tree.children.shape[1])
+    return kept.sum(axis=1).mean(), (below.sum(axis=0) > 0).sum(axis=0).mean()
+
+
 def measure(name, n, p, sweeps, rounds):
     tree = TREES[name]
     mixture, rows, params = fitted(tree, *table(n, p), sweeps)
@@ -104,12 +117,14 @@ def measure(name, n, p, sweeps, rounds):
         seconds.append(cpu_seconds(sweep))
     ratios = [s / floor.seconds(r) for s, r in zip(seconds, rates, strict=True)]
     flop, exponential, byte = np.median(rates, axis=0)
+    leaves, nodes = needed(mixture, rows[:10_000], params)
     return {
         "model": name, "rows": n, "columns": p, "sweep ms": round(1e3 * np.median(seconds), 2),
         "floor ms": round(1e3 * np.median([floor.seconds(r) for r in rates]), 2),
         "sweep / floor": round(np.median(ratios), 2),
         "Gflop/s": round(1e-9 / flop, 1), "ns an exp": round(1e9 * exponential, 2), "GB/s read": round(1e-9 / byte, 1),
         "Mflop": round(floor.flops / 1e6, 1), "exponentials": floor.exponentials,
+        "leaves, nodes that a row needs": [round(float(leaves), 1), round(float(nodes), 1)],
     }  # fmt: skip
 
 

@@ -301,15 +301,27 @@ class Mixture:
         return (log_likelihood + self.log_prior_density(params)) / stats.load.sum(), stats
 
     def _summed(self, params, rows):
-        """The log-likelihood and the statistics by compiled functions of gate and experts together, or None."""
-        found, gather = self._pruned(params, rows, self.expert.sums_below), self.gate.from_pairs
-        if found is None and in_use() and rows.Z is rows.X and not sp.issparse(rows.X):
-            slots, gather = self.gate.slots(params.gate), self.gate.from_slots
-            found = None if slots is None else self.expert.sums_below(params.experts, rows, None, slots, 0.0)
+        """The log-likelihood and the statistics, where functions of gate and experts together make them, or None."""
+        found, slots = self._pruned(params, rows, self.expert.sums_below), None
+        if found is None and rows.Z is rows.X and not sp.issparse(rows.X):
+            slots = self.gate.slots(params.gate)
+        if slots is not None:
+            blocks = rows.blocks(block_rows(self.n_leaves(params), in_use()))
+            for _, block in blocks:
+                own = self.expert.sums_below(params.experts, block, None, slots, 0.0)
+                if own is None:
+                    return None
+                found = own if found is None else self._together(found, own)
         if found is None:
             return None
         log_likelihood, load, experts, of_gate = found
+        gather = self.gate.from_pairs if slots is None else self.gate.from_slots
         return log_likelihood, Statistics(gather(*of_gate), experts, load)
+
+    def _together(self, a, b):
+        """The sums of two blocks, as from ``expert.sums_below``, together."""
+        of_gate = tuple(one + other for one, other in zip(a[3], b[3], strict=True))
+        return a[0] + b[0], a[1] + b[1], self.expert.add(a[2], b[2]), of_gate
 
     def _pruned(self, params, rows, function):
         """A function of the experts by rows that visit few of many leaves, eq. (pruning); None if there is no way."""

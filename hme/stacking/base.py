@@ -220,7 +220,13 @@ class BaseStacking(TransformerMixin, Versioned, Followable, Composition):
         return final.set_params(**{name: value for name, value in unset.items() if getattr(final, name) is None})
 
     def input_names(self):
-        """Names of the columns of X, a list of length p: those of the table of the fit, else x0, x1, ..."""
+        """Names of the columns of X.
+
+        Returns
+        -------
+        list of length p
+            Those of the table that the model was fitted to, else x0, x1, ...
+        """
         return list(getattr(self, "feature_names_in_", [f"x{j}" for j in range(self.n_features_in_)]))
 
     # -- the way of new rows -------------------------------------------------------------------------------------------

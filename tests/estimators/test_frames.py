@@ -32,10 +32,10 @@ def frames_of_the_caller():
 @pytest.mark.parametrize(
     "model, y",
     [
-        (HMERegressor(n_experts=2, max_iter=3), Y),
+        (HMERegressor(depth=2, max_iter=3), Y),
         (HMERegressor(depth=1, expert="poisson", max_iter=3), np.rint(np.exp(0.3 * Y))),
         (HMERegressor(depth=1, expert="student", max_iter=3), Y),
-        (HMERegressor(depth=1, warm_start=True, max_iter=3), Y),
+        (HMERegressor(depth=2, warm_start=True, max_iter=3), Y),
         (HMEClassifier(depth=1, max_iter=3), (Y > 1.5).astype(int)),
     ],
     ids=lambda value: repr(value) if hasattr(value, "fit") else "",

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 from families import DESIGN, GATES, K, identify, make_rows
 
+from hme import Tree
 from hme.experts import LinearExpert
-from hme.gates import TopKGate
+from hme.gates import SoftmaxGate, TopKGate, TreeGate
+from hme.model.design import Design
 from hme.model.folds import fold_numbers
 from hme.model.mixture import Mixture, starving
+from hme.model.rows import Rows
 
 
 def make_mixture(gate):
@@ -56,3 +59,22 @@ def test_visits_go_to_every_leaf_once():
 
 def test_leaves_without_weight_starve():
     np.testing.assert_array_equal(starving(np.array([1.0, 1e-6, 2.0, 0.0])), [1, 3])
+
+
+@pytest.mark.parametrize("K", [2, 4])
+def test_one_function_sums_lines_below_a_softmax_node(K, monkeypatch):
+    rng, n = np.random.default_rng(0), 5000  # more than a block
+    X = rng.normal(size=(n, 3))
+    weight = rng.integers(0, 3, size=n).astype(float) + 0.5
+    design = Design.fit(X, weight, True)
+    D = design.transform(X)
+    rows = Rows(D, D, np.abs(X[:, :1]) + rng.normal(size=(n, 1)), weight, offset=X[:, 1])
+    mixture = Mixture(SoftmaxGate().over(Tree.flat(K)).bind(rows, design), LinearExpert().bind(rows, design))
+    params = mixture.init(rows, rng.dirichlet(np.ones(K), n))
+    together = mixture.e_step(params, rows)
+    monkeypatch.setattr(TreeGate, "slots", lambda self, params: None)
+    apart = mixture.e_step(params, rows)
+    np.testing.assert_allclose(together[0], apart[0], rtol=1e-13)
+    for a, b in zip(together[1].gate + together[1].experts, apart[1].gate + apart[1].experts, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-9)
+    np.testing.assert_allclose(together[1].load, apart[1].load)

@@ -8,8 +8,15 @@ import numpy as np
 
 from ...distributions.normal import gaussian_log_density
 from ...numerics.engine import twinned
-from ...numerics.kernels import column_pairs, linear_scores, log_normalize
-from ...numerics.multinomial import log_softmax, softmax_moments
+from ...numerics.kernels import (
+    column_pairs,
+    linear_scores,
+    log_normalize,
+    scored_cross,
+    upper_triangle,
+    weighted_cross,
+    weighted_pairs,
+)  # fmt: skip
 from ...numerics.paths import pair_moments, pair_priors
 
 __all__ = ["line_means", "line_sums", "slot_sums"]
@@ -40,10 +47,13 @@ def line_sums(paths, slope, lines, variance, X, y, residual, weight, neglect):
         Weight (M,), products of pairs of columns weighted by variances (M, p (p + 1) / 2), gradients (M, p).
     """
     log_prior, probability = pair_priors(paths, linear_scores(X, slope).T)
-    log_likelihood, resp = _responsibilities(log_prior, lines, variance, X, y, weight)
-    pairs = column_pairs(X)
+    eta = linear_scores(X, lines)[:, :, None]
+    log_density, resp = log_normalize(log_prior.T + gaussian_log_density(y[:, None, None], eta, variance[:, None]))
+    resp *= weight[:, None]
     moved, spread, total = pair_moments(paths, probability, resp.T)
-    return log_likelihood, _of_lines(pairs, X, residual, resp), (total, spread @ pairs.T, moved @ X)
+    pairs, cross = column_pairs(X), (X.T * residual) @ resp
+    of_lines = resp.sum(axis=0), (pairs @ resp).T, cross.T, residual**2 @ resp
+    return weight @ log_density, of_lines, (total, spread @ pairs.T, moved @ X)
 
 
 @twinned
@@ -58,23 +68,20 @@ def slot_sums(coef, lines, variance, X, y, residual, weight):
         Weight (1,), products of pairs of columns for each pair of slots (K (K - 1) / 2, p (p + 1) / 2), weighted by
         covariances times -1, and gradients (K, p).
     """
-    log_prior = log_softmax(linear_scores(X, coef).T[:, None])
-    log_likelihood, resp = _responsibilities(log_prior[:, 0], lines, variance, X, y, weight)
-    pairs = column_pairs(X)
-    moved, spread, total = softmax_moments(log_prior, resp.T[:, None])
-    return log_likelihood, _of_lines(pairs, X, residual, resp), (total, spread[:, 0] @ pairs.T, moved[:, 0] @ X)
-
-
-def _responsibilities(log_prior, lines, variance, X, y, weight):
-    """The log-likelihood, and responsibilities (n, K) times weights, from log-priors (K, n)."""
-    eta = linear_scores(X, lines)[:, :, None]
-    log_density, resp = log_normalize(log_prior.T + gaussian_log_density(y[:, None, None], eta, variance[:, None]))
-    resp *= weight[:, None]
-    return weight @ log_density, resp
-
-
-def _of_lines(pairs, X, residual, resp):
-    return resp.sum(axis=0), (pairs @ resp).T, ((X.T * residual) @ resp).T, residual**2 @ resp
+    K, score = len(coef), linear_scores(X, coef)
+    log_density, weights = linear_scores(X, lines)[:, :, None], np.empty((K * (K + 1) // 2, len(X)))
+    log_density = gaussian_log_density(y[:, None, None], log_density, variance[:, None])
+    log_density += score  # the scores of a row lack the same number to be log-priors
+    log_likelihood, resp = log_normalize(log_density)
+    log_scale, prior = log_normalize(score)
+    resp, prior = np.multiply(resp.T, weight, out=weights[:K]), prior.T
+    expected = prior * resp.sum(axis=0)
+    for pair, (b, c) in enumerate(zip(*upper_triangle(K, 1), strict=True), K):
+        np.multiply(expected[b], prior[c], out=weights[pair])
+    gradient = weighted_cross(X, np.subtract(resp, expected, out=expected).T)
+    sums, load = weighted_pairs(X, weights.T), resp.sum(axis=1)
+    of_lines = load, sums[:K], scored_cross(X, resp.T, residual), resp @ residual**2
+    return weight @ (log_likelihood - log_scale), of_lines, (load.sum(keepdims=True), sums[K:], gradient)
 
 
 @twinned
