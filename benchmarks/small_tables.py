@@ -1,15 +1,21 @@
 """Small tables: what many starts, a diagnosis and a bootstrap test cost, with starts side by side and one by one.
 
-The data are made: 82 points of four normal distributions, 70 and 140 rows of counts. Run from the root::
+The data are made: 82 points of four normal distributions, 70 and 140 rows of counts. The part "mixtools" needs
+``Rscript`` and its package mixtools. Run from the root::
 
-    PYTHONPATH=. OMP_NUM_THREADS=1 python benchmarks/small_tables.py [--parts starts,diagnose,test] [--out FILE]
+    PYTHONPATH=. OMP_NUM_THREADS=1 python benchmarks/small_tables.py [--parts starts,diagnose,test,mixtools]
+        [--out FILE]
 """
 
 import argparse
 import json
+import shutil
+import subprocess
+import tempfile
 import time
 import warnings
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
@@ -60,15 +66,41 @@ def both(function):
     return {"seconds": round(own, 3), "one by one": round(alone, 3), "ratio": round(alone / own, 1)}, result
 
 
-def starts(n_inits=(1, 5, 10, 30, 50)):
-    """An exact normal mixture of four from so many starts."""
-    X, y = points()
+def mixture_of_four(y, n_init):
+    """An exact normal mixture from so many starts."""
     exact = LinearExpert(alpha=0.0, variance_prior=None, variance_floor=1e-8 * y.var())
+    return HMERegressor(n_experts=4, gate="constant", expert=exact, n_init=n_init, random_state=0)
+
+
+def starts(n_inits=(1, 5, 10, 30, 50)):
+    X, y = points()
     for n_init in n_inits:
-        model = HMERegressor(n_experts=4, gate="constant", expert=exact, n_init=n_init, random_state=0)
+        model = mixture_of_four(y, n_init)
         figures, model = both(lambda model=model: model.fit(X, y))
         sweeps = sum(one.n_iter for one in model.restarts_)
         yield {"n_init": n_init, "starts": len(model.restarts_), "sweeps": sweeps, **figures}
+
+
+def mixtools(n_init=30, rounds=5):
+    """The same beside mixtools, one after the other, the least seconds of several rounds."""
+    if shutil.which("Rscript") is None:
+        raise SystemExit("Rscript is not installed: nothing to compare with.")
+    X, y = points()
+    ours, theirs = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "points")
+        np.savetxt(file, y)
+        for _ in range(rounds):
+            took, model = seconds(lambda: mixture_of_four(y, n_init).fit(X, y))
+            ours.append((took, float(model.log_likelihood(X, y).sum())))
+            command = ["Rscript", str(Path(__file__).with_name("mixtools_time.R")), str(file), "4", str(n_init)]
+            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            theirs.append(tuple(map(float, told.split())))
+    (own, reached), (other, best) = min(ours), min(theirs)
+    yield {
+        "n_init": n_init, "seconds": round(own, 3), "mixtools": round(other, 3), "ratio": round(other / own, 2),
+        "log-likelihood": round(reached, 3), "of mixtools": round(best, 3),
+    }  # fmt: skip
 
 
 def diagnosis():
@@ -101,7 +133,7 @@ def main():
     seconds(lambda: HMERegressor(n_experts=2).fit(*counts(50)))  # what is loaded by the first fit
     lines = []
     for part in arguments.parts.split(","):
-        for line in {"starts": starts, "diagnose": diagnosis, "test": test}[part]():
+        for line in {"starts": starts, "diagnose": diagnosis, "test": test, "mixtools": mixtools}[part]():
             lines.append(json.dumps({"part": part, **line}))
             print(lines[-1], flush=True)
     if arguments.out:
