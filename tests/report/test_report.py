@@ -284,4 +284,8 @@ def test_clicks_in_a_browser(tmp_path, width, gate):
     )
     assert told["compared"].startswith("Pinned: target = ") and "the mean row" in told["adds"]
     worst = int(np.abs(y - model.predict(X)).to_numpy().argmax())
-    assert told["first"] == str(worst) and f"Row {worst}" in told["taken"] and f"{y[worst]:g} was observed" in told["taken"]
+    assert (
+        told["first"] == str(worst)
+        and f"Row {worst}" in told["taken"]
+        and f"{y[worst]:g} was observed" in told["taken"]
+    )
