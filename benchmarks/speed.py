@@ -14,11 +14,14 @@ rows against scikit-learn's HistGradientBoostingRegressor, and the mean negative
 is the same at 1,000,000 rows. `memory`: the most that such a fit takes beside the table and one
 standardised copy of it.
 
-Two checkouts are compared by running them in turns, each in a process of its own::
+The fits of this checkout are compared with those of a commit, or of another checkout, in turns, each time in a process
+of its own::
 
-    python benchmarks/speed.py --against ../other/checkout [--pairs 7]
+    python benchmarks/speed.py --against COMMIT [--pairs 7] [--only steps]
 
-The figures of the first are divided by those of the second; it fails if one of them has lost more than 5 %.
+A figure is the CPU seconds here divided by those there, one for each pair. The script fails if the median of one has
+risen by more than 5 %, beyond the noise of the pairs: if its lower confidence bound at a level of 90 % or more, an
+order statistic of the pairs, is above 1.05.
 """
 
 import argparse
@@ -26,16 +29,19 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import tracemalloc
 import warnings
+from contextlib import contextmanager
+from math import comb
 from pathlib import Path
 
 import numpy as np
 
 WITHIN = 1e-4  # nats per unit of weight
 TIGHT, MOST_SWEEPS = 1e-9, 20_000  # of the fits whose ends are the limits
-MOST_LOSS = 0.05
+MOST_LOSS, LEVEL, LEAST_PAIRS = 0.05, 0.9, 4
 NEW_ROWS = 20_000
 OTHER_SETS = (1, 2, 3)  # of problems
 
@@ -187,39 +193,91 @@ def run(names, output, only=None):
     return results
 
 
-# What a comparison measures: CPU seconds of fits that take a second or so.
-COMPARED = [f"{name} 8000" for name in ("friedman", "hinge", "steps")]
+# -- comparison --------------------------------------------------------------------------------------------------------
 
 
-def compare(other, pairs):
-    """CPU seconds of this checkout divided by those of another, in turns; the names that have lost."""
-    here, ratios = Path(__file__).resolve().parent.parent, {name: [] for name in COMPARED}
-    for pair in range(pairs):
-        order = (here, Path(other).resolve())[:: 1 if pair % 2 == 0 else -1]
-        seconds = {checkout: _in_child(checkout) for checkout in order}
-        for name in COMPARED:
-            ratios[name].append(seconds[here][name] / seconds[Path(other).resolve()][name])
-    medians = {name: float(np.median(values)) for name, values in ratios.items()}
-    print(json.dumps({"seconds here / there": medians, "pairs": ratios}, indent=1))
-    return [name for name, value in medians.items() if value > 1.0 + MOST_LOSS]
-
-
-def _in_child(checkout):
-    environment = dict(os.environ, PYTHONPATH=str(checkout), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    command = [sys.executable, __file__, "--child"]
-    return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
-
-
-def _child():
+def compared():
+    """What a comparison measures: fits that take a second or less, of tables and of many starts on a few rows."""
+    from small_tables import counts, points
     from speed_problems import table
 
-    seconds = {}
-    for name in COMPARED:
-        X, y = table(name.split()[0], int(name.split()[1]))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            seconds[name] = _seconds(lambda X=X, y=y: _model().fit(X, y))[0]
-    print(json.dumps(seconds))
+    from hme import HMERegressor
+
+    def starts(expert, gate, n_init, data):
+        return lambda: HMERegressor(n_experts=3, expert=expert, gate=gate, n_init=n_init, random_state=0).fit(*data)
+
+    fits = {f"{name} 8000": (lambda name=name: _model().fit(*table(name, 8000))) for name in ("friedman", "hinge")}
+    fits["steps 8000"] = lambda: _model().fit(*table("steps", 8000))
+    fits["82 points, 30 starts"] = starts("linear", "constant", 30, points())
+    fits["140 counts, 10 starts"] = starts("poisson", "softmax", 10, counts(140))
+    return fits
+
+
+def compare(other, pairs, only=None):
+    """CPU seconds of this checkout divided by those of another, in turns; the names of the figures that have lost."""
+    here, ratios = Path(__file__).resolve().parent.parent, {}
+    for pair in range(pairs):
+        order = (here, other) if pair % 2 == 0 else (other, here)
+        seconds = {checkout: _in_child(checkout, only) for checkout in order}
+        for name, own in seconds[here].items():
+            ratios.setdefault(name, []).append(round(own / seconds[other][name], 3))
+        print(json.dumps({name: values[-1] for name, values in ratios.items()}), flush=True)
+    place, lost = _place(pairs), []
+    for name, values in ratios.items():
+        least, middle = sorted(values)[place], float(np.median(values))
+        lost += [name] * (least > 1.0 + MOST_LOSS)
+        print(f"{name}: seconds here / there {middle:.3f}, at least {least:.3f}" + " LOST" * (least > 1.0 + MOST_LOSS))
+    return lost
+
+
+def _place(pairs):
+    """Place, from the smallest, of the ratio that is below their true median with a probability of `LEVEL`."""
+    below = np.cumsum([comb(pairs, k) for k in range(pairs)]) / 2.0**pairs
+    return int((below <= 1.0 - LEVEL).sum()) - 1
+
+
+@contextmanager
+def checkout_of(name):
+    """The folder of a checkout: `name` itself, or one that is made of a commit for as long as it is needed."""
+    if Path(name, "hme").is_dir():
+        yield Path(name).resolve()
+        return
+    root = Path(__file__).resolve().parent.parent
+    with tempfile.TemporaryDirectory() as folder:
+        place, git = Path(folder, "checkout").resolve(), ["git", "-C", str(root), "worktree"]
+        made = subprocess.run([*git, "add", "--quiet", "--detach", str(place), name], capture_output=True, text=True)
+        if made.returncode:
+            raise SystemExit(f"--against {name}: neither a checkout nor a commit; git said: {made.stderr.strip()}")
+        try:
+            yield place
+        finally:
+            subprocess.run([*git, "remove", "--force", str(place)], check=True)
+
+
+def _in_child(checkout, only):
+    environment = dict(os.environ, PYTHONPATH=str(checkout), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    command = [sys.executable, __file__, "--child", "--only", only or ""]
+    done = subprocess.run(command, env=environment, cwd=checkout, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"the fits of {checkout} failed:\n{done.stderr}")
+    found = json.loads(done.stdout)
+    if Path(found.pop("hme")).parent.parent != checkout:
+        raise SystemExit(f"{checkout} is not what was imported.")
+    return found
+
+
+def _child(only):
+    """Print the least CPU seconds of two runs of each fit, and where the package was imported from."""
+    import hme
+
+    found = {"hme": str(Path(hme.__file__).resolve())}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, fit in compared().items():
+            if only not in name:
+                continue
+            found[name] = min(_seconds(fit)[0] for _ in range(2))
+    print(json.dumps(found))
 
 
 def main():
@@ -229,14 +287,17 @@ def main():
     )
     parser.add_argument("--output", help="JSON file, which a further run completes")
     parser.add_argument("--only", help="part of the names of the figures to run")
-    parser.add_argument("--against", help="another checkout, with which this one is compared")
-    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--against", help="a commit, or the folder of a checkout, with which this one is compared")
+    parser.add_argument("--pairs", type=int, default=7, help=f"of runs, at least {LEAST_PAIRS}")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        _child()
+        _child(arguments.only)
     elif arguments.against:
-        lost = compare(arguments.against, arguments.pairs)
+        if arguments.pairs < LEAST_PAIRS:
+            parser.error(f"--pairs must be at least {LEAST_PAIRS}: fewer tell nothing from noise.")
+        with checkout_of(arguments.against) as other:
+            lost = compare(other, arguments.pairs, arguments.only)
         if lost:
             sys.exit(f"slower by more than {MOST_LOSS:.0%}: {', '.join(lost)}")
     else:

@@ -84,6 +84,7 @@ def short_fits(request):
         if name not in WITH_ALL_SIZES:  # trees stay small, of lines, and fewer folds say how small
             patch.setattr(starting, "MAX_EXPERTS", 2)
             patch.setattr(candidates, "ROWS_A_COLUMN", float("inf"))
+            patch.setattr(candidates, "STRENGTHS", ())
             patch.setattr(held_out, "FOLDS", ((float("inf"), 2),))
         elif is_default(request.config) and name == "test_growing.py":  # it fits many trees of some hundred rows
             patch.setattr(held_out, "FOLDS", ((float("inf"), 3),))

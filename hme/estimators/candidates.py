@@ -4,6 +4,7 @@ from copy import copy
 
 import scipy.sparse as sp
 
+from ..experts import LogisticExpert
 from ..features import Splines
 
 __all__ = ["automatic", "check_candidates", "variant"]
@@ -11,6 +12,9 @@ __all__ = ["automatic", "check_candidates", "variant"]
 NAMES = "expert", "gate", "expert_features", "gate_features"
 # Distinct rows for each column of splines, below which experts that bend are not tried.
 ROWS_A_COLUMN = 10
+# Penalties towards zero of logistic experts. The evidence cannot tell how strong they should be where classes are
+# nearly separated, held-out rows can.
+STRENGTHS = 1.0, 10.0
 
 
 def check_candidates(candidates):
@@ -43,7 +47,7 @@ def variant(model, changes):
 
 
 def automatic(model, bound):
-    """What a default estimator tries: lines, and experts that bend where there are rows enough to tell.
+    """What a default estimator tries: experts that bend, where there are rows enough to tell; penalties of classes.
 
     Parameters
     ----------
@@ -55,9 +59,13 @@ def automatic(model, bound):
     -------
     list of dict
     """
-    open_ = model.task == "regression" and model.expert is None and model.expert_features is None
-    open_ = open_ and "splines" not in bound.columns.expert.features.given  # a column of that name comes first
-    return [{}, {"expert_features": "splines"}] if open_ and _can_bend(bound.rows) else [{}]
+    if model.expert is not None:
+        return [{}]
+    if model.task == "classification":
+        return [{}, *({"expert": LogisticExpert(alpha=alpha, shrink_to="zero")} for alpha in STRENGTHS)]
+    straight = model.expert_features is None
+    straight = straight and "splines" not in bound.columns.expert.features.given  # a column of that name comes first
+    return [{}, {"expert_features": "splines"}] if straight and _can_bend(bound.rows) else [{}]
 
 
 def _can_bend(rows):

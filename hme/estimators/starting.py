@@ -10,7 +10,7 @@ import numpy as np
 from .. import growing
 from ..fitting import restarts, starts
 from ..fitting.shrinkage import while_unsettled
-from ..inference.uphill import newton, way_up
+from ..inference.uphill import Uphill
 from ..model.parts import renamed
 from ..progress import NOBODY, of_fitted, tell_end
 from .binding import Bound, bind, bound_to, continues, hold_out
@@ -177,9 +177,10 @@ def start(model, given, bound, grown=None, **changes):
     """
     mixture, rows, tree = bound.mixture, bound.rows, bound.tree
     tol = tolerance(model, mixture, rows, tree.n_leaves)
-    ends = {"look": partial(way_up, columns=bound.columns)}
+    uphill = Uphill(bound.columns)
+    ends = {"look": uphill.way_up, "at_maximum": uphill.at_maximum}
     if bound.held_out is None:  # else the exact maximum is not what is looked for
-        ends["newton"] = partial(newton, columns=bound.columns)
+        ends["newton"] = uphill.newton
     em_options = options(model, tol, bound)._replace(**{**ends, **changes})
     if grown is not None and grown.growth.interrupted:
         em_options = em_options._replace(max_iter=1, climbs=False, newton=None)  # what it has reached is looked at

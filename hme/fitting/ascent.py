@@ -78,6 +78,8 @@ def climb(mixture, rows, fit, options):
     for _ in range(MOST_CLIMBS):
         if not fit.converged or mixture.n_leaves(fit.params) == 1:
             return fit
+        if options.at_maximum is not None and options.at_maximum(mixture, rows, fit):
+            return fit
         higher = _pushed(mixture, rows, fit, options)
         if higher is None:
             higher, looked = _seen(mixture, rows, fit, options), True

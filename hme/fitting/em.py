@@ -41,6 +41,9 @@ class Options(NamedTuple):
     look : callable or None
         ``look(mixture, rows, fit, least=objective)`` returns parameters of a higher objective near the end of a fit, or
         None: what `ascent.complete` asks where no push leads up.
+    at_maximum : callable or None
+        ``at_maximum(mixture, rows, fit)`` says whether the end of a fit is certain to be a maximum, so that
+        `ascent.complete` need not push it.
     newton : callable or None
         ``newton(mixture, rows, fit)`` returns the parameters to which a Newton step leads from the end of a fit, or
         None: how `ascent.complete` ends a fit that has converged.
@@ -68,6 +71,7 @@ class Options(NamedTuple):
     accelerate: bool = True
     climbs: bool = True
     look: Callable | None = None
+    at_maximum: Callable | None = None
     newton: Callable | None = None
     settled: bool = False
     held_out: Any = None

@@ -9,6 +9,7 @@ from sklearn.cluster import KMeans
 
 from ..model.folds import fold_numbers
 from ..model.rows import BLOCK_ROWS
+from ..numerics.engine import one_thread
 from ..numerics.kernels import log_normalize
 from ..numerics.quantiles import quantiles
 from ..numerics.systems import solve_psd
@@ -153,7 +154,8 @@ def _clustered(rows, tree, columns):
         mass = np.bincount(first, weight, n_pieces)
         sums = np.stack([np.bincount(first, weight * x, n_pieces) for x in X.T], axis=1)
         centers = sums / np.maximum(mass, np.finfo(float).tiny)[:, None]
-        labels = KMeans(n_pieces, init=centers, n_init=1).fit(X, sample_weight=weight).labels_
+        with one_thread("openmp"):
+            labels = KMeans(n_pieces, init=centers, n_init=1).fit(X, sample_weight=weight).labels_
         return region.divide(labels, n_pieces)
 
     return divided(rows, tree, cut)

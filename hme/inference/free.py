@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["DIVERGES", "NO_ROWS", "diverging_units", "free_map"]
+__all__ = ["CONSTANT", "DIVERGES", "FIXED", "NO_ROWS", "diverging_units", "free_map"]
 
 FLAT = 1e-20  # information on a design column, relative to the intercept's, below which it is constant
 IDLE = 1e-10  # share of the load of all leaves below which a leaf has no rows

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betaincinv
+from scipy.special import betaincinv, betaln
 
 from ..model.rows import Rows
 from ..tables import Table
@@ -11,7 +11,7 @@ from ..tables import Table
 __all__ = ["Importances", "Seen", "importances"]
 
 MOST_COLUMNS = 1000
-N_ROWS = 32, 256  # that are made, the fewer the more columns there are
+N_ROWS = 64, 256  # that are made, the fewer the more columns there are
 WORK = 1 << 22  # entries of all rows together, beyond which fewer are made
 BLOCK = 1 << 19  # entries of the rows that are made at once
 GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
@@ -57,7 +57,7 @@ def importances(several, names, classes):
     """The `Importances` of the columns of a table, eq. (column-importance).
 
     Rows are made in which every column has the mean, the standard deviation and the range that it had in the fit, and
-    columns are independent. One column after the other is then given the values of other rows.
+    columns are independent. One column after the other then goes from one of its values to another.
 
     Parameters
     ----------
@@ -128,7 +128,8 @@ def _marginals(several):
             for name, own in side.features.maps:
                 if own.names("")[0] == "":  # the column itself is among what is made of it
                     ends = float(low[j]), float(high[j])
-                    law[name] = None if design.constant[j] else _Beta(design.mean[j], design.scale[j], *ends)
+                    constant = design.constant[j] or not ends[1] > ends[0]
+                    law[name] = None if constant else _Beta(float(design.mean[j]), float(design.scale[j]), *ends)
                 else:
                     law.setdefault(name, _Knots(own.pieces.knots))
                 j += len(own.names(""))
@@ -143,15 +144,35 @@ class _Beta(NamedTuple):
     low: float
     high: float
 
-    def quantiles(self, levels):
+    @property
+    def variance(self):
+        return self.std**2
+
+    @property
+    def shape(self):
+        """Mean between 0 and 1, and the sum of the two parameters; zero of two values."""
         width = self.high - self.low
-        if not width > 0:
-            return np.full(len(levels), self.mean)
         mean = min(max((self.mean - self.low) / width, 0.0), 1.0)
-        size = mean * (1.0 - mean) / (self.std / width) ** 2 - 1.0
+        return mean, max(mean * (1.0 - mean) / (self.std / width) ** 2 - 1.0, 0.0)
+
+    def quantiles(self, levels):
+        mean, size = self.shape
         if size < TWO_VALUES:
             return np.where(levels < 1.0 - mean, self.low, self.high)
-        return self.low + width * betaincinv(size * mean, size * (1.0 - mean), levels)
+        return self.low + (self.high - self.low) * betaincinv(size * mean, size * (1.0 - mean), levels)
+
+    def points(self, levels):
+        """Values, half of them quantiles and half evenly spaced, so that rare ones are among them; and weights."""
+        mean, size = self.shape
+        if size < TWO_VALUES:
+            low = np.arange(len(levels)) % 2 == 0
+            return np.where(low, self.low, self.high), np.where(low, 1.0 - mean, mean)
+        even = np.arange(len(levels)) % 2 == 0
+        share = np.where(even, levels, betaincinv(size * mean, size * (1.0 - mean), levels))
+        with np.errstate(divide="ignore", over="ignore"):
+            rise, fall = (size * mean - 1.0) * np.log(share), (size * (1.0 - mean) - 1.0) * np.log1p(-share)
+            density = np.exp(rise + fall - betaln(size * mean, size * (1.0 - mean)))
+            return self.low + (self.high - self.low) * share, 1.0 / (1.0 + 1.0 / density)
 
 
 class _Knots(NamedTuple):
@@ -159,8 +180,35 @@ class _Knots(NamedTuple):
 
     knots: np.ndarray
 
+    @property
+    def variance(self):
+        width, middle = np.diff(self.knots), 0.5 * (self.knots[1:] + self.knots[:-1])
+        return middle.var() + (width**2).mean() / 12.0
+
     def quantiles(self, levels):
         return np.interp(levels, np.linspace(0.0, 1.0, len(self.knots)), self.knots)
+
+    def points(self, levels):
+        return self.quantiles(levels), np.ones(len(levels))
+
+
+class _Pairs(NamedTuple):
+    """Values that a column changes from and to, and weights (n,) of the squared changes that they bring about.
+
+    The weights are scaled such that the sum over squared changes of the column is its variance.
+    """
+
+    ends: tuple
+    weight: np.ndarray
+
+    @classmethod
+    def of(cls, law, levels, order):
+        values, weight = law.points(levels)
+        # Levels and those that they are paired with fill the unit square evenly.
+        partner = np.argsort(np.argsort(np.arange(len(levels)) * GOLDEN % 1.0))
+        ends, weight = (values[order], values[partner[order]]), weight[order] * weight[partner[order]]
+        total = weight @ (ends[1] - ends[0]) ** 2
+        return cls(ends, weight * (law.variance / total if total > 0 else 0.0))
 
 
 class _Places(NamedTuple):
@@ -186,38 +234,40 @@ class _Places(NamedTuple):
 
 
 def _sizes(several, law, moving):
-    """Mean squared changes (J, 3, T) of the predictions: in all, through the gate, and within experts."""
+    """Sums of squared changes (J, 3, T) of the predictions: in all, through the gate, and within experts."""
     widths = max(sum(len(side.design.scale) + 1 for side in one.columns[:2]) for one in several)
     n = int(np.clip(WORK // (len(moving) * widths), *N_ROWS))
     rng, levels = np.random.default_rng(0), (np.arange(n) + 0.5) / n
-    partner = np.argsort(np.argsort(np.arange(n) * GOLDEN % 1.0))  # pairs of levels fill the unit square evenly
-    values, others = {}, {}
-    for name in moving:
-        own, order = law[name].quantiles(levels), rng.permutation(n)
-        values[name], others[name] = own[order], own[partner[order]]
-    changes = sum(one.share * _changes(one, values, others, max(BLOCK // (n * widths), 1)) for one in several)
-    return (np.concatenate([changes.sum(axis=1, keepdims=True), changes], axis=1) ** 2).mean(axis=2)
+    values = {name: law[name].quantiles(levels)[rng.permutation(n)] for name in moving}
+    pairs = {name: _Pairs.of(law[name], levels, rng.permutation(n)) for name in moving}
+    changes = sum(one.share * _changes(one, values, pairs, max(BLOCK // (n * widths), 1)) for one in several)
+    changes = np.concatenate([changes.sum(axis=1, keepdims=True), changes], axis=1)
+    return np.einsum("jsnt,jn->jst", changes**2, np.stack([pairs[name].weight for name in moving]))
 
 
-def _changes(one, values, others, n_columns):
-    """Changes (J, 2, n, T) of the predictions of a mixture, where each column is given other values in turn."""
+def _changes(one, values, pairs, n_columns):
+    """Changes (J, 2, n, T) of the predictions, where each column in turn goes from one value to another."""
     sides = list(one.columns[:2])
     sides = [_Places.of(side) for side in (sides[:1] if sides[0] is sides[1] else sides)]
     made = [_made(side, values) for side in sides]
-    prior, means = _answers(one, made)
-    names, found = list(others), []
+    names, found = list(pairs), []
     for start in range(0, len(names), n_columns):
         some = names[start : start + n_columns]
-        moved = [np.repeat(columns[None], len(some), axis=0) for columns in made]
-        for side, columns in zip(sides, moved, strict=True):
-            for name, own in zip(some, columns, strict=True):
-                side.replaced(own, name, others[name])
-        answers = zip(_answers(one, [a.reshape(-1, a.shape[2]) for a in moved]), (prior, means), strict=True)
-        new_prior, new_means = (new.reshape(len(some), *old.shape) for new, old in answers)
+        (prior, means), (new_prior, new_means) = (_moved(one, sides, made, some, pairs, end) for end in (0, 1))
         gate = np.einsum("jnk,jnkt->jnt", new_prior - prior, 0.5 * (new_means + means))
         expert = np.einsum("jnk,jnkt->jnt", 0.5 * (new_prior + prior), new_means - means)
         found.append(np.stack([gate, expert], axis=1))
     return np.concatenate(found)
+
+
+def _moved(one, sides, made, names, pairs, end):
+    """Priors (J, n, K) and means (J, n, K, T) where each column in turn has the values of one end of its pairs."""
+    moved = [np.repeat(columns[None], len(names), axis=0) for columns in made]
+    for side, columns in zip(sides, moved, strict=True):
+        for name, own in zip(names, columns, strict=True):
+            side.replaced(own, name, pairs[name].ends[end])
+    answers = _answers(one, [columns.reshape(-1, columns.shape[2]) for columns in moved])
+    return [answer.reshape(len(names), -1, *answer.shape[1:]) for answer in answers]
 
 
 def _made(side, values):

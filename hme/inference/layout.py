@@ -109,6 +109,11 @@ class Layout:
         notes, tied = _annotate(labels, jacobian, [reasons[i] for i in order])
         return _Reported(labels, np.concatenate(estimates)[order], jacobian, notes, tied)
 
+    @cached_property
+    def held(self):
+        """Why raw coordinates are held, a set of texts."""
+        return set().union(*(why.ravel() for why in self._why)) - {""}
+
     @property
     def labels(self):
         return self._reported.labels

@@ -138,9 +138,13 @@ def _twins():
 
 
 @contextmanager
-def one_thread():
-    """BLAS uses one thread within this context: blocks are small, and results must not depend on how many there are."""
-    with _controller().limit(limits=1, user_api="blas"):
+def one_thread(of="blas"):
+    """BLAS uses one thread within this context: blocks are small, and results must not depend on how many there are.
+
+    With "openmp" it is the loops of scikit-learn: on a small table their threads wait for each other far longer than
+    they work.
+    """
+    with _controller().limit(limits=1, user_api=of):
         yield
 
 

@@ -13,7 +13,7 @@ from .engine import twinned
 from .kernels import linear_scores, upper_triangle, weighted_cross, weighted_gram
 from .penalties import lasso_minimum, subgradient, whole
 from .rank import n_independent as independent_of
-from .systems import solve_psd
+from .systems import solve_centred, solve_psd
 from .wide import WideGram, diagonal_of, grams, is_wide
 
 __all__ = [
@@ -208,7 +208,7 @@ def newton_step(coef, stats, penalty, center=0.0, used=None):
         step = curvature.solve(penalty, gradient, 2.0 if C == 2 else 1.0, _settled(stats))
     elif C > 2 and is_exact(C, p):
         system = hessian(curvature, C).reshape(Q, C * p, C * p) + np.diag(np.tile(penalty, C))
-        step = solve_psd(system, gradient.reshape(Q, C * p, 1)).reshape(Q, C, p)
+        step = solve_centred(system, gradient, used is None or used.all())
     else:
         # The steps of two slots are opposite, so that their joint system reduces to one with twice the curvature.
         system = (2.0 if C == 2 else 1.0) * curvature + np.diag(penalty)

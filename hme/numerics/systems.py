@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["NULL_EIGENVALUE", "clip_spectrum", "solve_psd", "whitener"]
+__all__ = ["NULL_EIGENVALUE", "clip_spectrum", "solve_centred", "solve_psd", "whitener"]
 
 # An eigenvalue of a scaled Gram matrix counts as zero if it is below this fraction of the largest one.
 NULL_EIGENVALUE = 1e-12
@@ -32,15 +32,49 @@ def solve_psd(A, b):
     array([[0.5],
            [0.5]])
     """
-    scale = np.sqrt(np.maximum(np.diagonal(A, axis1=-2, axis2=-1), 0.0))
-    inverse = _inverted(scale, scale > 0)[..., None]
-    A = A * inverse * np.swapaxes(inverse, -1, -2)
-    b = b * inverse
+    A, b, inverse = _scaled(A, b)
     if _is_regular(A):
         return inverse * np.linalg.solve(A, b)
     values, vectors = np.linalg.eigh(A)
     keep = values > NULL_EIGENVALUE * np.maximum(values[..., -1:], np.finfo(float).tiny)
     return inverse * (vectors @ (_inverted(values, keep)[..., None] * (np.swapaxes(vectors, -1, -2) @ b)))
+
+
+def solve_centred(A, b, full=True):
+    """Solutions of systems to which the same vector in all slots adds nothing, or what a penalty charges it alone.
+
+    Such systems are singular. The solutions that sum to zero over the slots do not pay a charge on that vector, with
+    which most systems are far from singular; where they are not, the solutions are those of `solve_psd`.
+
+    Parameters
+    ----------
+    A : ndarray of shape (Q, C p, C p)
+    b : ndarray of shape (Q, C, p)
+        It sums to zero over the slots.
+    full : bool
+        Whether all slots exist.
+
+    Returns
+    -------
+    ndarray of shape (Q, C, p)
+    """
+    Q, C, p = b.shape
+    right = b.reshape(Q, C * p, 1)
+    if full:
+        charged, column = A.copy(), np.arange(p)
+        charge = np.diagonal(A, axis1=1, axis2=2).reshape(Q, C, p).mean(axis=1) / C
+        charged.reshape(Q, C, p, C, p)[:, :, column, :, column] += charge.T[:, :, None, None]
+        charged, scaled, inverse = _scaled(charged, right)
+        if _is_regular(charged):
+            return (inverse * np.linalg.solve(charged, scaled)).reshape(b.shape)
+    return solve_psd(A, right).reshape(b.shape)
+
+
+def _scaled(A, b):
+    """Systems of unit diagonal, and the factors (..., p, 1) on their solutions."""
+    scale = np.sqrt(np.maximum(np.diagonal(A, axis1=-2, axis2=-1), 0.0))
+    inverse = _inverted(scale, scale > 0)[..., None]
+    return A * inverse * np.swapaxes(inverse, -1, -2), b * inverse, inverse
 
 
 def _is_regular(A):

@@ -100,7 +100,7 @@ def test_a_direction_of_ascent_that_no_push_finds_is_gone(monkeypatch):
     y = rng.poisson(np.exp(0.7 * eta)).astype(float)
     settings = dict(expert=FAMILIES["poisson"], gate=SoftmaxGate(alpha=0.0), start="labels", random_state=22)
     model = HMERegressor(n_experts=3, **settings).fit(X, y)
-    monkeypatch.setattr(starting, "way_up", lambda *arguments, **named: None)
+    monkeypatch.setattr(starting.Uphill, "way_up", lambda *arguments, **named: None)
     pushed = HMERegressor(n_experts=3, **settings).fit(X, y)
     assert pushed.converged_ and ends(pushed, X, y, {})["least"] < NEGATIVE
     assert model.converged_ and ends(model, X, y, {})["least"] > NEGATIVE

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import Ridge
+from sklearn.metrics import log_loss
 
 from hme import HMEClassifier, HMERegressor
 
@@ -58,7 +60,7 @@ def test_nothing_else_is_tried_where_the_user_has_said_what_experts_are():
     for settings in ({"candidates": None}, {"expert": "linear"}, {"expert_features": "squares"}):
         model = HMERegressor(max_experts=1, **settings).fit(X, y)
         assert model.candidates_ == [{}] and model.candidate_ == {}
-    assert HMEClassifier(max_experts=1).fit(X, y > 0).candidates_ == [{}]
+    assert HMEClassifier(max_experts=1, expert="logistic").fit(X, y > 0).candidates_ == [{}]
     assert HMERegressor(max_experts=1).fit(X[:60], y[:60]).candidates_ == [{}]  # too few rows for eight columns
     assert HMERegressor(max_experts=1).fit(X > 0, y).candidates_ == [{}]  # nothing to bend
 
@@ -103,3 +105,15 @@ def test_refusals_name_the_candidate(settings, error, text):
     y = np.round(np.abs(y)) if "counts" in text else y
     with pytest.raises(error, match=text):
         HMERegressor(max_experts=None, **settings).fit(X, y)
+
+
+def test_nearly_separated_classes_get_a_strong_penalty():
+    X, y = load_breast_cancer(return_X_y=True)
+    train, test = np.arange(len(y)) % 3 != 0, np.arange(len(y)) % 3 == 0
+    model, weak = (HMEClassifier(max_experts=1, candidates=c).fit(X[train], y[train]) for c in ("auto", None))
+    assert model.candidates_[0] == {} and [c["expert"].alpha for c in model.candidates_[1:]] == [1.0, 10.0]
+    assert model.candidate_["expert"].alpha == 1.0
+    loss, of_weak = (log_loss(y[test], own.predict_proba(X[test])) for own in (model, weak))
+    assert loss < 0.8 * of_weak
+    again = clone(model).set_params(**model.as_fitted()).fit(X[train], y[train])
+    np.testing.assert_allclose(again.experts_.coef, model.experts_.coef, rtol=1e-4, atol=1e-5)

@@ -106,7 +106,7 @@ class Case:
         )  # fmt: skip
         with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
             warnings.simplefilter("ignore", ConvergenceWarning)
-            patch.setattr(starting, "newton", lambda *arguments, **columns: None)  # which leaves no gradient
+            patch.setattr(starting.Uphill, "newton", lambda *arguments: None)  # which leaves no gradient
             model.fit(table, y, sample_weight=weight, **settings)
         labels = settings.pop("labels", None)
         groups = settings.get("groups")
