@@ -18,8 +18,8 @@ __all__ = ["Mixture", "Params", "Statistics", "starving"]
 STARVING = 1e-3
 # The gate's probabilities are summed for so many rows before a fit, and may differ from one by this much.
 CHECKED, SUM_TOL = 100, 1e-6
-# Leaves from which it pays that rows visit only some of them.
-MANY = 24
+# Leaves from which it pays that rows visit only some of them: for sums of a sweep, and for means.
+MANY_SUMS, MANY_MEANS = 3, 24
 
 
 class Params(NamedTuple):
@@ -157,7 +157,7 @@ class Mixture:
     def mean(self, params, rows):
         """Mean of y given x, (n, T), or class probabilities (n, C), eq. (mean)."""
         with work(rows.n_rows * self.n_leaves(params)):
-            pruned = self._pruned(params, rows, self.expert.means_below)
+            pruned = self._pruned(params, rows, self.expert.means_below, MANY_MEANS)
         return (
             pruned
             if pruned is not None
@@ -302,7 +302,7 @@ class Mixture:
 
     def _summed(self, params, rows):
         """The log-likelihood and the statistics, where functions of gate and experts together make them, or None."""
-        found, slots = self._pruned(params, rows, self.expert.sums_below), None
+        found, slots = self._pruned(params, rows, self.expert.sums_below, MANY_SUMS), None
         if found is None and rows.Z is rows.X and not sp.issparse(rows.X):
             slots = self.gate.slots(params.gate)
         if slots is not None:
@@ -323,9 +323,9 @@ class Mixture:
         of_gate = tuple(one + other for one, other in zip(a[3], b[3], strict=True))
         return a[0] + b[0], a[1] + b[1], self.expert.add(a[2], b[2]), of_gate
 
-    def _pruned(self, params, rows, function):
-        """A function of the experts by rows that visit few of many leaves, eq. (pruning); None if there is no way."""
-        if not neglect() or rows.Z is not rows.X or sp.issparse(rows.X) or self.n_leaves(params) < MANY:
+    def _pruned(self, params, rows, function, many):
+        """A function of the experts by rows that visit few of `many` leaves, eq. (pruning); None if there is no way."""
+        if not neglect() or rows.Z is not rows.X or sp.issparse(rows.X) or self.n_leaves(params) < many:
             return None
         pairs = self.gate.pairs(params.gate)
         return None if pairs is None else function(params.experts, rows, *pairs, neglect())

@@ -128,7 +128,9 @@ def test_a_sweep_is_the_same(tree):
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
 
 
-def test_what_is_left_out_is_less_than_allowed():
+@pytest.mark.parametrize("few", [1, 64])
+def test_what_is_left_out_is_less_than_allowed(few, monkeypatch):
+    monkeypatch.setattr("hme.numerics.compiled.pruned.FEW", few)
     paths, slope, leaf_lines, X, _ = lines_below("X")
     order = rng().permutation(6)  # steep gates: most leaves have next to no mass
     slope, leaf_lines = 20 * slope, 10 * leaf_lines[order]
@@ -145,7 +147,9 @@ def test_what_is_left_out_is_less_than_allowed():
         assert np.abs(compiled.line_means(paths, slope, leaf_lines, X, neglect) - means).max() <= far * neglect + 1e-12
 
 
-def test_rows_far_from_every_line_keep_their_shares():
+@pytest.mark.parametrize("few", [1, 64])
+def test_rows_far_from_every_line_keep_their_shares(few, monkeypatch):
+    monkeypatch.setattr("hme.numerics.compiled.pruned.FEW", few)
     paths, slope, leaf_lines, variance, X, _ = lines_below("variance", "X")
     y, one = rng().normal(size=N), np.ones(N)
     y[::20] *= 1e3  # of densities that e^-700 does not hold
@@ -158,8 +162,10 @@ def test_rows_far_from_every_line_keep_their_shares():
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
-def test_large_trees_are_pruned_in_sweeps_and_means(monkeypatch):
-    monkeypatch.setattr("hme.model.mixture.MANY", 4)
+@pytest.mark.parametrize("few", [1, 64])
+def test_large_trees_are_pruned_in_sweeps_and_means(few, monkeypatch):
+    monkeypatch.setattr("hme.model.mixture.MANY_MEANS", 4)
+    monkeypatch.setattr("hme.numerics.compiled.pruned.FEW", few)
     X, tree = rng().normal(size=(N, 3)), Tree.complete(2)
     design = Design.fit(X, np.ones(N), True)
     D = design.transform(X)
@@ -220,8 +226,10 @@ def test_vectors_are_eight_numbers():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("few", [1, 64])
 @pytest.mark.parametrize(("tree", "p"), [(Tree.complete(6), 2), (Tree.complete(5), 11), (Tree.complete(1), 4)])
-def test_sums_of_trees_of_any_size_and_columns(tree, p):
+def test_sums_of_trees_of_any_size_and_columns(tree, p, few, monkeypatch):
+    monkeypatch.setattr("hme.numerics.compiled.pruned.FEW", few)
     paths, draw, n = tree.by_level, rng(), 5000
     X, y = np.asfortranarray(draw.normal(size=(n, p))), draw.normal(size=n)
     slope, leaf_lines = 3 * draw.normal(size=(paths.n_nodes, p)), draw.normal(size=(paths.n_leaves, p))

@@ -10,12 +10,14 @@ from . import vectors
 from .descent import LANES, SHARE, STRIP, STRIPS, descend, descend_logs, log_lines, places, strip_scores, wide
 from .memory import aligned, in_one_piece
 from .scalars import exp, inline, kernel, log
-from .survey import blocks, padded
+from .survey import Block, blocks, padded
 from .vectors import EIGHT, add_terms, at_most, lanes_at_most, lanes_not_zero, load, splat, store, sum_of
 
 __all__ = ["line_means", "line_sums"]
 
 LEAST = -600.0  # logarithm of a prior, times a density relative to the largest, that may still count
+SMALLEST = 1e-250  # density of a row, relative to what it is measured by
+FEW = 64  # leaves up to which it costs less to visit all than to find out which to visit, and in which order
 
 
 @kernel
@@ -32,6 +34,22 @@ def _gather(block, start, p, x, y, residual, weight, base, points):
             x[j, lane] = points[lane, j] = numbers[i, j]
         residual[lane], y[lane], base[lane] = numbers[i, p], numbers[i, p + 1], floor[i]
         weight[lane] = numbers[i, p + 2] if start + lane < n else 0.0
+
+
+@kernel
+def _next(table, start, p, x, y, residual, weight, points):
+    """The same of rows as they come in the table, without floors."""
+    (columns, step), residuals, targets, weights = table
+    n = len(targets)
+    size = min(LANES, n - start)
+    for j in range(p):
+        own, out = columns[j * step + start : j * step + start + size], x[j]
+        for lane in range(size):
+            out[lane] = points[lane, j] = own[lane]
+        out[size:] = own[size - 1]
+    for lane in range(LANES):
+        i = start + min(lane, size - 1)
+        residual[lane], y[lane], weight[lane] = residuals[i], targets[i], weights[i] if lane < size else 0.0
 
 
 @kernel
@@ -54,6 +72,14 @@ def _in_range(base, shift, slack):
         outside += 0 if value >= LEAST else 1
         slack[lane] = SHARE * exp(value)
     return outside == 0
+
+
+@kernel
+def _all_at_least(values, least):
+    below = 0
+    for lane in range(LANES):
+        below += 0 if values[lane] >= least else 1
+    return below == 0
 
 
 @inline
@@ -181,24 +207,29 @@ def _with_lanes(lanes, chosen):
 
 
 @kernel
-def _line_sums(tree, slope, lines, noise, block, neglect, first, second, space, lines_sums, nodes_sums):
-    """See `line_sums`; the log-likelihood."""
+def _line_sums(tree, slope, lines, noise, block, table, neglect, first, second, space, lines_sums, nodes_sums):
+    """See `line_sums`; the log-likelihood. Where the block is empty, the rows of the table visit all leaves."""
     children, ceilings, largest = tree
     prior, x, moved, spread, points, pairs, lanes = space
     (products, load_of), (curvature, gradient, total) = lines_sums, nodes_sums
-    M, K, p = len(slope), len(lines), first[-1]
+    M, K, p, n = len(slope), len(lines), first[-1], max(len(block[1]), len(table[1]))
     of_nodes, of_leaves = np.empty(M * STRIPS + 1, dtype=np.int64), np.empty(K * STRIPS + 1, dtype=np.int64)
     active, chosen = np.empty(M + K, dtype=np.int64), np.empty(max(M, K) + 1, dtype=np.int64)
     # By numbers: rows that an array is unpacked to have no known stride, and loops over them are not vectorised.
     score, y, residual, weight, base = lanes[0], lanes[1], lanes[2], lanes[3], lanes[4]
     sums, slack, limit = lanes[5], lanes[6], lanes[7]
     log_likelihood, shift = 0.0, np.log(neglect) - largest
-    for start in range(0, len(block[1]), LANES):
-        _gather(block, start, p, x, y, residual, weight, base, points)
-        if _in_range(base, shift, slack):
+    for start in range(0, n, LANES):
+        if len(block[1]):
+            _gather(block, start, p, x, y, residual, weight, base, points)
+            held = _in_range(base, shift, slack)
+        else:
+            _next(table, start, p, x, y, residual, weight, points)
+            base[:], slack[:], held = largest, 0.0, True
+        if held:
             n_nodes, n_leaves = descend(children, slope, ceilings, x, slack, prior, of_nodes, of_leaves)
             _joint(lines, noise, of_leaves[:n_leaves], x, y, base, prior, sums)
-        else:
+        if not held or not _all_at_least(sums, SMALLEST):
             n_nodes, n_leaves = descend_logs(children, slope, x, score, prior, of_nodes[:-1], of_leaves[:-1])
             _joint_logs(lines, noise, x, y, score, base, prior, sums)
         log_likelihood += _evidence(weight, neglect, base, sums, slack, limit)
@@ -215,7 +246,8 @@ def _line_sums(tree, slope, lines, noise, block, neglect, first, second, space, 
 
 
 def line_sums(paths, slope, lines, variance, X, y, residual, weight, neglect):
-    if in_one_piece(X) is None:
+    columns = in_one_piece(X)
+    if columns is None:
         return NotImplemented
     p, K, M = X.shape[1], paths.n_leaves, paths.n_nodes
     first, second = _pairs(p)
@@ -231,9 +263,14 @@ def line_sums(paths, slope, lines, variance, X, y, residual, weight, neglect):
         aligned(8, LANES),
     )
     tree, wide_slope, wide_lines = _tree(paths, -noise[1]), wide(slope), wide(lines)
-    for _, block in blocks(paths, slope, X, neglect, (residual, y, weight), (lines, *noise)):
+    if K <= FEW:
+        tables = [((residual, y, weight), Block(np.empty((0, 0)), np.empty(0, dtype=np.intp), np.empty(0)))]
+    else:
+        surveyed = blocks(paths, slope, X, neglect, (residual, y, weight), (lines, *noise))
+        tables = (((np.empty(0), np.empty(0), np.empty(0)), block) for _, block in surveyed)
+    for others, block in tables:
         log_likelihood += _line_sums(
-            tree, wide_slope, wide_lines, noise, block, neglect, first, second, space,
+            tree, wide_slope, wide_lines, noise, block, (columns, *others), neglect, first, second, space,
             (products, load_of), (curvature, gradient, total),
         )  # fmt: skip
     n_pairs = len(first) - p - 1
