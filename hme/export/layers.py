@@ -242,7 +242,7 @@ class _Writer:
                 name = self.add(self.away, f"away_expert{k}_{r}{suffix}", value)
                 terms.append((-0.5, f"{name} * {name}"))
             value = language.linear(float(constant[k] - constant.max()), terms)
-            scores.append(self.add(self.scores, f"score_expert{k}{suffix}", value))
+            scores.append(self.add(self.scores, f"score_gate{suffix}_{k}", value))
         if len(scores) == 2:
             scores = [language.number(0.0), f"{scores[1]} - {scores[0]}"]
         return self._softmax(scores, f"gate{suffix}")

@@ -99,6 +99,18 @@ def test_python_and_sql_predict_what_the_model_predicts(name):
         assert (np.array([row[-1] for row in rows]) == model.predict(new)).all()
 
 
+@pytest.mark.parametrize("make", [HMERegressor, HMEClassifier])
+def test_scores_of_a_gaussian_gate_and_of_linked_experts_have_names_of_their_own(make):
+    settings = {"expert": "poisson"} if make is HMERegressor else {}
+    model = make(n_experts=2, gate="gaussian", max_iter=3, **settings)
+    model.fit(X, COUNTS if settings else COUNTS > 1)
+    new = beyond(X, 30)
+    wanted = model.predict(new)[:, None] if settings else model.predict_proba(new)
+    np.testing.assert_allclose(by_python(model, new).reshape(wanted.shape), wanted, rtol=1e-9, atol=1e-12)
+    values = [row[1 : 1 + wanted.shape[1]] for row in in_sqlite(model, new)]
+    np.testing.assert_allclose(values, wanted, rtol=1e-9, atol=1e-12)
+
+
 def test_parts_have_columns_of_their_own():
     model = CASES["bent average"]()
     assert {part.candidate for part in model.average_.parts} == {0, 1}
