@@ -111,7 +111,7 @@ class LinearExpert(PredictorExpert):
         return GaussianNoise(self.variance_prior, self.variance_floor, self.shared_variance, self.covariance)
 
     def sums_below(self, params, rows, paths, slope, neglect):
-        if params.coef.shape[1] > 1:
+        if params.coef.shape[1] > 1 or self.response_.full:
             return None
         y, center = own_targets(rows)[:, 0], self._origin(params)[0, 0]
         lines = params.coef[:, 0], params.variance.reshape(-1)

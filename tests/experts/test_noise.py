@@ -237,3 +237,15 @@ def test_report_gives_the_matrices_and_text_the_standard_deviations():
 def test_bad_settings_are_named(settings, message):
     with pytest.raises(ValueError, match=message):
         LinearExpert(**settings).bind(make_rows("two outputs"), DESIGN)
+
+
+def test_the_covariance_matrix_of_one_output_is_its_variance():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2))
+    y = np.abs(X[:, 0]) + 0.1 * rng.normal(size=80)
+    full, own = (
+        HMERegressor(n_experts=3, expert=LinearExpert(covariance=kind), tol=1e-4).fit(X, y)
+        for kind in ("full", "diagonal")
+    )
+    np.testing.assert_allclose(full.experts_.coef, own.experts_.coef, rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(full.log_likelihood(X, y), own.log_likelihood(X, y), rtol=1e-6, atol=1e-8)
