@@ -247,5 +247,5 @@ def test_the_covariance_matrix_of_one_output_is_its_variance():
         HMERegressor(n_experts=2, expert=LinearExpert(covariance=kind)).fit(X, y)
         for kind in ("full", "diagonal")
     )
-    np.testing.assert_allclose(full.experts_.coef, own.experts_.coef, rtol=1e-6, atol=1e-8)
-    np.testing.assert_allclose(full.log_likelihood(X, y), own.log_likelihood(X, y), rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(full.experts_.coef, own.experts_.coef, atol=1e-5)
+    np.testing.assert_allclose(full.log_likelihood(X, y), own.log_likelihood(X, y), atol=1e-4)
