@@ -244,8 +244,7 @@ def test_the_covariance_matrix_of_one_output_is_its_variance():
     X = rng.normal(size=(80, 2))
     y = np.abs(X[:, 0]) + 0.1 * rng.normal(size=80)
     full, own = (
-        HMERegressor(n_experts=2, expert=LinearExpert(covariance=kind)).fit(X, y)
-        for kind in ("full", "diagonal")
+        HMERegressor(n_experts=2, expert=LinearExpert(covariance=kind)).fit(X, y) for kind in ("full", "diagonal")
     )
     np.testing.assert_allclose(full.experts_.coef, own.experts_.coef, atol=1e-5)
     np.testing.assert_allclose(full.log_likelihood(X, y), own.log_likelihood(X, y), atol=1e-4)
