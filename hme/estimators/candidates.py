@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from ..experts import LogisticExpert
 from ..features import Splines
 
-__all__ = ["automatic", "check_candidates", "variant"]
+__all__ = ["automatic", "check_candidates", "still_in_force", "variant", "written"]
 
 NAMES = "expert", "gate", "expert_features", "gate_features"
 # Distinct rows for each column of splines, below which experts that bend are not tried.
@@ -44,6 +44,17 @@ def variant(model, changes):
     for name, value in changes.items():
         setattr(other, name, value)
     return other
+
+
+def written(model):
+    """What an estimator's hyper-parameters are that candidates may change, as text."""
+    return {name: repr(getattr(model, name)) for name in NAMES}
+
+
+def still_in_force(model):
+    """The changes that an earlier fit has chosen, without those of hyper-parameters that are others since."""
+    now, then = written(model), model._earlier.settings
+    return {name: value for name, value in model.candidate_.items() if now[name] == then[name]}
 
 
 def automatic(model, bound):

@@ -18,6 +18,7 @@ from ..model.tiny import in_words, tiny
 from ..model.tree import Tree
 from ..progress import level_outside, tell_kept
 from .binding import rebound
+from .candidates import written
 from .cautions import cautions
 from .interrupts import is_one_of_many
 from .legends import add_legends
@@ -88,7 +89,8 @@ def attributes_of_all_runs(model, given, bound):
     found = {"columns_": bound.columns, "tree_": bound.tree, "target_": given.target, "row_arguments_": ()}
     found |= {"range_": Ranges.of(bound.rows, bound.columns), "average_": None, "uncertainty_": None}
     found |= {"growth_": [], "dropped_": []}
-    found["_earlier"] = Earlier(bound.structure, None, -np.inf, bound.asked, bound.kept, bound.mixture.alphas)
+    earlier = bound.structure, None, -np.inf, bound.asked, bound.kept, bound.mixture.alphas
+    found["_earlier"] = Earlier(*earlier, written(model))
     return found | ({"classes_": given.target.classes} if model.task == "classification" else {})
 
 
@@ -178,7 +180,7 @@ def _keep(model, given, bound, begun, outcome, fitted, index):
     fits = [fit._replace(stats=None) for fit in outcome.fits]
     model._restarted = Kept(bound.mixture, bound.tree, bound.kept, fits)
     earlier = bound.structure, begun.fitted_on, _reached(best), bound.asked, fitted.kept, mixture.alphas
-    model._earlier = Earlier(*earlier)
+    model._earlier = Earlier(*earlier, written(model))
     model.shrinkage_ = list(fitted.course)
     add_legends(model)
 

@@ -14,7 +14,7 @@ from ..inference.uphill import Uphill
 from ..model.parts import renamed
 from ..progress import NOBODY, of_fitted, tell_end
 from .binding import Bound, bind, bound_to, continues, hold_out
-from .candidates import automatic, variant
+from .candidates import automatic, still_in_force, variant
 from .inputs import Given
 from .settings import options, preferred, tolerance
 
@@ -35,6 +35,7 @@ class Earlier(NamedTuple):
     asked: Any  # the tree of the hyper-parameters
     kept: Any  # (K,), the numbers that the leaves of `tree_` have in it
     alphas: Any  # the strengths of penalties that were estimated, see `Mixture.alphas`
+    settings: dict  # the hyper-parameters that candidates may change, see `candidates.written`
 
 
 class Grown(NamedTuple):
@@ -83,8 +84,8 @@ def prepare(model, read_as, task=NOBODY):
     Prepared
     """
     given, candidate = read_as(model), {}
-    if continues(model) and model.candidate_:
-        candidate = model.candidate_
+    if continues(model) and still_in_force(model):
+        candidate = still_in_force(model)
         model = variant(model, candidate)
         given = read_as(model)
     bound = hold_out(model, given, bind(model, given))

@@ -125,7 +125,7 @@ def _gate(mixture, rows):
     if gate.traits.sees_table:
         raise NotExportable("it is an estimator")
     prior = np.exp(gate.log_prior(params, rows))
-    if K == 1 or not gate.traits.sees_columns:
+    if K == 1 or not gate.traits.sees_columns or rows.Z.shape[1] == 1:  # the intercept alone
         return np.array(prior[0], dtype=float), None, None
     if gate.tree is None:
         for form in forms_of(gate, params, rows):

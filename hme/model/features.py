@@ -73,6 +73,8 @@ class Features:
             raise renamed(error, f"{label} = {spec!r}: {plain(str(error))}") from error
         given = None if hasattr(transformer, "feature_names_in_") else np.asarray(names, dtype=object)
         self.names = _names_of(transformer, n_columns, given)
+        if self.names is None and self.selects:
+            raise ValueError(f"{label} = {spec!r} takes a column more than once.")
         if self.names is None:
             self.names = np.array([f"{label[0]}{j}" for j in range(n_columns)], dtype=object)
         return self

@@ -131,7 +131,7 @@ def told(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
     check_int(digits, "digits", 1, 17)
     rest, (expert, gate) = "+offset" if "offset" in model.row_arguments_ else "", model.columns_[:2]
     curves = [curves_of(side.features, names) for side in (expert, gate)]
-    seen = [[called.get(name, name) for name in side.features.renamed(names)] for side in (expert, gate)]
+    seen = [_seen(side.features, names, model.input_names(), called) for side in (expert, gate)]
     columns = Terms.of(seen[0], expert.design, digits, rest, curves[0])
     names = Terms.of(seen[1], gate.design, digits, curves=curves[1])
     leaves = [_equations(model, k, columns, target, max_terms) for k in range(model.n_experts_)]
@@ -147,15 +147,23 @@ def told(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
 
 
 def _names(model, feature_names):
-    """What the columns that a mixture sees are called, and new names, a dict, of those that a stack prepares for it."""
+    """What the columns that a mixture sees are called; of a stack also new names, a dict, of those it prepares."""
     if feature_names is None:
         feature_names = model.input_names()
     if len(feature_names) != model.n_features_in_:
         raise ValueError(f"feature_names has {len(feature_names)} names for {model.n_features_in_} features.")
-    final = getattr(model, "final_estimator_", None)
-    if final is None:
-        return np.array(feature_names, dtype=object), {}
-    return np.array(final.input_names(), dtype=object), model.level_one_.called(model.input_names(), feature_names)
+    level = getattr(model, "level_one_", None)
+    if level is None:
+        return np.array(feature_names, dtype=object), None
+    called = level.called(model.input_names(), feature_names)
+    return np.array([called.get(name, name) for name in (*level.predicted, *level.names)], dtype=object), called
+
+
+def _seen(features, names, given, called):
+    """Names of the columns of a side. What a transformer hands on in a stack is called as in the fit there."""
+    if called is None or features.maps is not None:
+        return features.renamed(names)
+    return [called.get(name, name) for name in features.renamed(given)]
 
 
 # -- leaves ------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import log_loss
 
 from hme import HMEClassifier, HMERegressor
+from hme.experts import LogisticExpert
 
 SPLINES = {"expert_features": "splines"}
 
@@ -53,6 +54,17 @@ def test_a_clone_as_fitted_and_a_warm_start_have_the_columns_of_the_tree(bent):
     before = warm.log_likelihood(X, y).mean()
     warm.fit(X, y)
     assert warm.candidate_ == SPLINES and warm.log_likelihood(X, y).mean() >= before - 1e-6
+
+
+def test_what_is_set_after_a_fit_comes_before_its_candidate_in_a_warm_start():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 12))
+    y = X[:, 0] + rng.normal(size=60) > 0
+    strong = {"expert": LogisticExpert(alpha=10.0, shrink_to="zero")}
+    model = HMEClassifier(warm_start=True, max_experts=2, candidates=[strong], average=False).fit(X, y)
+    assert model.fit(X, y).candidate_["expert"] is strong["expert"]
+    model.set_params(candidates="auto", expert=LogisticExpert(alpha=0.5, shrink_to="zero")).fit(X, y)
+    assert model.candidate_ == {} and model.model_.expert.alpha == 0.5
 
 
 def test_nothing_else_is_tried_where_the_user_has_said_what_experts_are():

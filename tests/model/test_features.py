@@ -344,6 +344,12 @@ def test_bad_columns_are_named(name, spec, error):
         regressor(**{name: spec}).fit(TABLE, Y)
 
 
+@pytest.mark.parametrize("columns", [[1, 2, 1], [0, -3]])
+def test_a_column_taken_twice_is_refused(columns):
+    with pytest.raises(ValueError, match="expert_features.*more than once"):
+        regressor(expert_features=columns).fit(np.random.default_rng(0).normal(size=(60, 3)), np.arange(60.0))
+
+
 def test_bad_columns_leave_an_earlier_fit_alone():
     model = regressor(gate_features=["age"]).fit(TABLE, Y)
     before = model.predict(TABLE)

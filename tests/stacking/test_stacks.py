@@ -333,6 +333,16 @@ def test_ablation_of_a_useless_model():
         regressor(models[:1], depth=0).fit(X, y).ablation(X, y)
 
 
+@pytest.mark.parametrize("gate_features", ["splines", [0, 1, 2]])
+def test_text_of_a_mixture_with_columns_of_its_own(gate_features):
+    final = HMERegressor(depth=1, gate_features=gate_features, **SHORT)
+    stack = HMEStackingRegressor([("ridge", Ridge())], final).fit(X, y)
+    shown = export_text(stack)
+    assert all(name in shown.splitlines()[0] for name in ("ridge", "x0", "x1"))
+    swapped = {"x0": "x1", "x1": "x0"}
+    assert export_text(stack, ["x1", "x0"]) == re.sub(r"\bx[01]\b", lambda name: swapped[name.group()], shown)
+
+
 def test_text(fitted, of_classes):
     assert "ridge" in export_text(fitted) and "leaf 1" in export_text(fitted)
     assert "bayes" in export_text(of_classes)
