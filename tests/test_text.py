@@ -8,7 +8,7 @@ from scipy.special import expit, softmax
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
-from hme import HMEClassifier, HMERegressor, Tree
+from hme import HMEClassifier, HMERegressor, Tree, average
 from hme.datasets import load_motorcycle, make_regimes
 from hme.features import Splines
 from hme.features.curves import curves_of
@@ -171,6 +171,8 @@ def test_errors(motorcycle):
         export_text(model, ["a", "b"])
     with pytest.raises(ValueError, match="max_terms"):
         export_text(model, max_terms=0)
+    with pytest.raises(TypeError, match="AveragedRegressor has no tree of its own"):
+        export_text(average([model, model]))
     with pytest.raises(NotFittedError):
         export_text(HMERegressor())
 

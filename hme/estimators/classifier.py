@@ -110,7 +110,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         see `n_experts_`, `tree_` and `dropped_`.
     warm_start : bool, default=False
         Whether to start from the parameters, and the standardisation, of the last fit. `start`, `n_init` and
-        `n_finalists` then apply to the first fit only; later fits with ``n_init > 1`` warn.
+        `n_finalists` then apply to the first fit only; later fits with ``n_init > 1`` warn. A tree that has
+        grown goes on as it is, and alone: `average_` is then None.
     callback : callable or None, default=None
         ``callback(sweep, objective, params)`` is called after every accepted sweep with a copy of the parameters; if it
         returns a true value, the current start ends. With ``n_jobs`` above 1 it is called in the worker processes.

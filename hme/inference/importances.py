@@ -15,6 +15,7 @@ N_ROWS = 64, 256  # that are made, the fewer the more columns there are
 WORK = 1 << 22  # entries of all rows together, beyond which fewer are made
 BLOCK = 1 << 19  # entries of the rows that are made at once
 GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
+ROUND_OFF = 1e-14  # of the largest mean of an expert, up to which a prediction has not changed
 TWO_VALUES = 1e-9  # spread of a beta distribution below which all of it is at the ends
 
 
@@ -256,7 +257,8 @@ def _changes(one, values, pairs, n_columns):
         (prior, means), (new_prior, new_means) = (_moved(one, sides, made, some, pairs, end) for end in (0, 1))
         gate = np.einsum("jnk,jnkt->jnt", new_prior - prior, 0.5 * (new_means + means))
         expert = np.einsum("jnk,jnkt->jnt", 0.5 * (new_prior + prior), new_means - means)
-        found.append(np.stack([gate, expert], axis=1))
+        both = np.stack([gate, expert], axis=1)
+        found.append(np.where(np.abs(both) > ROUND_OFF * np.abs(means).max(axis=(0, 1, 2)), both, 0.0))
     return np.concatenate(found)
 
 

@@ -86,6 +86,8 @@ def export_text(model, feature_names=None, target="y", max_terms=5, digits=DIGIT
     ------
     ValueError
         If the number of names is not that of the features.
+    TypeError
+        If the model has no tree of its own, such as an average or a pipeline.
 
     Examples
     --------
@@ -124,8 +126,11 @@ def told(model, feature_names=None, target="y", max_terms=5, digits=DIGITS):
     """
     check_is_fitted(model)
     model = getattr(model, "best_estimator_", model)
+    mixture = getattr(model, "final_estimator_", model)
+    if not hasattr(mixture, "tree_"):
+        raise TypeError(f"model = {type(model).__name__} has no tree of its own; pass one of the models in it.")
     names, called = _names(model, feature_names)
-    model = getattr(model, "final_estimator_", model)
+    model = mixture
     if max_terms is not None:
         check_int(max_terms, "max_terms")
     check_int(digits, "digits", 1, 17)

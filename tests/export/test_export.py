@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, PolynomialFeatures, StandardScaler
 
 from hme import HMEClassifier, HMERegressor, HMERegressorCV
-from hme.export import NotExportable, to_python, to_sql
+from hme.export import NotExportable, from_json, to_json, to_python, to_sql
 from hme.export.leaves import Largest
 from hme.features import Splines
 from hme.gates import GaussianGate, TopKGate
@@ -109,6 +109,11 @@ def test_scores_of_a_gaussian_gate_and_of_linked_experts_have_names_of_their_own
     np.testing.assert_allclose(by_python(model, new).reshape(wanted.shape), wanted, rtol=1e-9, atol=1e-12)
     values = [row[1 : 1 + wanted.shape[1]] for row in in_sqlite(model, new)]
     np.testing.assert_allclose(values, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_a_gate_without_columns_is_written_and_read():
+    model = HMERegressor(n_experts=2, gate="gaussian", gate_features=[], max_iter=3).fit(X, Y)
+    np.testing.assert_allclose(from_json(to_json(model)).predict(X), model.predict(X), rtol=1e-12)
 
 
 def test_parts_have_columns_of_their_own():

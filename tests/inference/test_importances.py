@@ -86,6 +86,11 @@ def test_outputs_count_the_same_and_nothing_to_predict_is_zero():
     assert not HMERegressor(depth=0, expert="constant").fit(X, Y).feature_importances_.any()
 
 
+def test_predictions_that_do_not_change_have_none():
+    model = HMERegressor(depth=1).fit(X[:, :2], np.full(len(X), 3.1))
+    assert model.gate_.coef.any() and (model.feature_importances_ == 0).all()
+
+
 def test_scikit_learn_finds_them():
     pipe = make_pipeline(StandardScaler(), HMERegressor(depth=1, max_iter=10))
     chosen = SelectFromModel(pipe, importance_getter="named_steps.hmeregressor.feature_importances_", max_features=2)
