@@ -29,6 +29,7 @@ SCRIPT = Path(__file__).with_suffix(".R")
 TOLERANCE = 0.05  # nats in total
 MOST_STARTS, LONGEST = 100, 120.0  # of flexmix for a record, and CPU seconds after which it starts no more
 STARTS = 1, 10, 100  # of ours, one after the other
+SHORT = 0.2  # seconds of flexmix, for a record that its first starts reach
 FAMILIES = "gaussian", "poisson", "binomial"
 
 
@@ -111,7 +112,10 @@ def main():
     total.loc["all"] = total.sum()
     total["ratio"] = total["flexmix"] / total["seconds"]
     print(total.round(2).to_string())
-    print(f"there: {table['there'].sum()} of {len(table)}, flexmix {table['flexmix there'].sum()}")
+    one, short = table["n_init"] == 1, table["flexmix"] < SHORT
+    for name, part in {"all": table, "one default fit": table[one], "more": table[~one], "short": table[short]}.items():
+        sums = part[["there", "seconds", "flexmix there", "flexmix"]].sum()
+        print(f"{name}: {len(part)} records, {', '.join(f'{key} {value:g}' for key, value in sums.items())}")
     if arguments.out:
         Path(arguments.out).write_text(json.dumps({"records": lines, "total": total.to_dict("index")}, indent=1))
 

@@ -274,6 +274,8 @@ def _shares(log_density, weight, share):
             gained, moved = _mixed(density, weight, new)
             if gained > reached:
                 break
+        else:
+            break  # rounding is all that is left
         share, reached, scaled = new, gained, moved
     return share, reached + weight @ most[:, 0]
 
