@@ -86,7 +86,7 @@ def in_sqlite(model, table, **options):
 
 @pytest.mark.parametrize("name", few(list(CASES), 8))
 def test_python_and_sql_predict_what_the_model_predicts(name):
-    model, n = CASES[name](), 10_000 if name == "bent average" else 300
+    model, n = CASES[name](), 10_000
     new, classes = rows_for(name, n), "classes" in name
     wanted = model.predict_proba(new) if classes else model.predict(new)
     close = {"rtol": 1e-9, "atol": 1e-9 * np.abs(wanted).max()}
