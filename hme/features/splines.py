@@ -48,7 +48,7 @@ class Spline(NamedTuple):
         return self.unit * out
 
     def names(self, name):
-        return [f"{name}_sp_{j}" for j in range(self.n_columns)]
+        return [f"s({name}).{j + 1}" for j in range(self.n_columns)]
 
     @property
     def pieces(self):
@@ -105,7 +105,7 @@ class Splines(Columnwise):
     >>> from hme.features import Splines
     >>> X = np.linspace(-3, 3, 100)[:, None]
     >>> Splines().fit(X).get_feature_names_out()
-    array(['x0_sp_0', 'x0_sp_1', 'x0_sp_2', 'x0_sp_3'], dtype=object)
+    array(['s(x0).1', 's(x0).2', 's(x0).3', 's(x0).4'], dtype=object)
     >>> model = HMERegressor(depth=0, expert_features="splines").fit(X, np.cos(X[:, 0]))
     >>> model.predict([[0.0], [1.0], [3.0]]).round(1)
     array([ 1. ,  0.5, -1.1])

@@ -91,7 +91,7 @@ def test_columns_of_few_values():
         for one, x in list(zip(bent.maps_, table.T, strict=True))[1:]:
             columns = one.columns(x)
             assert np.linalg.matrix_rank(columns - columns.mean(axis=0)) == columns.shape[1]
-    assert list(splines.get_feature_names_out()[:4]) == ["x0", "x1", "x2_sp_0", "x2_sp_1"]
+    assert list(splines.get_feature_names_out()[:4]) == ["x0", "x1", "s(x2).1", "s(x2).2"]
 
 
 @pytest.mark.parametrize("unit", [1e-150, 1e150])

@@ -29,7 +29,7 @@ def bent():
 def test_curves_are_bent_and_lines_are_not(bent):
     model, X, y = bent
     assert model.candidates_ == [{}, SPLINES] and model.candidate_ == SPLINES
-    assert list(model.columns_.expert.design.names) == [f"x{j}_sp_{i}" for j in range(2) for i in range(4)]
+    assert list(model.columns_.expert.design.names) == [f"s(x{j}).{i}" for j in range(2) for i in range(1, 5)]
     assert list(model.columns_.gate.design.names) == ["x0", "x1"]
     line = HMERegressor(max_experts=2).fit(X, X[:, 0] + np.random.default_rng(0).normal(size=300))
     assert line.candidate_ == {} and line.n_experts_ == 1
@@ -39,7 +39,7 @@ def test_splines_are_named_after_the_columns_of_a_frame(bent):
     model, X, y = bent
     frame = pd.DataFrame(X, columns=["depth", "age"])
     named = HMERegressor(max_experts=2).fit(frame, y)
-    assert list(named.columns_.expert.design.names)[:2] == ["depth_sp_0", "depth_sp_1"]
+    assert list(named.columns_.expert.design.names)[:2] == ["s(depth).1", "s(depth).2"]
     scores = [[step.score for step in one.growth_] for one in (named, model)]
     np.testing.assert_allclose(*scores, rtol=1e-9)
     np.testing.assert_allclose(named.predict(frame), model.predict(X), atol=1e-3)  # where EM ends depends on rounding

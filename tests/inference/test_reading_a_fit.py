@@ -207,7 +207,7 @@ def test_curves_are_tested_as_a_whole():
         table, y
     )
     result = infer(model, table, y)
-    own = [f"x1_sp_{j}" for j in range(4)]
+    own = [f"s(x1).{j}" for j in range(1, 5)]
     whole, of_terms = result.wald_test("x1", experts=0), result.wald_test(own, experts=0)
     assert whole == of_terms and whole.df == 4
     assert result.wald_test("x1").df == 8 and result.equal_across_experts("x1").df == 4
