@@ -1,5 +1,7 @@
 """What a fitted mixture answers, whatever its task: rows of tables, priors, posteriors, likelihoods and criteria."""
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
@@ -16,6 +18,9 @@ from .target import class_factors
 __all__ = ["FittedMixture"]
 
 COUNTS = ("groups", "rows")
+# Importances of models, each with the fit that it is of: notebooks ask twice whenever they show a model. They are no
+# part of the models, so that nothing of them is copied or saved.
+IMPORTANCES = WeakKeyDictionary()
 
 
 class FittedMixture:
@@ -298,12 +303,17 @@ class FittedMixture:
 
     def _importances(self):
         check_is_fitted(self)
+        params, average, found = IMPORTANCES.get(self, (None, None, None))
+        if params is self.params_ and average is self.average_:
+            return found
         if self.average_ is None:
             seen = [Seen(1.0, self.model_, self.params_, self.columns_, self.range_)]
         else:
             parts = self.average_.parts
             seen = [Seen(part.share, part.mixture, part.params, part.columns, part.ranges) for part in parts]
-        return importances(seen, list(map(str, self.input_names())), self.task == "classification")
+        found = importances(seen, list(map(str, self.input_names())), self.task == "classification")
+        IMPORTANCES[self] = self.params_, self.average_, found
+        return found
 
     def bic(self, X, y, sample_weight=None, *, count="groups", **rows):
         """Bayesian information criterion, ``-2 log-likelihood + n_parameters_ log(n)``; less is better, eq. (bic).

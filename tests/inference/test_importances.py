@@ -1,6 +1,7 @@
 """Importances of columns without rows: what they mean, and where there are none."""
 
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from hme import HMEClassifier, HMERegressor, average
+from hme.estimators import fitted
+from hme.inference.importances import importances
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 RNG = np.random.default_rng(0)
@@ -111,3 +114,16 @@ def test_where_there_are_none_the_attribute_is_missing(make, reason):
     with pytest.raises(AttributeError, match=reason):
         model.feature_importances_  # noqa: B018
     assert "feature_importances_" not in dict(inspect.getmembers(model))
+
+
+def test_they_are_computed_once_for_each_fit(monkeypatch):
+    asked = []
+    monkeypatch.setattr(fitted, "importances", lambda *args: asked.append(1) or importances(*args))
+    model = HMERegressor(depth=0).fit(X[:50, :2], Y[:50])
+    first = model.feature_importances_
+    first[:] = np.nan  # the user's own
+    assert np.isfinite(model.feature_importances_).all() and model.importances() and len(asked) == 1
+    loaded = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(loaded.feature_importances_, model.feature_importances_)
+    model.fit(X[:50, :2], X[:50, 1])
+    assert model.feature_importances_[1] > 0.99 and len(asked) == 3
