@@ -142,13 +142,17 @@ def _from_to(alpha, form):
 
 
 def runaway(alpha, parameter, estimated=False):
-    """What is the case, and what to do, where slopes are very large; `alpha` is the penalty on them."""
+    """What is the case, and what to do, where slopes are very large; `alpha` is the penalty on them.
+
+    What is to be done is a call of `set_params`, which knows the families that are there by default as well.
+    """
+    if np.max(alpha, initial=0.0) == 0:
+        return f"grow without bound, or all but. Use {parameter} > 0 (set_params({parameter}=0.1))"
+    more = f"(set_params({parameter}={max(10.0 * np.min(alpha), 0.1):.2g}))"
     if estimated:
         size = f"{parameter} = {_from_to(alpha, '.2g')}"
-        return f"are as large as {size}, estimated from the rows, lets them grow. Give a larger number"
-    if np.max(alpha, initial=0.0) == 0:
-        return f"grow without bound, or all but. Use {parameter} > 0"
-    return f"are as large as {parameter} = {_from_to(alpha, 'g')} lets them grow. Raise it"
+        return f"are as large as {size}, estimated from the rows, lets them grow. Give a larger number {more}"
+    return f"are as large as {parameter} = {_from_to(alpha, 'g')} lets them grow. Raise it {more}"
 
 
 def strengths_in_words(alphas):

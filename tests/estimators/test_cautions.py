@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
 
 from hme import HMEClassifier, HMERegressor
 from hme.gates import EstimatorGate, SoftmaxGate
@@ -62,3 +63,11 @@ def test_warm_start_goes_on_from_one_fit():
     text = said(model, X, Y)
     assert "n_init=3 is ignored" in text and len(model.restarts_) == 1
     assert not said(model.set_params(n_init=1), X, Y)
+
+
+def test_advice_on_penalties_goes_for_default_experts_too():
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    model = HMEClassifier(depth=0).set_params(expert__alpha=1e-9)
+    with pytest.warns(ConvergenceWarning, match=r"separable.*Raise it \(set_params\(expert__alpha=0\.1\)\)"):
+        model.fit(10 * X, X[:, 0] > 0)
+    HMEClassifier(depth=0).set_params(expert__alpha=0.1).fit(10 * X, X[:, 0] > 0)
