@@ -34,8 +34,8 @@ class Fitted(NamedTuple):
 def drop(fitted, options, rebind):
     """Drop the lightest tiny expert and fit again, as long as there is one.
 
-    Experts that hold next to no weight are dropped all at once, and of large trees one leaf in `FEWER`. One that a label
-    needs stays, and so does the last.
+    Experts that hold next to no weight are dropped all at once, and of large trees one leaf in `FEWER`. One that a
+    label needs stays, and so does the last.
 
     Parameters
     ----------
