@@ -11,6 +11,7 @@ from ..model.folds import fold_numbers
 from ..model.mixture import Mixture
 from ..model.ranges import Ranges
 from ..model.rows import Rows
+from ..model.shrunk import same_alphas
 from ..model.tree import Tree
 from ..numerics.engine import one_thread
 from ..numerics.shrinkage import START, rows_per_weight
@@ -165,7 +166,7 @@ def _mixture(expert, gate, tree, rows, columns, alphas, rate, like=None):
     with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         with _as_users_write_it("gate", gate):
             gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
-        if like is not None and like.expert.alphas == expert.alphas:
+        if like is not None and same_alphas(like.expert.alphas, expert.alphas):
             return Mixture(gate, like.expert, rate)
         with _as_users_write_it("expert", expert):
             return Mixture(gate, expert.bind(rows, columns.expert.design), rate)
