@@ -7,6 +7,7 @@ family is declared here.
 """
 
 from abc import ABC, abstractmethod
+from functools import reduce
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -18,6 +19,7 @@ from ..model.traits import Traits, described
 from ..model.uncertainty import CoefUncertainty
 from ..numerics import statistics
 from ..numerics.checks import check_choice
+from ..numerics.engine import in_order
 
 __all__ = ["AdditiveExpert", "Expert", "RefitExpert", "shrinks_to_pooled"]
 
@@ -353,10 +355,9 @@ class AdditiveExpert(Expert):
 
     def gather(self, params, rows, resp):
         """Statistics of all rows."""
-        stats = None
-        for index, block in rows.blocks():
-            stats = self.add(stats, self.statistics(params, block, resp[index]))
-        return stats
+        return reduce(
+            self.add, in_order(lambda block: self.statistics(params, block[1], resp[block[0]]), rows.blocks())
+        )
 
     def steps(self, params, rows, resp, n_steps=1):
         """Parameters after `n_steps` updates with the same responsibilities."""

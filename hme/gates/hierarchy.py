@@ -1,10 +1,12 @@
 """The H in HME: a bank of gating nodes on a tree becomes a distribution over its leaves."""
 
 from abc import abstractmethod
+from functools import partial, reduce
 
 import numpy as np
 
 from ..model.shares import Shares
+from ..numerics.engine import in_order
 from ..numerics.paths import branch_sums, leaf_sums
 from .base import Gate, GateFamily
 
@@ -161,11 +163,13 @@ class TreeGate(Gate):
         # A few steps: the nodes should tell the start's regions apart before the first E-step.
         params = self.node.start(self._used(), rows.Z.shape[1])
         for _ in range(n_steps if self.tree.n_nodes else 0):
-            stats = None
-            for index, block in rows.blocks():
-                stats = self.add(stats, self.statistics(params, block, resp[index]))
-            params = self.update(params, stats)
+            parts = in_order(partial(self._of_block, params, resp), rows.blocks())
+            params = self.update(params, reduce(self.add, parts))
         return params
+
+    def _of_block(self, params, resp, block):
+        index, rows = block
+        return self.statistics(params, rows, resp[index])
 
     @property
     def _paths(self):

@@ -1,14 +1,15 @@
 """The mixture of gate and experts: joint density of leaf and y, Bayes' rule, E-step and M-step."""
 
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-from ..numerics.engine import in_use, neglect, work
+from ..numerics.engine import in_order, in_use, neglect, work
 from ..numerics.kernels import log_normalize, pairs_shared
 from ..numerics.shrinkage import estimated, log_hyperprior
-from .rows import BLOCK_ROWS, block_rows
+from .rows import BLOCK_ROWS, block_rows, pruned_rows
 from .uncertainty import Uncertainty
 from .wording import by_name
 
@@ -40,6 +41,16 @@ class Statistics(NamedTuple):
 def starving(load):
     """Indices of the leaves that have almost no weight, from the weights `load` (K,) of all leaves."""
     return np.flatnonzero(load < STARVING * load.mean())
+
+
+def _of_blocks(function, rows, size):
+    """What a function returns for blocks of rows, a list; None if it returns that."""
+    found = []
+    for own in in_order(function, (block for _, block in rows.blocks(size))):
+        if own is None:
+            return None
+        found.append(own)
+    return found
 
 
 class Mixture:
@@ -158,11 +169,9 @@ class Mixture:
         """Mean of y given x, (n, T), or class probabilities (n, C), eq. (mean)."""
         with work(rows.n_rows * self.n_leaves(params)):
             pruned = self._pruned(params, rows, self.expert.means_below, MANY_MEANS)
-        return (
-            pruned
-            if pruned is not None
-            else self._joined(lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
-        )
+        if pruned is not None:
+            return np.concatenate(pruned)
+        return self._joined(lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
 
     def log_proba(self, params, rows, n_classes):
         """Logarithms of class probabilities, (n, C), of which small ones do not underflow."""
@@ -246,16 +255,18 @@ class Mixture:
         With a routed gate blocks are larger, so that the rows of each expert are enough for efficient matrix products.
         """
         size = BLOCK_ROWS * 4 if self.routed else None
-        return tuple(map(np.concatenate, zip(*(function(block) for _, block in rows.blocks(size)), strict=True)))
+        parts = in_order(function, (block for _, block in rows.blocks(size)))
+        return tuple(map(np.concatenate, zip(*parts, strict=True)))
 
     # -- the predictive density ----------------------------------------------------------------------------------------
 
     def uncertainty(self, params, rows):
         """The `Uncertainty` of parameters, from the rows that they were fitted to; without inflation."""
-        parts = (
-            (block, block.spread(self.posterior(params, block)[1] * block.heads().weight[:, None]))
-            for _, block in rows.blocks()
-        )
+
+        def with_resp(block):
+            return block, block.spread(self.posterior(params, block)[1] * block.heads().weight[:, None])
+
+        parts = in_order(with_resp, (block for _, block in rows.blocks()))
         return Uncertainty(self.expert.uncertainty(params.experts, parts), np.ones(self.n_leaves(params)))
 
     # -- training ------------------------------------------------------------------------------------------------------
@@ -282,23 +293,29 @@ class Mixture:
                 together = self._summed(params, rows)
                 if together is not None:
                     return (together[0] + self.log_prior_density(params)) / together[1].load.sum(), together[1]
-            for _, block in rows.blocks(block_rows(n_leaves, in_use())):
-                heads = block.heads()
-                with pairs_shared(block.X):
-                    log_joint, seen_gate = self.gate.evaluate(params.gate, heads)
-                    log_prob, seen_experts = self.expert.evaluate(params.experts, block)
-                    log_joint += block.pooled(log_prob)
-                    if heads.log_label is not None:
-                        log_joint += heads.log_label
-                    log_density, resp = assign(log_joint)
-                    if not (heads.weight == 1.0).all():
-                        resp *= heads.weight[:, None]
-                    log_likelihood += heads.weight @ log_density
-                    gate = self.gate.statistics(params.gate, heads, resp, seen_gate)
-                    experts = self.expert.statistics(params.experts, block, block.spread(resp), seen_experts)
-                own = Statistics(gate, experts, resp.sum(axis=0))
+            blocks = (block for _, block in rows.blocks(block_rows(n_leaves, in_use())))
+            # Draws follow each other; estimators that users give may not stand several threads.
+            each = map if assign is not log_normalize or self.refitted else in_order
+            for of_block, own in each(partial(self._of_block, params, assign), blocks):
+                log_likelihood += of_block
                 stats = own if stats is None else self._added(stats, own)
         return (log_likelihood + self.log_prior_density(params)) / stats.load.sum(), stats
+
+    def _of_block(self, params, assign, block):
+        """The log-likelihood and the statistics of a block of rows."""
+        heads = block.heads()
+        with pairs_shared(block.X):
+            log_joint, seen_gate = self.gate.evaluate(params.gate, heads)
+            log_prob, seen_experts = self.expert.evaluate(params.experts, block)
+            log_joint += block.pooled(log_prob)
+            if heads.log_label is not None:
+                log_joint += heads.log_label
+            log_density, resp = assign(log_joint)
+            if not (heads.weight == 1.0).all():
+                resp *= heads.weight[:, None]
+            gate = self.gate.statistics(params.gate, heads, resp, seen_gate)
+            experts = self.expert.statistics(params.experts, block, block.spread(resp), seen_experts)
+        return heads.weight @ log_density, Statistics(gate, experts, resp.sum(axis=0))
 
     def _summed(self, params, rows):
         """The log-likelihood and the statistics, where functions of gate and experts together make them, or None."""
@@ -306,15 +323,11 @@ class Mixture:
         if found is None and rows.Z is rows.X and not sp.issparse(rows.X):
             slots = self.gate.slots(params.gate)
         if slots is not None:
-            blocks = rows.blocks(block_rows(self.n_leaves(params), in_use()))
-            for _, block in blocks:
-                own = self.expert.sums_below(params.experts, block, None, slots, 0.0)
-                if own is None:
-                    return None
-                found = own if found is None else self._together(found, own)
+            sums = partial(self.expert.sums_below, params.experts, paths=None, slope=slots, neglect=0.0)
+            found = _of_blocks(sums, rows, block_rows(self.n_leaves(params), in_use()))
         if found is None:
             return None
-        log_likelihood, load, experts, of_gate = found
+        log_likelihood, load, experts, of_gate = reduce(self._together, found)
         gather = self.gate.from_pairs if slots is None else self.gate.from_slots
         return log_likelihood, Statistics(gather(*of_gate), experts, load)
 
@@ -324,11 +337,18 @@ class Mixture:
         return a[0] + b[0], a[1] + b[1], self.expert.add(a[2], b[2]), of_gate
 
     def _pruned(self, params, rows, function, many):
-        """A function of the experts by rows that visit few of `many` leaves, eq. (pruning); None if there is no way."""
-        if not neglect() or rows.Z is not rows.X or sp.issparse(rows.X) or self.n_leaves(params) < many:
+        """A function of the experts by rows that visit few of `many` leaves, eq. (pruning); None if there is no way.
+
+        Returned is a list of its results for blocks of rows.
+        """
+        n_leaves = self.n_leaves(params)
+        if not neglect() or rows.Z is not rows.X or sp.issparse(rows.X) or n_leaves < many:
             return None
         pairs = self.gate.pairs(params.gate)
-        return None if pairs is None else function(params.experts, rows, *pairs, neglect())
+        if pairs is None:
+            return None
+        size = pruned_rows(n_leaves)
+        return _of_blocks(lambda block: function(params.experts, block, *pairs, neglect()), rows, size)
 
     def _added(self, a, b):
         """Statistics of two blocks together."""
