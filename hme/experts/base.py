@@ -203,6 +203,15 @@ class Expert(BaseEstimator, ABC):
         """The mixture's mean (n, T) below such a tree, of all leaves but some of prior `neglect` together, or None."""
         return None
 
+    def log_ceiling(self, params, rows):
+        """Upper bounds of `log_prob` as sums of two parts, of each row (n,) or 0.0, and of each expert (K,); or None.
+
+        Rows visit only branches of a large tree that carry mass for them, eq. (pruning), if there are bounds.
+        """
+        if self.traits.additive and self.traits.measure == "classes":
+            return 0.0, np.zeros(len(params[0]))
+        return None
+
     # -- the M-step --------------------------------------------------------------------------------------------------
 
     @abstractmethod

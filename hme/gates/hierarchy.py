@@ -5,10 +5,12 @@ from functools import partial, reduce
 
 import numpy as np
 
-from ..model.shares import Shares
+from ..model.bank import Shares
 from ..numerics.engine import in_order
 from ..numerics.paths import branch_sums, leaf_sums
-from .base import Gate, GateFamily
+from ..numerics.statistics import take
+from .base import Gate, GateFamily, Stage
+from .cut import cut
 
 __all__ = ["NodeGate", "TreeGate"]
 
@@ -150,6 +152,16 @@ class TreeGate(Gate):
 
     def from_pairs(self, total, curvature, gradient):
         return self.node.from_pairs(total, curvature, gradient)
+
+    def stages(self, params, most):
+        found = cut(self.tree, most)
+        if found is None:
+            return None
+        top, *below = (
+            Stage(TreeGate(self.node, part.tree), take(params, part.nodes), part.nodes, part.leaves)
+            for part in (found.top, *found.below)
+        )
+        return top, below
 
     def slots(self, params):
         return self.node.slots(params) if self.tree.by_level.flat else None

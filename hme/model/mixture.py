@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from ..numerics.engine import in_order, in_use, neglect, work
 from ..numerics.kernels import log_normalize, pairs_shared
 from ..numerics.shrinkage import estimated, log_hyperprior
+from .branches import BRANCH_LEAVES, BRANCH_ROWS, Branches
 from .rows import BLOCK_ROWS, block_rows, pruned_rows
 from .uncertainty import Uncertainty
 from .wording import by_name
@@ -21,6 +22,7 @@ STARVING = 1e-3
 CHECKED, SUM_TOL = 100, 1e-6
 # Leaves from which it pays that rows visit only some of them: for sums of a sweep, and for means.
 MANY_SUMS, MANY_MEANS = 3, 24
+MANY_BRANCHES = 128  # the same where they visit subtrees
 
 
 class Params(NamedTuple):
@@ -43,10 +45,15 @@ def starving(load):
     return np.flatnonzero(load < STARVING * load.mean())
 
 
+def _parts(rows, size=None):
+    """Blocks of rows."""
+    return (block for _, block in rows.blocks(size))
+
+
 def _of_blocks(function, rows, size):
     """What a function returns for blocks of rows, a list; None if it returns that."""
     found = []
-    for own in in_order(function, (block for _, block in rows.blocks(size))):
+    for own in in_order(function, _parts(rows, size)):
         if own is None:
             return None
         found.append(own)
@@ -161,6 +168,9 @@ class Mixture:
 
     def evidence(self, params, rows):
         """log p(y | x), (heads,), eqs. (evidence), (group)."""
+        branches = self._branches(params, rows)
+        if branches is not None:
+            return np.concatenate(_of_blocks(branches.evidence, rows, BRANCH_ROWS))
         return self._joined(lambda block: (self.posterior(params, block)[0],), rows)[0]
 
     # -- prediction ----------------------------------------------------------------------------------------------------
@@ -171,6 +181,9 @@ class Mixture:
             pruned = self._pruned(params, rows, self.expert.means_below, MANY_MEANS)
         if pruned is not None:
             return np.concatenate(pruned)
+        branches = self._branches(params, rows, observed=False)
+        if branches is not None:
+            return np.concatenate(_of_blocks(branches.mean, rows, BRANCH_ROWS))
         return self._joined(lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
 
     def log_proba(self, params, rows, n_classes):
@@ -255,7 +268,7 @@ class Mixture:
         With a routed gate blocks are larger, so that the rows of each expert are enough for efficient matrix products.
         """
         size = BLOCK_ROWS * 4 if self.routed else None
-        parts = in_order(function, (block for _, block in rows.blocks(size)))
+        parts = in_order(function, _parts(rows, size))
         return tuple(map(np.concatenate, zip(*parts, strict=True)))
 
     # -- the predictive density ----------------------------------------------------------------------------------------
@@ -266,7 +279,7 @@ class Mixture:
         def with_resp(block):
             return block, block.spread(self.posterior(params, block)[1] * block.heads().weight[:, None])
 
-        parts = in_order(with_resp, (block for _, block in rows.blocks()))
+        parts = in_order(with_resp, _parts(rows))
         return Uncertainty(self.expert.uncertainty(params.experts, parts), np.ones(self.n_leaves(params)))
 
     # -- training ------------------------------------------------------------------------------------------------------
@@ -293,11 +306,13 @@ class Mixture:
                 together = self._summed(params, rows)
                 if together is not None:
                     return (together[0] + self.log_prior_density(params)) / together[1].load.sum(), together[1]
-            blocks = (block for _, block in rows.blocks(block_rows(n_leaves, in_use())))
+            size, of_block = block_rows(n_leaves, in_use()), partial(self._of_block, params, assign)
+            if assign is log_normalize and (branches := self._branches(params, rows)) is not None:
+                size, of_block = BRANCH_ROWS, branches.sums
             # Draws follow each other; estimators that users give may not stand several threads.
             each = map if assign is not log_normalize or self.refitted else in_order
-            for of_block, own in each(partial(self._of_block, params, assign), blocks):
-                log_likelihood += of_block
+            for part, *own in each(of_block, _parts(rows, size)):
+                log_likelihood, own = log_likelihood + part, Statistics(*own)
                 stats = own if stats is None else self._added(stats, own)
         return (log_likelihood + self.log_prior_density(params)) / stats.load.sum(), stats
 
@@ -315,7 +330,26 @@ class Mixture:
                 resp *= heads.weight[:, None]
             gate = self.gate.statistics(params.gate, heads, resp, seen_gate)
             experts = self.expert.statistics(params.experts, block, block.spread(resp), seen_experts)
-        return heads.weight @ log_density, Statistics(gate, experts, resp.sum(axis=0))
+        return heads.weight @ log_density, gate, experts, resp.sum(axis=0)
+
+    def _branches(self, params, rows, observed=True):
+        """The mixture as `Branches`, where it pays that rows visit few of them; else None.
+
+        If y is observed, no group of rows and no labels may tell anything of their leaves, and densities have bounds.
+        """
+        if not neglect() or self.n_leaves(params) < MANY_BRANCHES or rows.n_rows < BRANCH_ROWS:
+            return None
+        if sp.issparse(rows.X) or sp.issparse(rows.Z):
+            return None
+        if observed and not (self.expert.traits.additive and rows.group is None and rows.log_label is None):
+            return None
+        if observed and self.expert.log_ceiling(params.experts, rows[:1]) is None:
+            return None
+        stages = self.gate.stages(params.gate, BRANCH_LEAVES)
+        if stages is None:
+            return None
+        branches = Branches(self, params, stages, neglect())
+        return branches if branches.pay(rows, observed) else None
 
     def _summed(self, params, rows):
         """The log-likelihood and the statistics, where functions of gate and experts together make them, or None."""
@@ -342,7 +376,7 @@ class Mixture:
         Returned is a list of its results for blocks of rows.
         """
         n_leaves = self.n_leaves(params)
-        if not neglect() or rows.Z is not rows.X or sp.issparse(rows.X) or n_leaves < many:
+        if not (in_use() and neglect()) or rows.Z is not rows.X or sp.issparse(rows.X) or n_leaves < many:
             return None
         pairs = self.gate.pairs(params.gate)
         if pairs is None:

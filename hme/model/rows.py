@@ -18,7 +18,7 @@ ROWS_A_LEAF, MOST_PRUNED_ROWS = 256, 1 << 17
 
 def block_rows(n_leaves, compiled=False):
     """Rows in a block of a sweep: more where there are few leaves."""
-    return min(max(SWEEP_NUMBERS // n_leaves, BLOCK_ROWS // 2), COMPILED_ROWS if compiled else SWEEP_ROWS)
+    return min(max(SWEEP_NUMBERS // n_leaves, BLOCK_ROWS // 8), COMPILED_ROWS if compiled else SWEEP_ROWS)
 
 
 def pruned_rows(n_leaves):

@@ -40,8 +40,8 @@ def set_kernels(choice, neglect=1e-12):
         "auto" is Numba where it is installed and the table is large enough to repay its import, else NumPy. The
         environment variable HME_KERNELS sets it from outside, and for worker processes.
     neglect : float, default=1e-12
-        Most that compiled functions may leave out of the density of a row, as a share of it, eq. (pruning): in a large
-        tree a row then visits only the leaves that carry mass for it. 0 leaves out nothing.
+        Most that may be left out of the density of a row, as a share of it, eq. (pruning): in a large tree a row then
+        visits only the branches that carry mass for it. 0 leaves out nothing.
 
     Examples
     --------
@@ -96,8 +96,8 @@ def in_use():
 
 
 def neglect():
-    """Share of the density of a row that may be left out in the pass that is going on; 0 without compiled functions."""
-    return _choice["neglect"] if _compiled.get() else 0.0
+    """Share of the density of a row that may be left out."""
+    return _choice["neglect"]
 
 
 def twinned(plain):
