@@ -322,8 +322,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
             Naming the parameter, its value and what is allowed.
         """
         with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self), threads(self.n_jobs):
-            given = X, y, sample_weight, groups, labels
-            begun = self._begin(lambda own: read(own, *given), task)
+            begun = self._begin(lambda own: read(own, X, y, sample_weight, groups, labels), task)
             self._end(begun, begun.start.run(), self.average)
             self._complete()
         return self
@@ -342,7 +341,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         -------
         ndarray of shape (n,)
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        codes = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[codes]
 
     def predict_proba(self, X):
         """Probability of every class: the experts' probabilities, weighted by their priors, eq. (mean).
