@@ -1,7 +1,8 @@
 """Passes over rows that visit only the branches of a large tree which carry mass for them, eq. (pruning).
 
 The tree is cut: a gate over its subtrees comes first, and says by the ceilings of densities which rows a subtree gets;
-within a subtree all leaves are evaluated, for any families of gating nodes and experts.
+within a subtree all leaves are evaluated, for any families of gating nodes and experts. Under a routed gate it is given
+which leaves a row visits.
 """
 
 from typing import Any, NamedTuple
@@ -10,11 +11,13 @@ import numpy as np
 
 from ..numerics.kernels import log_normalize, pairs_shared
 from ..numerics.statistics import placed
+from .rows import block_rows
 
-__all__ = ["BRANCH_LEAVES", "BRANCH_ROWS", "Branches"]
+__all__ = ["BRANCH_LEAVES", "BRANCH_ROWS", "Branches", "routed_rows", "routed_sums"]
 
 BRANCH_LEAVES = 16  # most leaves of a subtree: fewer, and what it costs to call functions counts
 BRANCH_ROWS = 4096  # of a block, of which a subtree gets a share
+ROUTED_NUMBERS, MOST_ROUTED_ROWS = 1 << 22, 1 << 15  # of rows and leaves, and rows, in a block under a routed gate
 SHARE = 0.25  # of what may still be left out of a row, that one subtree may take
 WORTH, SAMPLE = 0.7, 256  # share of subtrees, visited by so many rows, up to which it pays to choose
 
@@ -158,3 +161,38 @@ class Branches:
             mean[index] += means
             total[index] += prior.sum(axis=1)
         return mean / total[:, None]
+
+
+def routed_rows(n_leaves):
+    """Rows in a block under a routed gate: many, so that those of each leaf are enough for matrix products."""
+    return min(max(ROUTED_NUMBERS // n_leaves, BRANCH_ROWS), MOST_ROUTED_ROWS)
+
+
+def routed_sums(mixture, params, rows):
+    """As `Branches.sums`, under a gate that has routed each row to the leaves ``rows.active``."""
+    expert, visits, parts = mixture.expert, [], list(rows.blocks(block_rows(mixture.n_leaves(params))))
+    # The gate sees all leaves: once before the experts and once after them, since to keep it takes more time.
+    log_joint = np.concatenate(
+        [_of_active(mixture.gate.log_score(params.gate, part), part.active) for _, part in parts]
+    )
+    for leaf, slots, own, inside in mixture.visits(params, rows, rows.active):
+        if len(slots):
+            log_prob, seen = expert.evaluate(own, inside)
+            log_joint.ravel()[slots] += log_prob[:, 0]
+            visits.append((leaf, slots, own, inside, seen))
+    log_density, resp = log_normalize(log_joint)
+    resp *= rows.weight[:, None]
+    gate, load = None, np.zeros(mixture.n_leaves(params))
+    for index, part in parts:
+        whole = np.zeros((len(load), part.n_rows)).T
+        np.put_along_axis(whole, part.active, resp[index], axis=1)
+        gate = mixture.gate.add(gate, mixture.gate.statistics(params.gate, part, whole))
+    experts = []
+    for leaf, slots, own, inside, seen in visits:
+        experts.append(expert.statistics(own, inside, resp.ravel()[slots][:, None], seen))
+        load[leaf] = resp.ravel()[slots].sum()
+    return rows.weight @ log_density, gate, placed(experts, [[leaf] for leaf, *_ in visits], len(load)), load
+
+
+def _of_active(values, active):
+    return np.take_along_axis(values, active, axis=1)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from ..numerics.engine import in_order, in_use, neglect, work
 from ..numerics.kernels import log_normalize, pairs_shared
 from ..numerics.shrinkage import estimated, log_hyperprior
-from .branches import BRANCH_LEAVES, BRANCH_ROWS, Branches
+from .branches import BRANCH_LEAVES, BRANCH_ROWS, Branches, routed_rows, routed_sums
 from .rows import BLOCK_ROWS, block_rows, pruned_rows
 from .uncertainty import Uncertainty
 from .wording import by_name
@@ -23,6 +23,7 @@ CHECKED, SUM_TOL = 100, 1e-6
 # Leaves from which it pays that rows visit only some of them: for sums of a sweep, and for means.
 MANY_SUMS, MANY_MEANS = 3, 24
 MANY_BRANCHES = 128  # the same where they visit subtrees
+ROUTED_ROWS = 4096  # from which each expert has enough rows of its own under a routed gate
 
 
 class Params(NamedTuple):
@@ -307,7 +308,9 @@ class Mixture:
                 if together is not None:
                     return (together[0] + self.log_prior_density(params)) / together[1].load.sum(), together[1]
             size, of_block = block_rows(n_leaves, in_use()), partial(self._of_block, params, assign)
-            if assign is log_normalize and (branches := self._branches(params, rows)) is not None:
+            if assign is log_normalize and self._is_routed(rows):
+                size, of_block = routed_rows(n_leaves), partial(routed_sums, self, params)
+            elif assign is log_normalize and (branches := self._branches(params, rows)) is not None:
                 size, of_block = BRANCH_ROWS, branches.sums
             # Draws follow each other; estimators that users give may not stand several threads.
             each = map if assign is not log_normalize or self.refitted else in_order
@@ -331,6 +334,13 @@ class Mixture:
             gate = self.gate.statistics(params.gate, heads, resp, seen_gate)
             experts = self.expert.statistics(params.experts, block, block.spread(resp), seen_experts)
         return heads.weight @ log_density, gate, experts, resp.sum(axis=0)
+
+    def _is_routed(self, rows):
+        """Whether the rows have leaves, so many rows for each of these that it pays to evaluate no other experts."""
+        if rows.active is None or rows.group is not None or rows.log_label is not None:
+            return False
+        alike = self.expert.traits.additive and len(self.expert.members) == 1 and not sp.issparse(rows.X)
+        return alike and rows.n_rows >= ROUTED_ROWS
 
     def _branches(self, params, rows, observed=True):
         """The mixture as `Branches`, where it pays that rows visit few of them; else None.

@@ -7,7 +7,7 @@ from families import ADDITIVE, EXPERTS, design_of, identify, make_rows
 import hme.model.mixture as module
 from hme import Tree
 from hme.experts import LinearExpert, LogisticExpert
-from hme.gates import SoftmaxGate
+from hme.gates import SoftmaxGate, TopKGate
 from hme.kernels import kernels, set_kernels
 from hme.model import branches
 from hme.model.mixture import Mixture
@@ -116,3 +116,32 @@ def test_groups_and_labels_visit_all_leaves(choosing):
     assert mixture._branches(params, rows._replace(group=np.arange(rows.n_rows) // 2)) is None
     assert mixture._branches(params, rows._replace(log_label=np.zeros((rows.n_rows, UNEVEN.n_leaves)))) is None
     assert mixture._branches(params, rows[:20]) is None
+
+
+@pytest.mark.parametrize(("expert", "kind"), CASES, ids=identify)
+def test_routed_rows_visit_their_own_leaves_alone(expert, kind, monkeypatch):
+    rows = make_rows(kind)
+    design = design_of(rows)
+    mixture = Mixture(TopKGate(k=2).bind(rows, design), expert.bind(rows, design))
+    params = mixture.init(rows, np.random.default_rng(1).dirichlet(np.ones(4), rows.n_rows))
+    rows = rows._replace(active=mixture.gate.freeze(params.gate, rows)[1])
+    objective, stats = mixture.e_step(params, rows)
+    monkeypatch.setattr(module, "ROUTED_ROWS", 1)
+    monkeypatch.setattr(module, "routed_rows", lambda n_leaves: 25)
+    seen = []
+    monkeypatch.setattr(type(mixture.expert), "evaluate", counted(type(mixture.expert).evaluate, seen))
+    again, own = mixture.e_step(params, rows)
+    assert sum(seen) == rows.active.size
+    assert again == pytest.approx(objective, rel=1e-12)
+    for a, b in zip(flat(own), flat(stats), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11 * np.abs(b).max(initial=0.0))
+
+
+def counted(evaluate, seen):
+    """A function of `Expert` that notes how many rows it is called for."""
+
+    def own(expert, params, rows):
+        seen.append(rows.n_rows * len(params[0]))
+        return evaluate(expert, params, rows)
+
+    return own
