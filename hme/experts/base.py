@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, clone
 from ..distributions import Categorical
 from ..model import reports
 from ..model.refits import Refitted
+from ..model.rows import small_rows
 from ..model.traits import Traits, described
 from ..model.uncertainty import CoefUncertainty
 from ..numerics import statistics
@@ -364,9 +365,8 @@ class AdditiveExpert(Expert):
 
     def gather(self, params, rows, resp):
         """Statistics of all rows."""
-        return reduce(
-            self.add, in_order(lambda block: self.statistics(params, block[1], resp[block[0]]), rows.blocks())
-        )
+        blocks = rows.blocks(small_rows(resp.shape[1]))
+        return reduce(self.add, in_order(lambda block: self.statistics(params, block[1], resp[block[0]]), blocks))
 
     def steps(self, params, rows, resp, n_steps=1):
         """Parameters after `n_steps` updates with the same responsibilities."""

@@ -6,6 +6,7 @@ from functools import partial, reduce
 import numpy as np
 
 from ..model.bank import Shares
+from ..model.rows import small_rows
 from ..numerics.engine import in_order
 from ..numerics.paths import branch_sums, leaf_sums
 from ..numerics.statistics import take
@@ -175,7 +176,7 @@ class TreeGate(Gate):
         # A few steps: the nodes should tell the start's regions apart before the first E-step.
         params = self.node.start(self._used(), rows.Z.shape[1])
         for _ in range(n_steps if self.tree.n_nodes else 0):
-            parts = in_order(partial(self._of_block, params, resp), rows.blocks())
+            parts = in_order(partial(self._of_block, params, resp), rows.blocks(small_rows(resp.shape[1])))
             params = self.update(params, reduce(self.add, parts))
         return params
 

@@ -10,7 +10,7 @@ from ..numerics.engine import in_order, in_use, neglect, work
 from ..numerics.kernels import log_normalize, pairs_shared
 from ..numerics.shrinkage import estimated, log_hyperprior
 from .branches import BRANCH_LEAVES, BRANCH_ROWS, Branches, routed_rows, routed_sums
-from .rows import BLOCK_ROWS, block_rows, pruned_rows
+from .rows import BLOCK_ROWS, block_rows, pruned_rows, small_rows
 from .uncertainty import Uncertainty
 from .wording import by_name
 
@@ -46,7 +46,7 @@ def starving(load):
     return np.flatnonzero(load < STARVING * load.mean())
 
 
-def _parts(rows, size=None):
+def _parts(rows, size):
     """Blocks of rows."""
     return (block for _, block in rows.blocks(size))
 
@@ -124,7 +124,7 @@ class Mixture:
     def init(self, rows, resp):
         """Parameters from initial responsibilities (heads, K)."""
         heads = rows.heads()
-        weighted = resp * heads.weight[:, None]
+        weighted = resp if (heads.weight == 1.0).all() else resp * heads.weight[:, None]
         params = Params(self.gate.init(heads, weighted), self.expert.init(rows, rows.spread(weighted)))
         self._check_prior(params, heads[:CHECKED])
         return params
@@ -172,7 +172,7 @@ class Mixture:
         branches = self._branches(params, rows)
         if branches is not None:
             return np.concatenate(_of_blocks(branches.evidence, rows, BRANCH_ROWS))
-        return self._joined(lambda block: (self.posterior(params, block)[0],), rows)[0]
+        return self._joined(params, lambda block: (self.posterior(params, block)[0],), rows)[0]
 
     # -- prediction ----------------------------------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class Mixture:
         branches = self._branches(params, rows, observed=False)
         if branches is not None:
             return np.concatenate(_of_blocks(branches.mean, rows, BRANCH_ROWS))
-        return self._joined(lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
+        return self._joined(params, lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
 
     def log_proba(self, params, rows, n_classes):
         """Logarithms of class probabilities, (n, C), of which small ones do not underflow."""
@@ -205,7 +205,7 @@ class Mixture:
                 square = np.where(np.isinf(within), np.inf, within + (means - mean[:, None]) ** 2)
             return mean, (prior * np.where(prior > 0, square, 0.0)).sum(axis=1)  # a variance may be infinite
 
-        return self._joined(moments, rows)
+        return self._joined(params, moments, rows)
 
     def visits(self, params, rows, active):
         """Iterate over the leaves, each with the rows that are routed to it.
@@ -263,12 +263,12 @@ class Mixture:
                 out[i][slots] = value
         return [value.reshape(*active.shape, *value.shape[1:]) for value in out]
 
-    def _joined(self, function, rows):
+    def _joined(self, params, function, rows):
         """Apply a function to blocks of rows and concatenate the results.
 
         With a routed gate blocks are larger, so that the rows of each expert are enough for efficient matrix products.
         """
-        size = BLOCK_ROWS * 4 if self.routed else None
+        size = BLOCK_ROWS * 4 if self.routed else small_rows(self.n_leaves(params))
         parts = in_order(function, _parts(rows, size))
         return tuple(map(np.concatenate, zip(*parts, strict=True)))
 
@@ -280,7 +280,7 @@ class Mixture:
         def with_resp(block):
             return block, block.spread(self.posterior(params, block)[1] * block.heads().weight[:, None])
 
-        parts = in_order(with_resp, _parts(rows))
+        parts = in_order(with_resp, _parts(rows, small_rows(self.n_leaves(params))))
         return Uncertainty(self.expert.uncertainty(params.experts, parts), np.ones(self.n_leaves(params)))
 
     # -- training ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
 
-__all__ = ["BLOCK_ROWS", "Rows", "block_rows", "pruned_rows"]
+__all__ = ["BLOCK_ROWS", "Rows", "block_rows", "pruned_rows", "small_rows"]
 
 # Rows in a block: large enough for efficient matrix products, small enough for its arrays to stay in cache.
 BLOCK_ROWS = 2048
@@ -19,6 +19,11 @@ ROWS_A_LEAF, MOST_PRUNED_ROWS = 256, 1 << 17
 def block_rows(n_leaves, compiled=False):
     """Rows in a block of a sweep: more where there are few leaves."""
     return min(max(SWEEP_NUMBERS // n_leaves, BLOCK_ROWS // 8), COMPILED_ROWS if compiled else SWEEP_ROWS)
+
+
+def small_rows(n_leaves):
+    """Rows in a block of other passes over all leaves: fewer where there are many."""
+    return min(BLOCK_ROWS, block_rows(n_leaves))
 
 
 def pruned_rows(n_leaves):

@@ -213,12 +213,13 @@ def in_order(function, items):
         return
     waiting = deque()
     try:
-        for item in items:
-            waiting.append(pool.submit(_inherit(), function, item))
-            if len(waiting) > AHEAD * pool.size:
+        with one_thread():  # of BLAS in each of them
+            for item in items:
+                waiting.append(pool.submit(_inherit(), function, item))
+                if len(waiting) > AHEAD * pool.size:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
     finally:
         for future in waiting:
             future.cancel()
