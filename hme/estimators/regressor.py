@@ -32,7 +32,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     tree : Tree, str, tuple or None, default=None
         A tree of any shape: a `Tree`, its text form such as ``"((. .) .)"``, or nested tuples.
     max_experts : int or None, default=None
-        Largest number of experts of a grown tree; None is 64, or fewer so that there are two rows per coefficient.
+        Largest number of experts of a grown tree; None is 96, or fewer so that there are two rows per coefficient.
     min_weight_fraction_leaf : float, default=0.0
         Smallest fraction of the total weight in either part of a split of a growing tree; with a fixed tree a warning
         says that it has no effect.

@@ -23,7 +23,7 @@ __all__ = ["Earlier", "Grown", "Prepared", "Start", "prepare", "start"]
 # Distinct rows, or groups, from which on there is something to hold out.
 LEAST_ROWS = 30
 # With ``max_experts=None``: at most so many, and each with so many rows for a coefficient, on average.
-MAX_EXPERTS, ROWS_A_COEFFICIENT = 64, 2
+MAX_EXPERTS, ROWS_A_COEFFICIENT = 96, 2
 
 
 class Earlier(NamedTuple):

@@ -103,8 +103,8 @@ class _Field:
         self.options, self.given, self.n_jobs = options, given, n_jobs
         self.fits, self.interrupted, self._running, self._tasks = {}, "", None, {}
         self._whole = options.task.part("starts", len(names))
-        drawn = any(name not in GIVEN for name in names)
-        self.samples = samples.nested(mixture, rows, tree.n_leaves, options.algorithm) if drawn else []
+        sampled = any(name not in GIVEN or name == "grown" for name in names)
+        self.samples = samples.nested(mixture, rows, tree.n_leaves, options.algorithm) if sampled else []
 
     def advance(self, numbers, max_iter, anew=False):
         """Run starts until they have converged, or have made `max_iter` sweeps: in all, or from now on if `anew`."""
@@ -153,7 +153,7 @@ class _Field:
         if before is None:
             if self.names[i] == "grown":
                 options = options._replace(max_iter=max_iter)
-                return _Job(self.mixture, self.rows, options, self.tree, None, [], self.given)
+                return _Job(self.mixture, self.rows, options, self.tree, None, self.samples, self.given)
             start = self.given if self.names[i] == "given" else self.names[i]
             options, parts = options._replace(max_iter=max_iter), self.samples if isinstance(start, str) else []
             return _Job(self.mixture, self.rows, options, self.tree, start, parts, None)
@@ -232,12 +232,14 @@ class _Job(NamedTuple):
 
     def begin(self):
         """The parameters from which EM goes on with all rows, with which options, and its course on samples."""
-        if self.reached is not None:
-            return self.reached, self.options, ()
         if not self.samples:
-            return self._drawn(self.rows), self.options, ()
-        params, course = samples.climbed(self.mixture, self.rows, self.samples, self._drawn, self.options)
+            return self._first(self.rows), self.options, ()
+        params, course = samples.climbed(self.mixture, self.rows, self.samples, self._first, self.options)
         return params, self.options._replace(settled=True, climbs=False), course
+
+    def _first(self, rows):
+        """The parameters from which EM starts on these rows."""
+        return self._drawn(rows) if self.reached is None else self.reached
 
     @staticmethod
     @contextmanager

@@ -11,7 +11,7 @@ from ..numerics.kernels import log_normalize
 from ..prediction import PredictiveDistribution
 from ..progress import tell_size
 from ..scoring.cells import cells_of, log_scores
-from .path import grown, pruned
+from .path import ONE_BY_ONE, grown, pruned
 
 __all__ = ["Scores", "factor_of", "joined", "scores_of", "shares_of", "values_of"]
 
@@ -19,9 +19,9 @@ __all__ = ["Scores", "factor_of", "joined", "scores_of", "shares_of", "values_of
 FOLDS = (300, 5), (1500, 3), (3000, 2)
 ONCE = 5
 SHARED = 4  # distinct rows to a value of y from which on it is rounded
-# Steps in a row that bring nothing better, after which no larger tree is tried; on the way down, steps that are worse
-# than the best one by more than the standard error of the difference.
-PATIENCE = 3
+# Steps in a row that bring nothing better, after which no larger tree is tried, of one leaf and of several; on the way
+# down, steps that are worse than the best one by more than the standard error of the difference.
+PATIENCE, LARGE_STEPS = 3, 2
 # Trees of more experts are not pruned: no one will read them, and to be few is not what makes them good.
 MOST_PRUNED = 32
 # Factors on the variances of held-out rows that are tried, up and down from one.
@@ -116,14 +116,15 @@ class _Course:
         A step fails that misses the best score by more than so many standard errors. An interrupt leaves what there is;
         before there is anything it is raised.
         """
-        failed = 0
+        failed, patience = 0, PATIENCE
         try:
-            while failed < PATIENCE and paths and not (self.interrupted or self.told_to_stop):
+            while failed < patience and paths and not (self.interrupted or self.told_to_stop):
                 steps = [next(path, None) for path in paths]
                 if any(step is None for step in steps):
                     break
                 missing, error = self._take(steps)
                 failed = failed + 1 if missing > errors * error else 0
+                patience = LARGE_STEPS if not self.n_up and self.n_experts[-1] > ONE_BY_ONE else PATIENCE
         except KeyboardInterrupt:
             if not self.found:
                 raise
