@@ -7,7 +7,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
 from ..model import mixture as mixtures
-from ..numerics.engine import one_thread
+from ..numerics.engine import one_thread, threads
 from ..progress import NOBODY, of_fitted, tell_end
 from . import em, ends, racing, samples, side_by_side, starts, training
 from .screening import narrowed
@@ -59,7 +59,7 @@ def run(
         With None every start runs to the end. Otherwise they race, see `racing.race`; with "auto" only if there are
         many.
     n_jobs : int or None
-        Fits that run at the same time.
+        Fits that run at the same time, each by as many threads as that leaves. One fit uses those of the context.
     prefer : {"interior", "likelihood"}
         What the starts race for, see `ends.worth`.
     brief : bool
@@ -115,8 +115,8 @@ class _Field:
             if len(numbers) > 1 and not self.samples and self._is_small():
                 self._together(dict(jobs))
                 return
-            if effective_n_jobs(self.n_jobs) > 1:
-                for i, fit in _in_parallel(jobs, self.n_jobs):
+            if (n_jobs := effective_n_jobs(self.n_jobs)) > 1 and len(numbers) > 1:
+                for i, fit in _in_parallel(jobs, min(n_jobs, len(numbers)), n_jobs):
                     self._keep(i, fit)
                 return
             for i, job in jobs:  # one by one, each drawn when it runs
@@ -273,13 +273,13 @@ def _begun(mixture, rows, jobs):
     return params
 
 
-def _in_parallel(jobs, n_jobs):
-    """Pairs of a start and its fit, as they come."""
-    calls = [delayed(_run)(i, job) for i, job in jobs]
+def _in_parallel(jobs, n_workers, n_jobs):
+    """Pairs of a start and its fit, as they come; threads of the workers use the processors that are left."""
+    calls = [delayed(_run)(i, job, n_jobs // n_workers) for i, job in jobs]
     try:
-        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls)
+        results = Parallel(n_jobs=n_workers, return_as="generator_unordered")(calls)
     except ValueError:  # this backend returns only all of them at once
-        results = iter(Parallel(n_jobs=n_jobs)(calls))
+        results = iter(Parallel(n_jobs=n_workers)(calls))
     try:
         yield from results
     finally:
@@ -287,8 +287,8 @@ def _in_parallel(jobs, n_jobs):
             results.close()
 
 
-def _run(i, job):
-    with job.quietly():
+def _run(i, job, n_threads):
+    with threads(n_threads), job.quietly():
         params, options, course = job.begin()
         return i, training.train(job.mixture, job.rows, params, options)._replace(samples=course)
 

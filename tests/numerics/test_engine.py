@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -59,3 +61,41 @@ def test_environment_chooses():
     code = "from hme.kernels import kernels; print(kernels())"
     run = subprocess.run([sys.executable, "-c", code], env={"HME_KERNELS": "numpy"}, capture_output=True, text=True)
     assert run.stdout.split() == ["numpy"]
+
+
+# -- threads -----------------------------------------------------------------------------------------------------------
+
+
+def test_threads_keep_the_order_and_the_settings_of_numpy():
+    def seen(i):
+        time.sleep(0.002 * (i % 3))
+        return i, threading.current_thread().name, np.getbufsize(), list(engine.in_order(str, [i]))
+
+    with engine.work(1), engine.threads(2):
+        numbers, names, sizes, inside = zip(*engine.in_order(seen, range(9)), strict=True)
+    assert numbers == tuple(range(9)) and set(sizes) == {engine.BUFFER} and inside[3] == ["3"]
+    assert len(set(names)) == min(2, engine.cpu_count())
+    assert next(engine.in_order(seen, [0]))[1] == threading.current_thread().name
+
+
+def test_threads_end_with_the_first_error():
+    calls = []
+
+    def fails(i):
+        calls.append(i)
+        raise KeyError(i)
+
+    with pytest.raises(KeyError, match="0"), engine.threads(2):
+        list(engine.in_order(fails, range(100)))
+    assert len(calls) <= 2 * engine.AHEAD + 1
+
+
+def test_threads_are_those_of_the_context_without_a_number(monkeypatch):
+    monkeypatch.setattr(engine, "cpu_count", lambda: 8)
+    with engine.threads(3):
+        with engine.threads(None):
+            assert engine._pool.get().size == 3
+        with engine.threads(1):
+            assert engine._pool.get() is None
+    with engine.threads(None):
+        assert engine._pool.get().size == 1

@@ -103,8 +103,7 @@ class Response(ABC):
         """p(y | eta) of one output as an object of `hme.distributions`: eta is (n, K), the scalars are (1, K)."""
 
     def working(self, y, eta, params, rows):
-        """Working quantities of the M-step; the information is the observed one, but at least a quarter of the squared
-        score."""
+        """Working quantities of the M-step: the observed information, but at least a quarter of the squared score."""
         # Impossible targets have no derivatives, and no part in the sums.
         first, second = (np.where(np.isfinite(a), a, 0.0) for a in self.derivatives(y, eta, params, rows))
         own = [(first[..., e], second[..., e, e]) for e in range(1, first.shape[-1])]
@@ -191,8 +190,7 @@ class Response(ABC):
     def start_coef(self, rows):
         """Coefficients (1, T, p) that predict the mean of all rows."""
         coef = np.zeros((1, rows.y.shape[1], rows.X.shape[1]))
-        mean = rows.weight @ self.interior(rows) / rows.weight.sum()
-        coef[0, :, -1] = LINKS[self.link].eta(mean)
+        coef[0, :, -1] = LINKS[self.link].eta(rows.weight @ self.interior(rows) / rows.weight.sum())
         if rows.offset is not None:
             coef[0, :, -1] -= np.average(rows.offset, weights=rows.weight)
         return coef
@@ -224,6 +222,10 @@ class Response(ABC):
         return eta if rows.offset is None else eta - rows.offset[:, None]
 
     # -- density and moments -----------------------------------------------------------------------------------------
+
+    def log_ceiling(self, params, rows):
+        """Upper bounds of `log_prob` for any eta, see `Expert.log_ceiling`; None where none is known."""
+        return (0.0, np.zeros(len(params.coef))) if self.traits.measure == "mass" else None
 
     def log_prob(self, y, eta, params, rows):
         """Joint log p(y | eta) of all outputs, (n, K)."""

@@ -138,6 +138,10 @@ class ReweightedNoise(Response):
         residual *= weight
         return Working(residual, weight, square, tuple(terms))
 
+    def log_ceiling(self, params, rows):
+        middle = np.zeros((1, 1, params.coef.shape[1]))
+        return 0.0, self.log_prob(middle, middle, params, rows)[0]
+
     def mean(self, eta, params, rows):
         return eta
 
