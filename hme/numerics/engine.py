@@ -17,6 +17,7 @@ CHOICES = ("auto", "numpy", "numba")
 # Rows times leaves of a pass over the table, from which compiled functions repay that Numba is imported.
 LARGE = 1 << 17
 BUFFER = 1024  # numbers in NumPy's buffers
+KEPT = 1 << 21  # numbers in arrays whose memory the C library keeps for the next ones, see `_keep_memory`
 
 _choice = {"kernels": os.environ.get("HME_KERNELS", "auto"), "neglect": 1e-12}
 
@@ -151,4 +152,15 @@ def one_thread(of="blas"):
 @cache
 def _controller():
     # Looking for the libraries takes milliseconds; all that are used here are loaded before the first fit.
+    _keep_memory()
     return ThreadpoolController()
+
+
+def _keep_memory():
+    """Let the C library keep the memory of arrays that sweeps make and leave again, instead of returning it.
+
+    GNU's library returns large pieces at once and has the system clear the pages of the next ones, which is a quarter
+    of the time of a sweep. What it takes for large grows with the largest piece that has been returned: an array that
+    no one has written to costs nothing.
+    """
+    np.empty(KEPT)

@@ -1,5 +1,6 @@
-"""The choice between NumPy and Numba."""
+"""The choice between NumPy and Numba, threads and memory."""
 
+import platform
 import subprocess
 import sys
 
@@ -59,3 +60,20 @@ def test_environment_chooses():
     code = "from hme.kernels import kernels; print(kernels())"
     run = subprocess.run([sys.executable, "-c", code], env={"HME_KERNELS": "numpy"}, capture_output=True, text=True)
     assert run.stdout.split() == ["numpy"]
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep memory by rules of their own")
+def test_memory_of_a_sweep_is_not_given_back():
+    resource = pytest.importorskip("resource")
+
+    def cleared():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+    with engine.one_thread():
+        pages = []
+        for _ in range(5):
+            before = cleared()
+            arrays = [np.ones(1 << 16) for _ in range(8)]  # of half a megabyte
+            pages.append(cleared() - before)
+            del arrays
+    assert min(pages) < 100  # of the 1024 that the arrays have
