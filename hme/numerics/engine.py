@@ -210,9 +210,10 @@ def in_order(function, items):
     What is computed is not divided further.
     """
     pool = _pool.get()
-    if pool is None or pool.size == 1:
-        yield from map(function, items)
-        return
+    return map(function, items) if pool is None or pool.size == 1 else _shared(pool, function, items)
+
+
+def _shared(pool, function, items):
     waiting = deque()
     try:
         with one_thread():  # of BLAS in each of them
