@@ -23,7 +23,7 @@ from ..numerics.systems import solve_psd
 from ..numerics.wide import column_information, diagonal_of, is_wide
 from .base import AdditiveExpert, shrinks_to_pooled
 from .noise.arrays import single, targets
-from .noise.sums import changes, squares_after, summed, wide_maximum
+from .noise.sums import changes, squares_after, summed, sums_of, wide_maximum
 
 __all__ = ["PredictorExpert"]
 
@@ -235,7 +235,7 @@ class PredictorExpert(Shrunk, AdditiveExpert):
     def statistics(self, params, rows, resp, seen=None):
         if seen is None or self.response_.parameter_free:
             seen = self._eta(self._origin(params), rows)
-        return summed(rows.X, resp, self.response_.working(targets(rows), seen, params, rows), not self.wide_)
+        return sums_of(self.response_, params, rows, resp, seen, not self.wide_)
 
     def update(self, params, stats, rows=None):
         """The scalars follow where Q is quadratic in the coefficients, which move to its maximum; else they lead."""

@@ -10,7 +10,7 @@ from ..numerics.engine import in_order, in_use, neglect, work
 from ..numerics.kernels import log_normalize, pairs_shared
 from ..numerics.shrinkage import estimated, log_hyperprior
 from .branches import BRANCH_LEAVES, BRANCH_ROWS, Branches, routed_rows, routed_sums
-from .rows import BLOCK_ROWS, block_rows, pruned_rows, small_rows
+from .rows import BLOCK_ROWS, PRUNED_ROWS, block_rows, small_rows
 from .uncertainty import Uncertainty
 from .wording import by_name
 
@@ -391,8 +391,7 @@ class Mixture:
         pairs = self.gate.pairs(params.gate)
         if pairs is None:
             return None
-        size = pruned_rows(n_leaves)
-        return _of_blocks(lambda block: function(params.experts, block, *pairs, neglect()), rows, size)
+        return _of_blocks(lambda block: function(params.experts, block, *pairs, neglect()), rows, PRUNED_ROWS)
 
     def _added(self, a, b):
         """Statistics of two blocks together."""

@@ -71,6 +71,8 @@ class Response(ABC):
         Whether outputs are dependent, so that products of residuals of all pairs are needed.
     estimates_tails : bool
         Whether the heaviness of the tails is among the scalars.
+    elementwise : bool
+        Whether `working` is a function of y, eta and scalars alone, entry by entry.
     init_steps : int
         Number of updates from the responsibilities of a start to its parameters.
     """
@@ -80,7 +82,7 @@ class Response(ABC):
     link = "identity"
     Params, Report = CoefParams, None
     scalars = ()
-    quadratic = parameter_free = full = estimates_tails = False
+    quadratic = parameter_free = full = estimates_tails = elementwise = False
     init_steps = 5
     scale_ = None  # the `Scale` of a variance or dispersion that has a floor, then the first of the scalars
     largest_ = 1.0  # size of the largest target in the training data
@@ -382,8 +384,7 @@ class Response(ABC):
     def warnings(self, params, stats=None, square=None):
         """Warnings about scalars at a bound, a list of sentences.
 
-        `stats` are sums over rows at the parameters, and `square` the squared residuals of a quadratic response; None
-        if they are not known.
+        `stats` are sums over rows, and `square` the squared residuals of a quadratic response; None if not known.
         """
         found = []
         for scalar in self.scalars:
@@ -438,8 +439,7 @@ class Response(ABC):
                 line = f"{len(intercept)} linear outputs"
             else:
                 line = f"{self.left_side(target)} = {linear_text(intercept, coef, feature_names)}"
-            described = self.describe(*scalars)
-            lines.append(f"{line},  {described}" if described else line)
+            lines.append(",  ".join(filter(None, [line, self.describe(*scalars)])))
         return lines
 
     def left_side(self, target):

@@ -52,7 +52,7 @@ class DispersedResponse(Response):
     traits = Traits(
         row_arguments=("offset",), sparse_input=True, exact=True, additive=True, smooth=True, dispersion=True
     )
-    links = ("log", "inverse")
+    links, elementwise = ("log", "inverse"), True
     Params, Report = GLMParams, GLMReport
     ceiling = np.inf  # largest dispersion
 

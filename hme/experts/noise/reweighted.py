@@ -36,7 +36,7 @@ class ReweightedNoise(Response):
     traits = Traits(
         row_arguments=("offset",), sparse_input=True, exact=True, additive=True, smooth=True, dispersion=True
     )
-    quadratic = True
+    quadratic = elementwise = True
     own_scalars = ()  # scalars besides the variance
 
     def __init__(self, prior=(1.0, 0.1), floor="auto", shared=False):
