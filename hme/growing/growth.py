@@ -9,9 +9,10 @@ from ..fitting import em
 from ..model.folds import fold_numbers
 from ..model.rows import Rows
 from ..numerics.engine import one_thread
-from .held_out import compared, factor_of, joined, scores_of, shares_of
+from .course import Course
+from .held_out import compared, factor_of, joined, shares_of
 from .merging import Average, Part
-from .path import finished, grown, pruned, sampled
+from .path import ONE_BY_ONE, finished, grown, pruned, sampled
 
 __all__ = ["Candidate", "Growth", "GrowthStep", "Settings", "grow"]
 
@@ -29,6 +30,7 @@ class Candidate(NamedTuple):
     rows: Rows  # the same ones for all candidates, but for their columns
     max_experts: int
     held_out: Any = None  # `HeldOut` of the same columns, of ``early_stopping=True``
+    heat: Any = None  # candidates of the same heat first grow to a few experts, and only the best of them go on
 
 
 class Settings(NamedTuple):
@@ -126,21 +128,44 @@ def _scores(candidates, settings):
 
     All are held to the same folds.
     """
-    seen, every = [own.rows for own in candidates], []
+    seen, courses, interrupted = [own.rows for own in candidates], [], False
     number = fold_numbers(seen[0])
     if len(number) > 2 * MOST:
         seen = [sampled(rows, number, MOST) for rows in seen]
         number = fold_numbers(seen[0])
-    for candidate, rows in zip(candidates, seen, strict=True):
-        try:
-            every.append(scores_of(candidate.make, rows, candidate.max_experts, settings.of(candidate), number))
-        except KeyboardInterrupt:
-            if not every:
-                raise
-            return every, True
-        if every[-1].interrupted or every[-1].told_to_stop:
-            return every, every[-1].interrupted
-    return every, False
+    try:
+        for candidate, rows in zip(candidates, seen, strict=True):
+            courses.append(Course(candidate, rows, settings, number))
+            courses[-1].rise(np.inf if candidate.heat is None else ONE_BY_ONE)
+            if courses[-1].stopped:
+                break
+            if candidate.heat is None:
+                courses[-1].fall()
+        else:
+            for course in _ahead(candidates, courses):
+                course.rise()
+                course.fall()
+                if course.stopped:
+                    break
+    except KeyboardInterrupt:
+        interrupted, courses = True, [own for own in courses if own.found]
+        if not courses:
+            raise
+    return [own.scores() for own in courses], interrupted or any(own.interrupted for own in courses)
+
+
+def _ahead(candidates, courses):
+    """The courses that go on after heats: in each heat the best, and those that chance may have kept behind it."""
+    ahead, heats = [], [own.heat for own in candidates]
+    for heat in dict.fromkeys(own for own in heats if own is not None):
+        rivals = [course for course, own in zip(courses, heats, strict=True) if own == heat]
+        reached = [course.found[course.best] for course in rivals]
+        best = max(reached, key=lambda own: rivals[0].weight @ own)
+        for course, own in zip(rivals, reached, strict=True):
+            missing, error = compared(best, own, course.weight)
+            if missing <= error:
+                ahead.append(course)
+    return ahead
 
 
 def _steps(scores, places, share, chosen):
@@ -194,7 +219,7 @@ def _of_all(candidate, size, like=None):
 
 def _grown_again(candidate, settings, scores, last):
     """The sizes on the path of all rows, as far as they are needed."""
-    (make, rows, most, _), sizes = candidate, {}
+    make, rows, most, sizes = candidate.make, candidate.rows, candidate.max_experts, {}
     for s, size in enumerate(grown(make, rows, most, settings)):
         sizes[s] = size
         if s == min(max(last, scores.top), scores.n_up - 1):
