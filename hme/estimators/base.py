@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from ..numerics.engine import threads
 from ..progress import NOBODY, Followable
 from ..registry import make_expert, make_gate
 from ..text.drawing import tree_svg
@@ -191,7 +192,7 @@ class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
         -------
         self
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), threads(self.n_jobs):
             given = X, y, sample_weight, groups, labels
             begun = self._begin(lambda own: read(own, *given, **arguments), climbs=climbs, newton=None)
             self._end(begun, begun.start.run(), average=False)

@@ -8,7 +8,7 @@ from ..experts import LinearExpert, LogisticExpert
 from ..features import Splines
 from ..gates import SoftmaxGate
 
-__all__ = ["automatic", "check_candidates", "still_in_force", "variant", "written"]
+__all__ = ["automatic", "check_candidates", "heats", "still_in_force", "variant", "written"]
 
 NAMES = "expert", "gate", "expert_features", "gate_features"
 # Distinct rows for each column of splines, below which experts that bend are not tried.
@@ -83,8 +83,22 @@ def automatic(model, bound):
         return [{}, *strong, *([by_column] if by_column else [])]
     straight = model.expert_features is None
     straight = straight and "splines" not in bound.columns.expert.features.given  # a column of that name comes first
-    bent = [{"expert_features": "splines", **by_column}] if straight and _can_bend(bound.rows) else []
-    return [{}, *([by_column] if by_column else []), *bent]
+    bent = [{"expert_features": "splines", **by_column}] if straight and _can_bend(bound.rows.X, bound.rows) else []
+    tried = [{}, *([by_column] if by_column else []), *bent]
+    if by_column or not _may_bend_borders(model, bound):
+        return tried
+    return [own for changes in tried for own in (changes, {**changes, "gate_features": "splines"})]
+
+
+def _may_bend_borders(model, bound):
+    plain = model.gate is None and model.gate_features is None
+    return plain and "splines" not in bound.columns.gate.features.given and _can_bend(bound.rows.Z, bound.rows)
+
+
+def heats(tried):
+    """For every candidate the changes but for those of the gate's columns, as text; None of one that has no rival."""
+    found = [repr({name: value for name, value in changes.items() if name != "gate_features"}) for changes in tried]
+    return [own if found.count(own) > 1 else None for own in found]
 
 
 def _are_many(rows):
@@ -100,11 +114,11 @@ def _by_column(model):
     return {"expert": expert(alpha="ard"), **gate}
 
 
-def _can_bend(rows):
-    """Whether splines of the columns are anything else than these, and few enough for the rows."""
-    n_columns = rows.X.shape[1] - 1  # beside the intercept
-    if sp.issparse(rows.X) or not n_columns:
+def _can_bend(X, rows):
+    """Whether splines of columns X are anything else than these, and few enough for the rows."""
+    n_columns = X.shape[1] - 1  # beside the intercept
+    if sp.issparse(X) or not n_columns:
         return False
-    n_splines = len(Splines().fit(rows.X[:, :-1]).get_feature_names_out())
+    n_splines = len(Splines().fit(X[:, :-1]).get_feature_names_out())
     enough = ROWS_A_COLUMN * n_splines
     return n_splines > n_columns and rows.n_different(enough) >= enough

@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from ..numerics.engine import threads
 from ..prediction import ClassDistribution, predictive_distribution
 from ..progress import followed
 from .base import BaseHME
@@ -29,7 +30,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
     tree : Tree, str, tuple or None, default=None
         A tree of any shape: a `Tree`, its text form such as ``"((. .) .)"``, or nested tuples.
     max_experts : int or None, default=None
-        Largest number of experts of a grown tree; None is 64, or fewer so that there are two rows per coefficient.
+        Largest number of experts of a grown tree; None is 96, or fewer so that there are two rows per coefficient.
     min_weight_fraction_leaf : float, default=0.0
         Smallest fraction of the total weight in either part of a split of a growing tree; with a fixed tree a warning
         says that it has no effect.
@@ -115,14 +116,14 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         grown goes on as it is, and alone: `average_` is then None.
     callback : callable or None, default=None
         ``callback(sweep, objective, params)`` is called after every accepted sweep with a copy of the parameters; if it
-        returns a true value, the current start ends. With ``n_jobs`` above 1 it is called in the worker processes.
+        returns a true value, the current start ends. Starts in parallel call it in worker processes.
     class_weight : dict, "balanced" or None, default=None
         Factors on the weights of the rows of each class; "balanced" gives all classes the same total weight.
     random_state : int, RandomState or None, default=None
         For random starts and stochastic EM. With None these differ from fit to fit, except for the candidates of the
         default, ``start="auto"`` with ``n_init=1``.
     n_jobs : int or None, default=None
-        Number of starts that run in parallel (joblib). The result does not depend on it.
+        Processors: for starts in parallel (joblib), then for threads, as in ``predict``. Results do not depend on it.
     verbose : int, default=0
         1 prints every tenth sweep of each start and how it has ended, 2 every sweep.
 
@@ -321,9 +322,8 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         ValueError, TypeError
             Naming the parameter, its value and what is allowed.
         """
-        with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self):
-            given = X, y, sample_weight, groups, labels
-            begun = self._begin(lambda own: read(own, *given), task)
+        with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self), threads(self.n_jobs):
+            begun = self._begin(lambda own: read(own, X, y, sample_weight, groups, labels), task)
             self._end(begun, begun.start.run(), self.average)
             self._complete()
         return self
@@ -357,10 +357,11 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         ndarray of shape (n, C)
             Columns in the order of `classes_`.
         """
-        if self._is_averaged():
-            probability = self.average_.mean(self.averaged_rows(X))
-        else:
-            probability = self.model_.mean(self.params_, self.rows(X))
+        with threads(self.n_jobs):
+            if self._is_averaged():
+                probability = self.average_.mean(self.averaged_rows(X))
+            else:
+                probability = self.model_.mean(self.params_, self.rows(X))
         return self.target_.as_given(probability / probability.sum(axis=1, keepdims=True))
 
     def predict_dist(self, X):

@@ -10,6 +10,7 @@ from ..inference import comparison
 from ..inference.importances import Seen, importances
 from ..inference.infer import infer
 from ..numerics.checks import check_choice
+from ..numerics.engine import threads
 from ..registry import check_target
 from .reading import check_range, given_arguments, tables_like
 from .row_arguments import ONE_WEIGHT, check_constant, check_group_columns, group_codes, in_groups, with_labels
@@ -253,7 +254,8 @@ class FittedMixture:
 
     def _log_likelihood(self, X, y, **arguments):
         rows, _ = self._weighed(X, y, **arguments)
-        return self.model_.evidence(self.params_, rows)
+        with threads(self.n_jobs):
+            return self.model_.evidence(self.params_, rows)
 
     # -- criteria ------------------------------------------------------------------------------------------------------
 

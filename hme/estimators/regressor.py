@@ -6,6 +6,7 @@ from sklearn.metrics import r2_score
 
 from ..fitting import cross_fit
 from ..numerics.checks import check_choice
+from ..numerics.engine import threads
 from ..progress import followed
 from .base import BaseHME
 from .inputs import read, unchanged_on_error
@@ -31,7 +32,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
     tree : Tree, str, tuple or None, default=None
         A tree of any shape: a `Tree`, its text form such as ``"((. .) .)"``, or nested tuples.
     max_experts : int or None, default=None
-        Largest number of experts of a grown tree; None is 64, or fewer so that there are two rows per coefficient.
+        Largest number of experts of a grown tree; None is 96, or fewer so that there are two rows per coefficient.
     min_weight_fraction_leaf : float, default=0.0
         Smallest fraction of the total weight in either part of a split of a growing tree; with a fixed tree a warning
         says that it has no effect.
@@ -118,12 +119,12 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         grown goes on as it is, and alone: `average_` is then None.
     callback : callable or None, default=None
         ``callback(sweep, objective, params)`` is called after every accepted sweep with a copy of the parameters; if it
-        returns a true value, the current start ends. With ``n_jobs`` above 1 it is called in the worker processes.
+        returns a true value, the current start ends. Starts in parallel call it in worker processes.
     random_state : int, RandomState or None, default=None
         For random starts and stochastic EM. With None these differ from fit to fit, except for the candidates of the
         default, ``start="auto"`` with ``n_init=1``.
     n_jobs : int or None, default=None
-        Number of starts that run in parallel (joblib). The result does not depend on it.
+        Processors: for starts in parallel (joblib), then for threads, as in ``predict``. Results do not depend on it.
     verbose : int, default=0
         1 prints every tenth sweep of each start and how it has ended, 2 every sweep.
 
@@ -256,7 +257,7 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         ValueError, TypeError
             Naming the parameter, its value and what is allowed.
         """
-        with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self):
+        with followed(self, X, y, sample_weight, 3) as task, unchanged_on_error(self), threads(self.n_jobs):
             given = X, y, sample_weight, groups, labels
             begun = self._begin(lambda own: read(own, *given, offset=offset, trials=trials), task)
             kept = self._end(begun, begun.start.run(), self.average)
@@ -340,12 +341,16 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         ndarray of shape (n,) or (n, T), or a pair of them
         """
         check_choice(density, "density", DENSITIES)
+        with threads(self.n_jobs):
+            return self._predicted(X, return_std, density, offset=offset, trials=trials)
+
+    def _predicted(self, X, return_std, density, **arguments):
         if density == "predictive" and self._is_averaged():
-            mean = self.target_.as_given(self.average_.mean(self.averaged_rows(X, offset=offset, trials=trials)))
+            mean = self.target_.as_given(self.average_.mean(self.averaged_rows(X, **arguments)))
             if not return_std:
                 return mean
-            return mean, self.predict_dist(X, offset=offset, trials=trials).standard_deviation()
-        rows = self.rows(X, offset=offset, trials=trials)
+            return mean, self.predict_dist(X, **arguments).standard_deviation()
+        rows = self.rows(X, **arguments)
         if not return_std:
             return self.target_.as_given(self.model_.mean(self.params_, rows))
         if density == "plug-in" or self.uncertainty_ is None:

@@ -14,7 +14,7 @@ from ..inference.uphill import Uphill
 from ..model.parts import renamed
 from ..progress import NOBODY, of_fitted, tell_end
 from .binding import Bound, bind, bound_to, continues, hold_out
-from .candidates import automatic, still_in_force, variant
+from .candidates import automatic, heats, still_in_force, variant
 from .inputs import Given
 from .settings import options, preferred, tolerance
 
@@ -23,7 +23,7 @@ __all__ = ["Earlier", "Grown", "Prepared", "Start", "prepare", "start"]
 # Distinct rows, or groups, from which on there is something to hold out.
 LEAST_ROWS = 30
 # With ``max_experts=None``: at most so many, and each with so many rows for a coefficient, on average.
-MAX_EXPERTS, ROWS_A_COEFFICIENT = 64, 2
+MAX_EXPERTS, ROWS_A_COEFFICIENT = 96, 2
 
 
 class Earlier(NamedTuple):
@@ -100,7 +100,8 @@ def _grow(model, read_as, given, bound, task):
     if not bound.grows or not rows.n_different(LEAST_ROWS) >= LEAST_ROWS:
         return Prepared(given, bound, None, {})
     tried = [{}] if model.candidates is None else model.candidates
-    tried = automatic(model, bound) if isinstance(tried, str) else list(tried)
+    by_itself = isinstance(tried, str)
+    tried = automatic(model, bound) if by_itself else list(tried)
     out = None if bound.held_out is None else bound.held_out.found
     pairs = [
         _changed(model, read_as, i, changes, out) if changes else (given, bound) for i, changes in enumerate(tried)
@@ -112,8 +113,9 @@ def _grow(model, read_as, given, bound, task):
             its.rows,
             _most(model, its.rows, rows),
             its.held_out,
+            heat,
         )
-        for own, its in pairs
+        for (own, its), heat in zip(pairs, heats(tried) if by_itself else [None] * len(tried), strict=True)
     ]
     em_options = options(model, 0.0, bound)._replace(task=task)
     growth = growing.grow(who_grow, growing.Settings(float(model.min_weight_fraction_leaf), em_options))
@@ -140,8 +142,11 @@ def _most(model, rows, plain):
     """How many experts a tree may have; those with more columns than the `plain` ones are fewer, as they do more."""
     if model.max_experts is not None:
         return model.max_experts
-    own, first = rows.n_coefficients(1), plain.n_coefficients(1)
-    return max(min(MAX_EXPERTS * first // max(own, first), int(rows.weight.sum() / (ROWS_A_COEFFICIENT * own))), 2)
+    own, all_own, first = (
+        rows.n_coefficients(1),
+        *(one.n_coefficients(2) - one.n_coefficients(1) for one in (rows, plain)),
+    )
+    return max(min(MAX_EXPERTS * first // max(all_own, first), int(rows.weight.sum() / (ROWS_A_COEFFICIENT * own))), 2)
 
 
 def _changed(model, read_as, number, changes, out):

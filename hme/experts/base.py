@@ -7,6 +7,7 @@ family is declared here.
 """
 
 from abc import ABC, abstractmethod
+from functools import reduce
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -14,10 +15,12 @@ from sklearn.base import BaseEstimator, clone
 from ..distributions import Categorical
 from ..model import reports
 from ..model.refits import Refitted
+from ..model.rows import small_rows
 from ..model.traits import Traits, described
 from ..model.uncertainty import CoefUncertainty
 from ..numerics import statistics
 from ..numerics.checks import check_choice
+from ..numerics.engine import in_order
 
 __all__ = ["AdditiveExpert", "Expert", "RefitExpert", "shrinks_to_pooled"]
 
@@ -201,6 +204,15 @@ class Expert(BaseEstimator, ABC):
         """The mixture's mean (n, T) below such a tree, of all leaves but some of prior `neglect` together, or None."""
         return None
 
+    def log_ceiling(self, params, rows):
+        """Upper bounds of `log_prob` as sums of two parts, of each row (n,) or 0.0, and of each expert (K,); or None.
+
+        Rows visit only branches of a large tree that carry mass for them, eq. (pruning), if there are bounds.
+        """
+        if self.traits.additive and self.traits.measure == "classes":
+            return 0.0, np.zeros(len(params[0]))
+        return None
+
     # -- the M-step --------------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -353,10 +365,8 @@ class AdditiveExpert(Expert):
 
     def gather(self, params, rows, resp):
         """Statistics of all rows."""
-        stats = None
-        for index, block in rows.blocks():
-            stats = self.add(stats, self.statistics(params, block, resp[index]))
-        return stats
+        blocks = rows.blocks(small_rows(resp.shape[1]))
+        return reduce(self.add, in_order(lambda block: self.statistics(params, block[1], resp[block[0]]), blocks))
 
     def steps(self, params, rows, resp, n_steps=1):
         """Parameters after `n_steps` updates with the same responsibilities."""

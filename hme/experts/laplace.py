@@ -1,6 +1,7 @@
 """Linear experts with Laplace noise: y = b_k' x + noise with density exp(-abs(r) / s_k) / (2 s_k), smoothed at zero."""
 
 from .noise.laplace import LaplaceNoise
+from .noise.lines import mean_below
 from .predictor import PredictorExpert
 
 __all__ = ["LaplaceExpert"]
@@ -93,3 +94,6 @@ class LaplaceExpert(PredictorExpert):
 
     def response(self):
         return LaplaceNoise(self.variance_prior, self.variance_floor, self.shared_variance)
+
+    def means_below(self, params, rows, paths, slope, neglect):
+        return mean_below(params, rows, paths, slope, neglect)

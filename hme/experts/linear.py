@@ -5,7 +5,7 @@ import numpy as np
 from ..numerics.kernels import symmetric
 from .noise.arrays import own_targets
 from .noise.gaussian import GaussianNoise
-from .noise.lines import line_means, line_sums, slot_sums
+from .noise.lines import line_sums, mean_below, slot_sums
 from .noise.sums import PredictorStatistics
 from .predictor import PredictorExpert
 
@@ -122,10 +122,7 @@ class LinearExpert(PredictorExpert):
         return log_likelihood, load, PredictorStatistics(*sums), of_nodes
 
     def means_below(self, params, rows, paths, slope, neglect):
-        if params.coef.shape[1] > 1:
-            return None
-        mean = line_means(paths, slope, params.coef[:, 0], rows.X, neglect)
-        return (mean if rows.offset is None else mean + rows.offset)[:, None]
+        return mean_below(params, rows, paths, slope, neglect)
 
     def check_together(self, response):
         if self.constraints_ and response.full:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..distributions import Categorical
-from ..model.shares import Shares, largest
+from ..model.bank import Shares, largest
 from ..model.shrunk import Shrunk
 from ..model.traits import Traits
 from ..model.wording import linear_text, runaway

@@ -6,7 +6,7 @@ from copy import copy
 import numpy as np
 from sklearn.base import clone
 
-from ..model.shares import Shares, largest
+from ..model.bank import Shares, largest
 from ..model.shrunk import Shrunk
 from ..model.uncertainty import CoefUncertainty, above_rounding, coef_roots, free_parameters, leverages
 from ..model.wording import diverging_in_words
@@ -23,7 +23,7 @@ from ..numerics.systems import solve_psd
 from ..numerics.wide import column_information, diagonal_of, is_wide
 from .base import AdditiveExpert, shrinks_to_pooled
 from .noise.arrays import single, targets
-from .noise.sums import changes, squares_after, summed, wide_maximum
+from .noise.sums import changes, squares_after, summed, sums_of, wide_maximum
 
 __all__ = ["PredictorExpert"]
 
@@ -143,8 +143,7 @@ class PredictorExpert(Shrunk, AdditiveExpert):
         return start._replace(coef=self.feasible(start.coef))
 
     def init(self, rows, resp):
-        params = self.response_.begin(self, rows, resp)
-        return self.steps(params, rows, resp, self.response_.init_steps)
+        return self.steps(self.response_.begin(self, rows, resp), rows, resp, self.response_.init_steps)
 
     def start_target(self, rows):
         return self.response_.start_target(rows)
@@ -165,6 +164,9 @@ class PredictorExpert(Shrunk, AdditiveExpert):
     def evaluate(self, params, rows):
         eta = self._eta(params.coef, rows)
         return self.response_.log_prob(targets(rows), eta, params, rows), eta
+
+    def log_ceiling(self, params, rows):
+        return self.response_.log_ceiling(params, rows)
 
     def predict(self, params, rows):
         return self.response_.mean(self._eta(params.coef, rows), params, rows)
@@ -233,7 +235,7 @@ class PredictorExpert(Shrunk, AdditiveExpert):
     def statistics(self, params, rows, resp, seen=None):
         if seen is None or self.response_.parameter_free:
             seen = self._eta(self._origin(params), rows)
-        return summed(rows.X, resp, self.response_.working(targets(rows), seen, params, rows), not self.wide_)
+        return sums_of(self.response_, params, rows, resp, seen, not self.wide_)
 
     def update(self, params, stats, rows=None):
         """The scalars follow where Q is quadratic in the coefficients, which move to its maximum; else they lead."""
@@ -304,9 +306,7 @@ class PredictorExpert(Shrunk, AdditiveExpert):
 
     def _squares(self, params, old, stats):
         """Squared residuals (K, T) or (K, T, T) of `params`, from sums at `old`; None unless quadratic."""
-        if not self.response_.quadratic:
-            return None
-        return squares_after(stats, params.coef - self._origin(old))
+        return squares_after(stats, params.coef - self._origin(old)) if self.response_.quadratic else None
 
     def _ridge(self, params):
         """Twice the penalty, zero where it is not divided by the scale, (K, T), or (K, T, T) with covariances."""

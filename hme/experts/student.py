@@ -1,5 +1,6 @@
 """Linear experts with Student noise: y = b_k' x + s_k t, where t has nu_k degrees of freedom."""
 
+from .noise.lines import mean_below
 from .noise.student import StudentNoise
 from .predictor import PredictorExpert
 
@@ -104,3 +105,6 @@ class StudentExpert(PredictorExpert):
 
     def response(self):
         return StudentNoise(self.df, self.shared_df, self.variance_prior, self.variance_floor, self.shared_variance)
+
+    def means_below(self, params, rows, paths, slope, neglect):
+        return mean_below(params, rows, paths, slope, neglect)

@@ -19,6 +19,9 @@ __all__ = ["complete"]
 
 # Experts are twins where their log-densities differ by less than this, as a root mean square over their rows.
 TWIN = 0.05
+# Log-densities this far below the best expert's are as good as impossible; twins are looked for among pairs whose mean
+# square, in which large numbers cancel, is up to so many times too large.
+FAR, ABOUT = 1e3, 4.0
 # Log-odds of a push: for twins, whose rows are divided, and for experts that differ already.
 DIVIDED, NUDGED = 4.0, 0.3
 # Sweeps from a push before its course is judged, at most, and how often a fit is pushed.
@@ -227,14 +230,23 @@ def _towards(rows, log_odds, k, other, n_leaves):
 
 def _twins(log_prob, weight):
     """Pairs of leaves whose experts are all but the same, one for each leaf that has a twin before it."""
-    pairs = []
+    pairs, alike = [], _alike(log_prob, weight)
     for k in range(1, log_prob.shape[1]):
-        for other in range(k):
+        for other in np.flatnonzero(alike[k, :k]):
             both = weight[:, k] + weight[:, other]
             with np.errstate(invalid="ignore"):
                 difference = log_prob[:, k] - log_prob[:, other]
             square = np.where(both > 0, difference, 0.0) ** 2
             if both.sum() > 0 and both @ square < TWIN**2 * both.sum():
-                pairs.append((k, other))
+                pairs.append((k, int(other)))
                 break
     return pairs
+
+
+def _alike(log_prob, weight):
+    """Which pairs of leaves (K, K) may be twins: by matrix products, in which the difference of squares cancels."""
+    top = log_prob.max(axis=1, keepdims=True)
+    below = np.maximum(log_prob - np.where(np.isfinite(top), top, 0.0), -FAR)  # too far is alike, until looked at
+    load = weight.sum(axis=0)
+    own = (weight * below**2).sum(axis=0)[:, None] - 2.0 * (weight * below).T @ below + weight.T @ below**2
+    return own + own.T < ABOUT * TWIN**2 * np.add.outer(load, load)

@@ -24,6 +24,7 @@ INTERRUPTED = (
     "The fit itself has ended, but its predictive density was interrupted: intervals count the uncertainty of the "
     "coefficients alone. Fit again with warm_start=True for the rest."
 )
+MOST_NUMBERS = 1 << 23  # of held-out rows times experts that are asked about; fewer rows where experts are very many
 PRIOR = 10.0  # rows as which the factor of all experts together counts in that of each
 
 
@@ -92,11 +93,14 @@ def _parts(mixture, rows, params, options):
     if step > 1:
         index = np.flatnonzero(number % step == 0)
         rows, number = rows[index], number[index] // step
-    fold = number % (FOLDS if mixture.n_leaves(params) > 1 else FOLDS_OF_ONE)
+    n_leaves = mixture.n_leaves(params)
+    n_folds = FOLDS if n_leaves > 1 else FOLDS_OF_ONE
+    fold, few = number % n_folds, -(-(int(number.max()) + 1) * n_leaves // (n_folds * MOST_NUMBERS))
     if not fold.any():  # all rows are equal
         return [], 1.0
     for c in np.unique(fold):
-        inside, outside = rows[np.flatnonzero(fold != c)], rows[np.flatnonzero(fold == c)]
+        asked = (fold == c) & (number // n_folds % few == 0)
+        inside, outside = rows[np.flatnonzero(fold != c)], rows[np.flatnonzero(asked)]
         fit = training.train(mixture, inside, params, options, warm=True)
         if fit.reason == "interrupted":
             return None

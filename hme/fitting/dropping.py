@@ -15,6 +15,8 @@ from .restarts import continue_fit
 
 __all__ = ["Fitted", "drop"]
 
+FEWER = 16  # leaves of which one at a time may be dropped
+
 
 class Fitted(NamedTuple):
     """A fit with what it is of."""
@@ -32,7 +34,8 @@ class Fitted(NamedTuple):
 def drop(fitted, options, rebind):
     """Drop the lightest tiny expert and fit again, as long as there is one.
 
-    Experts that hold next to no weight are dropped all at once. One that a label needs stays, and so does the last.
+    Experts that hold next to no weight are dropped all at once, and of large trees one leaf in `FEWER`. One that a
+    label needs stays, and so does the last.
 
     Parameters
     ----------
@@ -75,7 +78,8 @@ def _next(fitted, small):
     load = fitted.fit.stats.load
     starving = set(mixtures.starving(load).tolist()) & set(small)
     order = sorted(small, key=lambda k: (load[k], -k))
-    for gone in [sorted(starving)] * bool(starving) + [[k] for k in order]:
+    lightest = sorted(order[: len(load) // FEWER])
+    for gone in [sorted(starving)] * bool(starving) + [lightest] * bool(lightest) + [[k] for k in order]:
         if len(gone) < len(load) and _labels_allow(fitted.rows, gone):
             return gone
     return []

@@ -7,9 +7,10 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
 from ..model import mixture as mixtures
-from ..numerics.engine import one_thread
+from ..numerics.engine import one_thread, threads
 from ..progress import NOBODY, of_fitted, tell_end
 from . import em, ends, racing, samples, side_by_side, starts, training
+from .regions import Ground
 from .screening import narrowed
 
 __all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
@@ -59,7 +60,7 @@ def run(
         With None every start runs to the end. Otherwise they race, see `racing.race`; with "auto" only if there are
         many.
     n_jobs : int or None
-        Fits that run at the same time.
+        Fits that run at the same time, each by as many threads as that leaves. One fit uses those of the context.
     prefer : {"interior", "likelihood"}
         What the starts race for, see `ends.worth`.
     brief : bool
@@ -103,8 +104,8 @@ class _Field:
         self.options, self.given, self.n_jobs = options, given, n_jobs
         self.fits, self.interrupted, self._running, self._tasks = {}, "", None, {}
         self._whole = options.task.part("starts", len(names))
-        drawn = any(name not in GIVEN for name in names)
-        self.samples = samples.nested(mixture, rows, tree.n_leaves, options.algorithm) if drawn else []
+        sampled = any(name not in GIVEN or name == "grown" for name in names)
+        self.samples = samples.nested(mixture, rows, tree.n_leaves, options.algorithm) if sampled else []
 
     def advance(self, numbers, max_iter, anew=False):
         """Run starts until they have converged, or have made `max_iter` sweeps: in all, or from now on if `anew`."""
@@ -115,8 +116,8 @@ class _Field:
             if len(numbers) > 1 and not self.samples and self._is_small():
                 self._together(dict(jobs))
                 return
-            if effective_n_jobs(self.n_jobs) > 1:
-                for i, fit in _in_parallel(jobs, self.n_jobs):
+            if (n_jobs := effective_n_jobs(self.n_jobs)) > 1 and len(numbers) > 1:
+                for i, fit in _in_parallel(jobs, min(n_jobs, len(numbers)), n_jobs):
                     self._keep(i, fit)
                 return
             for i, job in jobs:  # one by one, each drawn when it runs
@@ -153,7 +154,7 @@ class _Field:
         if before is None:
             if self.names[i] == "grown":
                 options = options._replace(max_iter=max_iter)
-                return _Job(self.mixture, self.rows, options, self.tree, None, [], self.given)
+                return _Job(self.mixture, self.rows, options, self.tree, None, self.samples, self.given)
             start = self.given if self.names[i] == "given" else self.names[i]
             options, parts = options._replace(max_iter=max_iter), self.samples if isinstance(start, str) else []
             return _Job(self.mixture, self.rows, options, self.tree, start, parts, None)
@@ -232,12 +233,14 @@ class _Job(NamedTuple):
 
     def begin(self):
         """The parameters from which EM goes on with all rows, with which options, and its course on samples."""
-        if self.reached is not None:
-            return self.reached, self.options, ()
         if not self.samples:
-            return self._drawn(self.rows), self.options, ()
-        params, course = samples.climbed(self.mixture, self.rows, self.samples, self._drawn, self.options)
+            return self._first(self.rows), self.options, ()
+        params, course = samples.climbed(self.mixture, self.rows, self.samples, self._first, self.options)
         return params, self.options._replace(settled=True, climbs=False), course
+
+    def _first(self, rows):
+        """The parameters from which EM starts on these rows."""
+        return self._drawn(rows) if self.reached is None else self.reached
 
     @staticmethod
     @contextmanager
@@ -250,14 +253,19 @@ class _Job(NamedTuple):
         """The parameters to start from; a start is drawn here."""
         return self.mixture.init(rows, self.responsibilities(rows))
 
-    def responsibilities(self, rows):
-        """Those of the start, (heads, K)."""
+    def responsibilities(self, rows, ground=None):
+        """Those of the start, (heads, K); `ground` is what it has in common with other starts from these rows."""
         resp = self.start
         if isinstance(resp, str):
-            scaled = narrowed(rows._replace(y=self.mixture.expert.start_target(rows)))
-            resp = starts.STARTS[resp](scaled, self.tree, np.random.default_rng(self.options.seed))
+            ground = _ground(self.mixture, rows) if ground is None else ground
+            resp = starts.STARTS[resp](ground, self.tree, np.random.default_rng(self.options.seed))
             resp = self.mixture.expert.start_responsibilities(rows, resp)
         return starts.pooled(rows, resp)
+
+
+def _ground(mixture, rows):
+    """The rows as starts see them."""
+    return Ground.of(narrowed(rows._replace(y=mixture.expert.start_target(rows))))
 
 
 def _begun(mixture, rows, jobs):
@@ -265,19 +273,20 @@ def _begun(mixture, rows, jobs):
     new = [i for i, job in enumerate(jobs) if job.reached is None]
     params = [job.reached for job in jobs]
     if new:
-        made = side_by_side.begin_together(mixture, rows, [jobs[i].responsibilities(rows) for i in new])
+        ground = _ground(mixture, rows)
+        made = side_by_side.begin_together(mixture, rows, [jobs[i].responsibilities(rows, ground) for i in new])
         for i, one in zip(new, made, strict=True):
             params[i] = one
     return params
 
 
-def _in_parallel(jobs, n_jobs):
-    """Pairs of a start and its fit, as they come."""
-    calls = [delayed(_run)(i, job) for i, job in jobs]
+def _in_parallel(jobs, n_workers, n_jobs):
+    """Pairs of a start and its fit, as they come; threads of the workers use the processors that are left."""
+    calls = [delayed(_run)(i, job, n_jobs // n_workers) for i, job in jobs]
     try:
-        results = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(calls)
+        results = Parallel(n_jobs=n_workers, return_as="generator_unordered")(calls)
     except ValueError:  # this backend returns only all of them at once
-        results = iter(Parallel(n_jobs=n_jobs)(calls))
+        results = iter(Parallel(n_jobs=n_workers)(calls))
     try:
         yield from results
     finally:
@@ -285,8 +294,8 @@ def _in_parallel(jobs, n_jobs):
             results.close()
 
 
-def _run(i, job):
-    with job.quietly():
+def _run(i, job, n_threads):
+    with threads(n_threads), job.quietly():
         params, options, course = job.begin()
         return i, training.train(job.mixture, job.rows, params, options)._replace(samples=course)
 

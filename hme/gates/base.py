@@ -16,7 +16,7 @@ from ..model.refits import Refitted
 from ..model.traits import GateTraits, described
 from ..numerics import statistics
 
-__all__ = ["Gate", "GateFamily", "GateReport", "Question", "RefitGate"]
+__all__ = ["Gate", "GateFamily", "GateReport", "Question", "RefitGate", "Stage"]
 
 
 class Question(NamedTuple):
@@ -25,6 +25,15 @@ class Question(NamedTuple):
     text: str
     answers: list  # of str; "" where there is nothing to say
     details: tuple = ()  # further lines
+
+
+class Stage(NamedTuple):
+    """A gate that is a part of another one, and where its nodes and leaves are in that."""
+
+    gate: Any
+    params: Any
+    nodes: np.ndarray
+    leaves: np.ndarray
 
 
 class GateReport(NamedTuple):
@@ -257,6 +266,18 @@ class Gate(GateFamily):
     def from_slots(self, total, curvature, gradient):
         """Statistics of such a node, from its weight (1,), Gram matrices of the pairs of slots and gradients (K, p)."""
         raise NotImplementedError(f"{type(self).__name__} is no softmax node.")
+
+    def stages(self, params, most):
+        """The gate in two stages, if it has some: over subtrees of at most so many leaves, and within each of them.
+
+        Returns
+        -------
+        top : Stage
+            Of the nodes above the subtrees, which are its leaves.
+        below : list of Stage
+            Of the subtrees. None where the gate is not a tree, or has no more leaves.
+        """
+        return None
 
     def dense(self, n_leaves):
         """The gate that a routed one restricts to a few leaves; any other gate itself."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax
 
-from ..model.shares import Shares, largest
+from ..model.bank import Shares, largest
 from ..model.traits import GateTraits
 from ..numerics.coordinates import Coordinates, joined
 from .base import Gate, Question

@@ -1,12 +1,17 @@
 """The H in HME: a bank of gating nodes on a tree becomes a distribution over its leaves."""
 
 from abc import abstractmethod
+from functools import partial, reduce
 
 import numpy as np
 
-from ..model.shares import Shares
+from ..model.bank import Shares
+from ..model.rows import small_rows
+from ..numerics.engine import in_order
 from ..numerics.paths import branch_sums, leaf_sums
-from .base import Gate, GateFamily
+from ..numerics.statistics import take
+from .base import Gate, GateFamily, Stage
+from .cut import cut
 
 __all__ = ["NodeGate", "TreeGate"]
 
@@ -149,6 +154,16 @@ class TreeGate(Gate):
     def from_pairs(self, total, curvature, gradient):
         return self.node.from_pairs(total, curvature, gradient)
 
+    def stages(self, params, most):
+        found = cut(self.tree, most)
+        if found is None:
+            return None
+        top, *below = (
+            Stage(TreeGate(self.node, part.tree), take(params, part.nodes), part.nodes, part.leaves)
+            for part in (found.top, *found.below)
+        )
+        return top, below
+
     def slots(self, params):
         return self.node.slots(params) if self.tree.by_level.flat else None
 
@@ -161,11 +176,13 @@ class TreeGate(Gate):
         # A few steps: the nodes should tell the start's regions apart before the first E-step.
         params = self.node.start(self._used(), rows.Z.shape[1])
         for _ in range(n_steps if self.tree.n_nodes else 0):
-            stats = None
-            for index, block in rows.blocks():
-                stats = self.add(stats, self.statistics(params, block, resp[index]))
-            params = self.update(params, stats)
+            parts = in_order(partial(self._of_block, params, resp), rows.blocks(small_rows(resp.shape[1])))
+            params = self.update(params, reduce(self.add, parts))
         return params
+
+    def _of_block(self, params, resp, block):
+        index, rows = block
+        return self.statistics(params, rows, resp[index])
 
     @property
     def _paths(self):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from ..model.shares import Shares, largest
+from ..model.bank import Shares, largest
 from ..model.shrunk import Shrunk
 from ..model.traits import GateTraits
 from ..model.wording import Terms, curve_lines, cut, linear_parts, linear_text, number, runaway

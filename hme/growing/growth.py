@@ -9,9 +9,10 @@ from ..fitting import em
 from ..model.folds import fold_numbers
 from ..model.rows import Rows
 from ..numerics.engine import one_thread
-from .held_out import factor_of, joined, scores_of, shares_of
+from .course import Course
+from .held_out import compared, factor_of, joined, shares_of
 from .merging import Average, Part
-from .path import finished, grown, pruned, sampled
+from .path import ONE_BY_ONE, finished, grown, pruned, sampled
 
 __all__ = ["Candidate", "Growth", "GrowthStep", "Settings", "grow"]
 
@@ -29,6 +30,7 @@ class Candidate(NamedTuple):
     rows: Rows  # the same ones for all candidates, but for their columns
     max_experts: int
     held_out: Any = None  # `HeldOut` of the same columns, of ``early_stopping=True``
+    heat: Any = None  # candidates of the same heat first grow to a few experts, and only the best of them go on
 
 
 class Settings(NamedTuple):
@@ -111,13 +113,9 @@ def grow(candidates, settings):
         except KeyboardInterrupt:
             interrupted = True
         if interrupted:
-            sizes = {chosen: _of_all(candidates[places[chosen][0]], scores.fitted[chosen])}
-    # A path on all rows may end before those without a fold did.
-    chosen = chosen if chosen in sizes else max(i for i in sizes if places[i][0] == places[chosen][0])
-    share = np.array([own if i in sizes else 0.0 for i, own in enumerate(share)])
-    if interrupted or not share.any():
-        share[chosen] = 1.0
-    share = share / share.sum()
+            sizes = {chosen: _of_all(candidates[places[chosen][0]], scores.fitted[chosen][0])}
+    if interrupted:
+        share = np.eye(len(share))[chosen]
     parts = [
         Part(float(share[i]), sizes[i].mixture, sizes[i].params, factor=factor, candidate=places[i][0])
         for i in np.flatnonzero(share)
@@ -130,21 +128,44 @@ def _scores(candidates, settings):
 
     All are held to the same folds.
     """
-    seen, every = [own.rows for own in candidates], []
+    seen, courses, interrupted = [own.rows for own in candidates], [], False
     number = fold_numbers(seen[0])
     if len(number) > 2 * MOST:
         seen = [sampled(rows, number, MOST) for rows in seen]
         number = fold_numbers(seen[0])
-    for candidate, rows in zip(candidates, seen, strict=True):
-        try:
-            every.append(scores_of(candidate.make, rows, candidate.max_experts, settings.of(candidate), number))
-        except KeyboardInterrupt:
-            if not every:
-                raise
-            return every, True
-        if every[-1].interrupted or every[-1].told_to_stop:
-            return every, every[-1].interrupted
-    return every, False
+    try:
+        for candidate, rows in zip(candidates, seen, strict=True):
+            courses.append(Course(candidate, rows, settings, number))
+            courses[-1].rise(np.inf if candidate.heat is None else ONE_BY_ONE)
+            if courses[-1].stopped:
+                break
+            if candidate.heat is None:
+                courses[-1].fall()
+        else:
+            for course in _ahead(candidates, courses):
+                course.rise()
+                course.fall()
+                if course.stopped:
+                    break
+    except KeyboardInterrupt:
+        interrupted, courses = True, [own for own in courses if own.found]
+        if not courses:
+            raise
+    return [own.scores() for own in courses], interrupted or any(own.interrupted for own in courses)
+
+
+def _ahead(candidates, courses):
+    """The courses that go on after heats: in each heat the best, and those that chance may have kept behind it."""
+    ahead, heats = [], [own.heat for own in candidates]
+    for heat in dict.fromkeys(own for own in heats if own is not None):
+        rivals = [course for course, own in zip(courses, heats, strict=True) if own == heat]
+        reached = [course.found[course.best] for course in rivals]
+        best = max(reached, key=lambda own: rivals[0].weight @ own)
+        for course, own in zip(rivals, reached, strict=True):
+            missing, error = compared(best, own, course.weight)
+            if missing <= error:
+                ahead.append(course)
+    return ahead
 
 
 def _steps(scores, places, share, chosen):
@@ -167,32 +188,38 @@ def _sizes(candidates, settings, every, places, needed):
     """The sizes that are needed, by their numbers, fitted to all rows.
 
     Where rows were held out once, of a large table, EM goes on with all rows from the fit without them. Otherwise the
-    tree grows again; if its path ends before those without a fold did, its last size is among them.
+    tree grows again; it may take a worse way than without a fold, and each size is the best one of all ways.
     """
     found = {}
     for c, (candidate, scores) in enumerate(zip(candidates, every, strict=True)):
-        own = {places[i][1]: i for i in needed if places[i][0] == c}
-        if not own:
-            continue
-        if scores.once:
-            sizes = {s: _of_all(candidate, scores.fitted[s]) for s in own}
-        else:
-            sizes = _grown_again(candidate, settings.of(candidate), scores, max(own))
-        first = places.index((c, 0))
-        reached = {s for s in own if s in sizes} | ({max(sizes)} if max(own) not in sizes else set())
-        for s in sorted(reached):
-            found[first + s] = finished(candidate.make, sizes[s], candidate.rows, settings.of(candidate))
+        own, first = sorted(places[i][1] for i in needed if places[i][0] == c), places.index((c, 0))
+        again = {} if scores.once or not own else _grown_again(candidate, settings.of(candidate), scores, own[-1])
+        for s in own:
+            way = again.get(s)
+            others = [_of_all(candidate, one, way and way.mixture) for one in scores.fitted[s]]
+            size = _best(others if way is None else [way, *others], candidate.rows)
+            found[first + s] = finished(candidate.make, size, candidate.rows, settings.of(candidate))
     return found
 
 
-def _of_all(candidate, size):
+def _best(sizes, rows):
+    """The first one, unless another makes the rows more likely by more than chance would."""
+    if len(sizes) == 1:
+        return sizes[0]
+    weight, reached = rows.heads().weight, [size.mixture.evidence(size.params, rows) for size in sizes]
+    gains, errors = zip(*(compared(own, reached[0], weight) for own in reached), strict=True)
+    best = int(np.nan_to_num(gains, nan=-np.inf).argmax())
+    return sizes[best if gains[best] > max(ERRORS * errors[best], CLOSE) else 0]
+
+
+def _of_all(candidate, size, like=None):
     """A size that was fitted to a part of the rows, bound to all of them."""
-    return size._replace(mixture=candidate.make(size.tree, candidate.rows, size.mixture.alphas), sampled=True)
+    return size._replace(mixture=candidate.make(size.tree, candidate.rows, size.mixture.alphas, like), sampled=True)
 
 
 def _grown_again(candidate, settings, scores, last):
     """The sizes on the path of all rows, as far as they are needed."""
-    (make, rows, most, _), sizes = candidate, {}
+    make, rows, most, sizes = candidate.make, candidate.rows, candidate.max_experts, {}
     for s, size in enumerate(grown(make, rows, most, settings)):
         sizes[s] = size
         if s == min(max(last, scores.top), scores.n_up - 1):

@@ -1,29 +1,17 @@
 """How likely rows are by mixtures that have not seen them, for every size on the path of growing trees."""
 
-from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import nnls
 
-from ..model.folds import with_every_class
 from ..numerics.kernels import log_normalize
 from ..prediction import PredictiveDistribution
-from ..progress import tell_size
 from ..scoring.cells import cells_of, log_scores
-from .path import grown, pruned
 
-__all__ = ["Scores", "factor_of", "joined", "scores_of", "shares_of", "values_of"]
+__all__ = ["Scores", "compared", "factor_of", "joined", "log_density_of", "predicted", "shares_of", "values_of"]
 
-# Folds of tables of up to so many distinct rows; of larger ones a fifth of the rows is held out once.
-FOLDS = (300, 5), (1500, 3), (3000, 2)
-ONCE = 5
 SHARED = 4  # distinct rows to a value of y from which on it is rounded
-# Steps in a row that bring nothing better, after which no larger tree is tried; on the way down, steps that are worse
-# than the best one by more than the standard error of the difference.
-PATIENCE = 3
-# Trees of more experts are not pruned: no one will read them, and to be few is not what makes them good.
-MOST_PRUNED = 32
 # Factors on the variances of held-out rows that are tried, up and down from one.
 FACTORS = 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0
 PRIOR = 200.0  # rows as which a factor of one counts
@@ -41,13 +29,11 @@ class Scores(NamedTuple):
     log_density: np.ndarray  # (m, S)
     weight: np.ndarray  # (m,)
     n_experts: np.ndarray  # (S,) of int
-    seen: list  # of every size, for every fold, what `_evidence` needs
+    seen: list  # of every size, for every fold, what it has `predicted`
     top: int  # number of the size from which the tree is pruned
     n_up: int  # number of the sizes before pruning
-    fitted: list  # of every size, the `Size` without the first fold
+    fitted: list  # of every size, the `Size` without each fold
     once: bool  # whether there is no other fold
-    interrupted: bool
-    told_to_stop: bool  # by a callback
 
     @property
     def mean(self):
@@ -56,7 +42,7 @@ class Scores(NamedTuple):
 
     def error(self, best):
         """Standard errors (S,) of the differences of the means to that of one size."""
-        return np.array([_compared(self.log_density[:, best], own, self.weight)[1] for own in self.log_density.T])
+        return np.array([compared(self.log_density[:, best], own, self.weight)[1] for own in self.log_density.T])
 
 
 def joined(every):
@@ -68,90 +54,7 @@ def joined(every):
     )
 
 
-def scores_of(make, rows, max_experts, settings, number):
-    """Grow and prune a tree without each fold, all step by step, and ask about the rows of the fold.
-
-    The search for splits is part of what is repeated, so that columns which only chance makes useful do no good.
-
-    Parameters
-    ----------
-    make, rows, max_experts, settings
-        As for `path.grown`.
-    number : ndarray of int of shape (n,)
-        As of `fold_numbers`.
-
-    Returns
-    -------
-    Scores
-    """
-    n_folds = next((n for most, n in FOLDS if number.max() < most), 1)
-    every = n_folds if n_folds > 1 else ONCE
-    folds = [~with_every_class(rows, number, number % every != c) for c in range(n_folds)]
-    folds = [fold for fold in folds if fold.any() and not fold.all()]
-    values = values_of(rows, int(number.max()) + 1)
-    parts = [(rows[np.flatnonzero(~fold)], rows[np.flatnonzero(fold)]) for fold in folds] or [(rows, rows)]
-    most = None if folds else 1  # every row is the only one of its class: there is nothing to compare sizes by
-    weight = np.concatenate([outside.heads().weight for _, outside in parts])
-    course = _Course(parts, weight, values, settings.options)
-    course.follow([islice(grown(make, inside, max_experts, settings), most) for inside, _ in parts], 0.0)
-    top = course.best
-    down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
-    course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)], 1.0)
-    found, n_experts = np.stack(course.found, axis=1), np.array(course.n_experts)
-    first = [sizes[0] for sizes in course.fitted]
-    return Scores(found, weight, n_experts, course.seen, top, course.n_up, first, n_folds == 1, *course.stops)
-
-
-class _Course:
-    """What the sizes of all folds have reached."""
-
-    def __init__(self, parts, weight, values, options):
-        self.parts, self.weight, self.values, self.options = parts, weight, values, options
-        self.found, self.seen, self.fitted, self.n_experts, self.best, self.n_up = [], [], [], [], 0, 0
-        self.interrupted = self.told_to_stop = False
-
-    def follow(self, paths, errors):
-        """Go along the paths of the folds, step by step, as long as there is a chance of better scores.
-
-        A step fails that misses the best score by more than so many standard errors. An interrupt leaves what there is;
-        before there is anything it is raised.
-        """
-        failed = 0
-        try:
-            while failed < PATIENCE and paths and not (self.interrupted or self.told_to_stop):
-                steps = [next(path, None) for path in paths]
-                if any(step is None for step in steps):
-                    break
-                missing, error = self._take(steps)
-                failed = failed + 1 if missing > errors * error else 0
-        except KeyboardInterrupt:
-            if not self.found:
-                raise
-            self.interrupted = True
-        self.n_up = self.n_up or len(self.found)
-
-    @property
-    def stops(self):
-        return self.interrupted, self.told_to_stop
-
-    def _take(self, steps):
-        """Take a step, one size of every fold; what its score misses to the best so far, and the standard error."""
-        pairs = zip(steps, self.parts, strict=True)
-        seen = [_predicted(step, *part, self.values) for step, part in pairs]
-        found, n_experts = _log_density(seen), steps[0].tree.n_leaves
-        missing, error = _compared(self.found[self.best] if self.found else found, found, self.weight)
-        if missing < 0:
-            self.best = len(self.found)
-        self.seen.append(seen)
-        self.found.append(found)
-        self.fitted.append(steps)
-        self.n_experts.append(n_experts)
-        tell_size(self.options, n_experts, self.weight @ found / self.weight.sum())
-        self.told_to_stop = self.options.task.step("size")
-        return missing, error
-
-
-def _compared(a, b, weight):
+def compared(a, b, weight):
     """How much larger the mean of `a` is than that of `b`, and the standard error of the difference."""
     difference, total = a - b, weight.sum()
     mean = weight @ difference / total
@@ -176,7 +79,8 @@ def values_of(rows, n_distinct):
     return None if values is None or SHARED * len(values) > n_distinct else values
 
 
-def _predicted(step, inside, outside, values):
+def predicted(step, inside, outside, values):
+    """What the mixture of a size says of rows that it has not seen."""
     mixture, params = step.mixture, step.params
     if outside.y.ndim == 1:  # class codes
         return _Predicted(outside, None, None, mixture.evidence(params, outside))
@@ -190,7 +94,7 @@ def _predicted(step, inside, outside, values):
     return _Predicted(outside, mixture.log_prior(params, outside.heads()), components, values=values)
 
 
-def _log_density(parts, factor=1.0):
+def log_density_of(parts, factor=1.0):
     """Log-densities of the held-out rows of all folds, with the variances of the experts multiplied by a factor."""
     found = np.concatenate([_evidence(part, factor) for part in parts])
     return np.maximum(np.nan_to_num(found, nan=IMPOSSIBLE), IMPOSSIBLE)
@@ -215,7 +119,7 @@ def factor_of(scores, share):
         return 1.0
 
     def reached(factor):
-        log_density = [np.log(share[s]) + _log_density(scores.seen[s], factor) for s in used]
+        log_density = [np.log(share[s]) + log_density_of(scores.seen[s], factor) for s in used]
         return scores.weight @ np.logaddexp.reduce(log_density)
 
     start = FACTORS.index(1.0)

@@ -20,8 +20,9 @@ __all__ = ["Size", "finished", "grown", "pruned", "sampled"]
 SWEEPS, TOL = 8, 1e-3
 # Of one expert, which is where a plain model ends.
 SWEEPS_OF_ONE, TOL_OF_ONE = 100, 1e-7
-# One leaf in so many is split in a step, at least one.
-SHARE = 4
+# One leaf at a time is split of a tree of fewer leaves than this, then one in so many: steps of large trees take time,
+# and what they have passed over is found again by pruning.
+ONE_BY_ONE, SHARE = 8, 2
 # One leaf in so many is given up in a step of pruning, at least one.
 FEWER = 8
 LEAST_LOG = -1e6  # log-density of a row that an expert cannot have, so that experts can be compared
@@ -75,7 +76,8 @@ def grown(make, rows, max_experts, settings):
             splitter = Splitter(mixture, part, least, part.n_coefficients(tree.n_leaves))
         resp = mixture.posterior(fit.params, part)[1]
         size = tree.n_leaves
-        tree, resp, splits = split_leaves(splitter, tree, resp, splits, min(max(size // SHARE, 1), room))
+        n_new = 1 if size < ONE_BY_ONE else size // SHARE
+        tree, resp, splits = split_leaves(splitter, tree, resp, splits, min(n_new, room))
         if tree.n_leaves == size:
             return
         mixture = make(tree, rows, mixture.estimated_alphas(fit.params, fit.stats), mixture)

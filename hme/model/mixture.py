@@ -1,14 +1,16 @@
 """The mixture of gate and experts: joint density of leaf and y, Bayes' rule, E-step and M-step."""
 
+from functools import partial, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-from ..numerics.engine import in_use, neglect, work
+from ..numerics.engine import in_order, in_use, neglect, work
 from ..numerics.kernels import log_normalize, pairs_shared
 from ..numerics.shrinkage import estimated, log_hyperprior
-from .rows import BLOCK_ROWS, block_rows
+from .branches import BRANCH_LEAVES, BRANCH_ROWS, Branches, routed_rows, routed_sums
+from .rows import BLOCK_ROWS, PRUNED_ROWS, block_rows, small_rows
 from .uncertainty import Uncertainty
 from .wording import by_name
 
@@ -20,6 +22,8 @@ STARVING = 1e-3
 CHECKED, SUM_TOL = 100, 1e-6
 # Leaves from which it pays that rows visit only some of them: for sums of a sweep, and for means.
 MANY_SUMS, MANY_MEANS = 3, 24
+MANY_BRANCHES = 128  # the same where they visit subtrees
+ROUTED_ROWS = 4096  # from which each expert has enough rows of its own under a routed gate
 
 
 class Params(NamedTuple):
@@ -40,6 +44,21 @@ class Statistics(NamedTuple):
 def starving(load):
     """Indices of the leaves that have almost no weight, from the weights `load` (K,) of all leaves."""
     return np.flatnonzero(load < STARVING * load.mean())
+
+
+def _parts(rows, size):
+    """Blocks of rows."""
+    return (block for _, block in rows.blocks(size))
+
+
+def _of_blocks(function, rows, size):
+    """What a function returns for blocks of rows, a list; None if it returns that."""
+    found = []
+    for own in in_order(function, _parts(rows, size)):
+        if own is None:
+            return None
+        found.append(own)
+    return found
 
 
 class Mixture:
@@ -105,7 +124,7 @@ class Mixture:
     def init(self, rows, resp):
         """Parameters from initial responsibilities (heads, K)."""
         heads = rows.heads()
-        weighted = resp * heads.weight[:, None]
+        weighted = resp if (heads.weight == 1.0).all() else resp * heads.weight[:, None]
         params = Params(self.gate.init(heads, weighted), self.expert.init(rows, rows.spread(weighted)))
         self._check_prior(params, heads[:CHECKED])
         return params
@@ -150,7 +169,10 @@ class Mixture:
 
     def evidence(self, params, rows):
         """log p(y | x), (heads,), eqs. (evidence), (group)."""
-        return self._joined(lambda block: (self.posterior(params, block)[0],), rows)[0]
+        branches = self._branches(params, rows)
+        if branches is not None:
+            return np.concatenate(_of_blocks(branches.evidence, rows, BRANCH_ROWS))
+        return self._joined(params, lambda block: (self.posterior(params, block)[0],), rows)[0]
 
     # -- prediction ----------------------------------------------------------------------------------------------------
 
@@ -158,11 +180,12 @@ class Mixture:
         """Mean of y given x, (n, T), or class probabilities (n, C), eq. (mean)."""
         with work(rows.n_rows * self.n_leaves(params)):
             pruned = self._pruned(params, rows, self.expert.means_below, MANY_MEANS)
-        return (
-            pruned
-            if pruned is not None
-            else self._joined(lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
-        )
+        if pruned is not None:
+            return np.concatenate(pruned)
+        branches = self._branches(params, rows, observed=False)
+        if branches is not None:
+            return np.concatenate(_of_blocks(branches.mean, rows, BRANCH_ROWS))
+        return self._joined(params, lambda block: self._mixed(params, block, self.expert.predict)[:1], rows)[0]
 
     def log_proba(self, params, rows, n_classes):
         """Logarithms of class probabilities, (n, C), of which small ones do not underflow."""
@@ -182,7 +205,7 @@ class Mixture:
                 square = np.where(np.isinf(within), np.inf, within + (means - mean[:, None]) ** 2)
             return mean, (prior * np.where(prior > 0, square, 0.0)).sum(axis=1)  # a variance may be infinite
 
-        return self._joined(moments, rows)
+        return self._joined(params, moments, rows)
 
     def visits(self, params, rows, active):
         """Iterate over the leaves, each with the rows that are routed to it.
@@ -240,22 +263,24 @@ class Mixture:
                 out[i][slots] = value
         return [value.reshape(*active.shape, *value.shape[1:]) for value in out]
 
-    def _joined(self, function, rows):
+    def _joined(self, params, function, rows):
         """Apply a function to blocks of rows and concatenate the results.
 
         With a routed gate blocks are larger, so that the rows of each expert are enough for efficient matrix products.
         """
-        size = BLOCK_ROWS * 4 if self.routed else None
-        return tuple(map(np.concatenate, zip(*(function(block) for _, block in rows.blocks(size)), strict=True)))
+        size = BLOCK_ROWS * 4 if self.routed else small_rows(self.n_leaves(params))
+        parts = in_order(function, _parts(rows, size))
+        return tuple(map(np.concatenate, zip(*parts, strict=True)))
 
     # -- the predictive density ----------------------------------------------------------------------------------------
 
     def uncertainty(self, params, rows):
         """The `Uncertainty` of parameters, from the rows that they were fitted to; without inflation."""
-        parts = (
-            (block, block.spread(self.posterior(params, block)[1] * block.heads().weight[:, None]))
-            for _, block in rows.blocks()
-        )
+
+        def with_resp(block):
+            return block, block.spread(self.posterior(params, block)[1] * block.heads().weight[:, None])
+
+        parts = in_order(with_resp, _parts(rows, small_rows(self.n_leaves(params))))
         return Uncertainty(self.expert.uncertainty(params.experts, parts), np.ones(self.n_leaves(params)))
 
     # -- training ------------------------------------------------------------------------------------------------------
@@ -282,23 +307,59 @@ class Mixture:
                 together = self._summed(params, rows)
                 if together is not None:
                     return (together[0] + self.log_prior_density(params)) / together[1].load.sum(), together[1]
-            for _, block in rows.blocks(block_rows(n_leaves, in_use())):
-                heads = block.heads()
-                with pairs_shared(block.X):
-                    log_joint, seen_gate = self.gate.evaluate(params.gate, heads)
-                    log_prob, seen_experts = self.expert.evaluate(params.experts, block)
-                    log_joint += block.pooled(log_prob)
-                    if heads.log_label is not None:
-                        log_joint += heads.log_label
-                    log_density, resp = assign(log_joint)
-                    if not (heads.weight == 1.0).all():
-                        resp *= heads.weight[:, None]
-                    log_likelihood += heads.weight @ log_density
-                    gate = self.gate.statistics(params.gate, heads, resp, seen_gate)
-                    experts = self.expert.statistics(params.experts, block, block.spread(resp), seen_experts)
-                own = Statistics(gate, experts, resp.sum(axis=0))
+            size, of_block = block_rows(n_leaves, in_use()), partial(self._of_block, params, assign)
+            if assign is log_normalize and self._is_routed(rows):
+                size, of_block = routed_rows(n_leaves), partial(routed_sums, self, params)
+            elif assign is log_normalize and (branches := self._branches(params, rows)) is not None:
+                size, of_block = BRANCH_ROWS, branches.sums
+            # Draws follow each other; estimators that users give may not stand several threads.
+            each = map if assign is not log_normalize or self.refitted else in_order
+            for part, *own in each(of_block, _parts(rows, size)):
+                log_likelihood, own = log_likelihood + part, Statistics(*own)
                 stats = own if stats is None else self._added(stats, own)
         return (log_likelihood + self.log_prior_density(params)) / stats.load.sum(), stats
+
+    def _of_block(self, params, assign, block):
+        """The log-likelihood and the statistics of a block of rows."""
+        heads = block.heads()
+        with pairs_shared(block.X):
+            log_joint, seen_gate = self.gate.evaluate(params.gate, heads)
+            log_prob, seen_experts = self.expert.evaluate(params.experts, block)
+            log_joint += block.pooled(log_prob)
+            if heads.log_label is not None:
+                log_joint += heads.log_label
+            log_density, resp = assign(log_joint)
+            if not (heads.weight == 1.0).all():
+                resp *= heads.weight[:, None]
+            gate = self.gate.statistics(params.gate, heads, resp, seen_gate)
+            experts = self.expert.statistics(params.experts, block, block.spread(resp), seen_experts)
+        return heads.weight @ log_density, gate, experts, resp.sum(axis=0)
+
+    def _is_routed(self, rows):
+        """Whether the rows have leaves, so many rows for each of these that it pays to evaluate no other experts."""
+        if rows.active is None or rows.group is not None or rows.log_label is not None:
+            return False
+        alike = self.expert.traits.additive and len(self.expert.members) == 1 and not sp.issparse(rows.X)
+        return alike and rows.n_rows >= ROUTED_ROWS
+
+    def _branches(self, params, rows, observed=True):
+        """The mixture as `Branches`, where it pays that rows visit few of them; else None.
+
+        If y is observed, no group of rows and no labels may tell anything of their leaves, and densities have bounds.
+        """
+        if not neglect() or self.n_leaves(params) < MANY_BRANCHES or rows.n_rows < BRANCH_ROWS:
+            return None
+        if sp.issparse(rows.X) or sp.issparse(rows.Z):
+            return None
+        if observed and not (self.expert.traits.additive and rows.group is None and rows.log_label is None):
+            return None
+        if observed and self.expert.log_ceiling(params.experts, rows[:1]) is None:
+            return None
+        stages = self.gate.stages(params.gate, BRANCH_LEAVES)
+        if stages is None:
+            return None
+        branches = Branches(self, params, stages, neglect())
+        return branches if branches.pay(rows, observed) else None
 
     def _summed(self, params, rows):
         """The log-likelihood and the statistics, where functions of gate and experts together make them, or None."""
@@ -306,15 +367,11 @@ class Mixture:
         if found is None and rows.Z is rows.X and not sp.issparse(rows.X):
             slots = self.gate.slots(params.gate)
         if slots is not None:
-            blocks = rows.blocks(block_rows(self.n_leaves(params), in_use()))
-            for _, block in blocks:
-                own = self.expert.sums_below(params.experts, block, None, slots, 0.0)
-                if own is None:
-                    return None
-                found = own if found is None else self._together(found, own)
+            sums = partial(self.expert.sums_below, params.experts, paths=None, slope=slots, neglect=0.0)
+            found = _of_blocks(sums, rows, block_rows(self.n_leaves(params), in_use()))
         if found is None:
             return None
-        log_likelihood, load, experts, of_gate = found
+        log_likelihood, load, experts, of_gate = reduce(self._together, found)
         gather = self.gate.from_pairs if slots is None else self.gate.from_slots
         return log_likelihood, Statistics(gather(*of_gate), experts, load)
 
@@ -324,11 +381,17 @@ class Mixture:
         return a[0] + b[0], a[1] + b[1], self.expert.add(a[2], b[2]), of_gate
 
     def _pruned(self, params, rows, function, many):
-        """A function of the experts by rows that visit few of `many` leaves, eq. (pruning); None if there is no way."""
-        if not neglect() or rows.Z is not rows.X or sp.issparse(rows.X) or self.n_leaves(params) < many:
+        """A function of the experts by rows that visit few of `many` leaves, eq. (pruning); None if there is no way.
+
+        Returned is a list of its results for blocks of rows.
+        """
+        n_leaves = self.n_leaves(params)
+        if not (in_use() and neglect()) or rows.Z is not rows.X or sp.issparse(rows.X) or n_leaves < many:
             return None
         pairs = self.gate.pairs(params.gate)
-        return None if pairs is None else function(params.experts, rows, *pairs, neglect())
+        if pairs is None:
+            return None
+        return _of_blocks(lambda block: function(params.experts, block, *pairs, neglect()), rows, PRUNED_ROWS)
 
     def _added(self, a, b):
         """Statistics of two blocks together."""

@@ -6,18 +6,25 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils import _safe_indexing
 
-__all__ = ["BLOCK_ROWS", "Rows", "block_rows"]
+__all__ = ["BLOCK_ROWS", "PRUNED_ROWS", "Rows", "block_rows", "small_rows"]
 
 # Rows in a block: large enough for efficient matrix products, small enough for its arrays to stay in cache.
 BLOCK_ROWS = 2048
 # Of a sweep: numbers in an array of a block's rows and leaves, and most rows; beyond them NumPy's calls cost little.
 # Compiled functions work on pieces of a block that stay in cache, so that it may be larger.
 SWEEP_NUMBERS, SWEEP_ROWS, COMPILED_ROWS = 1 << 16, 7168, 1 << 14
+# Of a compiled sweep in which rows visit few leaves, those of a leaf one after the other: threads share such blocks.
+PRUNED_ROWS = 1 << 17
 
 
 def block_rows(n_leaves, compiled=False):
     """Rows in a block of a sweep: more where there are few leaves."""
-    return min(max(SWEEP_NUMBERS // n_leaves, BLOCK_ROWS // 2), COMPILED_ROWS if compiled else SWEEP_ROWS)
+    return min(max(SWEEP_NUMBERS // n_leaves, BLOCK_ROWS // 8), COMPILED_ROWS if compiled else SWEEP_ROWS)
+
+
+def small_rows(n_leaves):
+    """Rows in a block of other passes over all leaves: fewer where there are many."""
+    return min(BLOCK_ROWS, block_rows(n_leaves))
 
 
 class Rows(NamedTuple):

@@ -2,30 +2,34 @@
 
 import os
 import sys
-import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache, wraps
+from contextvars import ContextVar, copy_context
+from functools import cache, cached_property, wraps
 from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
+from joblib import cpu_count, effective_n_jobs
 from threadpoolctl import ThreadpoolController  # scikit-learn brings it
 
-__all__ = ["CHOICES", "in_use", "kernels", "neglect", "one_thread", "set_kernels", "twinned", "work"]
+__all__ = [
+    "CHOICES", "in_order", "in_use", "kernels", "neglect", "one_thread", "set_kernels", "threads", "twinned", "work",
+]  # fmt: skip
 
 CHOICES = ("auto", "numpy", "numba")
 # Rows times leaves of a pass over the table, from which compiled functions repay that Numba is imported.
 LARGE = 1 << 17
 BUFFER = 1024  # numbers in NumPy's buffers
+AHEAD = 2  # blocks for each thread that are computed, or wait for a thread, before the first of them is taken
+KEPT = 1 << 21  # numbers in arrays whose memory the C library keeps for the next ones, see `_keep_memory`
 
 _choice = {"kernels": os.environ.get("HME_KERNELS", "auto"), "neglect": 1e-12}
 
-
-class _Current(threading.local):
-    compiled = False
-
-
-_current = _Current()
+# Of a pass over a table, which threads inherit with NumPy's own settings, its buffers and what it does about overflow.
+_compiled = ContextVar("compiled", default=False)
+_pool = ContextVar("pool", default=None)
 
 
 def set_kernels(choice, neglect=1e-12):
@@ -37,8 +41,8 @@ def set_kernels(choice, neglect=1e-12):
         "auto" is Numba where it is installed and the table is large enough to repay its import, else NumPy. The
         environment variable HME_KERNELS sets it from outside, and for worker processes.
     neglect : float, default=1e-12
-        Most that compiled functions may leave out of the density of a row, as a share of it, eq. (pruning): in a large
-        tree a row then visits only the leaves that carry mass for it. 0 leaves out nothing.
+        Most that may be left out of the density of a row, as a share of it, eq. (pruning): in a large tree a row then
+        visits only the branches that carry mass for it. 0 leaves out nothing.
 
     Examples
     --------
@@ -79,23 +83,22 @@ def work(numbers):
     NumPy copies rows of strided or broadcast operands into a buffer, of 8192 numbers by default, where they are shorter
     than that; this doubles the time of operations on blocks.
     """
-    before, size = _current.compiled, np.setbufsize(BUFFER)
-    _current.compiled = _pays(numbers)
+    size, before = np.setbufsize(BUFFER), _compiled.set(_pays(numbers))
     try:
         yield
     finally:
-        _current.compiled = before
+        _compiled.reset(before)
         np.setbufsize(size)
 
 
 def in_use():
     """Whether compiled functions are in use, in the pass over a table that is going on in this thread."""
-    return _current.compiled
+    return _compiled.get()
 
 
 def neglect():
-    """Share of the density of a row that may be left out in the pass that is going on; 0 without compiled functions."""
-    return _choice["neglect"] if _current.compiled else 0.0
+    """Share of the density of a row that may be left out."""
+    return _choice["neglect"]
 
 
 def twinned(plain):
@@ -103,7 +106,7 @@ def twinned(plain):
 
     @wraps(plain)
     def chosen(*arguments):
-        if _current.compiled:
+        if _compiled.get():
             result = getattr(_twins(), plain.__name__)(*arguments)
             if result is not NotImplemented:
                 return result
@@ -151,4 +154,92 @@ def one_thread(of="blas"):
 @cache
 def _controller():
     # Looking for the libraries takes milliseconds; all that are used here are loaded before the first fit.
+    _keep_memory()
     return ThreadpoolController()
+
+
+# -- threads -----------------------------------------------------------------------------------------------------------
+
+
+class _Pool:
+    """Threads, which are started when there is work for several of them."""
+
+    def __init__(self, n_jobs):
+        self.n_jobs, self._executor = n_jobs, None
+
+    @cached_property
+    def size(self):
+        return min(effective_n_jobs(self.n_jobs), cpu_count())
+
+    def submit(self, *call):
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(self.size, "hme")
+        return self._executor.submit(*call)
+
+    def close(self):
+        if self._executor is not None:
+            self._executor.shutdown()
+
+
+@contextmanager
+def threads(n_jobs):
+    """Passes over a table share its blocks of rows among threads within this context.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        As joblib understands it; no more threads than processors. None leaves the choice to a context around this one.
+        Results do not depend on it: blocks are the same with one thread, and sums are added in the order of the rows.
+    """
+    if n_jobs is None and _pool.get() is not None:
+        yield
+        return
+    pool = None if n_jobs == 1 else _Pool(n_jobs)
+    before = _pool.set(pool)
+    try:
+        yield
+    finally:
+        _pool.reset(before)
+        if pool is not None:
+            pool.close()
+
+
+def in_order(function, items):
+    """Iterate over ``function(item)`` of items that do not depend on each other, in their order, by several threads.
+
+    What is computed is not divided further.
+    """
+    pool = _pool.get()
+    return map(function, items) if pool is None or pool.size == 1 else _shared(pool, function, items)
+
+
+def _shared(pool, function, items):
+    waiting = deque()
+    try:
+        with one_thread():  # of BLAS in each of them
+            for item in items:
+                waiting.append(pool.submit(_inherit(), function, item))
+                if len(waiting) > AHEAD * pool.size:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _inherit():
+    """A function that calls another one in a thread as if it were in this one, but alone."""
+    context = copy_context()
+    context.run(_pool.set, None)
+    return context.run
+
+
+def _keep_memory():
+    """Let the C library keep the memory of arrays that sweeps make and leave again, instead of returning it.
+
+    GNU's library returns large pieces at once and has the system clear the pages of the next ones, which is a quarter
+    of the time of a sweep. What it takes for large grows with the largest piece that has been returned: an array that
+    no one has written to costs nothing.
+    """
+    np.empty(KEPT)

@@ -5,7 +5,7 @@ Statistics are summed over rows, blocks and chunks; parameters are selected, con
 
 import numpy as np
 
-__all__ = ["add", "concatenate", "decay", "divided", "interpolate", "take"]
+__all__ = ["add", "concatenate", "decay", "divided", "interpolate", "placed", "take"]
 
 
 def add(a, b):
@@ -34,6 +34,15 @@ def divided(params, n):
     """The inverse of `concatenate`: a list of the parameters of `n` models with equally many experts each."""
     parts = zip(*(u.reshape(n, len(u) // n, *u.shape[1:]) for u in params), strict=True)
     return [type(params)(*part) for part in parts]
+
+
+def placed(parts, places, size):
+    """Statistics of `size` experts, or nodes, from those of some of them, a list, and their numbers; of others zero."""
+    out = type(parts[0])(*(np.zeros((size, *u.shape[1:])) for u in parts[0]))
+    for part, place in zip(parts, places, strict=True):
+        for total, own in zip(out, part, strict=True):
+            total[place] += own
+    return out
 
 
 def interpolate(a, b, step, scales=()):

@@ -18,6 +18,7 @@ from ..growing.held_out import values_of
 from ..model.folds import fold_numbers
 from ..model.parts import quiet, renamed
 from ..numerics.checks import check_choice, check_int, check_real
+from ..numerics.engine import threads
 from ..progress import Followable, followed
 from .candidates import checked, default_candidates
 from .folds import Problem, folds_of
@@ -143,11 +144,12 @@ class BaseCV(Versioned, Followable, BaseEstimator):
         begin = time.perf_counter()
         others = [c for c in np.flatnonzero(self.weights_) if c != race.best] if self.predict_from == "all" else []
         task = task.part("refits", 1 + len(others))
-        self.best_estimator_ = _refitted(base, self.best_params_, problem, task)
-        self.refit_estimators_ = [self.best_estimator_ if c == race.best else None for c in range(len(self.weights_))]
-        with quiet():  # what the best one warns of has been shown
-            for c in others:
-                self.refit_estimators_[c] = _refitted(base, self.candidates_[c], problem, task)
+        with threads(self.n_jobs):
+            self.best_estimator_ = _refitted(base, self.best_params_, problem, task)
+            self.refit_estimators_ = [self.best_estimator_ if c == race.best else None for c in range(len(race.fitted))]
+            with quiet():  # what the best one warns of has been shown
+                for c in others:
+                    self.refit_estimators_[c] = _refitted(base, self.candidates_[c], problem, task)
         task.end()
         self.refit_time_ = time.perf_counter() - begin
         self.members_ = self._answering(race)

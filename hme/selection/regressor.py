@@ -39,7 +39,8 @@ class HMERegressorCV(TogetherRegressors, RegressorMixin, BaseCV):
     random_state : int, RandomState or None, default=None
         Passed to the models if `estimator` has none.
     n_jobs : int or None, default=None
-        Number of fits that run in parallel (joblib). Without a budget the result does not depend on it.
+        Number of fits that run in parallel (joblib), and of the threads of the last ones, to all rows. Without a budget
+        the result does not depend on it.
     verbose : int, default=0
         1 prints which candidates are dropped.
 

@@ -18,6 +18,7 @@ from ..gates import SoftmaxGate
 from ..model.parts import quiet
 from ..model.refits import tag_of
 from ..numerics.checks import check_choice
+from ..numerics.engine import threads
 from ..progress import Followable, followed
 from .composition import Composition
 from .cross_fitting import cross_fitted, folds_of, of_fitted, predictions_of
@@ -165,7 +166,8 @@ class BaseStacking(TransformerMixin, Versioned, Followable, Composition):
         problem = Problem.of(self.level_one_, predicted, columns, sources.y, sources.weight, folds, self.measure)
         # The default models are ours; what they warn of is nothing that a user could mend.
         said = first.said if self.estimators is not None else []
-        caught = self._fit_final(problem, names, seed, task.part("mixture", begin=False))
+        with threads(self.n_jobs):
+            caught = self._fit_final(problem, names, seed, task.part("mixture", begin=False))
         self._correct(columns, first, sources.y)
         self.estimators_, self.names_, self._seed = first.models, names, seed
         rows = np.flatnonzero(kept)

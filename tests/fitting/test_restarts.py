@@ -10,9 +10,10 @@ from sklearn.base import clone
 
 from hme import HMEClassifier, HMERegressor
 from hme.experts import LinearExpert, PoissonExpert
-from hme.fitting import em, ends, racing
+from hme.fitting import em, ends, racing, restarts
 from hme.fitting.ends import Restart
 from hme.gates import TopKGate
+from hme.numerics import engine
 
 quiet = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 EXACT = LinearExpert(alpha=0.0, variance_prior=None)
@@ -106,6 +107,35 @@ def test_starts_that_run_on_repeat_no_earlier_algorithm():
     y = rng.integers(3, size=46)
     model = HMEClassifier(n_experts=2, algorithm=("hard", "em"), n_init=2, n_finalists=1, tol=1e-2, random_state=0)
     assert (np.diff(model.fit(X, y).lower_bounds_) >= -1e-12).all()
+
+
+def test_one_start_runs_in_this_process_by_threads(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 2))
+    y, pools, sweeps = np.abs(X[:, 0]) + 0.1 * rng.normal(size=90), set(), []
+    monkeypatch.setattr(engine, "cpu_count", lambda: 4)
+    monkeypatch.setattr("hme.model.mixture.block_rows", lambda *size: 20)
+
+    def callback(sweep, objective, params):
+        sweeps.append(sweep)
+        pools.add(engine._pool.get().size)
+
+    model = HMERegressor(n_experts=2, start="model_tree", callback=callback, n_jobs=3, tol=1e-3).fit(X, y)
+    assert sweeps and pools == {3} and engine._pool.get() is None
+    one = clone(model).set_params(n_jobs=1, callback=None).fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), one.predict(X))
+
+
+def test_threads_are_what_starts_leave_of_the_processors(monkeypatch):
+    calls = []
+
+    def parallel(n_jobs, return_as):
+        assert n_jobs == 2
+        return lambda given: iter(calls.extend(given) or ())
+
+    monkeypatch.setattr(restarts, "Parallel", parallel)
+    list(restarts._in_parallel([(0, None), (1, None)], 2, 5))
+    assert [arguments for _, arguments, _ in calls] == [(0, None, 2), (1, None, 2)]
 
 
 @pytest.mark.slow

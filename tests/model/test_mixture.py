@@ -5,12 +5,13 @@ import pytest
 from families import DESIGN, GATES, K, identify, make_rows
 
 from hme import Tree
-from hme.experts import LinearExpert
+from hme.experts import LaplaceExpert, LinearExpert
 from hme.gates import SoftmaxGate, TopKGate, TreeGate
 from hme.model.design import Design
 from hme.model.folds import fold_numbers
 from hme.model.mixture import Mixture, starving
 from hme.model.rows import Rows
+from hme.numerics import engine
 
 
 def make_mixture(gate):
@@ -78,3 +79,25 @@ def test_one_function_sums_lines_below_a_softmax_node(K, monkeypatch):
     for a, b in zip(together[1].gate + together[1].experts, apart[1].gate + apart[1].experts, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-9)
     np.testing.assert_allclose(together[1].load, apart[1].load)
+
+
+@pytest.mark.parametrize("expert", [LinearExpert(), LaplaceExpert()], ids=identify)
+def test_sweeps_do_not_depend_on_threads(expert, monkeypatch):
+    monkeypatch.setattr(engine, "cpu_count", lambda: 4)
+    monkeypatch.setattr("hme.model.mixture.block_rows", lambda *size: 7)
+    monkeypatch.setattr("hme.model.mixture.BLOCK_ROWS", 7)
+    rows = make_rows("regression")
+    mixture = Mixture(SoftmaxGate().over(Tree.flat(K)).bind(rows, DESIGN), expert.bind(rows, DESIGN))
+    params = mixture.init(rows, np.random.default_rng(0).dirichlet(np.ones(K), rows.n_rows))
+    (one, stats), mean = mixture.e_step(params, rows), mixture.mean(params, rows)
+    with engine.threads(4):
+        again, own = mixture.e_step(params, rows)
+        assert again == one and (mixture.mean(params, rows) == mean).all()
+        assert engine._pool.get()._executor is not None
+    for a, b in zip(flat(own), flat(stats), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def flat(stats):
+    """The arrays of nested named tuples."""
+    return [stats] if isinstance(stats, np.ndarray) else [array for part in stats for array in flat(part)]

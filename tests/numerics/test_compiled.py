@@ -5,7 +5,7 @@ import pytest
 
 from hme import Tree
 from hme.distributions import normal
-from hme.experts import LinearExpert
+from hme.experts import LaplaceExpert, LinearExpert, StudentExpert
 from hme.experts.noise import lines
 from hme.gates import SoftmaxGate
 from hme.model.design import Design
@@ -162,15 +162,17 @@ def test_rows_far_from_every_line_keep_their_shares(few, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("few", [1, 64])
-def test_large_trees_are_pruned_in_sweeps_and_means(few, monkeypatch):
+@pytest.mark.parametrize(
+    ("few", "expert"), [(1, LinearExpert()), (64, LinearExpert()), (64, StudentExpert()), (64, LaplaceExpert())]
+)
+def test_large_trees_are_pruned_in_sweeps_and_means(few, expert, monkeypatch):
     monkeypatch.setattr("hme.model.mixture.MANY_MEANS", 4)
     monkeypatch.setattr("hme.numerics.compiled.pruned.FEW", few)
     X, tree = rng().normal(size=(N, 3)), Tree.complete(2)
     design = Design.fit(X, np.ones(N), True)
     D = design.transform(X)
     rows = Rows(D, D, np.abs(X[:, :1]), rng().random(N), offset=X[:, 1])
-    mixture = Mixture(SoftmaxGate().over(tree).bind(rows, design), LinearExpert().bind(rows, design))
+    mixture = Mixture(SoftmaxGate().over(tree).bind(rows, design), expert.bind(rows, design))
     params = mixture.init(rows, rng().dirichlet(np.ones(4), N))
     got = []
     for neglect in (0.0, 1e-12):

@@ -1,7 +1,10 @@
-"""The choice between NumPy and Numba."""
+"""The choice between NumPy and Numba, threads and memory."""
 
+import platform
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -59,3 +62,58 @@ def test_environment_chooses():
     code = "from hme.kernels import kernels; print(kernels())"
     run = subprocess.run([sys.executable, "-c", code], env={"HME_KERNELS": "numpy"}, capture_output=True, text=True)
     assert run.stdout.split() == ["numpy"]
+
+
+# -- threads -----------------------------------------------------------------------------------------------------------
+
+
+def test_threads_keep_the_order_and_the_settings_of_numpy():
+    def seen(i):
+        time.sleep(0.002 * (i % 3))
+        return i, threading.current_thread().name, np.getbufsize(), list(engine.in_order(str, [i]))
+
+    with engine.work(1), engine.threads(2):
+        numbers, names, sizes, inside = zip(*engine.in_order(seen, range(9)), strict=True)
+    assert numbers == tuple(range(9)) and set(sizes) == {engine.BUFFER} and inside[3] == ["3"]
+    assert len(set(names)) == min(2, engine.cpu_count())
+    assert next(engine.in_order(seen, [0]))[1] == threading.current_thread().name
+
+
+def test_threads_end_with_the_first_error():
+    calls = []
+
+    def fails(i):
+        calls.append(i)
+        raise KeyError(i)
+
+    with pytest.raises(KeyError, match="0"), engine.threads(2):
+        list(engine.in_order(fails, range(100)))
+    assert len(calls) <= 2 * engine.AHEAD + 1
+
+
+def test_threads_are_those_of_the_context_without_a_number(monkeypatch):
+    monkeypatch.setattr(engine, "cpu_count", lambda: 8)
+    with engine.threads(3):
+        with engine.threads(None):
+            assert engine._pool.get().size == 3
+        with engine.threads(1):
+            assert engine._pool.get() is None
+    with engine.threads(None):
+        assert engine._pool.get().size == 1
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep memory by rules of their own")
+def test_memory_of_a_sweep_is_not_given_back():
+    resource = pytest.importorskip("resource")
+
+    def cleared():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+    with engine.one_thread():
+        pages = []
+        for _ in range(5):
+            before = cleared()
+            arrays = [np.ones(1 << 16) for _ in range(8)]  # of half a megabyte
+            pages.append(cleared() - before)
+            del arrays
+    assert min(pages) < 100  # of the 1024 that the arrays have

@@ -71,6 +71,8 @@ class Response(ABC):
         Whether outputs are dependent, so that products of residuals of all pairs are needed.
     estimates_tails : bool
         Whether the heaviness of the tails is among the scalars.
+    elementwise : bool
+        Whether `working` is a function of y, eta and scalars alone, entry by entry.
     init_steps : int
         Number of updates from the responsibilities of a start to its parameters.
     """
@@ -80,7 +82,7 @@ class Response(ABC):
     link = "identity"
     Params, Report = CoefParams, None
     scalars = ()
-    quadratic = parameter_free = full = estimates_tails = False
+    quadratic = parameter_free = full = estimates_tails = elementwise = False
     init_steps = 5
     scale_ = None  # the `Scale` of a variance or dispersion that has a floor, then the first of the scalars
     largest_ = 1.0  # size of the largest target in the training data
@@ -103,8 +105,7 @@ class Response(ABC):
         """p(y | eta) of one output as an object of `hme.distributions`: eta is (n, K), the scalars are (1, K)."""
 
     def working(self, y, eta, params, rows):
-        """Working quantities of the M-step; the information is the observed one, but at least a quarter of the squared
-        score."""
+        """Working quantities of the M-step: the observed information, but at least a quarter of the squared score."""
         # Impossible targets have no derivatives, and no part in the sums.
         first, second = (np.where(np.isfinite(a), a, 0.0) for a in self.derivatives(y, eta, params, rows))
         own = [(first[..., e], second[..., e, e]) for e in range(1, first.shape[-1])]
@@ -191,8 +192,7 @@ class Response(ABC):
     def start_coef(self, rows):
         """Coefficients (1, T, p) that predict the mean of all rows."""
         coef = np.zeros((1, rows.y.shape[1], rows.X.shape[1]))
-        mean = rows.weight @ self.interior(rows) / rows.weight.sum()
-        coef[0, :, -1] = LINKS[self.link].eta(mean)
+        coef[0, :, -1] = LINKS[self.link].eta(rows.weight @ self.interior(rows) / rows.weight.sum())
         if rows.offset is not None:
             coef[0, :, -1] -= np.average(rows.offset, weights=rows.weight)
         return coef
@@ -224,6 +224,10 @@ class Response(ABC):
         return eta if rows.offset is None else eta - rows.offset[:, None]
 
     # -- density and moments -----------------------------------------------------------------------------------------
+
+    def log_ceiling(self, params, rows):
+        """Upper bounds of `log_prob` for any eta, see `Expert.log_ceiling`; None where none is known."""
+        return (0.0, np.zeros(len(params.coef))) if self.traits.measure == "mass" else None
 
     def log_prob(self, y, eta, params, rows):
         """Joint log p(y | eta) of all outputs, (n, K)."""
@@ -380,8 +384,7 @@ class Response(ABC):
     def warnings(self, params, stats=None, square=None):
         """Warnings about scalars at a bound, a list of sentences.
 
-        `stats` are sums over rows at the parameters, and `square` the squared residuals of a quadratic response; None
-        if they are not known.
+        `stats` are sums over rows, and `square` the squared residuals of a quadratic response; None if not known.
         """
         found = []
         for scalar in self.scalars:
@@ -436,8 +439,7 @@ class Response(ABC):
                 line = f"{len(intercept)} linear outputs"
             else:
                 line = f"{self.left_side(target)} = {linear_text(intercept, coef, feature_names)}"
-            described = self.describe(*scalars)
-            lines.append(f"{line},  {described}" if described else line)
+            lines.append(",  ".join(filter(None, [line, self.describe(*scalars)])))
         return lines
 
     def left_side(self, target):

@@ -31,6 +31,7 @@ class CountResponse(Response):
     """
 
     links, link = ("log",), "log"
+    elementwise = True
     Params, Report = GLMParams, GLMReport
 
     def __init__(self, zero_truncated=False):

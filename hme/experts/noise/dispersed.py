@@ -52,7 +52,7 @@ class DispersedResponse(Response):
     traits = Traits(
         row_arguments=("offset",), sparse_input=True, exact=True, additive=True, smooth=True, dispersion=True
     )
-    links = ("log", "inverse")
+    links, elementwise = ("log", "inverse"), True
     Params, Report = GLMParams, GLMReport
     ceiling = np.inf  # largest dispersion
 
@@ -91,6 +91,12 @@ class DispersedResponse(Response):
 
     def log_density(self, y, eta, params, rows):
         return self.density(y, self.mean_of(eta), params.dispersion)
+
+    def log_ceiling(self, params, rows):
+        """The density is highest where the mean is y, and falls with y as its standard deviation grows."""
+        one = np.ones((1, 1, params.coef.shape[1]))
+        highest = self.log_prob(one, LINKS[self.link].eta(one), params, rows)[0]
+        return -0.5 * self.power * np.log(rows.y).sum(axis=1) if self.power else 0.0, highest
 
     def distribution(self, eta, params, rows):
         return self.Distribution(self.mean_of(eta), params.dispersion)

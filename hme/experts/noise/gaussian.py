@@ -125,6 +125,10 @@ class GaussianNoise(Response):
     def log_prob(self, y, eta, params, rows):
         return gaussian_log_density(y, eta, params.variance)  # eta is not needed again
 
+    def log_ceiling(self, params, rows):
+        middle = np.zeros((1, *params.coef.shape[:2]))
+        return 0.0, self.log_prob(middle[:, :1], middle, params, rows)[0]
+
     def distribution(self, eta, params, rows):
         return Normal(eta, np.sqrt(params.variance))
 

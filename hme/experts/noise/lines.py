@@ -19,7 +19,7 @@ from ...numerics.kernels import (
 )  # fmt: skip
 from ...numerics.paths import pair_moments, pair_priors
 
-__all__ = ["line_means", "line_sums", "slot_sums"]
+__all__ = ["line_means", "line_sums", "mean_below", "slot_sums"]
 
 
 @twinned
@@ -89,3 +89,11 @@ def line_means(paths, slope, lines, X, neglect):
     """Mean (n,) of y; the compiled twin leaves out leaves whose priors, as a sum, are no more than `neglect`."""
     prior = np.exp(pair_priors(paths, linear_scores(X, slope).T)[0])
     return (prior * linear_scores(X, lines).T).sum(axis=0)
+
+
+def mean_below(params, rows, paths, slope, neglect):
+    """`Expert.means_below` of experts whose means are their linear predictors; None of several outputs."""
+    if params.coef.shape[1] > 1:
+        return None
+    mean = line_means(paths, slope, params.coef[:, 0], rows.X, neglect)
+    return (mean if rows.offset is None else mean + rows.offset)[:, None]

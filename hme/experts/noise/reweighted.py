@@ -36,7 +36,7 @@ class ReweightedNoise(Response):
     traits = Traits(
         row_arguments=("offset",), sparse_input=True, exact=True, additive=True, smooth=True, dispersion=True
     )
-    quadratic = True
+    quadratic = elementwise = True
     own_scalars = ()  # scalars besides the variance
 
     def __init__(self, prior=(1.0, 0.1), floor="auto", shared=False):
@@ -137,6 +137,10 @@ class ReweightedNoise(Response):
         square *= weight
         residual *= weight
         return Working(residual, weight, square, tuple(terms))
+
+    def log_ceiling(self, params, rows):
+        middle = np.zeros((1, 1, params.coef.shape[1]))
+        return 0.0, self.log_prob(middle, middle, params, rows)[0]
 
     def mean(self, eta, params, rows):
         return eta

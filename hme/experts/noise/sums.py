@@ -5,10 +5,25 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from ...numerics.kernels import scored_cross, weighted_cross
+from ...numerics.engine import neglect
+from ...numerics.kernels import scored_cross, weighted_cross, weighted_gram
 from ...numerics.wide import grams, times
+from .arrays import targets
 
-__all__ = ["PredictorStatistics", "Working", "changes", "squares_after", "summed", "weighted_sum", "wide_maximum"]
+__all__ = [
+    "PredictorStatistics",
+    "Working",
+    "changes",
+    "squares_after",
+    "summed",
+    "sums_of",
+    "weighted_sum",
+    "wide_maximum",
+]
+
+# Experts from which it is looked whether most pairs of them and rows are negligible, and the share up to which the
+# others are taken one by one.
+MANY, FEW = 32, 0.5
 
 
 class Working(NamedTuple):
@@ -46,6 +61,44 @@ def summed(X, resp, working, formed=False):
     return PredictorStatistics(
         resp.sum(axis=0), gram, cross, square, np.stack(sums, axis=2) if sums else np.zeros((K, T, 0))
     )
+
+
+def sums_of(response, params, rows, resp, eta, formed=False):
+    """`PredictorStatistics` of rows with linear predictors eta (n, K, T).
+
+    With many experts most responsibilities are negligible: where few are not, the working quantities are computed for
+    these alone. What is left out of a row is no more than the share `neglect` of its weight, eq. (pruning).
+    """
+    n, K, T = eta.shape
+    if response.elementwise and T == 1 and K >= MANY and neglect() and not sp.issparse(rows.X):
+        pairs = np.flatnonzero((resp > rows.weight[:, None] * (neglect() / K)).T)
+        if len(pairs) <= FEW * n * K:
+            return _of_pairs(response, params, rows, resp, eta, pairs)
+    return summed(rows.X, resp, response.working(targets(rows), eta, params, rows), formed)
+
+
+def _of_pairs(response, params, rows, resp, eta, pairs):
+    """`sums_of` the pairs of expert and row whose numbers, expert by expert, are given."""
+    n, K = resp.shape
+    expert, row = np.divmod(pairs, n)
+    of_pairs = [params.coef, *(a[expert][:, None] for a in params[1:])]
+    working = response.working(rows.y[row][:, None], eta.T.ravel()[pairs][:, None, None], type(params)(*of_pairs), rows)
+    share = resp.T.ravel()[pairs]
+
+    def summed_up(values):
+        return np.bincount(expert, share * values.ravel(), K)[:, None]
+
+    def weights(values):
+        whole = np.zeros(K * n)
+        whole[pairs] = share * values.ravel()
+        return whole.reshape(K, n).T
+
+    information = np.ones(1) if working.information is None else working.information
+    gram, cross = weighted_gram(rows.X, weights(information)), weighted_cross(rows.X, weights(working.score))
+    square = np.zeros((K, 0)) if working.square is None else summed_up(working.square)
+    sums = [summed_up(np.broadcast_to(term, (len(pairs), 1, 1))) for term in working.terms]
+    sums = np.stack(sums, axis=2) if sums else np.zeros((K, 1, 0))
+    return PredictorStatistics(resp.sum(axis=0), gram[:, None], cross[:, None], square, sums)
 
 
 def squares_after(stats, shift):

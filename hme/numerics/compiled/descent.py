@@ -26,8 +26,10 @@ SHARE = 0.25  # of what may still be left out of a row, that one branch or leaf 
 
 def wide(coef, q=None):
     """Coefficients with columns of zeros, so that there are q of them, or a multiple of four."""
-    p = coef.shape[1]
-    return np.pad(coef, ((0, 0), (0, -p % 4 if q is None else q - p)))
+    size, p = coef.shape
+    out = np.zeros((size, p + -p % 4 if q is None else q))
+    out[:, :p] = coef
+    return out
 
 
 def places(paths):
