@@ -15,7 +15,7 @@ import time
 import warnings
 
 import numpy as np
-from floor import cpu_seconds, table
+from floor import cpu_seconds, needed, table
 
 from hme import HMEClassifier, HMERegressor
 from hme.kernels import kernels, set_kernels
@@ -48,6 +48,7 @@ def costs(family, depth, n, rounds):
     spent = {key: round(1e6 * float(np.min(found)) / n, 2) for key, found in seconds.items()}
     return {
         "family": family, "experts": 2**depth, "rows": n,
+        "leaves that a row needs": round(float(needed(mixture, rows[:4000], params)[0]), 1),
         "us a row, sweep": spent["sweep", 1e-12], "all leaves": spent["sweep", 0.0],
         "us a row, mean": spent["mean", 1e-12], "mean by all leaves": spent["mean", 0.0],
         "objective differs by": float(abs(objective[1e-12] - objective[0.0])),
