@@ -71,6 +71,15 @@ def useless(seed, n=2000):
     return X, np.where(X[:, 0] > 0, 2 * X[:, 1], -2 * X[:, 1]) + 0.3 * rng.standard_normal(n)
 
 
+def among_many(seed, n=1500):
+    """Four linear experts of five useful columns, in regions of the first three, beside thirty of noise."""
+    coef = np.random.default_rng(seed % 10000).standard_normal((4, 5))
+    rng = np.random.default_rng((seed, 4))
+    X = rng.standard_normal((n, 35))
+    labels = (X[:, 0] > 0) + 2 * (X[:, 1] + X[:, 2] > 0)
+    return X, (X[:, :5] * coef[labels]).sum(axis=1) + 0.5 * rng.standard_normal(n)
+
+
 def fit_line(seed, n, p):
     X, y = line(seed, n, p)
     model = HMERegressor().fit(X[:n], y[:n])
@@ -105,6 +114,7 @@ PARTS = {
     "noise alone": against_truth(noise, float(np.sqrt(0.13))),
     "exclusive or": against_truth(exclusive_or, 0.2),
     "50 useless columns": against_truth(useless, 0.3),
+    "30 useless columns": against_truth(among_many, 0.5),
 }
 
 

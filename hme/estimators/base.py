@@ -259,6 +259,10 @@ class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
         for side, own in self.alpha_.items():
             of = {f"{name}__": alpha for name, alpha in own.items()} if isinstance(own, dict) else {"": own}
             found |= {f"{side}__{name}alpha": alpha for name, alpha in of.items()}
+            # Strengths of columns that are numbers have another default of what slopes shrink to than estimated ones.
+            settings = getattr(self.model_, side).get_params()
+            of_columns = [f"{name}shrink_to" for name, alpha in of.items() if np.ndim(alpha)]
+            found |= {f"{side}__{name}": "zero" for name in of_columns if settings.get(name, "") is None}
         return found
 
     def labels_as_fitted(self, labels):

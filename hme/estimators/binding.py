@@ -11,6 +11,7 @@ from ..model.folds import fold_numbers
 from ..model.mixture import Mixture
 from ..model.ranges import Ranges
 from ..model.rows import Rows
+from ..model.shrunk import same_alphas
 from ..model.tree import Tree
 from ..numerics.engine import one_thread
 from ..numerics.shrinkage import START, rows_per_weight
@@ -61,9 +62,9 @@ def bind(model, given):
     check_settings(model)
     expert, gate = given.expert, given.gate
     structure = _structure(model, given)
-    columns = _columns(model, given)
+    columns, raw = _columns(model, given)
     arrays = {"y": given.y, "weight": given.weight, "group": given.groups, **given.arguments}
-    rows, order = in_groups(columns.rows(given.tables, **arrays))
+    rows, order = in_groups(columns.rows(given.tables, raw, **arrays))
     with _as_users_write_it("expert", expert):
         check_support(expert, gate, rows)
     growing = _grows(model, given)
@@ -165,7 +166,7 @@ def _mixture(expert, gate, tree, rows, columns, alphas, rate, like=None):
     with one_thread(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         with _as_users_write_it("gate", gate):
             gate = gate.over(tree).bind(rows.heads(), columns.gate.design)
-        if like is not None and like.expert.alphas == expert.alphas:
+        if like is not None and same_alphas(like.expert.alphas, expert.alphas):
             return Mixture(gate, like.expert, rate)
         with _as_users_write_it("expert", expert):
             return Mixture(gate, expert.bind(rows, columns.expert.design), rate)
@@ -211,12 +212,12 @@ def _structure(model, given):
 
 
 def _columns(model, given):
-    """The columns of both sides: those of an earlier fit, or new ones."""
+    """The columns of both sides, those of an earlier fit, or new ones and what they make of the tables."""
     if continues(model):
-        return model.columns_._replace(views=given.views)
+        return model.columns_._replace(views=given.views), None
     names = model.input_names()
     sides = model.expert_features, model.gate_features
-    return Columns.fit(*sides, given.tables, names, given.weight, model.standardize, given.views)
+    return Columns.fit_transform(*sides, given.tables, names, given.weight, model.standardize, given.views)
 
 
 def _grows(model, given):

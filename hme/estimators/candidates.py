@@ -4,8 +4,9 @@ from copy import copy
 
 import scipy.sparse as sp
 
-from ..experts import LogisticExpert
+from ..experts import LinearExpert, LogisticExpert
 from ..features import Splines
+from ..gates import SoftmaxGate
 
 __all__ = ["automatic", "check_candidates", "still_in_force", "variant", "written"]
 
@@ -15,6 +16,8 @@ ROWS_A_COLUMN = 10
 # Penalties towards zero of logistic experts. The evidence cannot tell how strong they should be where classes are
 # nearly separated, held-out rows can.
 STRENGTHS = 1.0, 10.0
+# Columns from which on some may be of no use: a penalty strength for each is then tried as well.
+MANY = 10
 
 
 def check_candidates(candidates):
@@ -60,6 +63,8 @@ def still_in_force(model):
 def automatic(model, bound):
     """What a default estimator tries: experts that bend, where there are rows enough to tell; penalties of classes.
 
+    Where there are many columns, a penalty strength for each of them is tried as well, or instead of one for all bends.
+
     Parameters
     ----------
     model : HMERegressor or HMEClassifier
@@ -72,11 +77,27 @@ def automatic(model, bound):
     """
     if model.expert is not None:
         return [{}]
+    by_column = _by_column(model) if _are_many(bound.rows) else {}
     if model.task == "classification":
-        return [{}, *({"expert": LogisticExpert(alpha=alpha, shrink_to="zero")} for alpha in STRENGTHS)]
+        strong = ({"expert": LogisticExpert(alpha=alpha, shrink_to="zero")} for alpha in STRENGTHS)
+        return [{}, *strong, *([by_column] if by_column else [])]
     straight = model.expert_features is None
     straight = straight and "splines" not in bound.columns.expert.features.given  # a column of that name comes first
-    return [{}, {"expert_features": "splines"}] if straight and _can_bend(bound.rows) else [{}]
+    bent = [{"expert_features": "splines", **by_column}] if straight and _can_bend(bound.rows) else []
+    return [{}, *([by_column] if by_column else []), *bent]
+
+
+def _are_many(rows):
+    """Whether experts or gate see many columns, in a table whose matrices are formed."""
+    sides = rows.X, rows.Z
+    return max(side.shape[1] for side in sides) > MANY and not any(map(sp.issparse, sides))  # one is the intercept
+
+
+def _by_column(model):
+    """The default families with a penalty strength for each column."""
+    expert = LinearExpert if model.task == "regression" else LogisticExpert
+    gate = {"gate": SoftmaxGate(alpha="ard")} if model.gate is None else {}
+    return {"expert": expert(alpha="ard"), **gate}
 
 
 def _can_bend(rows):

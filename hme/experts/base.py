@@ -408,4 +408,5 @@ class RefitExpert(Refitted, Expert):
 def shrinks_to_pooled(family):
     """Whether slopes are shrunk towards the pooled fit, according to `shrink_to`; None depends on `l1_ratio`."""
     target = check_choice(family.shrink_to, "shrink_to", (None, "global", "zero"))
-    return family.l1_ratio == 0 if target is None else target == "global"
+    selects = family.l1_ratio > 0 or family.by_column
+    return not selects if target is None else target == "global"

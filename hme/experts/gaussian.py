@@ -21,16 +21,17 @@ class GaussianExpert(PredictorExpert):
     ----------
     link : {"log", "identity"}, default="log"
         Link function between the mean and the linear predictor.
-    alpha : float, array-like of shape (p,) or "auto", default=0.1
+    alpha : float, array-like of shape (p,), "auto" or "ard", default=0.1
         Strength of the penalty on the slopes, relative to the sum (not the mean) over rows. Intercepts are not
-        penalised. 0 means no penalty; an array has a strength for each column. With "auto" one strength of all
-        experts is estimated from the rows, eq. (evidence-alpha); it needs ``l1_ratio=0``.
+        penalised. 0 means no penalty; an array has a strength for each column. With "auto" one strength is estimated
+        from the rows, with "ard" one for each column, for all experts together, eqs. (evidence-alpha) and (ard); both
+        need ``l1_ratio=0``.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
         What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
-        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
+        own), or zero. None means "zero" with a lasso or ``alpha="ard"``, else "global".
     scale_penalty : bool, default=True
         Whether the penalty is divided by the dispersion, as the deviance is, or subtracted from the
         log-likelihood unscaled.

@@ -20,17 +20,17 @@ class LinearExpert(PredictorExpert):
 
     Parameters
     ----------
-    alpha : float, array-like of shape (p,) or "auto", default=0.1
+    alpha : float, array-like of shape (p,), "auto" or "ard", default=0.1
         Strength of the penalty on the slopes, relative to the sum over rows, as in scikit-learn's `Ridge`; it is n
-        times the `alpha` of `ElasticNet`. Intercepts are not penalised. 0 means no penalty; an
-        array has a strength for each column. With "auto" one strength of all experts is estimated from the rows, eq.
-        (evidence-alpha); it needs ``l1_ratio=0``.
+        times the `alpha` of `ElasticNet`. Intercepts are not penalised. 0 means no penalty; an array has a strength for
+        each column. With "auto" one strength is estimated from the rows, with "ard" one for each column, for all
+        experts together, eqs. (evidence-alpha) and (ard); both need ``l1_ratio=0``.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero. Must be 0 with full covariance matrices.
     shrink_to : {None, "global", "zero"}, default=None
         What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
-        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
+        own), or zero. None means "zero" with a lasso or ``alpha="ard"``, else "global".
     scale_penalty : bool, default=True
         Whether the penalty is divided by the noise variance, as the squared residuals are, or subtracted from the
         log-likelihood unscaled.

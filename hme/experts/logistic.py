@@ -40,17 +40,17 @@ class LogisticExpert(Shrunk, AdditiveExpert):
 
     Parameters
     ----------
-    alpha : float, array-like of shape (p,) or "auto", default=0.1
+    alpha : float, array-like of shape (p,), "auto" or "ard", default=0.1
         Strength of the penalty on the slopes, relative to the sum over rows: 1 / C of scikit-learn's
-        `LogisticRegression`, also for two classes. Intercepts are not penalised. 0 means no penalty; an
-        array has a strength for each column. With "auto" one strength of all experts is estimated from the rows, eq.
-        (evidence-alpha); it needs ``l1_ratio=0``.
+        `LogisticRegression`, also for two classes. Intercepts are not penalised. 0 means no penalty; an array has a
+        strength for each column. With "auto" one strength is estimated from the rows, with "ard" one for each column,
+        for all experts together, eqs. (evidence-alpha) and (ard); both need ``l1_ratio=0``.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero.
     shrink_to : {None, "global", "zero"}, default=None
         What the slopes are shrunk towards: the pooled fit (one expert fitted to all rows, with a light penalty of its
-        own), or zero. None means "global" if `l1_ratio` is 0 and "zero" otherwise.
+        own), or zero. None means "zero" with a lasso or ``alpha="ard"``, else "global".
 
     References
     ----------
@@ -86,8 +86,7 @@ class LogisticExpert(Shrunk, AdditiveExpert):
     def bind(self, rows, design):
         to_pooled = shrinks_to_pooled(self)
         bound = super().bind(rows, design)
-        self._check_auto()
-        bound.n_classes_, bound.alpha_ = int(rows.y.max()) + 1, self._strength
+        bound.n_classes_, bound.alpha_ = int(rows.y.max()) + 1, self._strength(design)
         bound._penalise(bound.alpha_, design)
         bound.moment_ = multinomial.second_moment(rows.X, rows.weight)
         bound.rank_ = rank_of(bound.moment_)
@@ -138,7 +137,7 @@ class LogisticExpert(Shrunk, AdditiveExpert):
 
     def _evidence(self, params, stats):
         center = self.center_ if len(params.coef) > 1 else 0.0  # one expert is near its own pooled fit by nature
-        square = penalties.squares(params.coef - center, self.penalty_).sum() / self.alpha_
+        square = penalties.column_squares(params.coef - center, self.penalty_, self.alpha_)
         return Evidence(multinomial.degrees(stats, self.penalty_), square)
 
     @property
@@ -218,7 +217,7 @@ class LogisticExpert(Shrunk, AdditiveExpert):
             return []
         return [
             f"the classes are (almost) separable for expert(s) {diverging.tolist()}, so that slopes "
-            f"{runaway(self.alpha_, 'expert__alpha', self._auto)}"
+            f"{runaway(self.alpha_, 'expert__alpha', self._estimated)}"
         ]
 
     def report(self, params, design):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..distributions import Categorical
-from ..model.shrunk import Shrunk
+from ..model.shrunk import AUTO, Shrunk
 from ..model.traits import Traits
 from ..model.wording import models_named, runaway
 from ..numerics import penalties, pools
@@ -83,7 +83,7 @@ class PoolExpert(Shrunk, AdditiveExpert):
     traits = Traits(
         tasks=("classification",), measure="classes", domain="classes", exact=True, additive=True, smooth=True
     )
-    adjustable = frozenset({"alpha", "shrink_to"})
+    adjustable, estimates = frozenset({"alpha", "shrink_to"}), frozenset({AUTO})
 
     def __init__(self, alpha=0.1, shrink_to="global", nonnegative=True, shared_weights=False):
         self.alpha = alpha
@@ -97,9 +97,8 @@ class PoolExpert(Shrunk, AdditiveExpert):
         check_choice(self.shrink_to, "shrink_to", ("global", "zero"))
         for name in ("nonnegative", "shared_weights"):
             check_choice(getattr(self, name), name, (True, False))
-        self._check_auto()
         bound = super().bind(rows, design)
-        bound.alpha_ = check_real(self._strength, "alpha")
+        bound.alpha_ = check_real(self._strength(design), "alpha")
         C, p = int(rows.y.max()) + 1, len(design.scale)
         if p == 0 or p % C:
             raise ValueError(
@@ -245,7 +244,7 @@ class PoolExpert(Shrunk, AdditiveExpert):
             return []
         return [
             f"the models (almost) separate the classes of expert(s) {diverging.tolist()}, so that weights "
-            f"{runaway(self.alpha_, 'expert__alpha', self._auto)}"
+            f"{runaway(self.alpha_, 'expert__alpha', self._estimated)}"
         ]
 
     # -- information --------------------------------------------------------------------------------------------------

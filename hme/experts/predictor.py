@@ -72,9 +72,8 @@ class PredictorExpert(Shrunk, AdditiveExpert):
     # -- binding to a table ------------------------------------------------------------------------------------------
 
     def bind(self, rows, design):
-        self._check_auto()
         bound = super().bind(rows, design)
-        bound.alpha_, response = self._strength, bound.response()
+        bound.alpha_, response = self._strength(design), bound.response()
         response.check()
         bound._bind_predictor(rows, design)
         bound.check_together(response)
@@ -112,7 +111,7 @@ class PredictorExpert(Shrunk, AdditiveExpert):
     def _penalise(self, alpha, design):
         """Set the strengths of the penalty on each column; the center of what is fixed is its value."""
         ridge, lasso = penalties.strengths(alpha, self.l1_ratio, design)
-        held = np.isin(np.arange(len(ridge)), list(self.constraints_.fixed)) & self._to_pooled
+        held = np.isin(np.arange(len(ridge)), list(self.constraints_.fixed)) & (self._to_pooled or self._estimated)
         self.penalty_, self.lasso_ = np.where(held, 0.0, ridge), None if lasso is None else np.where(held, 0.0, lasso)
 
     def _bind_predictor(self, rows, design):
@@ -196,6 +195,7 @@ class PredictorExpert(Shrunk, AdditiveExpert):
             expected = working._replace(information=self.response_.expected_information(working, params), terms=())
             stats = self.add(stats, summed(block.X, resp, expected, not self.wide_))
         found, used = self._roots(params, stats)
+        used = used.sum(axis=2)
         return CoefUncertainty(self.response_.factor(stats.weight, used, self.response_.scale(params)), found)
 
     def _roots(self, params, stats):
@@ -209,19 +209,18 @@ class PredictorExpert(Shrunk, AdditiveExpert):
 
     def _evidence(self, params, stats):
         K, T, p = params.coef.shape
-        used, n_free = self._roots(params, stats)[1], K
+        used = self._roots(params, stats)[1]
         # One expert is near its own pooled fit by nature, and what is fixed is no sign of how far slopes are from it.
-        far, fixed = params.coef + (K == 1) * self.center_, np.isin(np.arange(p), list(self.constraints_.fixed))
-        if self.constraints_:
-            n_free = (self.constraints_.space(K).first[:, 1] == p - 1).sum()
-        square = self._measured(params._replace(coef=np.where(fixed, self.center_, far))).sum() / self.alpha_
-        return Evidence((used.sum(axis=0) - n_free).sum() * (T / used.shape[1]), square)
+        far, fixed = params.coef - (K > 1) * self.center_, np.isin(np.arange(p), list(self.constraints_.fixed))
+        far = np.where(fixed, 0.0, self.response_.standard(far, params) if self.scale_penalty else far)
+        square = penalties.column_squares(far, self.constraints_.design.penalty_scale, 1.0)
+        return Evidence(used.sum(axis=(0, 1))[:-1] * (T / used.shape[1]), square)
 
     def _degrees(self, params, stats):
-        """Degrees of freedom (K, T or 1) that the coefficients take, eq. (own-df)."""
+        """Degrees of freedom (K, T or 1, p) that the coefficients take, eq. (own-df)."""
         if self.wide_:
-            return stats.gram.trace(self._unit(params)[:, : stats.gram.lead[1]] * self.penalty_)
-        return np.trace(solve_psd(self._systems(params, stats), stats.gram), axis1=-2, axis2=-1)
+            return stats.gram.degrees(self._unit(params)[:, : stats.gram.lead[1]] * self.penalty_)
+        return np.diagonal(solve_psd(self._systems(params, stats), stats.gram), axis1=-2, axis2=-1)
 
     def predictive(self, params, rows, uncertainty):
         eta, leverage = self._eta(params.coef, rows), leverages(rows, uncertainty.root)
@@ -383,7 +382,7 @@ class PredictorExpert(Shrunk, AdditiveExpert):
         if self.constraints_ or self.lasso_ is not None:
             return super().effective_df(params, stats)
         K, T, _ = params.coef.shape
-        own = self._degrees(params, stats)
+        own = self._degrees(params, stats).sum(axis=2)
         return own.sum(axis=1) * (T / own.shape[1]) + self.response_.n_parameters(params) / K
 
     # -- boundaries --------------------------------------------------------------------------------------------------
@@ -418,7 +417,7 @@ class PredictorExpert(Shrunk, AdditiveExpert):
         return self.response_.at_floor(params)
 
     def warnings(self, params, stats):
-        found = diverging_in_words(*self._diverging(params, stats), self.alpha_, self._auto)
+        found = diverging_in_words(*self._diverging(params, stats), self.alpha_, self._estimated)
         return found + self.response_.warnings(params, stats, self._squares(params, params, stats))
 
     # -- information -------------------------------------------------------------------------------------------------

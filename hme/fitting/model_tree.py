@@ -4,15 +4,16 @@ import numpy as np
 
 from ..numerics.quantiles import quantiles
 from ..numerics.systems import solve_psd
-from .regions import dense, divided, targets_of
+from .regions import Ground, divided
 from .screening import LEVELS, promising_splits, useful_columns
 
-__all__ = ["SPLIT_RIDGE", "best_split", "model_tree", "perturbed_model_tree"]
+__all__ = ["best_split", "model_tree", "perturbed_model_tree"]
 
 TIE = 1e-9  # gains closer than this, relative to the weight, are ties: lowest column, then threshold wins
 MAX_COLUMNS = 32  # columns that the linear fits of a model tree use, the most useful ones of a wider table
 MAX_CANDIDATES = 16  # columns whose splits are fitted in a region, the most promising ones of a wider table
 SPLIT_RIDGE = 0.1
+FEW = 16384  # rows up to which the splits of regions are kept for other trees
 
 
 def model_tree(rows, tree, rng=None):
@@ -31,11 +32,13 @@ def perturbed_model_tree(rows, tree, rng):
 def _grow(rows, tree, noise):
     """Responsibilities of the softened tree; ``noise(shape)`` multiplies the gains of splits."""
     # Splits are of the gate's columns, fits of the experts'.
-    X, fitted, Y, weight = dense(rows.Z, rows.weight), dense(rows.X, rows.weight), targets_of(rows), rows.weight
+    ground = Ground.of(rows)
+    X, fitted, Y, weight = ground.gate_columns, ground.columns, ground.targets, rows.weight
     if fitted.shape[1] - 1 > MAX_COLUMNS:
         fitted = fitted[:, np.append(_useful(X, fitted, Y, weight), fitted.shape[1] - 1)]
     spread = np.average((Y - np.average(Y, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
     floor = np.maximum(1e-6 * spread, np.finfo(float).tiny)
+    known = ground.splits if rows.n_rows <= FEW else None
     blind = not np.ptp(X[:, :-1], axis=0).any()  # plain densities: there is nothing to split by
 
     def cut(region, n_pieces):
@@ -43,7 +46,7 @@ def _grow(rows, tree, noise):
         def with_split(piece):
             if blind:
                 return piece, -np.inf, None, None
-            return piece, *best_split(X, fitted, Y, weight, piece.hard, floor, noise)
+            return piece, *best_split(X, fitted, Y, weight, piece.hard, floor, noise, known=known)
 
         pieces = [with_split(region)]
         while len(pieces) < n_pieces:
@@ -81,7 +84,7 @@ def _plain(shape):
     return 1.0
 
 
-def best_split(X, fitted, Y, weight, inside, floor, noise=_plain, least=0.0):
+def best_split(X, fitted, Y, weight, inside, floor, noise=_plain, least=0.0, known=None):
     """Gain, column and threshold of a region's best split; (-inf, None, None) where it has none.
 
     Parameters
@@ -100,20 +103,43 @@ def best_split(X, fitted, Y, weight, inside, floor, noise=_plain, least=0.0):
         ``noise(shape)`` multiplies the gains of splits.
     least : float
         Weight that both sides have at least, beside that of as many rows as the fits have parameters.
+    known : dict or None
+        Splits of regions of these rows that have been searched before.
     """
     for design in (fitted, fitted[:, -1:]):  # too few rows for linear fits on both sides: constants
-        split = _search(X, design, Y, weight, inside, floor, noise, least)
+        region = None if known is None else (design.shape[1], inside.tobytes())
+        found = None if known is None else known.get(region)
+        if found is None:
+            found = _tried(X, design, Y, weight, inside, floor, least)
+        if known is not None:
+            known[region] = found
+        split = _chosen(*found, (X.shape[1] - 1, len(LEVELS)), noise)
         if split[1] is not None:
             return split
     return split
 
 
-def _search(X, design, Y, weight, inside, floor, noise, least):
-    """The best split of a region by linear fits on the columns of `design`, as from `best_split`."""
+def _chosen(tried, total, shape, noise):
+    """The best of the splits that were tried, by gains that are multiplied by noise; `shape` is that of all."""
+    best = (-np.inf, None, None)
+    if tried is None:
+        return best
+    jitter = np.broadcast_to(noise(shape), shape)
+    for j, i, threshold, gain in tried:
+        if gain * jitter[j, i] > best[0] + TIE * total:
+            best = (gain * jitter[j, i], j, threshold)
+    return best
+
+
+def _tried(X, design, Y, weight, inside, floor, least):
+    """Column, level, threshold and gain of splits of a region by linear fits on the columns of `design`; its weight.
+
+    None instead of a list where the rows are too few for fits on both sides.
+    """
     w, Z, p = weight[inside], design[inside], design.shape[1]
     total = w.sum()
     if not total >= 2 * (p + 1):
-        return -np.inf, None, None
+        return None, total
     # Fits on the sides start from the region's own fit: residuals keep the sums of squares accurate.
     gram = Z.T @ (Z * w[:, None])
     ridge = SPLIT_RIDGE * np.eye(p)
@@ -122,23 +148,18 @@ def _search(X, design, Y, weight, inside, floor, noise, least):
     A = np.column_stack([Z, R])
     before = _cost(np.array([total]), (A.T @ (A * w[:, None]))[None], p, ridge, floor)[0]
     columns = promising_splits(X[inside, :-1], Z, R, w, ridge, MAX_CANDIDATES)
-    jitter = np.broadcast_to(noise((X.shape[1] - 1, len(LEVELS))), (X.shape[1] - 1, len(LEVELS)))
     tried, masses, grams = [], [], []  # every split that leaves enough on both sides
     for j in columns:
         thresholds, below, mass = _sums_below(X[inside, j], A, w)
         left, right = mass[:-1], total - mass[:-1]
         for i in np.flatnonzero(np.minimum(left, right) >= max(p + 1, least)):
-            tried.append((j, thresholds[i], jitter[j, i]))
+            tried.append((j, i, thresholds[i]))
             masses += [left[i], right[i]]
             grams += [below[i], below[-1] - below[i]]
-    best = (-np.inf, None, None)
     if not tried:
-        return best
+        return [], total
     after = _cost(np.array(masses), np.array(grams), p, ridge, floor).reshape(-1, 2).sum(axis=1)
-    for (j, threshold, factor), value in zip(tried, before - after, strict=True):
-        if value * factor > best[0] + TIE * total:
-            best = (value * factor, j, threshold)
-    return best
+    return [(*one, gain) for one, gain in zip(tried, (before - after).tolist(), strict=True)], total
 
 
 def _sums_below(x, A, w):

@@ -1,18 +1,76 @@
 """Regions of feature space, cut down a tree: what starts are made of."""
 
+from functools import cached_property
+
 import numpy as np
 import scipy.sparse as sp
 
+from ..model.folds import fold_numbers
+from ..model.rows import Rows
 from ..numerics.kernels import log_normalize
 from ..numerics.systems import solve_psd
 
-__all__ = ["SOFTNESS", "Region", "dense", "divided", "divisions", "from_labels", "points_of", "targets_of"]
+__all__ = [
+    "SOFTNESS",
+    "Ground",
+    "Region",
+    "dense",
+    "divided",
+    "divisions",
+    "from_labels",
+    "left_over",
+    "points_of",
+    "targets_of",
+]
 
 # Width of a softened split, in standard deviations of its column within the region.
 SOFTNESS = 0.2
 # Scores whose range is a smaller share of their size are equal but for rounding.
 EQUAL = 1e-13
 RIDGE = 0.1  # of the fit whose residuals divide the rows of an expert
+
+
+class Ground(Rows):
+    """Rows with what all starts from them have in common, which is computed when the first one asks for it."""
+
+    @classmethod
+    def of(cls, rows):
+        return rows if isinstance(rows, cls) else cls(*rows)
+
+    @cached_property
+    def columns(self):
+        """The experts' design as an array."""
+        return dense(self.X, self.weight)
+
+    @cached_property
+    def gate_columns(self):
+        """The gate's."""
+        return self.columns if self.Z is self.X else dense(self.Z, self.weight)
+
+    @cached_property
+    def targets(self):
+        """See `targets_of`."""
+        return targets_of(self)
+
+    @cached_property
+    def points(self):
+        """See `points_of`."""
+        return points_of(self)
+
+    @cached_property
+    def numbers(self):
+        """See `fold_numbers`."""
+        return fold_numbers(self)
+
+    @cached_property
+    def residual(self):
+        """What the fit of all rows leaves over, (n, T)."""
+        return left_over(self.columns, self.targets, self.weight)
+
+    @cached_property
+    def splits(self):
+        """What is known of the splits of regions, a dict that `model_tree` fills."""
+        return {}
 
 
 class Region:
@@ -108,6 +166,12 @@ def points_of(rows):
     scale = np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=rows.weight))
     own = [] if rows.Z is rows.X else [dense(rows.Z, rows.weight)[:, :-1]]
     return np.column_stack([dense(rows.X, rows.weight)[:, :-1], *own, (Y - mean) / np.where(scale > 0, scale, 1.0)])
+
+
+def left_over(X, Y, weight):
+    """Residuals (n, T) of the ridge fit of all rows."""
+    gram = X.T @ (X * weight[:, None])
+    return Y - X @ solve_psd(gram + RIDGE * np.eye(len(gram)), X.T @ (Y * weight[:, None]))
 
 
 def divisions(X, Y, weight):

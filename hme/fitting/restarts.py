@@ -10,6 +10,7 @@ from ..model import mixture as mixtures
 from ..numerics.engine import one_thread, threads
 from ..progress import NOBODY, of_fitted, tell_end
 from . import em, ends, racing, samples, side_by_side, starts, training
+from .regions import Ground
 from .screening import narrowed
 
 __all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
@@ -252,14 +253,19 @@ class _Job(NamedTuple):
         """The parameters to start from; a start is drawn here."""
         return self.mixture.init(rows, self.responsibilities(rows))
 
-    def responsibilities(self, rows):
-        """Those of the start, (heads, K)."""
+    def responsibilities(self, rows, ground=None):
+        """Those of the start, (heads, K); `ground` is what it has in common with other starts from these rows."""
         resp = self.start
         if isinstance(resp, str):
-            scaled = narrowed(rows._replace(y=self.mixture.expert.start_target(rows)))
-            resp = starts.STARTS[resp](scaled, self.tree, np.random.default_rng(self.options.seed))
+            ground = _ground(self.mixture, rows) if ground is None else ground
+            resp = starts.STARTS[resp](ground, self.tree, np.random.default_rng(self.options.seed))
             resp = self.mixture.expert.start_responsibilities(rows, resp)
         return starts.pooled(rows, resp)
+
+
+def _ground(mixture, rows):
+    """The rows as starts see them."""
+    return Ground.of(narrowed(rows._replace(y=mixture.expert.start_target(rows))))
 
 
 def _begun(mixture, rows, jobs):
@@ -267,7 +273,8 @@ def _begun(mixture, rows, jobs):
     new = [i for i, job in enumerate(jobs) if job.reached is None]
     params = [job.reached for job in jobs]
     if new:
-        made = side_by_side.begin_together(mixture, rows, [jobs[i].responsibilities(rows) for i in new])
+        ground = _ground(mixture, rows)
+        made = side_by_side.begin_together(mixture, rows, [jobs[i].responsibilities(rows, ground) for i in new])
         for i, one in zip(new, made, strict=True):
             params[i] = one
     return params

@@ -102,12 +102,21 @@ def _moved(mixture, fit, most):
         return None
     new, old = mixture.estimated_alphas(fit.params, fit.stats), mixture.alphas
     ratios = {side: {name: alpha / old[side][name] for name, alpha in found.items()} for side, found in new.items()}
-    if all(1.0 / CLOSE <= ratio <= CLOSE for found in ratios.values() for ratio in found.values()):
+    if all(_close(ratio) for found in ratios.values() for ratio in found.values()):
         return None
     return {
-        side: {name: old[side][name] * ratio**FARTHER for name, ratio in found.items()}
+        side: {name: old[side][name] * _farther(ratio) for name, ratio in found.items()}
         for side, found in ratios.items()
     }
+
+
+def _close(ratio):
+    return bool(np.all((1.0 / CLOSE <= ratio) & (ratio <= CLOSE)))
+
+
+def _farther(ratio):
+    """By how much a strength moves; those of columns that say nothing have an end that they would overshoot."""
+    return ratio ** (FARTHER if np.ndim(ratio) == 0 else 1.0)
 
 
 def _onward(mixture, rows, fit, options, sweeps, moved):

@@ -7,14 +7,13 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 
-from ..model.folds import fold_numbers
 from ..model.rows import BLOCK_ROWS
 from ..numerics.engine import one_thread
 from ..numerics.kernels import log_normalize
 from ..numerics.quantiles import quantiles
 from ..numerics.systems import solve_psd
-from .model_tree import SPLIT_RIDGE, model_tree, perturbed_model_tree
-from .regions import dense, divided, from_labels, points_of, targets_of
+from .model_tree import model_tree, perturbed_model_tree
+from .regions import Ground, divided, from_labels
 
 __all__ = [
     "STARTS",
@@ -39,7 +38,7 @@ LEAST_SHARE = 1e-6  # of a row that a start denies a leaf, where others of its g
 
 def directions(rows, tree, rng):
     """Every gating node cuts its region at weighted quantiles of a random direction in standardised (X, y)."""
-    points = points_of(rows)
+    points = Ground.of(rows).points
     return _cut_by(rows, tree, lambda: points @ rng.standard_normal(points.shape[1]))
 
 
@@ -49,8 +48,9 @@ def hyperplanes(rows, tree, rng):
     Each plane has a width of its own, such that about half of a leaf's share of the rows lies within it: tight regimes
     are then not washed out by wide ones.
     """
-    X, points = dense(rows.X, rows.weight), points_of(rows)
-    Y = points[:, -targets_of(rows).shape[1] :]
+    ground = Ground.of(rows)
+    X, points = ground.columns, ground.points
+    Y = points[:, -ground.targets.shape[1] :]
     log_resp = np.empty((rows.n_rows, tree.n_leaves))
     for k in range(tree.n_leaves):
         near = rng.standard_normal(points.shape[1])
@@ -69,10 +69,9 @@ def residuals(rows, tree, rng):
     As they are, tilted along a direction in X, or multiplied by one, whichever is drawn: experts may differ in level,
     or in slope where nothing in X tells them apart.
     """
-    X, Y, weight = dense(rows.X, rows.weight), targets_of(rows), rows.weight
-    gram = X.T @ (X * weight[:, None])
-    left = Y - X @ solve_psd(gram + SPLIT_RIDGE * np.eye(len(gram)), X.T @ (Y * weight[:, None]))
-    scale = np.sqrt(np.average(left**2, axis=0, weights=weight))
+    ground = Ground.of(rows)
+    X, left = ground.columns, ground.residual
+    scale = np.sqrt(np.average(left**2, axis=0, weights=rows.weight))
     left = left / np.where(scale > 0, scale, 1.0)
 
     def score():
@@ -89,7 +88,7 @@ def labels(rows, tree, rng):
     What the leaves have in common is all that such a start knows; it finds what no cut of feature space does. Rows are
     numbered by their content, so that equal ones have the same leaf, and so do those of a group.
     """
-    number = fold_numbers(rows)
+    number = Ground.of(rows).numbers
     return from_labels(rng.integers(tree.n_leaves, size=number.max() + 1)[number], tree.n_leaves, SOFT_LABELS)
 
 
@@ -109,7 +108,7 @@ def _cut_by(rows, tree, score):
 
 def kmeans(rows, tree, rng=None):
     """k-means on the gate's standardised columns at every gating node, from cuts along the first principal axis."""
-    return _clustered(rows, tree, dense(rows.Z, rows.weight)[:, :-1])
+    return _clustered(rows, tree, Ground.of(rows).gate_columns[:, :-1])
 
 
 def groups(rows, tree, rng=None):
@@ -117,10 +116,8 @@ def groups(rows, tree, rng=None):
 
     The rows of a group, unlike single ones, show the whole line of their expert. Rows without groups are groups of one.
     """
-    X, Y, weight = dense(rows.X, rows.weight), targets_of(rows), rows.weight
-    ridge = np.eye(X.shape[1])
-    gram = X.T @ (X * weight[:, None])
-    R = Y - X @ solve_psd(gram + SPLIT_RIDGE * ridge, X.T @ (Y * weight[:, None]))
+    ground = Ground.of(rows)
+    X, R, weight, ridge = ground.columns, ground.residual, rows.weight, np.eye(ground.X.shape[1])
     # Its weight, which is one for all its rows, says how often a group counts, not how much is known of its line.
     grams = rows.pooled(X[:, :, None] * X[:, None, :])
     cross = rows.pooled(X[:, :, None] * R[:, None, :])
@@ -132,7 +129,7 @@ def groups(rows, tree, rng=None):
 
 def _clustered(rows, tree, columns):
     """k-means on columns (n, q) at every gating node."""
-    targets = targets_of(rows)
+    targets = Ground.of(rows).targets
 
     def cut(region, n_pieces):
         inside = region.hard

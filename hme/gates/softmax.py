@@ -51,10 +51,11 @@ class SoftmaxGate(Shrunk, NodeGate):
 
     Parameters
     ----------
-    alpha : float, array-like of shape (p,) or "auto", default=0.1
+    alpha : float, array-like of shape (p,), "auto" or "ard", default=0.1
         Strength of the penalty on the slopes in the symmetric coding, relative to the sum over rows; intercepts are not
-        penalised. 0 means no penalty; an array has a strength for each column. With "auto" one strength for all nodes
-        is estimated from the data, eq. (evidence-alpha); it needs ``l1_ratio=0``.
+        penalised. 0 means no penalty; an array has a strength for each column. With "auto" one strength is estimated
+        from the rows, with "ard" one for each column, for all nodes together, eqs. (evidence-alpha) and (ard); both
+        need ``l1_ratio=0``.
     l1_ratio : float, default=0.0
         Mixing parameter of the elastic net, from 0 (ridge) to 1 (lasso), eq. (elastic-net). If it is positive, slopes
         may be exactly zero. With two branches the lasso penalty is `alpha` times the slope of the log-odds.
@@ -82,9 +83,8 @@ class SoftmaxGate(Shrunk, NodeGate):
         self.l1_ratio = l1_ratio
 
     def bind(self, rows, design):
-        self._check_auto()
         bound = super().bind(rows, design)
-        bound.alpha_ = self._strength
+        bound.alpha_ = self._strength(design)
         bound.penalty_, bound.lasso_ = penalties.strengths(bound.alpha_, self.l1_ratio, design)
         bound.moment_ = multinomial.second_moment(rows.Z, rows.weight)
         bound.rank_ = rank_of(bound.moment_)
@@ -135,8 +135,8 @@ class SoftmaxGate(Shrunk, NodeGate):
         return -0.5 * penalties.squares(params.coef, self.penalty_, self.lasso_).sum()
 
     def _evidence(self, params, stats):
-        degrees = multinomial.degrees(stats, self.penalty_, params.used)
-        return Evidence(degrees, penalties.squares(params.coef, self.penalty_).sum() / self.alpha_, LEAST)
+        square = penalties.column_squares(params.coef, self.penalty_, self.alpha_)
+        return Evidence(multinomial.degrees(stats, self.penalty_), square, LEAST)
 
     @property
     def separate(self):
@@ -163,7 +163,7 @@ class SoftmaxGate(Shrunk, NodeGate):
 
     def warnings(self, params, stats):
         diverging = self.diverging(params, stats)
-        if not len(diverging) or self._auto:  # sharp borders are what the rows ask for
+        if not len(diverging) or self._estimated:  # sharp borders are what the rows ask for
             return []
         slopes = runaway(self.alpha, "gate__alpha")
         return [f"gating node(s) {diverging.tolist()} separate their branches: slopes {slopes} or use fewer experts"]

@@ -145,7 +145,7 @@ class TopKGate(Gate):
         if isinstance(self.alpha, str):
             raise ValueError(
                 f"alpha must be a number for a TopKGate, got {self.alpha!r}: its stages have likelihoods of their own, "
-                "to which the evidence approximation does not apply. Only SoftmaxGate takes 'auto'."
+                "to which the evidence approximation does not apply. Only SoftmaxGate takes 'auto' and 'ard'."
             )
         bound = super().bind(rows, design)
         bound.node_ = SoftmaxGate(self.alpha, self.l1_ratio).bind(rows, design)

@@ -9,7 +9,7 @@ from ..fitting import em
 from ..model.folds import fold_numbers
 from ..model.rows import Rows
 from ..numerics.engine import one_thread
-from .held_out import factor_of, joined, scores_of, shares_of
+from .held_out import compared, factor_of, joined, scores_of, shares_of
 from .merging import Average, Part
 from .path import finished, grown, pruned, sampled
 
@@ -111,13 +111,9 @@ def grow(candidates, settings):
         except KeyboardInterrupt:
             interrupted = True
         if interrupted:
-            sizes = {chosen: _of_all(candidates[places[chosen][0]], scores.fitted[chosen])}
-    # A path on all rows may end before those without a fold did.
-    chosen = chosen if chosen in sizes else max(i for i in sizes if places[i][0] == places[chosen][0])
-    share = np.array([own if i in sizes else 0.0 for i, own in enumerate(share)])
-    if interrupted or not share.any():
-        share[chosen] = 1.0
-    share = share / share.sum()
+            sizes = {chosen: _of_all(candidates[places[chosen][0]], scores.fitted[chosen][0])}
+    if interrupted:
+        share = np.eye(len(share))[chosen]
     parts = [
         Part(float(share[i]), sizes[i].mixture, sizes[i].params, factor=factor, candidate=places[i][0])
         for i in np.flatnonzero(share)
@@ -167,27 +163,33 @@ def _sizes(candidates, settings, every, places, needed):
     """The sizes that are needed, by their numbers, fitted to all rows.
 
     Where rows were held out once, of a large table, EM goes on with all rows from the fit without them. Otherwise the
-    tree grows again; if its path ends before those without a fold did, its last size is among them.
+    tree grows again; it may take a worse way than without a fold, and each size is the best one of all ways.
     """
     found = {}
     for c, (candidate, scores) in enumerate(zip(candidates, every, strict=True)):
-        own = {places[i][1]: i for i in needed if places[i][0] == c}
-        if not own:
-            continue
-        if scores.once:
-            sizes = {s: _of_all(candidate, scores.fitted[s]) for s in own}
-        else:
-            sizes = _grown_again(candidate, settings.of(candidate), scores, max(own))
-        first = places.index((c, 0))
-        reached = {s for s in own if s in sizes} | ({max(sizes)} if max(own) not in sizes else set())
-        for s in sorted(reached):
-            found[first + s] = finished(candidate.make, sizes[s], candidate.rows, settings.of(candidate))
+        own, first = sorted(places[i][1] for i in needed if places[i][0] == c), places.index((c, 0))
+        again = {} if scores.once or not own else _grown_again(candidate, settings.of(candidate), scores, own[-1])
+        for s in own:
+            way = again.get(s)
+            others = [_of_all(candidate, one, way and way.mixture) for one in scores.fitted[s]]
+            size = _best(others if way is None else [way, *others], candidate.rows)
+            found[first + s] = finished(candidate.make, size, candidate.rows, settings.of(candidate))
     return found
 
 
-def _of_all(candidate, size):
+def _best(sizes, rows):
+    """The first one, unless another makes the rows more likely by more than chance would."""
+    if len(sizes) == 1:
+        return sizes[0]
+    weight, reached = rows.heads().weight, [size.mixture.evidence(size.params, rows) for size in sizes]
+    gains, errors = zip(*(compared(own, reached[0], weight) for own in reached), strict=True)
+    best = int(np.nan_to_num(gains, nan=-np.inf).argmax())
+    return sizes[best if gains[best] > max(ERRORS * errors[best], CLOSE) else 0]
+
+
+def _of_all(candidate, size, like=None):
     """A size that was fitted to a part of the rows, bound to all of them."""
-    return size._replace(mixture=candidate.make(size.tree, candidate.rows, size.mixture.alphas), sampled=True)
+    return size._replace(mixture=candidate.make(size.tree, candidate.rows, size.mixture.alphas, like), sampled=True)
 
 
 def _grown_again(candidate, settings, scores, last):

@@ -13,7 +13,7 @@ from ..progress import tell_size
 from ..scoring.cells import cells_of, log_scores
 from .path import ONE_BY_ONE, grown, pruned
 
-__all__ = ["Scores", "factor_of", "joined", "scores_of", "shares_of", "values_of"]
+__all__ = ["Scores", "compared", "factor_of", "joined", "scores_of", "shares_of", "values_of"]
 
 # Folds of tables of up to so many distinct rows; of larger ones a fifth of the rows is held out once.
 FOLDS = (300, 5), (1500, 3), (3000, 2)
@@ -23,7 +23,7 @@ SHARED = 4  # distinct rows to a value of y from which on it is rounded
 # down, steps that are worse than the best one by more than the standard error of the difference.
 PATIENCE, LARGE_STEPS = 3, 2
 # Trees of more experts are not pruned: no one will read them, and to be few is not what makes them good.
-MOST_PRUNED = 32
+MOST_PRUNED = 40
 # Factors on the variances of held-out rows that are tried, up and down from one.
 FACTORS = 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0
 PRIOR = 200.0  # rows as which a factor of one counts
@@ -44,7 +44,7 @@ class Scores(NamedTuple):
     seen: list  # of every size, for every fold, what `_evidence` needs
     top: int  # number of the size from which the tree is pruned
     n_up: int  # number of the sizes before pruning
-    fitted: list  # of every size, the `Size` without the first fold
+    fitted: list  # of every size, the `Size` without each fold
     once: bool  # whether there is no other fold
     interrupted: bool
     told_to_stop: bool  # by a callback
@@ -56,7 +56,7 @@ class Scores(NamedTuple):
 
     def error(self, best):
         """Standard errors (S,) of the differences of the means to that of one size."""
-        return np.array([_compared(self.log_density[:, best], own, self.weight)[1] for own in self.log_density.T])
+        return np.array([compared(self.log_density[:, best], own, self.weight)[1] for own in self.log_density.T])
 
 
 def joined(every):
@@ -98,8 +98,7 @@ def scores_of(make, rows, max_experts, settings, number):
     down = course.fitted[top] if 2 < max(size.tree.n_leaves for size in course.fitted[top]) <= MOST_PRUNED else []
     course.follow([pruned(make, inside, size, settings) for (inside, _), size in zip(parts, down, strict=False)], 1.0)
     found, n_experts = np.stack(course.found, axis=1), np.array(course.n_experts)
-    first = [sizes[0] for sizes in course.fitted]
-    return Scores(found, weight, n_experts, course.seen, top, course.n_up, first, n_folds == 1, *course.stops)
+    return Scores(found, weight, n_experts, course.seen, top, course.n_up, course.fitted, n_folds == 1, *course.stops)
 
 
 class _Course:
@@ -140,7 +139,7 @@ class _Course:
         pairs = zip(steps, self.parts, strict=True)
         seen = [_predicted(step, *part, self.values) for step, part in pairs]
         found, n_experts = _log_density(seen), steps[0].tree.n_leaves
-        missing, error = _compared(self.found[self.best] if self.found else found, found, self.weight)
+        missing, error = compared(self.found[self.best] if self.found else found, found, self.weight)
         if missing < 0:
             self.best = len(self.found)
         self.seen.append(seen)
@@ -152,7 +151,7 @@ class _Course:
         return missing, error
 
 
-def _compared(a, b, weight):
+def compared(a, b, weight):
     """How much larger the mean of `a` is than that of `b`, and the standard error of the difference."""
     difference, total = a - b, weight.sum()
     mean = weight @ difference / total

@@ -56,8 +56,13 @@ class Features:
         label : str
             "expert_features" or "gate_features".
         """
+        return cls.fit_transform(spec, X, names, weight, label)[0]
+
+    @classmethod
+    def fit_transform(cls, spec, X, names, weight, label):
+        """The map as from `fit`, and the columns that it makes of X."""
         if spec is None:
-            return cls(None, np.asarray(names, dtype=object), label, given=list(names))
+            return cls(None, np.asarray(names, dtype=object), label, given=list(names)), X
         if _is_named(spec, names):
             spec = NAMED[spec]()
         transformer = _transformer(spec, len(names), label)
@@ -66,18 +71,18 @@ class Features:
         try:
             with self._lent(X) as (table,), np.errstate(all="ignore"):  # what matters is what it returns
                 transformer.fit(table, **arguments)
-            n_columns = self.transform(X).shape[1]
+            columns = self.transform(X)
         except UnusablePart:
             raise
         except (ValueError, TypeError, KeyError, IndexError) as error:
             raise renamed(error, f"{label} = {spec!r}: {plain(str(error))}") from error
         given = None if hasattr(transformer, "feature_names_in_") else np.asarray(names, dtype=object)
-        self.names = _names_of(transformer, n_columns, given)
+        self.names = _names_of(transformer, columns.shape[1], given)
         if self.names is None and self.selects:
             raise ValueError(f"{label} = {spec!r} takes a column more than once.")
         if self.names is None:
-            self.names = np.array([f"{label[0]}{j}" for j in range(n_columns)], dtype=object)
-        return self
+            self.names = np.array([f"{label[0]}{j}" for j in range(columns.shape[1])], dtype=object)
+        return self, columns
 
     def transform(self, X):
         """Columns (n, q) of floats, as a dense array or a CSR matrix."""
@@ -187,9 +192,10 @@ class Side(NamedTuple):
     design: Design
 
     @classmethod
-    def fit(cls, spec, X, names, weight, standardize, label):
-        features = Features.fit(spec, X, names, weight, label)
-        return cls(features, Design.fit(features.transform(X), weight, standardize, features.names))
+    def fit_transform(cls, spec, X, names, weight, standardize, label):
+        """The side, and its columns before they are standardised."""
+        features, columns = Features.fit_transform(spec, X, names, weight, label)
+        return cls(features, Design.fit(columns, weight, standardize, features.names)), columns
 
     def transform(self, X):
         """Design matrix of a table."""
@@ -290,25 +296,33 @@ class Columns(NamedTuple):
     @classmethod
     def fit(cls, expert_features, gate_features, tables, names, weight, standardize, views=NUMBERS):
         """Fit both sides."""
+        return cls.fit_transform(expert_features, gate_features, tables, names, weight, standardize, views)[0]
+
+    @classmethod
+    def fit_transform(cls, expert_features, gate_features, tables, names, weight, standardize, views=NUMBERS):
+        """Fit both sides; also the columns of each before they are standardised, for `rows` of the same tables."""
         if gate_features is None and views.experts_follow and views.all_pick:
             gate_features = []  # neither side uses design columns
         if expert_features is None and views.experts_follow:
-            gate = Side.fit(gate_features, tables.gate, names, weight, standardize, "gate_features")
-            return cls(gate, gate, views)
-        expert = Side.fit(expert_features, tables.expert, names, weight, standardize, "expert_features")
+            gate, raw = Side.fit_transform(gate_features, tables.gate, names, weight, standardize, "gate_features")
+            return cls(gate, gate, views), (raw, raw)
+        of_expert = expert_features, tables.expert, names, weight, standardize, "expert_features"
+        expert, raw = Side.fit_transform(*of_expert)
         if gate_features is None and (views.gate_is_blind or expert_features is None):
-            return cls(expert, expert, views)
-        gate = Side.fit(gate_features, tables.gate, names, weight, standardize, "gate_features")
-        return cls(expert, gate, views)
+            return cls(expert, expert, views), (raw, raw)
+        gate, own = Side.fit_transform(gate_features, tables.gate, names, weight, standardize, "gate_features")
+        return cls(expert, gate, views), (raw, own)
 
-    def rows(self, tables, **arrays):
-        """`Rows` from a table and the arrays aligned with it, such as `y` and `weight`."""
+    def rows(self, tables, raw=None, **arrays):
+        """`Rows` from a table and the arrays aligned with it, such as `y` and `weight`.
+
+        `raw` are the columns of both sides before they are standardised, where they are known.
+        """
         views = self.views
         gates_alone = views.experts_follow and self.expert is self.gate  # the design columns are the gate's
-        raw = gate_raw = self.expert.features.transform(tables.gate if gates_alone else tables.expert)
+        raw, gate_raw = self._raw(tables, gates_alone) if raw is None else raw
         X = Z = self.expert.design.transform(raw)
         if self.gate is not self.expert:
-            gate_raw = self.gate.features.transform(tables.gate)
             Z = self.gate.design.transform(gate_raw)
         if views.experts_see_table:
             picked = self.expert.features.transformer is not None and not gates_alone
@@ -316,3 +330,8 @@ class Columns(NamedTuple):
         if views.gate_sees_table:
             arrays["gate_table"] = gate_raw if self.gate.features.transformer is not None else tables.whole
         return Rows(X, Z, **arrays)
+
+    def _raw(self, tables, gates_alone):
+        """The columns of both sides before they are standardised."""
+        raw = self.expert.features.transform(tables.gate if gates_alone else tables.expert)
+        return raw, raw if self.gate is self.expert else self.gate.features.transform(tables.gate)

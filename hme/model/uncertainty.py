@@ -75,12 +75,12 @@ def free_parameters(moved, space, lasso):
 
 
 def coef_roots(systems, gram, scale, space, free):
-    """Roots (K, S, p, p) as of `CoefUncertainty`, and the degrees of freedom (K, S) that the coefficients use.
+    """Roots (K, S, p, p) as of `CoefUncertainty`, and the degrees of freedom (K, S, p) that the coefficients use.
 
     `systems` (K, S, p, p) are information plus penalty, `gram` the information alone, `scale` (K, T) the variances.
     """
     gram = np.broadcast_to(gram, systems.shape)
-    found, used = np.empty_like(systems), np.empty(systems.shape[:2])
+    found, used = np.empty_like(systems), np.empty(systems.shape[:3])
     for t in range(systems.shape[1]):
         # Divided by the scales, so that experts which share coefficients are weighted as in the log-likelihood; only
         # their ratios matter, and y may have units in which their squares are no numbers.
@@ -150,8 +150,8 @@ def _root_of_square(square):
 
 
 def degrees(gram, root):
-    """Degrees of freedom (K,) that coefficients take, eq. (degrees), from information (K, p, p) and roots."""
-    return np.einsum("kpq,kpr,krq->k", root, gram, root, optimize=True)
+    """Degrees of freedom (K, p) that coefficients take, eq. (degrees), from information (K, p, p) and roots."""
+    return ((gram @ root) * root).sum(axis=2)
 
 
 def inflation_of(weight, used, scale, shared=False):

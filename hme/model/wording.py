@@ -135,23 +135,28 @@ def models_named(columns, n_models):
     return names if all(names) and len(set(names)) == n_models else [f"model {m}" for m in range(n_models)]
 
 
+def _from_to(alpha, form):
+    """A strength, or the smallest and the largest of those of columns."""
+    low, high = np.min(alpha, initial=np.inf), np.max(alpha, initial=0.0)
+    return f"{low:{form}}" if low >= high else f"{low:{form}} to {high:{form}}"
+
+
 def runaway(alpha, parameter, estimated=False):
     """What is the case, and what to do, where slopes are very large; `alpha` is the penalty on them."""
     if estimated:
-        return (
-            f"are as large as {parameter} = {alpha:.2g}, estimated from the rows, lets them grow. Give a larger number"
-        )
-    largest = np.max(alpha, initial=0.0)
-    if largest == 0:
+        size = f"{parameter} = {_from_to(alpha, '.2g')}"
+        return f"are as large as {size}, estimated from the rows, lets them grow. Give a larger number"
+    if np.max(alpha, initial=0.0) == 0:
         return f"grow without bound, or all but. Use {parameter} > 0"
-    size = f"{largest:g}" if np.ndim(alpha) == 0 else f"{np.min(alpha):g} to {largest:g}"
-    return f"are as large as {parameter} = {size} lets them grow. Raise it"
+    return f"are as large as {parameter} = {_from_to(alpha, 'g')} lets them grow. Raise it"
 
 
 def strengths_in_words(alphas):
     """Strengths of penalties that were estimated, as in `Mixture.alphas`, in one sentence."""
     told = [
-        f"{side}{f' {name}' * bool(name)} {alpha:.3g}" for side, own in alphas.items() for name, alpha in own.items()
+        f"{side}{f' {name}' * bool(name)} {_from_to(alpha, '.3g')}"
+        for side, own in alphas.items()
+        for name, alpha in own.items()
     ]
     return f"strengths of penalties were estimated from the rows: {', '.join(told)}"
 

@@ -366,18 +366,17 @@ def pulls(coef, stats, penalty, lasso, center=0.0):
     return np.abs(objective_gradient(coef, stats, penalty, center)[..., :-1]) / lasso[:-1]
 
 
-def degrees(stats, penalty, used=None):
-    """Effective number of slopes that the rows determine, of all systems together, eq. (evidence-alpha)."""
+def degrees(stats, penalty):
+    """Effective number of slopes (p - 1,) that the rows determine, of all systems together, eq. (evidence-alpha)."""
     (Q, C, p), curvature = stats.gradient.shape, stats.curvature
-    slots = np.full(Q, C) if used is None else used.sum(axis=1)
     factor, share = (2.0, 1.0) if C == 2 else (1.0, (C - 1) / C)
     if isinstance(curvature, WideGram):
-        own = curvature.trace(penalty, factor)
+        own = curvature.degrees(penalty, factor)
     else:
         if C > 2 and is_exact(C, p):
             curvature, penalty, share = hessian(curvature, C).reshape(Q, 1, C * p, C * p), np.tile(penalty, C), 1.0
-        own = np.trace(solve_psd(factor * curvature + np.diag(penalty), factor * curvature), axis1=-2, axis2=-1)
-    return float(np.maximum(share * own.reshape(Q, -1).sum(axis=1) - (slots - 1), 0.0).sum())  # intercepts are free
+        own = np.diagonal(solve_psd(factor * curvature + np.diag(penalty), factor * curvature), axis1=-2, axis2=-1)
+    return np.maximum(share * own.reshape(-1, p)[:, :-1], 0.0).sum(axis=0)  # intercepts are free
 
 
 def typical_spread(step, moment):

@@ -16,6 +16,7 @@ __all__ = [
     "bend",
     "check_alpha",
     "check_l1_ratio",
+    "column_squares",
     "degrees",
     "gained",
     "lasso_minimum",
@@ -120,6 +121,11 @@ def squares(z, ridge, lasso=None):
     """Twice the penalty of z (..., p), so that it is comparable with sums of squares, (...)."""
     total = z**2 @ ridge
     return total if lasso is None else total + 2.0 * (np.abs(z) @ lasso)
+
+
+def column_squares(z, ridge, alpha):
+    """Twice the penalty (p,) of the slopes z (..., p + 1) of every column, for a strength `alpha` of one."""
+    return (z**2).sum(axis=tuple(range(z.ndim - 1)))[:-1] * ridge[:-1] / alpha
 
 
 def subgradient(force, z, up, down=None):

@@ -123,6 +123,16 @@ class WideGram:
         shrunk = self.solve(ridge, factor * self.times(probes), factor, precision=ROUGH)
         return (probes * shrunk).sum(axis=-1).mean(axis=0)
 
+    def degrees(self, ridge, factor=1.0):
+        """The same column by column, (*lead, p): shares of the trace by the diagonals alone; 1 without a penalty."""
+        size = factor * self.diagonal()
+        own = np.divide(size, size + ridge, out=np.zeros_like(size), where=size > 0)
+        free = np.broadcast_to(ridge, own.shape) == 0
+        of_free, of_others = (np.where(some, own, 0.0).sum(axis=-1) for some in (free, ~free))
+        left = np.maximum(self.trace(ridge, factor) - of_free, 0.0)
+        share = np.divide(left, of_others, out=np.ones_like(left), where=of_others > 0)
+        return np.where(free, own, own * share[..., None])
+
     def lasso(self, ridge, force, z, lasso, factor=1.0):
         """Minimisers of quadratics plus a lasso, as from `penalties.lasso_minimum`, by working sets of columns.
 

@@ -64,8 +64,8 @@ def default_candidates(base, bound):
     bent = base.expert_features is None and _bends(base, bound.rows)
     tried = automatic(base, bound) if bound.grows and base.candidates == "auto" else []
     names = [name for name in ("splines", "squares") if bent and name not in bound.columns.expert.features.given]
-    changes = [{"expert_features": name} for name in names]
-    return [{}] + [change for change in changes if change not in tried]
+    already = [changes.get("expert_features") for changes in tried]
+    return [{}] + [{"expert_features": name} for name in names if name not in already]
 
 
 def _bends(base, rows):

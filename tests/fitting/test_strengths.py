@@ -1,20 +1,21 @@
-"""alpha="auto": strengths of penalties from the evidence approximation."""
+"""alpha="auto" and alpha="ard": strengths of penalties from the evidence approximation."""
 
+import pickle
 import warnings
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from hme import HMEClassifier, HMERegressor
+from hme import HMEClassifier, HMERegressor, HMERegressorCV
 from hme.bootstrap import bootstrap
 from hme.diagnosis import restart_report
 from hme.experts import LaplaceExpert, LinearExpert, LogisticExpert, PoissonExpert, PoolExpert, StudentExpert
 from hme.gates import SoftmaxGate, TopKGate
 from hme.inference import infer
-from hme.numerics.shrinkage import RATE, SHAPE, rows_per_weight
+from hme.numerics.shrinkage import RATE, RATE_OF_COLUMNS, SHAPE, rows_per_weight
 from hme.path import alpha_path
 
 EXACT = {"variance_prior": None, "variance_floor": 1e-8}
@@ -289,6 +290,125 @@ def test_inference_says_that_strengths_are_fixed():
     np.testing.assert_allclose(result.standard_error, numeric.standard_error, rtol=1e-4)
 
 
+# -- one strength for each column --------------------------------------------------------------------------------------
+
+
+def ard(expert=LinearExpert, **settings):
+    return auto().set_params(expert=expert(alpha="ard"), gate=SoftmaxGate(alpha="ard"), **settings)
+
+
+def with_noise(n=300, useless=6, seed=0):
+    """A table whose experts need one column, its gate another one, and the others are noise."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, 2 + useless))
+    return X, np.where(X[:, 1] > 0, 2.0, -2.0) * X[:, 0] + 0.3 * rng.standard_normal(n)
+
+
+def test_strengths_of_columns_tell_the_useful_from_noise():
+    X, y = with_noise()
+    model = ard().fit(X, y)
+    assert model.alpha_["expert"].shape == model.alpha_["gate"].shape == (8,)
+    assert model.alpha_["expert"][0] < 1 < 100 < np.delete(model.alpha_["expert"], 0).min()
+    assert model.alpha_["gate"][1] < 1 < 100 < np.delete(model.alpha_["gate"], 1).min()
+    plain, new = auto().fit(X, y), with_noise(seed=1)
+    assert np.abs(model.experts_.coef[:, 2:]).max() < 0.5 * np.abs(plain.experts_.coef[:, 2:]).max()
+    assert np.mean((model.predict(new[0]) - new[1]) ** 2) < 0.8 * np.mean((plain.predict(new[0]) - new[1]) ** 2)
+
+
+def test_strengths_of_columns_have_the_largest_evidence():
+    """One expert: the gradient of the marginal likelihood, which has a closed form, is zero."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((60, 3))
+    y = X @ [1.0, 0.3, 0.0] + rng.standard_normal(60)
+    expert = LinearExpert(alpha="ard", **EXACT)
+    model = HMERegressor(depth=0, expert=expert, standardize=False, tol=1e-10).fit(X, y)
+    phi, centred = model.experts_.variance[0], X - X.mean(axis=0)
+
+    def evidence(log_alpha):
+        alpha = np.exp(log_alpha)
+        covariance = phi * (np.eye(60) + (centred / alpha) @ centred.T)
+        return (
+            -0.5 * (y - y.mean()) @ np.linalg.solve(covariance, y - y.mean())
+            - 0.5 * np.linalg.slogdet(covariance)[1]
+            + (SHAPE * log_alpha - RATE_OF_COLUMNS * alpha).sum()
+        )
+
+    best = np.exp(minimize(lambda log_alpha: -evidence(log_alpha), np.log(model.alpha_["expert"])).x)
+    np.testing.assert_allclose(model.alpha_["expert"], best, rtol=0.1)
+
+
+@pytest.mark.parametrize("family", ["linear", "full covariance", "softmax", "classes"])
+def test_evidence_of_columns_adds_up_to_that_of_all(family):
+    """Both strengths come from the same sums: those of a bank are those of its columns together."""
+    X, y = table(80)
+    if family == "classes":
+        codes = np.digitize(y, [-0.5, 0.5])
+        model = HMEClassifier(depth=1, expert=LogisticExpert(alpha="ard")).fit(X, codes)
+        rows = model.rows(X)._replace(y=codes, weight=np.ones(80))
+    else:
+        y = np.column_stack([y, X[:, 1] * y]) if family == "full covariance" else y[:, None]
+        settings = {"covariance": "full"} if family == "full covariance" else {}
+        model = HMERegressor(depth=1, gate=SoftmaxGate(alpha="ard"), expert=LinearExpert(alpha="ard", **settings))
+        rows = model.fit(X, y.squeeze()).rows(X)._replace(y=y, weight=np.ones(80))
+    _, stats = model.model_.e_step(model.params_, rows)
+    side, params, sums = ("gate", model.params_.gate, stats.gate) if family == "softmax" else (
+        "expert", model.params_.experts, stats.experts
+    )  # fmt: skip
+    found = getattr(model.model_, side).evidence(params, sums)[""]
+    spent = -2.0 * getattr(model.model_, side).log_prior_density(params)
+    if side == "expert" and family != "classes":
+        spent += 2.0 * model.model_.expert.response_.log_prior(params).sum()
+    assert found.square @ model.alpha_[side] == pytest.approx(spent)
+    assert (found.degrees > 0).all() and (found.degrees <= 4 * 3).all()
+
+
+def test_columns_have_strengths_wherever_one_has():
+    X, y = with_noise(100, 2)
+    weight = np.random.default_rng(2).integers(1, 4, len(y))
+    one = ard().fit(X, y, sample_weight=weight)
+    again = ard().fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+    np.testing.assert_allclose(again.predict(X), one.predict(X), rtol=1e-6)
+    np.testing.assert_allclose(again.alpha_["expert"], one.alpha_["expert"], rtol=1e-6)
+    accepted = one.history_.moved[one.history_.accepted]
+    assert (np.diff(one.lower_bounds_)[~accepted[1:]] >= -1e-12).all()
+    of_rows = weight @ one.log_likelihood(X, y) + one.model_.log_prior_density(one.params_)
+    assert one.lower_bounds_[-1] == pytest.approx(of_rows / weight.sum())
+    of_strengths = sum((SHAPE * np.log(a) - RATE_OF_COLUMNS * a).sum() for a in one.alpha_.values())
+    assert one.log_hyperprior_ == pytest.approx(of_strengths / weight.sum())
+    same = clone(one).set_params(**one.alphas_as_fitted(), start=one.responsibilities(X, y))
+    with pytest.warns(UserWarning, match=r"gate__alpha = 0.00\d+ to 1\d+"):  # which numbers, but not estimates, get
+        same.fit(X, y, sample_weight=weight)
+    np.testing.assert_allclose(same.experts_.coef, one.experts_.coef, rtol=1e-4, atol=1e-6)
+    warm = clone(one).set_params(warm_start=True).fit(X, y)
+    n_iter = warm.n_iter_
+    assert warm.fit(X, y).n_iter_ < n_iter
+    assert pickle.loads(pickle.dumps(one)).predict(X[:3]) == pytest.approx(one.predict(X[:3]))
+    result = infer(one, X, y, sample_weight=weight)
+    low, high = one.alpha_["expert"].min(), one.alpha_["expert"].max()
+    assert any(f"expert {low:.3g} to {high:.3g}" in remark for remark in result.remarks)
+
+
+def test_columns_that_are_fixed_or_constant_have_strengths_too():
+    X, y = with_noise(100, 2)
+    X[:, 3] = 1.0
+    expert = LinearExpert(alpha="ard", fixed_coef={2: 0.5}, shared_coef=[1])
+    model = HMERegressor(depth=1, expert=expert, gate=SoftmaxGate(alpha="ard")).fit(X, y)
+    assert np.isfinite(model.alpha_["expert"]).all() and model.experts_.coef[0, 2] == 0.5
+
+
+@pytest.mark.slow
+def test_columns_of_wide_sparse_tables_and_of_grown_trees_have_strengths():
+    sp = pytest.importorskip("scipy.sparse")
+    wide = sp.random(300, 600, 0.1, random_state=0, format="csr")
+    y = 3.0 * np.asarray(wide[:, :3].sum(axis=1)).ravel() + 0.1 * np.random.default_rng(0).standard_normal(300)
+    alpha = HMERegressor(depth=0, expert=LinearExpert(alpha="ard")).fit(wide, y).alpha_["expert"]
+    assert alpha[:3].max() < 10 < 100 < np.median(alpha)
+    X, y = with_noise()
+    model = HMERegressor(expert=LinearExpert(alpha="ard"), gate=SoftmaxGate(alpha="ard")).fit(X, y)
+    assert model.n_experts_ == 2 and model.alpha_["gate"].argmin() == 1
+    assert HMERegressorCV(model, budget=4).fit(X, y).predict(X[:2]).shape == (2,)
+
+
 # -- what is refused ---------------------------------------------------------------------------------------------------
 
 
@@ -297,7 +417,11 @@ def test_inference_says_that_strengths_are_fixed():
     [
         ({"expert": LinearExpert(alpha="auto", l1_ratio=0.5)}, "expert__alpha = 'auto' needs l1_ratio = 0"),
         ({"gate": SoftmaxGate(alpha="auto", l1_ratio=1.0)}, "gate__alpha = 'auto' needs l1_ratio = 0"),
-        ({"expert": LinearExpert(alpha="none")}, "expert__alpha must be a finite number >= 0 or 'auto', got 'none'"),
+        ({"expert": LinearExpert(alpha="ard", l1_ratio=0.5)}, "expert__alpha = 'ard' needs l1_ratio = 0"),
+        (
+            {"expert": LinearExpert(alpha="none")},
+            "expert__alpha must be a finite number >= 0, an array of them, 'auto' or 'ard', got 'none'",
+        ),
         ({"gate": TopKGate(alpha="auto"), "depth": 2}, "gate__alpha must be a number for a TopKGate"),
     ],
 )

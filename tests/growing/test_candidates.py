@@ -123,9 +123,26 @@ def test_nearly_separated_classes_get_a_strong_penalty():
     X, y = load_breast_cancer(return_X_y=True)
     train, test = np.arange(len(y)) % 3 != 0, np.arange(len(y)) % 3 == 0
     model, weak = (HMEClassifier(max_experts=1, candidates=c).fit(X[train], y[train]) for c in ("auto", None))
-    assert model.candidates_[0] == {} and [c["expert"].alpha for c in model.candidates_[1:]] == [1.0, 10.0]
+    assert model.candidates_[0] == {} and [c["expert"].alpha for c in model.candidates_[1:]] == [1.0, 10.0, "ard"]
     assert model.candidate_["expert"].alpha == 1.0
     loss, of_weak = (log_loss(y[test], own.predict_proba(X[test])) for own in (model, weak))
     assert loss < 0.8 * of_weak
     again = clone(model).set_params(**model.as_fitted()).fit(X[train], y[train])
     np.testing.assert_allclose(again.experts_.coef, model.experts_.coef, rtol=1e-4, atol=1e-5)
+
+
+def test_with_many_columns_each_may_have_a_strength_of_its_own():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(520, 10))
+    y = np.where(X[:, 1] > 0, 1.0, -1.0) * (1.0 + X[:, 0]) + 0.3 * rng.normal(size=520)
+    model = HMERegressor(max_experts=4).fit(X[:310], y[:310])
+    words = [(c.get("expert_features"), c["expert"].alpha, c["gate"].alpha) for c in model.candidates_[1:]]
+    assert model.candidates_[0] == {} and words == [(None, "ard", "ard")]  # too few rows for ten times four columns
+    assert model.candidate_["expert"].alpha == "ard" and model.alpha_["gate"].argmin() == 1
+    assert np.sqrt(np.mean((model.predict(X[310:]) - y[310:]) ** 2)) < 0.4
+    bent = HMERegressor(max_experts=1).fit(X, y).candidates_
+    assert [set(changes) for changes in bent] == [set(), {"expert", "gate"}, {"expert", "gate", "expert_features"}]
+    assert HMERegressor(max_experts=1).fit(X[:60, :9], y[:60]).candidates_ == [{}]
+    classes = HMEClassifier(max_experts=1, gate="constant").fit(X[:60], y[:60] > 0).candidates_
+    assert [set(changes) for changes in classes] == [set(), {"expert"}, {"expert"}, {"expert"}]
+    assert classes[-1]["expert"].alpha == "ard"

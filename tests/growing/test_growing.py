@@ -119,13 +119,20 @@ def test_repeated_rows_are_weights():
     np.testing.assert_allclose(again.predict(X), weighted.predict(X), rtol=1e-6)
 
 
-def test_a_path_on_all_rows_may_end_early(monkeypatch):
-    again = growth._grown_again
-    monkeypatch.setattr(growth, "_grown_again", lambda *given: {0: again(*given)[0]})
-    X, y = bent(300)
+@pytest.mark.parametrize("ends", ["early", "badly"])
+def test_a_path_on_all_rows_may_end_early_or_badly(monkeypatch, ends):
+    again, (X, y) = growth._grown_again, bent(300)
+    plain = HMERegressor(candidates=None, max_experts=3).fit(X, y)
+
+    def path(*given):
+        sizes = again(*given)
+        bad = sizes[1]._replace(params=sizes[1].mixture.init(given[0].rows, np.full((300, 2), 0.5)))
+        return {0: sizes[0]} if ends == "early" else sizes | {1: bad}
+
+    monkeypatch.setattr(growth, "_grown_again", path)
     model = HMERegressor(candidates=None, max_experts=3).fit(X, y)
-    assert model.n_experts_ == 1 and [step.chosen for step in model.growth_].index(True) == 0
-    assert np.isfinite(model.predict(X)).all()
+    assert model.n_experts_ == plain.n_experts_ == 2  # a tree that has grown without a fold goes on with all rows
+    assert model.score(X, y) == pytest.approx(plain.score(X, y), abs=0.01)
 
 
 def test_experts_and_parts_are_limited():

@@ -300,11 +300,12 @@ class Response(ABC):
         return np.full(params.coef.shape[:2], np.square(self.unit_))
 
     def unitless(self, force, params, common):
-        """Unit-free gradients (K, T, p) by the coefficients: `force` divided by `scale`, times a typical size of eta.
-
-        If `common` is True the typical size is the same for all experts.
-        """
+        """Unit-free gradients (K, T, p): `force` over `scale` times a typical size of eta, of all if `common`."""
         return force * (self.spread_ * self.unit_ / self.scale(params))[..., None]
+
+    def standard(self, distance, params):
+        """Distances (K, T, p) between coefficients in units of the noise, in which their penalty is a square."""
+        return distance / np.sqrt(self.scale(params))[..., None]
 
     # -- scalars -----------------------------------------------------------------------------------------------------
 

@@ -164,6 +164,9 @@ class GaussianNoise(Response):
         size = np.sqrt(self.scale_.pooled) / params.variance if common else 1.0 / np.sqrt(params.variance)
         return force * size[..., None]
 
+    def standard(self, distance, params):
+        return whitener(params.variance) @ distance if self.full else super().standard(distance, params)
+
     # -- the variance ------------------------------------------------------------------------------------------------
 
     def update(self, params, stats, ridge, square=None):
