@@ -2,7 +2,8 @@
 
 One run prints everything: 64 linear experts under one gate, two of them a row, on the standard splits of a data folder
 with ``load.py`` (``split(name, i)``); how many of many seeds end with a dead expert (one whose load is below a
-thousandth of the mean), with and without balance; and the time to predict 100,000 rows. Run from the root::
+thousandth of the mean), with and without balance; and the time to predict 100,000 rows. The part "sweeps", which needs
+no data folder, times sweeps over the chosen experts and over all. Run from the root::
 
     PYTHONPATH=. OMP_NUM_THREADS=1 HME_DATA=FOLDER python benchmarks/sparse_gate.py [--splits 3] [--seeds 50]
 """
@@ -13,14 +14,16 @@ import os
 import sys
 import time
 import warnings
+from functools import partial
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from hme import HMERegressor
+from hme import HMEClassifier, HMERegressor
 from hme.gates import SoftmaxGate, TopKGate, balance_report
+from hme.model import mixture
 
-N_EXPERTS, N_ROWS_PREDICTED = 64, 100_000
+N_EXPERTS, N_ROWS_PREDICTED, N_ROWS_SWEPT = 64, 100_000, 40_000
 
 
 def fitted(gate, X, y, **settings):
@@ -101,6 +104,27 @@ def seconds_to_predict(name, load):
     return out
 
 
+def seconds_of_sweeps():
+    """Microseconds a row of a sweep under a gate that has chosen the experts, over these and over all experts."""
+    from floor import cpu_seconds, table
+
+    (X, y), out = table(N_ROWS_SWEPT, 10), {}
+    targets = {"linear": y, "student": y, "logistic": np.digitize(y, [-0.5, 1.0, 2.5])}
+    for expert, target in targets.items():
+        gate = TopKGate(dense_sweeps=3, max_stages=1, stage_sweeps=3)
+        kind = HMEClassifier if expert == "logistic" else HMERegressor
+        model = kind(n_experts=N_EXPERTS, expert=expert, gate=gate, max_iter=3).fit(X[:8000], target[:8000])
+        rows, spent = model.observed_rows(X, target)[0], {}
+        rows = rows._replace(active=model.model_.gate.freeze(model.params_.gate, rows)[1])
+        least = mixture.ROUTED_ROWS
+        for label, rows_from in (("chosen", least), ("all", N_ROWS_SWEPT + 1)) * 3:
+            mixture.ROUTED_ROWS = rows_from
+            spent.setdefault(label, []).append(cpu_seconds(partial(model.model_.e_step, model.params_, rows)))
+        mixture.ROUTED_ROWS = least
+        out[expert] = {label: round(1e6 * min(found) / N_ROWS_SWEPT, 2) for label, found in spent.items()}
+    return out
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sets", default="kin8nm,california")
@@ -109,12 +133,15 @@ def main():
     parser.add_argument("--parts", default="speed,accuracy,dead")
     parser.add_argument("--out", default=None)
     arguments = parser.parse_args()
-    sys.path.insert(0, os.environ["HME_DATA"])
-    import load
+    load = None
+    if arguments.parts != "sweeps":
+        sys.path.insert(0, os.environ["HME_DATA"])
+        import load
 
     warnings.simplefilter("ignore", ConvergenceWarning)
     names, results = arguments.sets.split(","), {"n_experts": N_EXPERTS}
     parts = {
+        "sweeps": lambda: {"us_a_row_of_a_sweep": seconds_of_sweeps()},
         "speed": lambda: {"predict_seconds_100000_rows": seconds_to_predict(names[0], load)},
         "accuracy": lambda: {name: accuracy(name, load, arguments.splits) for name in names},
         "dead": lambda: {"dead_experts": dead(names[0], load, arguments.seeds)},

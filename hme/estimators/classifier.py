@@ -412,8 +412,7 @@ class HMEClassifier(ClassifierMixin, BaseHME):
 
         Returns
         -------
-        ndarray of shape (n, K, C)
-            Last axis in the order of `classes_`.
+        ndarray of shape (n, K, C), the last axis in the order of `classes_`
         """
         proba = self.rows(X).blockwise(lambda block: self.model_.expert.predict(self.params_.experts, block))
         return self.target_.as_given(proba)

@@ -22,6 +22,7 @@ CHOICES = ("auto", "numpy", "numba")
 # Rows times leaves of a pass over the table, from which compiled functions repay that Numba is imported.
 LARGE = 1 << 17
 BUFFER = 1024  # numbers in NumPy's buffers
+RETAINED = (1 << 22) - 4096  # numbers, next to the largest array that the C library's allocator may learn from
 AHEAD = 2  # blocks for each thread that are computed, or wait for a thread, before the first of them is taken
 KEPT = 1 << 21  # numbers in arrays whose memory the C library keeps for the next ones, see `_keep_memory`
 
@@ -83,12 +84,24 @@ def work(numbers):
     NumPy copies rows of strided or broadcast operands into a buffer, of 8192 numbers by default, where they are shorter
     than that; this doubles the time of operations on blocks.
     """
+    _retain_freed_memory()
     size, before = np.setbufsize(BUFFER), _compiled.set(_pays(numbers))
     try:
         yield
     finally:
         _compiled.reset(before)
         np.setbufsize(size)
+
+
+@cache
+def _retain_freed_memory():
+    """Let the arrays of a block be made in memory of the arrays of the last one, not in new pages of the system.
+
+    The allocator of the GNU C library returns what is freed to the system, unless an array as large has been freed
+    before. The pages of new arrays are then cleared again and again, which may take as long as the arithmetic of a
+    sweep. An array that is made and freed once, without a page ever being used, raises its limits for the process.
+    """
+    np.empty(RETAINED)
 
 
 def in_use():
@@ -194,6 +207,7 @@ def threads(n_jobs):
     if n_jobs is None and _pool.get() is not None:
         yield
         return
+    _retain_freed_memory()
     pool = None if n_jobs == 1 else _Pool(n_jobs)
     before = _pool.set(pool)
     try:

@@ -57,6 +57,22 @@ def test_buffers_are_given_back():
     assert np.getbufsize() == size and not engine.in_use()
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_freed_memory_is_used_again():
+    resource = pytest.importorskip("resource")
+
+    def new_pages():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(5):
+            arrays = [np.ones(1 << 17) for _ in range(4)]
+            del arrays
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    with engine.work(1):
+        new_pages()
+        assert new_pages() < 256  # of 5120
+
+
 @pytest.mark.slow
 def test_environment_chooses():
     code = "from hme.kernels import kernels; print(kernels())"

@@ -382,10 +382,7 @@ class Response(ABC):
         return np.zeros(0, dtype=int)
 
     def warnings(self, params, stats=None, square=None):
-        """Warnings about scalars at a bound, a list of sentences.
-
-        `stats` are sums over rows, and `square` the squared residuals of a quadratic response; None if not known.
-        """
+        """Warnings about scalars at a bound, a list of sentences; sums over rows and squared residuals may be None."""
         found = []
         for scalar in self.scalars:
             value = getattr(params, scalar.name)
