@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from hme.estimators import candidates, starting
 from hme.fitting import ascent, cross_fit, shrinkage, starts
-from hme.growing import held_out
+from hme.growing import course
 
 settings.register_profile("default run", max_examples=3, derandomize=True)
 settings.register_profile("with slow tests", max_examples=5, derandomize=True)
@@ -85,7 +85,7 @@ def short_fits(request):
             patch.setattr(starting, "MAX_EXPERTS", 2)
             patch.setattr(candidates, "ROWS_A_COLUMN", float("inf"))
             patch.setattr(candidates, "STRENGTHS", ())
-            patch.setattr(held_out, "FOLDS", ((float("inf"), 2),))
+            patch.setattr(course, "FOLDS", ((float("inf"), 2),))
         elif is_default(request.config) and name == "test_growing.py":  # it fits many trees of some hundred rows
-            patch.setattr(held_out, "FOLDS", ((float("inf"), 3),))
+            patch.setattr(course, "FOLDS", ((float("inf"), 3),))
         yield

@@ -10,8 +10,9 @@ from sklearn.metrics import log_loss
 
 from hme import HMEClassifier, HMERegressor
 from hme.experts import LogisticExpert
+from hme.growing.path import ONE_BY_ONE
 
-SPLINES = {"expert_features": "splines"}
+SPLINES, BORDERS = {"expert_features": "splines"}, {"gate_features": "splines"}
 
 
 def waves(n=300, seed=0):
@@ -28,11 +29,27 @@ def bent():
 
 def test_curves_are_bent_and_lines_are_not(bent):
     model, X, y = bent
-    assert model.candidates_ == [{}, SPLINES] and model.candidate_ == SPLINES
+    assert model.candidates_ == [{}, BORDERS, SPLINES, SPLINES | BORDERS] and model.candidate_ == SPLINES
     assert list(model.columns_.expert.design.names) == [f"s(x{j}).{i}" for j in range(2) for i in range(1, 5)]
     assert list(model.columns_.gate.design.names) == ["x0", "x1"]
     line = HMERegressor(max_experts=2).fit(X, X[:, 0] + np.random.default_rng(0).normal(size=300))
     assert line.candidate_ == {} and line.n_experts_ == 1
+
+
+def test_borders_bend_where_this_helps():
+    rng = np.random.default_rng(0)
+    X = rng.uniform(-2, 2, (400, 2))
+    inside = (X**2).sum(axis=1) < 2.0
+    model = HMERegressor(max_experts=3).fit(X, np.where(inside, 2 * X[:, 0], -X[:, 1]) + 0.1 * rng.normal(size=400))
+    assert model.candidate_ == BORDERS and model.n_experts_ == 2
+    assert list(model.columns_.gate.design.names) == [f"s(x{j}).{i}" for j in range(2) for i in range(1, 5)]
+
+
+def test_heats_end_behind_the_best_borders():
+    X, y = waves()
+    steps = HMERegressor(max_experts=20).fit(X, y).growth_
+    last = [max(step.n_experts for step in steps if step.candidate == c) for c in range(4)]
+    assert min(last[:2]) <= ONE_BY_ONE < max(last[:2]) or min(last[2:]) <= ONE_BY_ONE < max(last[2:]), last
 
 
 def test_splines_are_named_after_the_columns_of_a_frame(bent):
@@ -69,9 +86,13 @@ def test_what_is_set_after_a_fit_comes_before_its_candidate_in_a_warm_start():
 
 def test_nothing_else_is_tried_where_the_user_has_said_what_experts_are():
     X, y = waves(100)
-    for settings in ({"candidates": None}, {"expert": "linear"}, {"expert_features": "squares"}):
-        model = HMERegressor(max_experts=1, **settings).fit(X, y)
-        assert model.candidates_ == [{}] and model.candidate_ == {}
+    squares = {"expert_features": "squares", "gate_features": "squares"}
+    for settings in ({"candidates": None}, {"expert": "linear"}, squares):
+        model = HMERegressor(max_experts=1, **settings)
+        assert model.fit(X, y).candidates_ == [{}] and model.candidate_ == {}
+    assert HMERegressor(max_experts=1, expert_features="squares").fit(X, y).candidates_ == [{}, BORDERS]
+    assert HMERegressor(max_experts=1, gate_features="squares").fit(X, y).candidates_ == [{}, SPLINES]
+    assert HMERegressor(max_experts=1, gate="gaussian").fit(X, y).candidates_ == [{}, SPLINES]
     assert HMEClassifier(max_experts=1, expert="logistic").fit(X, y > 0).candidates_ == [{}]
     assert HMERegressor(max_experts=1).fit(X[:60], y[:60]).candidates_ == [{}]  # too few rows for eight columns
     assert HMERegressor(max_experts=1).fit(X > 0, y).candidates_ == [{}]  # nothing to bend

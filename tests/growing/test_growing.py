@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from hme import HMEClassifier, HMERegressor
 from hme.experts import LinearExpert
 from hme.gates import GaussianGate
-from hme.growing import growth, held_out
+from hme.growing import course, growth, held_out
 from hme.growing.held_out import shares_of
 from hme.model.folds import fold_numbers, with_every_class
 from hme.model.rows import Rows
@@ -266,14 +266,14 @@ def test_one_expert_is_fitted_to_the_same_rows_once(monkeypatch):
     )
     model = HMERegressor(expert=LinearExpert(alpha=0.1), max_experts=4, tol=0.1).fit(*bent(60))
     sizes = [step.n_experts for step in model.growth_]
-    n_folds = held_out.FOLDS[0][1]
+    n_folds = course.FOLDS[0][1]
     assert len(sizes) > 3 and len(bound) == 2 + n_folds  # all rows as a table is read, and as they grow
 
 
 @pytest.mark.parametrize("step", [2, 4])
 def test_an_interrupt_keeps_the_best_size_so_far(monkeypatch, step):
     X, y = bent(300)
-    calls, scored = [], held_out._log_density
+    calls, scored = [], course.log_density_of
 
     def press(*arguments):
         calls.append(None)
@@ -281,7 +281,7 @@ def test_an_interrupt_keeps_the_best_size_so_far(monkeypatch, step):
             raise KeyboardInterrupt
         return scored(*arguments)
 
-    monkeypatch.setattr(held_out, "_log_density", press)
+    monkeypatch.setattr(course, "log_density_of", press)
     with pytest.warns(ConvergenceWarning, match="interrupted while the tree grew"):
         model = HMERegressor().fit(X, y)
     assert model.stop_reason_ == "interrupted" and len(model.growth_) == step
@@ -297,7 +297,7 @@ def test_an_interrupt_before_any_score_leaves_the_earlier_fit(monkeypatch):
     def press(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(held_out, "_log_density", press)
+    monkeypatch.setattr(course, "log_density_of", press)
     with pytest.raises(KeyboardInterrupt):
         model.set_params(depth="auto").fit(X, y)
     np.testing.assert_array_equal(model.predict(X), before)
