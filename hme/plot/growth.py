@@ -11,6 +11,7 @@ __all__ = ["GrowthDisplay"]
 WIDTH = 0.12  # of the bars of shares, as a share of the number of experts: the axis is logarithmic
 COLUMNS = "candidate", "n_experts", "score", "error", "share", "chosen"
 LOWEST = 0.4  # share of the sizes whose low scores are out of the picture
+LONG = 30  # letters of a candidate, from which on the legend has one column
 
 
 class GrowthDisplay:
@@ -147,7 +148,8 @@ class GrowthDisplay:
         self.share_ax_.set(ylabel="share in the average", ylim=(0.0, 1.0))
         ax.set_zorder(self.share_ax_.get_zorder() + 1)
         ax.patch.set_visible(False)
-        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, fontsize="small")
+        n_abreast = 1 if max(map(len, self.names)) > LONG else 2
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=n_abreast, frameon=False, fontsize="small")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
