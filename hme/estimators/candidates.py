@@ -16,8 +16,9 @@ ROWS_A_COLUMN = 10
 # Penalties towards zero of logistic experts. The evidence cannot tell how strong they should be where classes are
 # nearly separated, held-out rows can.
 STRENGTHS = 1.0, 10.0
-# Columns from which on some may be of no use: a penalty strength for each is then tried as well.
-MANY = 10
+# Columns beyond which some may be of no use, and a penalty strength for each is tried as well; with more than MOST
+# this takes too long for a default.
+MANY, MOST = 10, 150
 
 
 def check_candidates(candidates):
@@ -104,7 +105,8 @@ def heats(tried):
 def _are_many(rows):
     """Whether experts or gate see many columns, in a table whose matrices are formed."""
     sides = rows.X, rows.Z
-    return max(side.shape[1] for side in sides) > MANY and not any(map(sp.issparse, sides))  # one is the intercept
+    n_columns = max(side.shape[1] for side in sides) - 1  # beside the intercept
+    return MANY <= n_columns <= MOST and not any(map(sp.issparse, sides))
 
 
 def _by_column(model):

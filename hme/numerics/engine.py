@@ -24,7 +24,6 @@ LARGE = 1 << 17
 BUFFER = 1024  # numbers in NumPy's buffers
 RETAINED = (1 << 22) - 4096  # numbers, next to the largest array that the C library's allocator may learn from
 AHEAD = 2  # blocks for each thread that are computed, or wait for a thread, before the first of them is taken
-KEPT = 1 << 21  # numbers in arrays whose memory the C library keeps for the next ones, see `_keep_memory`
 
 _choice = {"kernels": os.environ.get("HME_KERNELS", "auto"), "neglect": 1e-12}
 
@@ -167,7 +166,6 @@ def one_thread(of="blas"):
 @cache
 def _controller():
     # Looking for the libraries takes milliseconds; all that are used here are loaded before the first fit.
-    _keep_memory()
     return ThreadpoolController()
 
 
@@ -247,13 +245,3 @@ def _inherit():
     context = copy_context()
     context.run(_pool.set, None)
     return context.run
-
-
-def _keep_memory():
-    """Let the C library keep the memory of arrays that sweeps make and leave again, instead of returning it.
-
-    GNU's library returns large pieces at once and has the system clear the pages of the next ones, which is a quarter
-    of the time of a sweep. What it takes for large grows with the largest piece that has been returned: an array that
-    no one has written to costs nothing.
-    """
-    np.empty(KEPT)

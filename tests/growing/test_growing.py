@@ -43,8 +43,10 @@ def test_a_line_stays_one_expert_and_a_bent_one_is_halved(fitted):
 def test_steps_are_told(fitted):
     model, *_ = fitted
     sizes = [step.n_experts for step in model.growth_]
-    assert sizes[:3] == [1, 2, 3] and model.candidates_ == [{}, {"expert_features": "splines"}]
-    assert sorted({step.candidate for step in model.growth_}) == [0, 1]
+    lines, borders = {}, {"gate_features": "splines"}
+    curves = {"expert_features": "splines"}
+    assert sizes[:3] == [1, 2, 3] and model.candidates_ == [lines, borders, curves, curves | borders]
+    assert sorted({step.candidate for step in model.growth_}) == [0, 1, 2, 3]
     (chosen,) = [step for step in model.growth_ if step.chosen]
     assert chosen.n_experts == model.n_experts_ == model.tree_.n_leaves
     best = max(step.score for step in model.growth_)

@@ -116,20 +116,3 @@ def test_threads_are_those_of_the_context_without_a_number(monkeypatch):
             assert engine._pool.get() is None
     with engine.threads(None):
         assert engine._pool.get().size == 1
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other libraries keep memory by rules of their own")
-def test_memory_of_a_sweep_is_not_given_back():
-    resource = pytest.importorskip("resource")
-
-    def cleared():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-
-    with engine.one_thread():
-        pages = []
-        for _ in range(5):
-            before = cleared()
-            arrays = [np.ones(1 << 16) for _ in range(8)]  # of half a megabyte
-            pages.append(cleared() - before)
-            del arrays
-    assert min(pages) < 100  # of the 1024 that the arrays have
