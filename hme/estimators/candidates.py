@@ -16,7 +16,7 @@ ROWS_A_COLUMN = 10
 # Penalties towards zero of logistic experts. The evidence cannot tell how strong they should be where classes are
 # nearly separated, held-out rows can.
 STRENGTHS = 1.0, 10.0
-# Columns beyond which some may be of no use, and a penalty strength for each is tried as well; with more than MOST
+# Columns from which on some may be of no use, and a penalty strength for each is tried as well; with more than MOST
 # this takes too long for a default.
 MANY, MOST = 10, 150
 
