@@ -17,8 +17,7 @@ SERIES_BELOW = 1.0 / 30.0  # of 1 / df: differences of polygamma functions lose 
 def log_density(square, variance, df):
     """Log-density at squared residuals, eq. (t-constant); `variance` is the squared scale."""
     inverse = 1.0 / df
-    out = square * (inverse / variance)
-    np.log1p(out, out=out)
+    out = np.log1p(square * (inverse / variance))
     out *= -0.5 * (df + 1.0)
     out += log_constant(inverse) - 0.5 * np.log(variance)
     return out

@@ -106,5 +106,4 @@ class StudentExpert(PredictorExpert):
     def response(self):
         return StudentNoise(self.df, self.shared_df, self.variance_prior, self.variance_floor, self.shared_variance)
 
-    def means_below(self, params, rows, paths, slope, neglect):
-        return mean_below(params, rows, paths, slope, neglect)
+    means_below = staticmethod(mean_below)

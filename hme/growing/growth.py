@@ -103,7 +103,9 @@ def grow(candidates, settings):
         every, interrupted = _scores(candidates, settings)
         places = [(c, s) for c, scores in enumerate(every) for s in range(len(scores.n_experts))]
         scores = joined(every)
-        chosen = _chosen(scores, [candidates[c].rows.n_coefficients(every[c].n_experts[s]) for c, s in places])
+        n_coefficients = [candidates[c].rows.n_coefficients(every[c].n_experts[s]) for c, s in places]
+        columns = [own.rows.Z.shape[1] for own in candidates]
+        chosen = _chosen(scores, n_coefficients, [columns[c] <= columns[0] for c, _ in places])
         share = shares_of(scores.log_density, scores.weight)
         factor, sizes = 1.0, {}
         try:
@@ -232,10 +234,19 @@ def _grown_again(candidate, settings, scores, last):
     return sizes
 
 
-def _chosen(scores, n_coefficients):
-    """Number of the smallest mixture whose score is within `ERRORS`, or `CLOSE`, of the best one."""
-    best = int(scores.mean.argmax())
-    near = np.flatnonzero(scores.mean[best] - scores.mean <= np.maximum(ERRORS * scores.error(best), CLOSE))
-    n_coefficients = np.asarray(n_coefficients)[near]
-    near = near[n_coefficients == n_coefficients.min()]
-    return int(near[scores.mean[near].argmax()])
+def _chosen(scores, n_coefficients, straight):
+    """Number of the size whose tree is read.
+
+    It is the smallest mixture whose score is within `ERRORS`, or `CLOSE`, of the best one with `straight` borders. Bent
+    ones are harder to read: such a mixture is taken where it is smaller than that, and near the best of all.
+    """
+    n_coefficients, straight = np.asarray(n_coefficients), np.asarray(straight)
+
+    def smallest(sizes):
+        best = int(sizes[scores.mean[sizes].argmax()])
+        near = sizes[(scores.mean[best] - scores.mean <= np.maximum(ERRORS * scores.error(best), CLOSE))[sizes]]
+        near = near[n_coefficients[near] == n_coefficients[near].min()]
+        return int(near[scores.mean[near].argmax()])
+
+    plain, of_all = smallest(np.flatnonzero(straight)), smallest(np.arange(len(straight)))
+    return of_all if n_coefficients[of_all] < n_coefficients[plain] else plain

@@ -126,7 +126,7 @@ def test_a_column_of_that_name_comes_first():
     assert list(model.columns_.expert.features.names) == ["splines"]
 
 
-@pytest.mark.parametrize("name, n_candidates", [("splines", 1), ("age", 2)])
+@pytest.mark.parametrize("name, n_candidates", [("splines", 1), ("age", 4)])
 def test_growing_tries_no_column_of_that_name(name, n_candidates, monkeypatch):
     monkeypatch.setattr(candidates, "ROWS_A_COLUMN", 1)
     table = pd.DataFrame(X[:60], columns=[name, "dose"])
