@@ -62,9 +62,10 @@ def still_in_force(model):
 
 
 def automatic(model, bound):
-    """What a default estimator tries: experts that bend, where there are rows enough to tell; penalties of classes.
+    """What a default estimator tries: experts and borders that bend, where rows can tell; penalties of classes.
 
-    Where there are many columns, a penalty strength for each of them is tried as well, or instead of one for all bends.
+    Where there are many columns, borders are straight, and a penalty strength for each column is tried; experts that
+    bend have it.
 
     Parameters
     ----------

@@ -38,11 +38,9 @@ class HMEClassifier(ClassifierMixin, BaseHME):
         Alternatives that a growing tree chooses from besides its size: changes of `expert`, `gate`, `expert_features`
         and `gate_features`, the simplest first, such as ``[{}, {"expert_features": "splines"}, {"expert":
         "student"}]``. A tree is grown for each, all sizes of all trees are compared on held-out rows, and they predict
-        together. "auto", where `expert` is None: in regression lines and splines, if `expert_features` is None, X is
-        dense, and there are at least 10 distinct rows for each spline column; in classification the default experts
-        and ``LogisticExpert(alpha, shrink_to="zero")`` with alpha 1 and 10. If experts or gate see 10 columns or more
-        and X is dense, also ``alpha="ard"`` for experts and, where `gate` is None, gates; splines only with it.
-        Otherwise, and with None, only the size is chosen.
+        together. "auto", where `expert` is None: the default experts and ``LogisticExpert(alpha,
+        shrink_to="zero")`` with alpha 1 and 10; if experts or gate see 10 to 150 columns and X is dense, also
+        ``alpha="ard"`` for experts and, where `gate` is None, gates. Otherwise, and with None, only the size is chosen.
     average : bool, default=True
         Whether a grown tree predicts with the weighted average of the sizes on its path, with the weights that maximise
         the likelihood of held-out rows, eq. (size-average). Otherwise the tree alone predicts.
