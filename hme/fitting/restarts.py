@@ -147,9 +147,20 @@ class _Field:
 
     def finish(self, i, options):
         """Push a start that has converged off the point where it stands, and end it exactly."""
-        if self.fits[i].converged and self.fits[i].n_iter < options.max_iter:
-            self.options = options._replace(climbs=options.climbs and not self.samples)  # on samples it has been pushed
+        fit = self.fits[i]
+        if not fit.converged or fit.n_iter >= options.max_iter:
+            return
+        self.options = options._replace(climbs=options.climbs and not self.samples)  # on samples it has been pushed
+        if options.watched or self.mixture.routed:
             self.advance([i], options.max_iter)
+            return
+        self._running = i
+        try:
+            with _Job.quietly():
+                last = self.options._replace(algorithm=str(np.atleast_1d(options.algorithm)[-1]))
+                self.fits[i] = training.ended(self.mixture, self.rows, fit, last)
+        except KeyboardInterrupt:
+            self._stop(i)
 
     def _job(self, i, max_iter, anew):
         """What start i runs, or runs on."""
