@@ -17,7 +17,6 @@ from .refits import (
     check_model,
     check_rows,
     copies,
-    one_start,
     refit,
     seed_of,
     unit_codes,
@@ -196,17 +195,12 @@ def _simulated(null, pair, X, rows, n_init, seed):
 def _fit_pair(pair, X, y, rows, n_init, seed):
     """Log-likelihoods of both models fitted to y, and the smaller one."""
     seed = int(np.random.default_rng((*seed, 1)).integers(2**31 - 1))
-    settings = {"predictive": False}
-    settings |= {} if n_init is None else {"n_init": n_init, "n_finalists": min(FINALISTS, n_init)}
-    small, large = (refit(model, X, y, None, rows, seed, **settings) for model in pair)
-    if large.n_experts_ > small.n_experts_:
-        start = _split_start(small, large.n_experts_, X, y, rows)
-        for climbs in (False, True):  # off a saddle only where the fit beats the other starts
-            again = one_start(start) | large.alphas_as_fitted()
-            nested = refit(large, X, y, None, rows, seed, predictive=False, climbs=climbs, **again)
-            if nested.lower_bounds_[-1] <= large.lower_bounds_[-1] - large.log_hyperprior_:
-                break
-            large = nested
+    settings = {} if n_init is None else {"n_init": n_init, "n_finalists": min(FINALISTS, n_init)}
+    small = refit(pair[0], X, y, None, rows, seed, predictive=False, **settings)
+    n_experts, nested = pair[1].n_experts_, None
+    if n_experts > small.n_experts_:
+        nested = _split_start(small, n_experts, X, y, rows)
+    large = refit(pair[1], X, y, None, rows, seed, predictive=False, nested=nested, **settings)
     return tuple(float(model.log_likelihood(X, y, **rows).sum()) for model in (small, large)), small
 
 

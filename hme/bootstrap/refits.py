@@ -34,11 +34,11 @@ def one_start(start):
     return {} if start is None else {"start": start, "n_init": 1, "n_finalists": None}
 
 
-def refit(model, X, y, weight, rows, seed, predictive=True, climbs=True, **settings):
+def refit(model, X, y, weight, rows, seed, predictive=True, nested=None, **settings):
     """A clone of a fitted model on the same tree, fitted to other data without warnings.
 
     With ``predictive=False`` without what the predictive density adds, which takes a fit of its own for each fold; then
-    `climbs` says whether the fit is pushed off saddles.
+    `nested` may be responsibilities of one more start.
     """
     settings = model.as_fitted() | {"callback": None, "verbose": 0, "n_jobs": None, "random_state": seed} | settings
     if "labels" in rows:
@@ -48,7 +48,7 @@ def refit(model, X, y, weight, rows, seed, predictive=True, climbs=True, **setti
         again = unfollowed(clone(model)).set_params(**settings)
         if predictive:
             return again.fit(X, y, sample_weight=weight, **rows)
-        return again.fit_for_search(X, y, weight, climbs=climbs, **rows)
+        return again.fit_for_search(X, y, weight, climbs=True, nested=nested, **rows)
 
 
 def fit_once(model, X, y, weight, rows):

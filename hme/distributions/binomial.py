@@ -13,7 +13,7 @@ LARGEST = 1e15  # trials that are drawn as such
 # Of the standard normal distribution; a rule of five nodes is exact for polynomials of degree nine.
 NODES, NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 NODE_WEIGHTS = NODE_WEIGHTS / NODE_WEIGHTS.sum()
-SHIFTS, MOST_SPREAD = 6, 25.0
+SHIFTS, STILL, MOST_SPREAD = 6, 1e-8, 25.0
 
 
 def log_mass(y, log_odds, trials):
@@ -101,20 +101,29 @@ class BinomialNormal(Counts):
 
     def _each(self):
         """The binomial distributions at the nodes."""
+        return [Binomial(self.trials, own) for own in np.moveaxis(self._log_odds(), 2, 0)]
+
+    def _log_odds(self):
+        """Those of the nodes, (n, K, nodes)."""
         steps = np.sqrt(self.eta_variance)[:, :, None] * NODES
         shift, mean = np.zeros(steps.shape[:2]), expit(self.eta)
         for _ in range(SHIFTS):  # Newton's steps, so that the mean stays
             share = expit(self.eta[:, :, None] + shift[:, :, None] + steps)
             slope = (share * (1.0 - share)) @ NODE_WEIGHTS
-            shift = shift - np.clip((share @ NODE_WEIGHTS - mean) / np.maximum(slope, 1e-300), -1.0, 1.0)
-        return [Binomial(self.trials, self.eta + shift + steps[:, :, j]) for j in range(len(NODES))]
+            step = np.clip((share @ NODE_WEIGHTS - mean) / np.maximum(slope, 1e-300), -1.0, 1.0)
+            shift = shift - step
+            if not (np.abs(step) > STILL).any():  # the next one would be its square
+                break
+        return (self.eta + shift)[:, :, None] + steps
 
     def support(self):
         return self._full(0.0), self._full(self.trials)
 
     def _log_mass(self, y):
-        parts = [np.log(w) + one._log_mass(y) for w, one in zip(NODE_WEIGHTS, self._each(), strict=True)]
-        return np.logaddexp.reduce(parts, axis=0)
+        possible = y <= self.trials
+        value = log_mass(np.where(possible, y, 0.0)[:, :, None], self._log_odds(), self.trials[:, :, None])
+        value += np.log(NODE_WEIGHTS)
+        return np.where(possible, np.logaddexp.reduce(value, axis=2), -np.inf)
 
     def _summed(self, name, *arguments):
         return sum(w * getattr(one, name)(*arguments) for w, one in zip(NODE_WEIGHTS, self._each(), strict=True))

@@ -173,7 +173,9 @@ class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
         keep_growth(self, kept, prepared, average)
         return kept
 
-    def fit_for_search(self, X, y, sample_weight=None, *, climbs=False, groups=None, labels=None, **arguments):
+    def fit_for_search(
+        self, X, y, sample_weight=None, *, climbs=False, nested=None, groups=None, labels=None, **arguments
+    ):
         """Fit without what is for a final fit only: pushes off saddles, and what the predictive density adds.
 
         For searches that score many mixtures; predictive and plug-in densities are the same then.
@@ -185,6 +187,8 @@ class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
         sample_weight : array-like of shape (n,) or None
         climbs : bool
             Whether to push the fit off saddles nevertheless.
+        nested : ndarray of shape (n, K) or None
+            Responsibilities of one more start, beside those of the hyper-parameters.
         groups, labels, **arguments
             As in `fit`.
 
@@ -194,7 +198,7 @@ class BaseHME(FittedMixture, Versioned, Followable, BaseEstimator):
         """
         with unchanged_on_error(self), threads(self.n_jobs):
             given = X, y, sample_weight, groups, labels
-            begun = self._begin(lambda own: read(own, *given, **arguments), climbs=climbs, newton=None)
+            begun = self._begin(lambda own: read(own, *given, **arguments), climbs=climbs, nested=nested, newton=None)
             self._end(begun, begun.start.run(), average=False)
             self._complete()
         return self

@@ -2,6 +2,7 @@
 
 from copy import copy
 
+import numpy as np
 import scipy.sparse as sp
 
 from ..experts import LinearExpert, LogisticExpert
@@ -87,13 +88,13 @@ def automatic(model, bound):
     straight = straight and "splines" not in bound.columns.expert.features.given  # a column of that name comes first
     bent = [{"expert_features": "splines", **by_column}] if straight and _can_bend(bound.rows.X, bound.rows) else []
     tried = [{}, *([by_column] if by_column else []), *bent]
-    if by_column or not _may_bend_borders(model, bound):
+    if not _may_bend_borders(model, bound):
         return tried
     return [own for changes in tried for own in (changes, {**changes, "gate_features": "splines"})]
 
 
 def _may_bend_borders(model, bound):
-    plain = model.gate is None and model.gate_features is None
+    plain = model.gate is None and model.gate_features is None and not _are_many(bound.rows, np.inf)
     return plain and "splines" not in bound.columns.gate.features.given and _can_bend(bound.rows.Z, bound.rows)
 
 
@@ -103,11 +104,11 @@ def heats(tried):
     return [own if found.count(own) > 1 else None for own in found]
 
 
-def _are_many(rows):
-    """Whether experts or gate see many columns, in a table whose matrices are formed."""
+def _are_many(rows, most=MOST):
+    """Whether experts or gate see many columns, but not more than `most`, in a table whose matrices are formed."""
     sides = rows.X, rows.Z
     n_columns = max(side.shape[1] for side in sides) - 1  # beside the intercept
-    return MANY <= n_columns <= MOST and not any(map(sp.issparse, sides))
+    return MANY <= n_columns <= most and not any(map(sp.issparse, sides))
 
 
 def _by_column(model):

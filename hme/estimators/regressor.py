@@ -38,14 +38,13 @@ class HMERegressor(Predictive, RegressorMixin, BaseHME):
         says that it has no effect.
     candidates : "auto", None or list of dict, default="auto"
         Alternatives that a growing tree chooses from besides its size: changes of `expert`, `gate`, `expert_features`
-        and `gate_features`, the simplest first, such as ``[{}, {"expert_features": "splines"}, {"expert":
-        "student"}]``. A tree is grown for each, all sizes of all trees are compared on held-out rows, and they predict
-        together. "auto", where `expert` is None: lines and splines, if `expert_features` is None, X is dense, and there
-        are at least 10 distinct rows for each spline column; with either, under the same conditions on `gate_features`
-        and if `gate` is None, also splines for the gate; of these two, the one behind at 8 experts grows no further. If
-        experts or gate see 10 to 150 columns and X is dense, ``alpha="ard"`` for experts and, where `gate` is None,
-        gates takes the place of splines for the gate; splines for experts only with it. Otherwise, and with None, only
-        the size is chosen.
+        and `gate_features`, the simplest first, such as ``[{}, {"expert": "student"}]``. A tree is grown for each; all
+        sizes of all trees are compared on held-out rows, and predict together. "auto", where `expert` is None: if there
+        are 10 to 150 columns, and they are dense, also ``alpha="ard"`` for experts and default gates. In regression
+        also splines for experts, and of fewer than 10 columns for default gates, where columns are not chosen and there
+        are 10 distinct rows for each spline column; of both gates, the one behind at 8 experts grows no further. In
+        classification also ``LogisticExpert(alpha, shrink_to="zero")`` with alpha 1 and 10. Otherwise, and with None,
+        only the size is chosen.
     average : bool, default=True
         Whether a grown tree predicts with the weighted average of the sizes on its path, with the weights that maximise
         the likelihood of held-out rows, eq. (size-average). Otherwise the tree alone predicts.

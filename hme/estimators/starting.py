@@ -165,7 +165,7 @@ def _changed(model, read_as, number, changes, out):
     return given, bound
 
 
-def start(model, given, bound, grown=None, **changes):
+def start(model, given, bound, grown=None, nested=None, **changes):
     """The points that EM runs from: the parameters of an earlier fit, or responsibilities that are given or made.
 
     Parameters
@@ -174,6 +174,8 @@ def start(model, given, bound, grown=None, **changes):
     given : Given
     bound : Bound
     grown : Grown or None
+    nested : ndarray of shape (n, K) or None
+        Responsibilities of one more start, those of a smaller model with some of its experts divided.
     **changes
         Of the options of EM that the hyper-parameters stand for.
 
@@ -190,7 +192,7 @@ def start(model, given, bound, grown=None, **changes):
     em_options = options(model, tol, bound)._replace(**{**ends, **changes})
     if grown is not None and grown.growth.interrupted:
         em_options = em_options._replace(max_iter=1, climbs=False, newton=None)  # what it has reached is looked at
-        one = restarts.run, mixture, rows, tree, ["grown"], em_options, grown.params
+        one = restarts.run, mixture, rows, tree, ["grown"], em_options, {"grown": grown.params}
         return Start(["grown"], partial(_as_interrupted, *one), em_options, None)
     early, fitted_on = while_unsettled(mixture, em_options), _fingerprint(model, given, bound)
     if continues(model):
@@ -199,13 +201,11 @@ def start(model, given, bound, grown=None, **changes):
         return Start(["warm"], again, em_options, fitted_on)
     if given.groups is None and isinstance(model.start, str) and model.start == "groups":
         raise ValueError("start = 'groups' needs groups in fit.")
-    resp = None
-    if not isinstance(model.start, str):
-        resp = starts.given(model.start, given.kept, tree.n_leaves)
-        resp = resp if bound.order is None else resp[bound.order]
-    first = model.start if resp is None else "given"
+    first, known = model.start, {}
+    if not isinstance(first, str):
+        first, known = "given", {"given": _in_order(model.start, given, bound)}
     if grown is not None and first == "auto":
-        resp, first = grown.params, "grown"
+        first, known = "grown", {"grown": grown.params}
     grouped = rows.group is not None and len(rows.firsts()) < rows.n_rows
     n_starts, n_finalists = model.n_init, model.n_finalists
     if first in ("auto", "grown") and n_finalists is not None:
@@ -214,8 +214,16 @@ def start(model, given, bound, grown=None, **changes):
     if brief and n_finalists == "auto":
         n_finalists = model.n_init
     names = starts.sequence(first, n_starts, model.task == "classification", grouped)
-    jobs = mixture, rows, tree, names, early, resp, n_finalists, model.n_jobs, preferred(model), brief
+    if nested is not None:
+        names, known = [*names, "nested"], known | {"nested": _in_order(nested, given, bound)}
+    jobs = mixture, rows, tree, names, early, known, n_finalists, model.n_jobs, preferred(model), brief
     return Start(names, partial(restarts.run, *jobs), em_options, fitted_on)
+
+
+def _in_order(resp, given, bound):
+    """The responsibilities that the user gives, one a row, in the order of the rows."""
+    resp = starts.given(resp, given.kept, bound.tree.n_leaves)
+    return resp if bound.order is None else resp[bound.order]
 
 
 def _as_interrupted(run, *arguments):

@@ -32,6 +32,7 @@ FINER = 0.1  # of `tol`, once there was such a direction
 CHEAP, SHARE = 16384, 0.25  # rows times leaves up to which sweeps are cheap, and what pushes may add where they are not
 MOST_STEPS, MOST_ENDS = 10, 3  # of Newton at the end of a fit, and how often EM goes on from where they have led
 EXACT = 1e-6  # scaled gradient beyond which Newton's steps have not ended at a maximum
+STUCK = 0.8  # of the gradient that a Newton step leaves, where the maximum is out of reach, as where a gate is sharp
 
 
 def complete(mixture, rows, fit, options):
@@ -58,8 +59,8 @@ def complete(mixture, rows, fit, options):
             fit = climb(mixture, rows, fit, options)
         if options.newton is None or not fit.converged:
             return fit
-        before, fit = fit, finish(mixture, rows, fit, options)
-        far = fit.objective > before.objective + options.tol or fit.gradient > EXACT
+        before, (fit, stuck) = fit, finish(mixture, rows, fit, options)
+        far = fit.objective > before.objective + options.tol or (fit.gradient > EXACT and not stuck)
         if fit.n_iter == before.n_iter or not far or not fit.converged or fit.n_iter >= options.max_iter:
             return fit
         fit = _onward(mixture, rows, fit, fit.params, options)
@@ -103,9 +104,16 @@ def finish(mixture, rows, fit, options):
 
     EM stops where little is left to gain, which may be a good part of a standard error along a flat direction. Every
     step counts as a sweep.
+
+    Returns
+    -------
+    fit : Fit
+    stuck : bool
+        Whether a step has gained next to nothing and left most of the gradient.
     """
+    stuck = False
     for sweep in range(fit.n_iter, min(fit.n_iter + MOST_STEPS, options.max_iter)):
-        params = options.newton(mixture, rows, fit) if fit.converged else None
+        params = options.newton(mixture, rows, fit) if fit.converged and not stuck else None
         if params is None:
             break
         with np.errstate(all="ignore"):
@@ -114,13 +122,14 @@ def finish(mixture, rows, fit, options):
             break
         gradient = mixture.gradient(params, stats)
         step, gain = em.History.of([(objective, True, gradient, stats.load, np.nan)]), objective - fit.objective
+        stuck = gain <= options.tol and gradient > max(STUCK * fit.gradient, EXACT)
         fit = fit._replace(params=params, objective=objective, stats=stats, gradient=gradient)
         fit = fit._replace(history=em.History.joined([fit.history, step]))
         if options.verbose > 1:
             tell_sweep(options, sweep, fit, gain)
         if asked_to_stop(options, sweep, fit, mixture):
             fit = fit._replace(reason="callback")
-    return fit
+    return fit, stuck
 
 
 def _seen(mixture, rows, fit, options):

@@ -123,12 +123,16 @@ def _measured(found, parts, share, tails):
     Coefficients that are many can meet some rows exactly, whose Student noise then has a narrow center and heavy tails
     that new rows know nothing of: a bound on its degrees of freedom is tried as well.
     """
-    best = None
-    for least in LEAST_DF if tails else LEAST_DF[:1]:
-        lighter = [(rows, log_prior, components.lightened(least)) for rows, log_prior, components in parts]
-        factor, reached = _factors(lighter, len(found.inflation))
-        if best is None or reached > best:
-            best, found = reached, found._replace(inflation=factor, least_df=least)
+    if tails:
+        best = -np.inf
+        for least in LEAST_DF:
+            lighter = [(rows, log_prior, components.lightened(least)) for rows, log_prior, components in parts]
+            factor = _factors(lighter, len(found.inflation))
+            reached = _slopes(lighter, factor)[2]
+            if reached > best or least == LEAST_DF[0]:
+                best, found = reached, found._replace(inflation=factor, least_df=least)
+    else:
+        found = found._replace(inflation=_factors(parts, len(found.inflation)))
     if len(found.inflation) == 1:
         share *= 1.0 - 1.0 / FOLDS_OF_ONE
     # The more rows, the less: to first order in one over their number.
@@ -136,7 +140,7 @@ def _measured(found, parts, share, tails):
 
 
 def _factors(parts, K):
-    """The factors (K,) that make the held-out rows most likely, and their log-likelihood.
+    """The factors (K,) that make the held-out rows most likely.
 
     There is a prior around the factor of all experts together.
 
@@ -151,7 +155,7 @@ def _factors(parts, K):
         last, factor = factor, np.clip((PRIOR * common + square) / (PRIOR + weight), 1.0, MOST)
         if np.abs(factor / last - 1.0).max() < CLOSE:
             break
-    return factor, _slopes(parts, factor)[2]
+    return factor
 
 
 def _slopes(parts, factor):

@@ -9,7 +9,7 @@ from ..progress import NOBODY, Watch
 from .algorithms import ALGORITHMS
 from .guard import SETTLING, Guard
 
-__all__ = ["Fit", "History", "Options", "course", "fit"]
+__all__ = ["Fit", "History", "Options", "fit"]
 
 
 class Options(NamedTuple):
@@ -168,41 +168,17 @@ def fit(model, rows, params, options=Options(), reached=-np.inf):
     -------
     Fit
     """
-    own = course(model, rows, params, options, reached)
-    try:
-        step, *arguments = next(own)
-        while True:
-            try:
-                while True:
-                    if step == "m_step":
-                        step, *arguments = own.send(model.m_step(*arguments))
-                        continue
-                    with np.errstate(all="ignore"):  # the guard handles what overflows
-                        seen = model.e_step(*arguments)
-                    step, *arguments = own.send(seen)
-            except StopIteration:
-                raise
-            except BaseException as error:  # the course may know what to do; one that has ended raises it again
-                step, *arguments = own.throw(error)
-    except StopIteration as end:
-        return end.value
-
-
-def course(model, rows, params, options, reached=-np.inf):
-    """`fit` as a generator, which yields every step of the model that it needs and is sent the result.
-
-    So the steps of several fits can be taken together, see `side_by_side`.
-    """
     assign = ALGORITHMS[options.algorithm](np.random.default_rng(options.seed))
     guard, history, reason = Guard(model, rows.weight, options, reached), [], "max_iter"
     watch = Watch(model, options)
     try:
         for sweep in range(options.max_iter):
             if guard.leaping:
-                objective, params = yield from guard.land(params, rows, assign)
+                objective, params = guard.land(params, rows, assign)
                 history.append((objective, False, np.nan, guard.best.stats.load, np.nan))
                 continue
-            objective, stats = yield "e_step", params, rows, assign
+            with np.errstate(all="ignore"):  # the guard handles what overflows
+                objective, stats = model.e_step(params, rows, assign)
             gain = guard.gain(objective)
             if guard.rejects(objective, gain):
                 history.append((objective, False, np.nan, stats.load, np.nan))
@@ -221,7 +197,7 @@ def course(model, rows, params, options, reached=-np.inf):
                 reason = stop
                 break
             if sweep + 1 < options.max_iter:  # nobody would look where the last step leads
-                params = guard.go_on((yield "m_step", params, stats, rows))
+                params = guard.go_on(model.m_step(params, stats, rows))
     except KeyboardInterrupt:
         if guard.best is None:
             raise

@@ -169,14 +169,14 @@ class Guard:
     def land(self, params, rows, assign):
         """The objective where a leap has led, and the M-step from there, which obeys all constraints.
 
-        Where there is no distribution, as with a covariance that is not positive definite, the plain step is taken. A
-        generator of steps, as `em.course` is.
+        Where there is no distribution, as with a covariance that is not positive definite, the plain step is taken.
         """
         self.leaping = False
         try:
-            objective, stats = yield "e_step", params, rows, assign
+            with np.errstate(all="ignore"):
+                objective, stats = self.model.e_step(params, rows, assign)
             if np.isfinite(objective):
-                return objective, (yield "m_step", params, stats, rows)
+                return objective, self.model.m_step(params, stats, rows)
         except np.linalg.LinAlgError:
             objective = np.nan
         return objective, self.next_params(params, objective, None, rows)

@@ -59,20 +59,22 @@ def race(field, mixture, rows, options, most, prefer, brief=False):
             _one_round(field, mixture, rows, options, most, prefer)
         return
     sweeps, halved_from, share = (BRIEF, BRIEF, 3) if brief else (FIRST_SWEEPS, HALVED_FROM, 2)
-    out = {}
+    # One that begins where a smaller model has ended may be near a saddle, and be slow before it is fast.
+    out, sure = {}, {i for i, name in enumerate(field.names) if name == "nested"}
     field.advance(everyone, min(sweeps, options.max_iter))
     while not field.interrupted:
         running = [i for i in _unfinished(field.fits, options) if i not in out]
-        out |= dict.fromkeys(_twins(field.fits, running), "twin")
+        out |= dict.fromkeys((i for i in _twins(field.fits, running) if i not in sure), "twin")
         best = max(ends.worths(mixture, rows, list(field.fits.values()), prefer).values())
-        running = [i for i in running if i not in out and _hope(field.fits[i]) >= best]
+        running = [i for i in running if i in sure or (i not in out and _hope(field.fits[i]) >= best)]
         if not running:
             break
         if sweeps >= halved_from and len(running) > most:
             running.sort(key=lambda i: (-field.fits[i].objective, i))
             stay = max(most, -(-len(running) // share))
-            out |= dict.fromkeys(running[stay:], "outrun")
-            running = sorted(running[:stay])
+            behind = set(running[stay:]) - sure
+            out |= dict.fromkeys(behind, "outrun")
+            running = sorted(set(running) - behind)
         sweeps *= 2
         field.advance(running, min(sweeps, options.max_iter))
     for i in _unfinished(field.fits, options):
@@ -127,13 +129,16 @@ def _hope(fit):
 
 def _twins(fits, running):
     """The running starts that an ended one, or one before them, accompanies to the same maximum."""
-    limit = {i: expected(fit) for i, fit in fits.items()}
-    share = {i: np.sort(fit.stats.load) / fit.stats.load.sum() for i, fit in fits.items()}
-    first, twins = [], []
-    for i in sorted(fits, key=lambda i: (i in running, i)):
-        same = (j for j in first if abs(limit[i] - limit[j]) < SAME_LIMIT)
-        if i in running and any(np.abs(share[i] - share[j]).max() < SAME_SHARE for j in same):
-            twins.append(i)
-        else:
-            first.append(i)
+    order = sorted(fits, key=lambda i: (i in running, i))
+    limit = np.array([expected(fits[i]) for i in order])
+    share = np.array([np.sort(fits[i].stats.load) / fits[i].stats.load.sum() for i in order])
+    first, twins = np.zeros(len(order), dtype=bool), []
+    for place, i in enumerate(order):
+        if i in running:
+            with np.errstate(invalid="ignore"):  # of two limits that are not known
+                same = np.flatnonzero(first & (np.abs(limit - limit[place]) < SAME_LIMIT))
+            if (np.abs(share[same] - share[place]).max(axis=1) < SAME_SHARE).any():
+                twins.append(i)
+                continue
+        first[place] = True
     return twins

@@ -16,7 +16,8 @@ from .screening import narrowed
 __all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
 
 MAX_RESEEDS = 3
-GIVEN = "given", "grown"  # starts that are the user's responsibilities, or the parameters of a tree that has grown
+# Starts that are not drawn: the user's responsibilities, those of a smaller model, the parameters of a grown tree.
+GIVEN = "given", "nested", "grown"
 # What ended a fit before it converged, and what to do about it; {0} is max_iter, {1} the gradient.
 STOPS = {
     "max_iter": "EM stopped after max_iter={0} sweeps before it converged. Raise max_iter or tol",
@@ -51,11 +52,13 @@ def run(
     rows : Rows
     tree : Tree
     names : list of str
-        Names of the starts, see `starts.STARTS`; "given" stands for responsibilities `given`, "grown" for parameters.
+        Names of the starts, see `starts.STARTS`, or "given" and "nested" for responsibilities and "grown" for
+        parameters.
     options : Options
         Start number i draws from ``default_rng((options.seed, i))`` alone, so that every backend and `n_jobs` gives the
         same fits.
-    given : ndarray of shape (n, K), Params or None
+    given : dict or None
+        From the names of the latter to what they are.
     n_finalists : int, "auto" or None
         With None every start runs to the end. Otherwise they race, see `racing.race`; with "auto" only if there are
         many.
@@ -75,7 +78,7 @@ def run(
     KeyboardInterrupt
         If it comes before any fit has parameters.
     """
-    field = _Field(mixture, rows, tree, names, options, given, n_jobs)
+    field = _Field(mixture, rows, tree, names, options, given or {}, n_jobs)
     most = racing.finalists(n_finalists, len(names))
     if most is None:
         field.advance(range(len(names)), options.max_iter)
@@ -144,9 +147,20 @@ class _Field:
 
     def finish(self, i, options):
         """Push a start that has converged off the point where it stands, and end it exactly."""
-        if self.fits[i].converged and self.fits[i].n_iter < options.max_iter:
-            self.options = options._replace(climbs=options.climbs and not self.samples)  # on samples it has been pushed
+        fit = self.fits[i]
+        if not fit.converged or fit.n_iter >= options.max_iter:
+            return
+        self.options = options._replace(climbs=options.climbs and not self.samples)  # on samples it has been pushed
+        if options.watched or self.mixture.routed:
             self.advance([i], options.max_iter)
+            return
+        self._running = i
+        try:
+            with _Job.quietly():
+                last = self.options._replace(algorithm=str(np.atleast_1d(options.algorithm)[-1]))
+                self.fits[i] = training.ended(self.mixture, self.rows, fit, last)
+        except KeyboardInterrupt:
+            self._stop(i)
 
     def _job(self, i, max_iter, anew):
         """What start i runs, or runs on."""
@@ -154,8 +168,8 @@ class _Field:
         if before is None:
             if self.names[i] == "grown":
                 options = options._replace(max_iter=max_iter)
-                return _Job(self.mixture, self.rows, options, self.tree, None, self.samples, self.given)
-            start = self.given if self.names[i] == "given" else self.names[i]
+                return _Job(self.mixture, self.rows, options, self.tree, None, self.samples, self.given["grown"])
+            start = self.given.get(self.names[i], self.names[i])
             options, parts = options._replace(max_iter=max_iter), self.samples if isinstance(start, str) else []
             return _Job(self.mixture, self.rows, options, self.tree, start, parts, None)
         options = options.after(before.n_iter, max_iter if anew else max_iter - before.n_iter)

@@ -127,9 +127,9 @@ class SoftmaxGate(Shrunk, NodeGate):
         return params._replace(coef=multinomial.guarded_step(params.coef, stats, *system))
 
     def interpolate(self, old, new, step):
-        if step > 1.0 and self.lasso_ is not None:  # zeros, and which branch is the reference, are not to be foretold
+        if self.lasso_ is not None and np.max(step) > 1.0:  # zeros, and which branch is the reference, are not foretold
             return new
-        return old._replace(coef=old.coef + step * (new.coef - old.coef))
+        return old._replace(coef=old.coef + np.reshape(step, (-1, 1, 1)) * (new.coef - old.coef))
 
     def log_prior_density(self, params):
         return -0.5 * penalties.squares(params.coef, self.penalty_, self.lasso_).sum()

@@ -19,6 +19,7 @@ __all__ = ["Candidate", "Growth", "GrowthStep", "Settings", "grow"]
 # Standard errors of the difference to the best score that a smaller tree may lack: chance has its part in the best.
 ERRORS = 2.0
 CLOSE = 0.01  # nats a row that no one would read a larger tree for
+WORTH = 0.25  # nats a row for which one reads bent borders
 # Sizes of a large table are compared in a sample of at least so many distinct rows.
 MOST = 1 << 14
 
@@ -238,7 +239,7 @@ def _chosen(scores, n_coefficients, straight):
     """Number of the size whose tree is read.
 
     It is the smallest mixture whose score is within `ERRORS`, or `CLOSE`, of the best one with `straight` borders. Bent
-    ones are harder to read: such a mixture is taken where it is smaller than that, and near the best of all.
+    ones are harder to read: the smallest near the best of all is taken if it is smaller still, or `WORTH` it.
     """
     n_coefficients, straight = np.asarray(n_coefficients), np.asarray(straight)
 
@@ -249,4 +250,5 @@ def _chosen(scores, n_coefficients, straight):
         return int(near[scores.mean[near].argmax()])
 
     plain, of_all = smallest(np.flatnonzero(straight)), smallest(np.arange(len(straight)))
-    return of_all if n_coefficients[of_all] < n_coefficients[plain] else plain
+    worth = scores.mean[of_all] > scores.mean[plain] + WORTH
+    return of_all if worth or n_coefficients[of_all] < n_coefficients[plain] else plain

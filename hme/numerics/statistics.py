@@ -50,12 +50,16 @@ def interpolate(a, b, step, scales=()):
 
     Beyond `b`, the fields named in `scales`, such as variances, go on by their ratio, so that they stay positive. For
     others, such as coefficients that happen to be positive, the way would depend on where the zero of y is.
+
+    `step` is a number, or has one for each entry of the first axis; either all of them are beyond one or none is.
     """
+    beyond = np.max(step, initial=0.0) > 1.0
 
     def between(name, u, v):
-        if step > 1.0 and name in scales and (u > 0).all() and (v > 0).all():
+        own = step if np.ndim(step) == 0 else step.reshape(-1, *[1] * (u.ndim - 1))
+        if beyond and name in scales and (u > 0).all() and (v > 0).all():
             with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # the guard notices what overflows
-                return v * np.divide(v, u, out=np.ones_like(v), where=u != v) ** (step - 1.0)
-        return u + step * np.subtract(v, u, out=np.zeros_like(u), where=u != v)
+                return v * np.divide(v, u, out=np.ones_like(v), where=u != v) ** (own - 1.0)
+        return u + own * np.subtract(v, u, out=np.zeros_like(u), where=u != v)
 
     return type(a)(*(between(name, u, v) for name, u, v in zip(a._fields, a, b, strict=True)))

@@ -55,6 +55,19 @@ def test_a_race_finds_what_plain_starts_find_with_fewer_sweeps():
         assert model.converged_ and (np.diff(model.lower_bounds_) >= -1e-12).all()
 
 
+def test_the_start_of_a_smaller_model_runs_to_its_end():
+    x, y = crossed(1, 90)
+    one = HMERegressor(n_experts=1, expert="poisson").fit(x, y)
+    resp = np.where(np.argsort(np.argsort(one.log_likelihood(x, y)))[:, None] < 45, [1.0, 0.0], [0.0, 1.0])
+    model = HMERegressor(n_experts=2, expert="poisson", gate="constant", random_state=0)
+    found = model.fit_for_search(x, y, nested=resp).restarts_
+    assert [one.start for one in found].count("nested") == 1 and len(found) == 13
+    assert found[-1].start == "nested" and found[-1].reason == "converged"
+    assert model.lower_bounds_[-1] >= found[-1].objective - 1e-9
+    with pytest.raises(ValueError, match="responsibilities"):
+        model.fit_for_search(x, y, nested=resp[:5])
+
+
 def test_fewer_than_twelve_starts_run_to_the_end():
     x, y = crossed(2, 60)
     one = HMERegressor(n_experts=2, expert="poisson", start="directions", n_init=3, random_state=0)

@@ -28,7 +28,7 @@ def one_by_one(monkeypatch):
 )
 def test_every_start_ends_as_by_itself(monkeypatch, model, y, n_finalists):
     steps, e_step = [], Bank.e_step
-    monkeypatch.setattr(Bank, "e_step", lambda self, params: steps.append(len(params)) or e_step(self, params))
+    monkeypatch.setattr(Bank, "e_step", lambda self, params, n: steps.append(n) or e_step(self, params, n))
     model.set_params(n_init=4, random_state=3, n_finalists=n_finalists)
     together = model.fit(X, y)
     assert max(steps) == len(together.restarts_) >= 4
@@ -45,11 +45,11 @@ def test_every_start_ends_as_by_itself(monkeypatch, model, y, n_finalists):
 def test_a_step_that_fails_harms_no_other(monkeypatch):
     m_step, failed = Bank.m_step, []
 
-    def fails_together(self, params, seen):
-        if len(params) > 1 and not failed:
-            failed.append(len(params))
+    def fails_together(self, params, seen, n):
+        if n > 1 and not failed:
+            failed.append(n)
             raise np.linalg.LinAlgError
-        return m_step(self, params, seen)
+        return m_step(self, params, seen, n)
 
     model = HMERegressor(n_experts=2, n_init=3, start="labels", random_state=0)
     expected = [one.objective for one in model.fit(X, Y).restarts_]

@@ -15,10 +15,12 @@ from hme.experts import (
     StudentExpert,
 )
 from hme.gates import ConstantGate, SoftmaxGate, TopKGate
-from hme.model.bank import Bank
+from hme.gates.constant import ConstantParams
+from hme.model.bank import Bank, Packing
 from hme.model.design import Design
 from hme.model.mixture import Mixture, Params
 from hme.model.rows import Rows
+from hme.numerics import statistics
 
 N, TREE = 60, Tree.from_text("((. .) .)")
 RNG = np.random.default_rng(0)
@@ -61,20 +63,56 @@ def test_the_steps_are_those_of_each_mixture(case):
     mixture, rows = made(*CASES[case])
     bank, heads = Bank(mixture, rows), rows.heads().n_rows
     resps = [np.random.default_rng(seed).dirichlet(np.ones(3), heads) for seed in range(4)]
-    params = bank.init(resps)
-    for resp, own in zip(resps, params, strict=True):
+    every = bank.init(resps)
+    for resp, own in zip(resps, every, strict=True):
         alike(own, mixture.init(rows, resp))
-    steps = bank.e_step(params)
-    for own, (objective, seen) in zip(params, steps, strict=True):
+    params = stacked(every)
+    seen = bank.e_step(params, 4)
+    moved = divided(bank.m_step(params, seen, 4))
+    shorter, longer = np.full(4, 0.5), np.array([1.5, 2.0, 3.0, 4.0])
+    between, beyond = (divided(bank.interpolate(params, stacked(moved), steps)) for steps in (shorter, longer))
+    for i, (own, new) in enumerate(zip(every, moved, strict=True)):
         reached, stats = mixture.e_step(own, rows)
-        assert objective == pytest.approx(reached, rel=1e-12)
-        alike(tuple(stats), tuple(seen)[:3])
-        assert seen.gradient == pytest.approx(mixture.gradient(own, stats), rel=1e-8, abs=1e-12)
-        assert seen.rounding == pytest.approx(mixture.rounding(own, stats, rows.weight), rel=1e-9, abs=1e-30)
-    moved = bank.m_step(params, [seen for _, seen in steps])
-    for own, (_, seen), new in zip(params, steps, moved, strict=True):
-        assert isinstance(new, Params)
-        alike(new, mixture.m_step(own, seen, rows))
+        assert seen.objective[i] == pytest.approx(reached, rel=1e-12)
+        alike(tuple(stats)[:2], tuple(divided(seen[:2])[i]))
+        alike(stats.load, seen.load[i])
+        assert seen.gradient[i] == pytest.approx(mixture.gradient(own, stats), rel=1e-8, abs=1e-12)
+        assert seen.rounding[i] == pytest.approx(mixture.rounding(own, stats, rows.weight), rel=1e-9, abs=1e-30)
+        alike(new, mixture.m_step(own, stats, rows))
+        alike(between[i], mixture.interpolate(own, new, 0.5))
+        alike(beyond[i], mixture.interpolate(own, new, longer[i]))
+
+
+def stacked(several):
+    return Params(*(statistics.concatenate(*side) for side in zip(*several, strict=True)))
+
+
+def divided(sides):
+    return list(map(Params, *(statistics.divided(side, 4) for side in sides)))
+
+
+def test_a_mixture_without_one_expert_goes_its_own_way():
+    mixture, rows = made(LinearExpert(), ConstantGate(), dict(y=NUMBERS))
+    bank = Bank(mixture, rows)
+    old = bank.init([np.random.default_rng(seed).dirichlet(np.ones(3), N) for seed in range(4)])
+    new = [mixture.m_step(own, mixture.e_step(own, rows)[1], rows) for own in old]
+    new[2] = new[2]._replace(gate=ConstantParams(np.array([0.0, 0.4, 0.6])))
+    moved = divided(bank.interpolate(stacked(old), stacked(new), np.full(4, 2.0)))
+    for own, next_, found in zip(old, new, moved, strict=True):
+        alike(found, mixture.interpolate(own, next_, 2.0))
+
+
+def test_packed_parameters_come_back():
+    params = made(LinearExpert(), SoftmaxGate(), dict(y=NUMBERS))[0].init(
+        Rows(X, X, NUMBERS, WEIGHT), np.full((N, 3), 1 / 3)
+    )
+    both = stacked([params, params._replace(experts=params.experts._replace(variance=2.0 * params.experts.variance))])
+    packing = Packing(both, 2)
+    numbers = packing.packed(both, 2)
+    back = packing.unpacked(numbers[1:])
+    assert len(numbers) == 2 and back[0].used.dtype == bool
+    alike(back[1].variance, 2.0 * params.experts.variance)
+    alike(tuple(packing.unpacked(numbers)), tuple(both))
 
 
 @pytest.mark.parametrize(
