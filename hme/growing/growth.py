@@ -142,11 +142,11 @@ def _scores(candidates, settings):
             courses[-1].rise(np.inf if candidate.heat is None else ONE_BY_ONE)
             if courses[-1].stopped:
                 break
-            if candidate.heat is None:
-                courses[-1].fall()
         else:
-            for course in _ahead(candidates, courses):
-                course.rise()
+            ahead = _ahead(candidates, courses)
+            for course in courses:
+                if course in ahead:
+                    course.rise()
                 course.fall()
                 if course.stopped:
                     break
