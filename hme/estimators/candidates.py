@@ -105,10 +105,11 @@ def heats(tried):
 
 
 def _are_many(rows, most=MOST):
-    """Whether experts or gate see many columns, but not more than `most`, in a table whose matrices are formed."""
+    """Whether experts or gate see many columns that vary, but not more than `most`, in a table of formed matrices."""
     sides = rows.X, rows.Z
-    n_columns = max(side.shape[1] for side in sides) - 1  # beside the intercept
-    return MANY <= n_columns <= most and not any(map(sp.issparse, sides))
+    if any(map(sp.issparse, sides)):
+        return False
+    return MANY <= max(int((np.ptp(side, axis=0) > 0).sum()) for side in sides) <= most
 
 
 def _by_column(model):

@@ -163,7 +163,8 @@ def test_with_many_columns_each_may_have_a_strength_of_its_own():
     assert np.sqrt(np.mean((model.predict(X[310:]) - y[310:]) ** 2)) < 0.4
     bent = HMERegressor(max_experts=1).fit(X, y).candidates_
     assert [set(changes) for changes in bent] == [set(), {"expert", "gate"}, {"expert", "gate", "expert_features"}]
-    assert HMERegressor(max_experts=1).fit(X[:60, :9], y[:60]).candidates_ == [{}]
+    for few in (X[:60, :9], np.column_stack([X[:60, :9], np.ones(60)])):  # a constant column is none
+        assert HMERegressor(max_experts=1).fit(few, y[:60]).candidates_ == [{}]
     classes = HMEClassifier(max_experts=1, gate="constant").fit(X[:60], y[:60] > 0).candidates_
     assert [set(changes) for changes in classes] == [set(), {"expert"}, {"expert"}, {"expert"}]
     assert classes[-1]["expert"].alpha == "ard"
