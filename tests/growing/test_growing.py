@@ -74,7 +74,7 @@ def test_the_average_is_a_mixture_of_its_parts(fitted):
     parts, seen = model.average_.parts, model.averaged_rows(X)
     pairs = list(zip(parts, seen, strict=True))
     by_hand = sum(part.share * part.mixture.mean(part.params, rows)[:, 0] for part, rows in pairs)
-    assert len({part.candidate for part in parts}) == 2 and len({rows.X.shape for rows in seen}) == 2
+    assert len({part.candidate for part in parts}) >= 2 and len({rows.X.shape for rows in seen}) == 2
     np.testing.assert_allclose(model.predict(X), by_hand, rtol=1e-12)
     dist = model.predict_dist(X)
     np.testing.assert_allclose(dist.mean(), by_hand, rtol=1e-12)
