@@ -17,7 +17,7 @@ __all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
 
 MAX_RESEEDS = 3
 # Starts that are not drawn: the user's responsibilities, those of a smaller model, the parameters of a grown tree.
-GIVEN = "given", "nested", "grown"
+GIVEN = "given", "nested"  # starts that are responsibilities of all rows, which are not drawn anew for a sample
 # What ended a fit before it converged, and what to do about it; {0} is max_iter, {1} the gradient.
 STOPS = {
     "max_iter": "EM stopped after max_iter={0} sweeps before it converged. Raise max_iter or tol",
@@ -107,7 +107,7 @@ class _Field:
         self.options, self.given, self.n_jobs = options, given, n_jobs
         self.fits, self.interrupted, self._running, self._tasks = {}, "", None, {}
         self._whole = options.task.part("starts", len(names))
-        sampled = any(name not in GIVEN or name == "grown" for name in names)
+        sampled = any(name not in GIVEN for name in names)
         self.samples = samples.nested(mixture, rows, tree.n_leaves, options.algorithm) if sampled else []
 
     def advance(self, numbers, max_iter, anew=False):
