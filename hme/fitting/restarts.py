@@ -16,8 +16,8 @@ from .screening import narrowed
 __all__ = ["Outcome", "continue_fit", "feed", "run", "starving"]
 
 MAX_RESEEDS = 3
-# Starts that are not drawn: the user's responsibilities, those of a smaller model, the parameters of a grown tree.
-GIVEN = "given", "nested"  # starts that are responsibilities of all rows, which are not drawn anew for a sample
+# Starts that are responsibilities of all rows, the user's or those of a smaller model: samples cannot draw them anew.
+GIVEN = "given", "nested"
 # What ended a fit before it converged, and what to do about it; {0} is max_iter, {1} the gradient.
 STOPS = {
     "max_iter": "EM stopped after max_iter={0} sweeps before it converged. Raise max_iter or tol",
