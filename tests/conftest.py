@@ -86,6 +86,6 @@ def short_fits(request):
             patch.setattr(candidates, "ROWS_A_COLUMN", float("inf"))
             patch.setattr(candidates, "STRENGTHS", ())
             patch.setattr(course, "FOLDS", ((float("inf"), 2),))
-        elif is_default(request.config) and name == "test_growing.py":  # it fits many trees of some hundred rows
-            patch.setattr(course, "FOLDS", ((float("inf"), 3),))
+        elif is_default(request.config) and name in ("test_growing.py", "test_candidates.py"):  # they fit many trees
+            patch.setattr(course, "FOLDS", ((float("inf"), 2),))
         yield
